@@ -1,0 +1,399 @@
+//! The tree of arguments: the one source of `--help`, of usage errors and of the environment variables.
+//!
+//! Knows what may be said, not what is done with it.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+/// What `lvsc` alone prints.
+pub const OVERVIEW: &str = "\
+lvsc compiles load-balancer policies to WebAssembly datapaths and runs them
+
+write     check   say what is wrong with a policy      graph   draw what it means
+          trace   follow one packet through it         test    run its `test` blocks
+make      build   compile it to a datapath
+operate   run     forward: in a lab, over a capture, on an interface
+
+try       lvsc run            (four hosts, real TCP, direct routing: about a second)
+more      lvsc --help, lvsc COMMAND --help
+";
+
+const AFTER: &str = "\
+Every flag can be given in the environment too: `--format json` as LVSC_FORMAT=json.
+Exit status: 0 fine; 1 findings (an error in a policy, a failed test or proof); 2 could not
+(usage, a file, the kernel refused); 130 interrupted.";
+
+/// Compiles load-balancer policies to WebAssembly datapaths and runs them
+#[derive(Debug, Parser)]
+#[command(name = "lvsc", version, disable_help_subcommand = true, after_help = AFTER)]
+pub struct Cli {
+    /// Flags of all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; nothing prints the overview.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Reads the arguments of the process. The error is a usage error, or the help that was asked for.
+    pub fn read() -> Result<Cli, clap::Error> {
+        let matches = environment(Cli::command()).try_get_matches()?;
+        Cli::from_arg_matches(&matches)
+    }
+}
+
+/// Binds each long flag to its variable: `--out-pass` to `LVSC_OUT_PASS`.
+fn environment(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| match arg.get_long() {
+        None => arg,
+        Some(long) => {
+            let name = format!("LVSC_{}", long.to_uppercase().replace('-', "_"));
+            let name: &'static str = name.leak();
+            arg.env(name).hide_env(true)
+        }
+    });
+    command.mut_subcommands(environment)
+}
+
+/// Flags of all commands.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Color::Auto,
+        value_name = "WHEN",
+    )]
+    pub color: Color,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet"
+    )]
+    pub verbose: bool,
+    /// Do not read `lvsc.toml`
+    #[arg(long, global = true)]
+    pub no_config: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal; `NO_COLOR` and `CLICOLOR_FORCE` are obeyed.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one document, with `version`.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what is wrong with a policy
+    Check(Check),
+    /// Draw what a policy means
+    Graph(Graph),
+    /// Follow packets through a policy
+    Trace(Trace),
+    /// Run the `test` blocks of policies on every engine
+    Test(Test),
+    /// Compile a policy to a datapath
+    Build(Build),
+    /// Forward packets: in a lab, over a capture, on an interface
+    Run(Run),
+}
+
+/// The policy of a command.
+#[derive(Clone, Debug, Args)]
+pub struct Source {
+    /// The policy; `-` is standard input. Without one: what `lvsc.toml` names, else the only
+    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one
+    pub policy: Option<PathBuf>,
+}
+
+/// How the result is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Output {
+    /// How the result is printed
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Format::Text,
+    )]
+    pub format: Format,
+}
+
+/// `lvsc check`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lvsc check policies/dr.lvs
+  lvsc check --format json web.lvs     the findings as data
+  generate | lvsc check -")]
+pub struct Check {
+    /// The policy.
+    #[command(flatten)]
+    pub source: Source,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// Indented lines.
+    Text,
+    /// Graphviz.
+    Dot,
+    /// Mermaid, for Markdown.
+    Mermaid,
+    /// Nodes and edges as data.
+    Json,
+}
+
+/// `lvsc graph`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lvsc graph policies/dr.lvs
+  lvsc graph policies/dr.lvs --format dot | dot -Tsvg > dr.svg")]
+pub struct Graph {
+    /// The policy.
+    #[command(flatten)]
+    pub source: Source,
+    /// How the graph is drawn
+    #[arg(long, value_enum, default_value_t = Drawing::Text)]
+    pub format: Drawing,
+}
+
+/// `lvsc trace`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lvsc trace policies/dr.lvs --packet \"eth / ip 192.168.46.135 -> VIP / tcp 40000 -> 80 S\"
+  lvsc trace policies/dr.lvs --pcap day.pcap --format json")]
+pub struct Trace {
+    /// The policy.
+    #[command(flatten)]
+    pub source: Source,
+    /// The packets.
+    #[command(flatten)]
+    pub packets: Packets,
+    /// The interface by which they come, by the policy's name for it
+    #[arg(long, value_name = "INTERFACE")]
+    pub on: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Where traced packets come from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Packets {
+    /// A packet in notation, as in `test` blocks; the policy's constants may be used
+    #[arg(long, value_name = "SENTENCE")]
+    pub packet: Vec<String>,
+    /// The frames of a capture (pcap or pcapng)
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
+}
+
+/// `lvsc test`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lvsc test                      the policies of this folder
+  lvsc test policies/*.lvs --engine interp")]
+pub struct Test {
+    /// The policies. Without any: what `lvsc.toml` names, else the `.lvs` files here, else
+    /// `policies/*.lvs`, else the built-in policy
+    pub policies: Vec<PathBuf>,
+    /// Only on this engine (may be given several times)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub engine: Vec<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What `build` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// The pipeline graph.
+    Graph,
+    /// The program, textual.
+    Ir,
+    /// The WebAssembly module, textual.
+    Wat,
+    /// The WebAssembly module.
+    Wasm,
+}
+
+/// `lvsc build`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lvsc build policies/dr.lvs                     writes dr.wasm
+  lvsc build policies/dr.lvs --emit ir -o -      the program, to standard output")]
+pub struct Build {
+    /// The policy.
+    #[command(flatten)]
+    pub source: Source,
+    /// For what to compile
+    #[arg(long, default_value = "wasm")]
+    pub target: String,
+    /// What to write: an earlier stage, or the module in text [default: the target's artifact]
+    #[arg(long, value_enum)]
+    pub emit: Option<Emit>,
+    /// Where to write it; `-` is standard output [default: the policy's name, here]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How the report is printed.
+    #[command(flatten)]
+    pub report: Output,
+}
+
+/// Where the lab's hosts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabKind {
+    /// In network namespaces: the kernel's own TCP.
+    Namespaces,
+    /// In this process: simulated hosts on a simulated switch.
+    Memory,
+}
+
+/// `lvsc run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lvsc run                                          the lab: a client, a director, real servers
+  lvsc run --lab memory --requests 1000             the same without namespaces
+  lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
+  sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C")]
+pub struct Run {
+    /// The policy.
+    #[command(flatten)]
+    pub source: Source,
+    /// What forwards: a target or engine of this build
+    #[arg(long, default_value = default_engine())]
+    pub target: String,
+    /// A capture to forward (pcap or pcapng)
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "out",
+        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
+    )]
+    pub pcap: Option<PathBuf>,
+    /// Where the capture's sent frames go
+    #[arg(long, value_name = "FILE", requires = "pcap")]
+    pub out: Option<PathBuf>,
+    /// Where the capture's passed frames go
+    #[arg(long, value_name = "FILE", requires = "pcap")]
+    pub out_pass: Option<PathBuf>,
+    /// A device to forward on; `lan=eth0` binds the policy's `interface lan`
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "[NAME=]DEVICE",
+        conflicts_with_all = ["requests", "lab", "hold"]
+    )]
+    pub interfaces: Vec<Binding>,
+    /// Requests of the lab's client
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+    )]
+    pub requests: u32,
+    /// Where the lab's hosts are [default: namespaces, else memory]
+    #[arg(long, value_enum)]
+    pub lab: Option<LabKind>,
+    /// Keep the lab up until Ctrl-C
+    #[arg(long)]
+    pub hold: bool,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+const fn default_engine() -> &'static str {
+    if cfg!(feature = "wasm") { "wasm" } else { "interp" }
+}
+
+/// A device, and the policy's interface that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The policy's name for it; none is the first interface.
+    pub name: Option<String>,
+    /// The device.
+    pub device: String,
+}
+
+impl std::str::FromStr for Binding {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Binding, &'static str> {
+        let (name, device) = match text.split_once('=') {
+            None => (None, text),
+            Some((name, device)) => (Some(name.to_owned()), device),
+        };
+        if device.is_empty() || name.as_deref() == Some("") {
+            return Err("a device is given as `eth0` or `lan=eth0`");
+        }
+        Ok(Binding {
+            name,
+            device: device.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        environment(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn a_binding_names_the_policys_interface_or_takes_the_first() {
+        let binding: Binding = "lan=eth0".parse().unwrap();
+        assert_eq!((binding.name.as_deref(), binding.device.as_str()), (Some("lan"), "eth0"));
+        assert_eq!("eth0".parse::<Binding>().unwrap().name, None);
+        assert!("lan=".parse::<Binding>().is_err());
+        assert!("=eth0".parse::<Binding>().is_err());
+    }
+
+    #[test]
+    fn the_overview_names_every_command() {
+        for command in Cli::command().get_subcommands() {
+            assert!(OVERVIEW.contains(&format!("{} ", command.get_name())), "{}", command.get_name());
+        }
+        assert!(OVERVIEW.lines().count() <= 11);
+    }
+}

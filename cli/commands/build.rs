@@ -1,0 +1,167 @@
+//! `lvsc build`: compiles a policy to a target's artifact, or to one of the stages before it.
+
+use std::path::{Path, PathBuf};
+
+use lvsc_abi::artifact::Artifact;
+use lvsc_abi::layout::Section;
+use lvsc_ir::target::Target;
+use serde_json::{Value, json};
+
+use crate::args::{Build, Emit, Format, Global};
+use crate::compile::{self, Compiled};
+use crate::failure::{Failure, Status};
+use crate::ui::{Ui, file, table};
+use crate::{policy, targets};
+
+/// Compiles a policy and says what was made.
+pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
+    let target = targets::find(&args.target)?;
+    let format = args.report.format;
+    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+        return Ok(Status::Findings);
+    };
+    let compiled = compile::program(&checked.pipeline)?;
+    let made = make(&compiled, target, args.emit)?;
+    let name = format!("{}.{}", checked.text.stem(), made.extension);
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
+    let piped = path.as_os_str() == "-";
+    if piped {
+        ui.bytes(&made.bytes);
+    } else {
+        file::write(&path, &made.bytes)?;
+    }
+    match (format, piped) {
+        (Format::Text, true) => {}
+        (Format::Text, false) => ui.confirm(report(&path, &made)),
+        (Format::Json, true) => ui.talk(data(&path, target, &made)),
+        (Format::Json, false) => ui.json(&data(&path, target, &made)),
+    }
+    Ok(Status::Fine)
+}
+
+/// What a build makes.
+struct Made {
+    bytes: Vec<u8>,
+    extension: &'static str,
+    /// What the bytes are part of, where they are more than text.
+    artifact: Option<Artifact>,
+}
+
+fn make(compiled: &Compiled, target: &dyn Target, emit: Option<Emit>) -> Result<Made, Failure> {
+    let text = |text: String, extension| Made {
+        bytes: text.into_bytes(),
+        extension,
+        artifact: None,
+    };
+    match emit {
+        Some(Emit::Graph) => Ok(text(lvsc_pipeline::text::graph(&compiled.pipeline), "graph")),
+        Some(Emit::Ir) => {
+            let program = compiled.program.program();
+            Ok(text(lvsc_ir::text::print(program, &compiled.layout), "lvsi"))
+        }
+        Some(Emit::Wat) => {
+            let artifact = wasm(compiled, target, "wat")?;
+            let wat = wasmprinter::print_bytes(&artifact.code);
+            let wat = wat.map_err(|error| Failure::Bug {
+                what: format!("the module cannot be printed: {error}"),
+            })?;
+            Ok(text(wat, "wat"))
+        }
+        Some(Emit::Wasm) => {
+            let artifact = wasm(compiled, target, "wasm")?;
+            Ok(whole(artifact, target))
+        }
+        None => Ok(whole(compiled.emit(target)?, target)),
+    }
+}
+
+fn whole(artifact: Artifact, target: &dyn Target) -> Made {
+    Made {
+        bytes: artifact.code.clone(),
+        extension: target.extension(),
+        artifact: Some(artifact),
+    }
+}
+
+/// The artifact, where it is WebAssembly.
+fn wasm(
+    compiled: &Compiled,
+    target: &dyn Target,
+    stage: &'static str,
+) -> Result<Artifact, Failure> {
+    if target.name() != "wasm" {
+        return Err(Failure::NoStage {
+            target: target.name(),
+            stage,
+        });
+    }
+    Ok(compiled.emit(target)?)
+}
+
+fn report(path: &Path, made: &Made) -> String {
+    let mut lines = vec![format!("{}: {}", path.display(), size(made.bytes.len() as u64))];
+    if let Some(artifact) = &made.artifact {
+        lines.extend(figures(artifact));
+        lines.push("tables".to_owned());
+        let rows: Vec<Vec<String>> = sections(artifact).map(row).collect();
+        lines.extend(table::align(&rows).into_iter().map(|line| format!("  {line}")));
+    }
+    lines.join("\n")
+}
+
+fn figures(artifact: &Artifact) -> Vec<String> {
+    let row = |(name, value): &(&'static str, u64)| match name.strip_suffix(" bytes") {
+        Some(name) => vec![name.to_owned(), size(*value)],
+        None => vec![(*name).to_owned(), value.to_string()],
+    };
+    table::align(&artifact.figures.iter().map(row).collect::<Vec<_>>())
+}
+
+fn sections(artifact: &Artifact) -> impl Iterator<Item = &Section> {
+    artifact.layout.sections().map(|(_, section)| section)
+}
+
+fn row(section: &Section) -> Vec<String> {
+    let shape = format!("{} x {} bytes", section.length, section.element.stride());
+    vec![section.name.clone(), shape, size(section.size())]
+}
+
+/// `812 bytes`, `4.0 KiB`, `8.4 MiB`
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+fn data(path: &Path, target: &dyn Target, made: &Made) -> Value {
+    let mut data = json!({
+        "version": 1,
+        "target": target.name(),
+        "path": path,
+        "bytes": made.bytes.len(),
+    });
+    if let (Some(artifact), Value::Object(fields)) = (&made.artifact, &mut data) {
+        let figures = artifact.figures.iter();
+        let figures = figures.map(|(name, value)| (name.replace(' ', "_"), json!(value)));
+        fields.extend(figures);
+        let tables = sections(artifact).map(|section| {
+            json!({ "name": section.name, "length": section.length, "bytes": section.size() })
+        });
+        fields.insert("tables".to_owned(), tables.collect());
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_in_the_unit_that_fits() {
+        assert_eq!(size(1023), "1023 bytes");
+        assert_eq!(size(4096), "4.0 KiB");
+        assert_eq!(size(8_650_752), "8.2 MiB");
+    }
+}

@@ -1,0 +1,82 @@
+//! Over a capture: its frames in, those that are sent into another one.
+
+use std::path::Path;
+use lvsc_runtime::director::{RunError, Summary, run_capture};
+use lvsc_runtime::io::pcap::{Reader, Replay, Writer};
+use lvsc_runtime::world::World;
+use serde_json::json;
+
+use crate::args::{Format, Run};
+use crate::engines::Kind;
+use crate::failure::{Failure, Status};
+use crate::interrupt;
+use crate::policy::Checked;
+use crate::ui::{Ui, number};
+
+/// Forwards a capture and prints what became of its frames.
+pub fn run(
+    path: &Path,
+    args: &Run,
+    checked: &Checked,
+    kind: &Kind,
+    ui: &mut Ui,
+) -> Result<Status, Failure> {
+    let manifest = &checked.pipeline.manifest;
+    let stop = interrupt::flag()?;
+    let reader = Reader::open(path)?;
+    let write = |path: Option<&Path>| path.map(Writer::create).transpose();
+    let (sent, passed) = (write(args.out.as_deref())?, write(args.out_pass.as_deref())?);
+    let names = manifest.interfaces.iter().map(|interface| interface.name.clone());
+    let replay = Replay::new(reader, names.collect(), sent, passed);
+    let engine = (kind.make)(&checked.pipeline)?;
+    let world = World::for_captures(manifest);
+    let summary = match run_capture(engine, manifest.clone(), world, replay, &stop) {
+        Ok(summary) => summary,
+        Err(RunError::Stopped) => return Ok(Status::Interrupted),
+        Err(RunError::Capture(error)) => return Err(error.into()),
+        Err(RunError::Io(error)) => return Err(Failure::told(error)),
+    };
+    match args.output.format {
+        Format::Text => ui.confirm(report(&summary)),
+        Format::Json => ui.json(&json!({
+            "version": 1,
+            "engine": kind.name,
+            "frames": summary.frames,
+            "send": summary.send,
+            "drop": summary.drop,
+            "pass": summary.pass,
+            "reasons": summary.reasons,
+        })),
+    }
+    failed(&summary)
+}
+
+/// A trap is a fault of ours, whatever the packet.
+fn failed(summary: &Summary) -> Result<Status, Failure> {
+    match &summary.failure {
+        None => Ok(Status::Fine),
+        Some(error) => Err(Failure::Bug {
+            what: error.to_string(),
+        }),
+    }
+}
+
+/// `7 frames: 5 sent, 1 dropped (no_backend 1), 1 passed`
+fn report(summary: &Summary) -> String {
+    let reasons = summary.reasons.iter();
+    let reasons: Vec<String> = reasons.map(|(name, count)| format!("{name} {count}")).collect();
+    let reasons = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reasons.join(", "))
+    };
+    let Summary {
+        frames,
+        send,
+        drop,
+        pass,
+        ..
+    } = summary;
+    let frames = number(*frames as usize, "frame");
+    format!("{frames}: {send} sent, {drop} dropped{reasons}, {pass} passed to the kernel")
+}

@@ -1,0 +1,254 @@
+//! On an interface: the real director, until a signal.
+
+use lvsc_abi::manifest::Manifest;
+
+use crate::args::{Binding, Run};
+use crate::engines::Kind;
+use crate::failure::{Failure, Status};
+use crate::policy::Checked;
+use crate::ui::Ui;
+
+/// Forwards on devices until a signal, then prints what was counted.
+#[cfg(target_os = "linux")]
+pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<Status, Failure> {
+    let devices = devices(&args.interfaces, &checked.pipeline.manifest)?;
+    linux::run(&devices, args, checked, kind, ui)
+}
+
+/// Forwards on devices: not here.
+#[cfg(not(target_os = "linux"))]
+pub fn run(args: &Run, checked: &Checked, _: &Kind, _: &mut Ui) -> Result<Status, Failure> {
+    devices(&args.interfaces, &checked.pipeline.manifest)?;
+    Err(Failure::Told {
+        what: "forwarding on an interface needs Linux".to_owned(),
+        remedy: Some("`lvsc run` tries the policy in a lab of simulated hosts".to_owned()),
+    })
+}
+
+/// The devices in the order of the policy's interfaces. A device without a name is the first interface's that has none.
+fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Failure> {
+    let names: Vec<String> =
+        manifest.interfaces.iter().map(|interface| interface.name.clone()).collect();
+    let mut places: Vec<Option<String>> = vec![None; names.len()];
+    let named = bindings.iter().filter_map(|binding| Some((binding.name.as_ref()?, binding)));
+    for (name, binding) in named {
+        let place = names.iter().position(|known| known == name);
+        let place = place.and_then(|at| places.get_mut(at)).ok_or_else(|| Failure::NoInterface {
+            name: name.clone(),
+            known: names.clone(),
+        })?;
+        *place = Some(binding.device.clone());
+    }
+    for binding in bindings.iter().filter(|binding| binding.name.is_none()) {
+        match places.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(binding.device.clone()),
+            None => {
+                return Err(Failure::Told {
+                    what: format!("no interface of the policy is left for `{}`", binding.device),
+                    remedy: Some(format!("interfaces of the policy: {}", names.join(", "))),
+                });
+            }
+        }
+    }
+    let missing: Vec<String> = (names.iter().zip(&places))
+        .filter(|(_, place)| place.is_none())
+        .map(|(name, _)| name.clone())
+        .collect();
+    if missing.is_empty() {
+        return Ok(places.into_iter().flatten().collect());
+    }
+    Err(Failure::Told {
+        what: format!("the policy's interface {} has no device", missing.join(", ")),
+        remedy: Some(format!("give each one: -i {}=DEVICE", missing.join("=DEVICE -i "))),
+    })
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeSet;
+    use std::net::IpAddr;
+    use std::sync::{Arc, Mutex, PoisonError};
+    use std::thread;
+    use std::time::Duration;
+
+    use lvsc_runtime::director::interface::{AttachError, Attached};
+    use lvsc_runtime::director::{Notice, Summary};
+    use serde_json::json;
+
+    use crate::args::{Format, Run};
+    use crate::engines::Kind;
+    use crate::failure::{Failure, Status};
+    use crate::interrupt;
+    use crate::policy::Checked;
+    use crate::ui::{Talk, Ui, number, table};
+
+    /// How often the backends that still have no MAC are named.
+    const REMIND: Duration = Duration::from_secs(10);
+
+    /// Names of backends whose next hop is not known.
+    type Missing = Arc<Mutex<BTreeSet<String>>>;
+
+    pub(super) fn run(
+        devices: &[String],
+        args: &Run,
+        checked: &Checked,
+        kind: &Kind,
+        ui: &mut Ui,
+    ) -> Result<Status, Failure> {
+        let stop = interrupt::flag()?;
+        let engine = (kind.make)(&checked.pipeline)?;
+        let manifest = checked.pipeline.manifest.clone();
+        let attached = Attached::open(engine, manifest, devices)?;
+        for warning in attached.warnings() {
+            ui.say(format_args!("warning: {warning}\nhelp: {}", warning.remedy()));
+        }
+        let missing = Missing::default();
+        let unknown = attached.director().without_mac();
+        lock(&missing).extend(unknown.map(|backend| title(&backend.name, backend.address)));
+        let (talk, known) = (ui.talker(), Arc::clone(&missing));
+        let addresses = addresses(checked);
+        let mut attached = attached.telling(move |notice| tell(&notice, &addresses, &known, &talk));
+        ui.say(format_args!("forwarding on {} until a signal ({})", devices.join(", "), kind.name));
+        remind(missing, ui.talker());
+        attached.run(&stop).map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
+        let summary = attached.summary();
+        match args.output.format {
+            Format::Text => ui.print(report(&summary)),
+            Format::Json => ui.json(&data(&summary, kind)),
+        }
+        Ok(Status::Fine)
+    }
+
+    fn lock(missing: &Missing) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `rs1 (192.0.2.1)`, or the address where that is the name.
+    fn title(name: &str, address: IpAddr) -> String {
+        let address = address.to_string();
+        if name == address { address } else { format!("{name} ({address})") }
+    }
+
+    /// Pool, backend, and what people call it.
+    fn addresses(checked: &Checked) -> Vec<(String, String, String)> {
+        let pools = checked.pipeline.manifest.pools.iter();
+        let each = pools.flat_map(|pool| {
+            let backends = pool.backends.iter();
+            backends.map(|backend| {
+                let title = title(&backend.name, backend.address);
+                (pool.name.clone(), backend.name.clone(), title)
+            })
+        });
+        each.collect()
+    }
+
+    fn tell(
+        notice: &Notice,
+        addresses: &[(String, String, String)],
+        missing: &Missing,
+        talk: &Talk,
+    ) {
+        match notice {
+            Notice::Neighbour { pool, backend, mac } => {
+                let mut known = addresses.iter();
+                let found = known.find(|(p, b, _)| p == pool && b == backend);
+                let title = found.map_or(backend.as_str(), |(_, _, title)| title);
+                lock(missing).remove(title);
+                talk.say(format_args!("{title} is at {mac}"));
+            }
+            Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
+            Notice::Replaced(_) | Notice::Unknown { .. } => {}
+        }
+    }
+
+    /// Names those that are missing after a second, and then from time to time. Ends with the process.
+    fn remind(missing: Missing, talk: Talk) {
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(1));
+            loop {
+                for title in lock(&missing).iter() {
+                    talk.say(format_args!(
+                        "{title} has not answered for its MAC yet: it gets no packets"
+                    ));
+                }
+                thread::sleep(REMIND);
+            }
+        });
+    }
+
+    fn report(summary: &Summary) -> String {
+        let mut lines = vec![super::super::counts(summary)];
+        let rows: Vec<Vec<String>> = summary
+            .backends
+            .iter()
+            .map(|backend| {
+                let mac = backend.mac.map_or("no MAC".to_owned(), |mac| mac.to_string());
+                let packets = number(backend.count.packets as usize, "packet");
+                vec![backend.pool.clone(), title(&backend.name, backend.address), mac, packets]
+            })
+            .collect();
+        lines.extend(table::align(&rows).into_iter().map(|row| format!("  {row}")));
+        lines.join("\n")
+    }
+
+    fn data(summary: &Summary, kind: &Kind) -> serde_json::Value {
+        let backends = summary.backends.iter().map(|backend| {
+            json!({
+                "pool": backend.pool,
+                "name": backend.name,
+                "address": backend.address,
+                "mac": backend.mac,
+                "packets": backend.count.packets,
+                "bytes": backend.count.bytes,
+            })
+        });
+        json!({
+            "version": 1,
+            "engine": kind.name,
+            "frames": summary.frames,
+            "send": summary.send,
+            "drop": summary.drop,
+            "pass": summary.pass,
+            "reasons": summary.reasons,
+            "backends": backends.collect::<Vec<_>>(),
+        })
+    }
+
+    impl From<AttachError> for Failure {
+        fn from(error: AttachError) -> Failure {
+            Failure::Told {
+                what: error.to_string(),
+                remedy: error.remedy(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use lvsc_abi::manifest::Interface;
+
+    fn bound(given: &[&str]) -> Result<Vec<String>, String> {
+        let interface = |name: &str| Interface {
+            name: name.to_owned(),
+            ..Interface::default()
+        };
+        let manifest = Manifest {
+            interfaces: vec![interface("wan"), interface("lan")],
+            ..Manifest::default()
+        };
+        let bindings: Vec<Binding> = given.iter().map(|text| text.parse().unwrap()).collect();
+        devices(&bindings, &manifest).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn devices_stand_in_the_order_of_the_policys_interfaces() {
+        assert_eq!(bound(&["eth0", "eth1"]).unwrap(), ["eth0", "eth1"]);
+        assert_eq!(bound(&["lan=eth0", "eth1"]).unwrap(), ["eth1", "eth0"]);
+        assert!(bound(&["eth0"]).unwrap_err().contains("interface lan has no device"));
+        assert!(bound(&["dmz=eth0"]).unwrap_err().contains("no interface `dmz`"));
+        assert!(bound(&["a", "b", "c"]).unwrap_err().contains("left for `c`"));
+    }
+}

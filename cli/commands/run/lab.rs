@@ -1,0 +1,146 @@
+//! In a lab: client, director and real servers of its own, and the proof of what happened between them.
+
+mod memory;
+#[cfg(target_os = "linux")]
+mod namespaces;
+mod record;
+
+use lvsc_runtime::director::Summary;
+use lvsc_runtime::lab::{Plan, PlanError, Report};
+
+use crate::args::{Format, LabKind, Run};
+use crate::engines::Kind;
+use crate::failure::{Failure, Status};
+use crate::policy::Checked;
+use crate::ui::Ui;
+use crate::ui::progress::Progress;
+
+/// What came of a lab.
+struct Outcome {
+    lab: LabKind,
+    plan: Plan,
+    report: Report,
+    summary: Summary,
+}
+
+/// A lab to be made.
+struct Order<'a> {
+    args: &'a Run,
+    checked: &'a Checked,
+    kind: &'a Kind,
+    plan: &'a Plan,
+}
+
+impl Order<'_> {
+    /// What the policy declares.
+    fn manifest(&self) -> lvsc_abi::manifest::Manifest {
+        self.checked.pipeline.manifest.clone()
+    }
+
+    /// Number of the client's requests.
+    fn requests(&self) -> usize {
+        self.args.requests as usize
+    }
+
+    /// A line that says how far the requests are.
+    fn progress(&self, ui: &Ui) -> impl FnMut(usize) {
+        let mut progress = Progress::new(ui, "requests");
+        let all = self.requests();
+        move |done| progress.at(done, all)
+    }
+}
+
+/// Tries a policy in a lab. Fine only where everything holds.
+pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<Status, Failure> {
+    let plan = Plan::of(&checked.pipeline.manifest)?;
+    let order = Order {
+        args,
+        checked,
+        kind,
+        plan: &plan,
+    };
+    match args.lab {
+        Some(LabKind::Memory) => in_memory(&order, ui),
+        Some(LabKind::Namespaces) => in_namespaces(&order, ui)?.map_err(Failure::from),
+        None => match in_namespaces(&order, ui)? {
+            Ok(status) => Ok(status),
+            Err(refused) => {
+                ui.say(format_args!(
+                    "note: no network namespaces here ({}); the hosts are simulated instead",
+                    refused.what
+                ));
+                ui.detail(format_args!("note: for real ones: {}", refused.remedy));
+                in_memory(&order, ui)
+            }
+        },
+    }
+}
+
+/// Why no namespaces can be had.
+struct Refused {
+    what: String,
+    remedy: String,
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Failure {
+        Failure::Told {
+            what: format!("no network namespaces can be had: {}", refused.what),
+            remedy: Some(format!("{}; `--lab memory` needs none", refused.remedy)),
+        }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Failure {
+        Failure::told(format_args!("the lab cannot try this policy: {error}"))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn in_namespaces(order: &Order<'_>, ui: &mut Ui) -> Result<Result<Status, Refused>, Failure> {
+    match namespaces::up(order, ui)? {
+        Err(refused) => Ok(Err(refused)),
+        Ok((outcome, lab)) => {
+            let status = say(order, &outcome, ui);
+            if order.args.hold {
+                namespaces::hold(&lab, ui)?;
+            }
+            lab.down()?;
+            Ok(Ok(status))
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::unnecessary_wraps, reason = "on Linux it may fail")]
+fn in_namespaces(_: &Order<'_>, _: &mut Ui) -> Result<Result<Status, Refused>, Failure> {
+    Ok(Err(Refused {
+        what: "they need Linux".to_owned(),
+        remedy: "run it on Linux".to_owned(),
+    }))
+}
+
+fn in_memory(order: &Order<'_>, ui: &mut Ui) -> Result<Status, Failure> {
+    let outcome = memory::run(order, ui)?;
+    let status = say(order, &outcome, ui);
+    if order.args.hold {
+        ui.say("note: simulated hosts cannot be entered, so there is nothing to hold");
+    }
+    Ok(status)
+}
+
+fn say(order: &Order<'_>, outcome: &Outcome, ui: &mut Ui) -> Status {
+    match order.args.output.format {
+        Format::Text => ui.confirm(record::words(order, outcome)),
+        Format::Json => ui.json(&record::data(order, outcome)),
+    }
+    let mut faults = outcome.report.faults();
+    if let Some(failure) = &outcome.summary.failure {
+        faults.push(failure.to_string());
+    }
+    for fault in &faults {
+        ui.fault(fault);
+    }
+    if faults.is_empty() { Status::Fine } else { Status::Findings }
+}

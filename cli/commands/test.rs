@@ -1,0 +1,171 @@
+//! `lvsc test`: runs `test` blocks on every engine.
+
+use lvsc_abi::place::Place;
+use lvsc_front::policy::Test as Block;
+use lvsc_front::source::{FileId, Span};
+use serde_json::{Value, json};
+
+use crate::args::{Format, Global, Test};
+use crate::engines::{self, ENGINES, Kind};
+use crate::failure::{Failure, Status};
+use crate::policy::{self, Checked};
+use crate::testing::{self, Fault, sides};
+use crate::ui::{ERROR, FINE, Ui, number, styled};
+use crate::config;
+
+/// Tests policies. A line when all is well.
+pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
+    let format = args.output.format;
+    let engines = chosen(&args.engine)?;
+    let mut total = Total::default();
+    for text in config::policies(&args.policies, !global.no_config)? {
+        match policy::check(text, format, ui) {
+            None => total.broken += 1,
+            Some(checked) => one(&checked, &engines, format, &mut total, ui)?,
+        }
+    }
+    match format {
+        Format::Text => total.say(&engines, ui),
+        Format::Json => ui.json(&json!({
+            "version": 1,
+            "passed": total.passed,
+            "failed": total.failed,
+            "policies_with_errors": total.broken,
+            "engines": engines.iter().map(|kind| kind.name).collect::<Vec<_>>(),
+            "results": total.results,
+        })),
+    }
+    Ok(if total.failed + total.broken == 0 { Status::Fine } else { Status::Findings })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
+    if names.is_empty() {
+        return Ok(ENGINES.iter().collect());
+    }
+    names.iter().map(|name| engines::find(name)).collect()
+}
+
+/// What came of all tests. A test counts once, on however many engines.
+#[derive(Default)]
+struct Total {
+    passed: usize,
+    failed: usize,
+    broken: usize,
+    results: Vec<Value>,
+}
+
+impl Total {
+    fn say(&self, engines: &[&Kind], ui: &mut Ui) {
+        let names: Vec<&str> = engines.iter().map(|kind| kind.name).collect();
+        let names = names.join(", ");
+        let passed = format!("{} passed on {names}", number(self.passed, "test"));
+        match (self.failed, self.broken) {
+            (0, 0) => ui.confirm(styled(FINE, passed)),
+            (failed, 0) => ui.print(format_args!("{}, {passed}", wrong(failed, "failed"))),
+            (0, broken) => ui.print(format_args!("{} with errors; {passed}", policies(broken))),
+            (failed, broken) => ui.print(format_args!(
+                "{}, {passed}; {} with errors",
+                wrong(failed, "failed"),
+                policies(broken)
+            )),
+        }
+    }
+}
+
+fn wrong(count: usize, what: &str) -> String {
+    styled(ERROR, format_args!("{} {what}", number(count, "test")))
+}
+
+fn policies(count: usize) -> String {
+    if count == 1 { "1 policy".to_owned() } else { format!("{count} policies") }
+}
+
+fn one(
+    checked: &Checked,
+    kinds: &[&Kind],
+    format: Format,
+    total: &mut Total,
+    ui: &mut Ui,
+) -> Result<(), Failure> {
+    let tests = &checked.policy.tests;
+    if tests.is_empty() {
+        ui.detail(format_args!("{}: no `test` blocks", checked.text.path));
+        return Ok(());
+    }
+    let mut engines = Vec::new();
+    for kind in kinds {
+        engines.push((kind.name, (kind.make)(&checked.pipeline)?));
+    }
+    for test in tests {
+        let mut fine = true;
+        for (engine, running) in &mut engines {
+            let fault = testing::run(&checked.pipeline, test, running.as_mut()).err();
+            fine &= fault.is_none();
+            match (format, fault) {
+                (Format::Text, None) => {}
+                (Format::Text, Some(fault)) => ui.talk(failed(checked, test, engine, &fault)),
+                (Format::Json, fault) => total.results.push(data(checked, test, engine, fault)),
+            }
+        }
+        ui.detail(format_args!(
+            "{} {}: {}",
+            if fine { "ok    " } else { "failed" },
+            checked.text.path,
+            test.name
+        ));
+        total.passed += usize::from(fine);
+        total.failed += usize::from(!fine);
+    }
+    Ok(())
+}
+
+/// The failure as a diagnostic: the line, why, and the frames.
+fn failed(checked: &Checked, test: &Block, engine: &str, fault: &Fault) -> String {
+    let title = format!("test failed on {engine}: {}", test.name);
+    let mut text = Ui::report(&title, &fault.what, line(checked, fault.place), &checked.sources);
+    if let Some(frames) = &fault.frames {
+        for line in sides("expected", &frames.expected, "actual", &frames.actual) {
+            text.push_str("\n    ");
+            text.push_str(&line);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// From a place to the end of its line, without a comment's worth of space.
+fn line(checked: &Checked, place: Place) -> Span {
+    let file = FileId(u32::from(place.file));
+    let text = checked.sources.text(file);
+    let number = place.line.saturating_sub(1) as usize;
+    let begin: usize = text.split_inclusive('\n').take(number).map(str::len).sum();
+    let rest = text.get(begin..).unwrap_or_default().lines().next().unwrap_or_default();
+    let column = place.column.saturating_sub(1) as usize;
+    let indent: usize = rest.chars().take(column).map(char::len_utf8).sum();
+    Span::new(file, begin + indent, begin + rest.trim_end().len().max(indent))
+}
+
+fn data(checked: &Checked, test: &Block, engine: &str, fault: Option<Fault>) -> Value {
+    let fault = fault.map(|fault| {
+        let frames = fault.frames.map(|frames| {
+            json!({
+                "came": hex(&frames.came),
+                "expected": hex(&frames.expected),
+                "actual": hex(&frames.actual),
+            })
+        });
+        json!({ "line": fault.place.line, "what": fault.what, "frames": frames })
+    });
+    json!({
+        "policy": checked.text.path,
+        "test": test.name,
+        "line": test.place.line,
+        "engine": engine,
+        "ok": fault.is_none(),
+        "fault": fault,
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

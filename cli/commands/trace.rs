@@ -1,0 +1,216 @@
+//! `lvsc trace`: follows packets through a policy, with the interpreter's eyes.
+
+use std::path::Path;
+
+use lvsc_abi::engine::Engine;
+use lvsc_abi::notation::{Header, decode, describe};
+use lvsc_abi::verdict::Verdict;
+use lvsc_front::source::FileId;
+use lvsc_pipeline::interp::Interpreter;
+use lvsc_pipeline::trace::{Happened, Trace as Record};
+use lvsc_runtime::io::pcap::Reader;
+use lvsc_runtime::publish::publish;
+use lvsc_runtime::world::World;
+use serde_json::{Value, json};
+
+use crate::args::{Format, Global, Trace};
+use crate::failure::{Failure, Status};
+use crate::policy::{self, Checked};
+use crate::testing::{self, sides};
+use crate::ui::{HEAD, Ui, diagnostics, styled, table};
+
+/// Follows packets.
+pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
+    let format = args.output.format;
+    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+        return Ok(Status::Findings);
+    };
+    let ingress = interface(&checked, args.on.as_deref())?;
+    let manifest = &checked.pipeline.manifest;
+    let world = match args.packets.pcap {
+        Some(_) => World::for_captures(manifest),
+        None => World::for_tests(manifest),
+    };
+    let Some(frames) = frames(args, &checked, &world, ingress, ui)? else {
+        return Ok(Status::Findings);
+    };
+    let mut engine = Interpreter::new(checked.pipeline.clone());
+    publish(manifest, &world, engine.image_mut());
+    for (index, frame) in frames.into_iter().enumerate() {
+        let followed = follow(&checked, &mut engine, frame, ingress);
+        match format {
+            Format::Text if index > 0 => ui.print(format_args!("\n{}", words(&checked, &followed))),
+            Format::Text => ui.print(words(&checked, &followed)),
+            Format::Json => ui.json(&data(&checked, &followed)),
+        }
+    }
+    Ok(Status::Fine)
+}
+
+/// The index of the interface by which the packets come.
+fn interface(checked: &Checked, name: Option<&str>) -> Result<u8, Failure> {
+    let Some(name) = name else { return Ok(0) };
+    let known = &checked.pipeline.manifest.interfaces;
+    let found = known.iter().position(|interface| interface.name == name);
+    found.map(|index| index as u8).ok_or_else(|| Failure::NoInterface {
+        name: name.to_owned(),
+        known: known.iter().map(|interface| interface.name.clone()).collect(),
+    })
+}
+
+/// The frames that were asked for; `None` where a sentence is no packet, which was said.
+fn frames(
+    args: &Trace,
+    checked: &Checked,
+    world: &World,
+    ingress: u8,
+    ui: &mut Ui,
+) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+    if let Some(path) = &args.packets.pcap {
+        return captured(path, ui).map(Some);
+    }
+    let mut frames = Vec::new();
+    for sentence in &args.packets.packet {
+        let text = &checked.text;
+        match lvsc_front::packet(&text.path, &text.text, sentence) {
+            Ok(layers) => {
+                let frame = testing::frame(&layers, world, ingress);
+                frames.push(frame.map_err(Failure::told)?);
+            }
+            Err((found, sources)) => {
+                match args.output.format {
+                    Format::Text => ui.diagnostics("--packet", &found, &sources),
+                    Format::Json => ui.json(&json!({
+                        "version": 1,
+                        "ok": false,
+                        "diagnostics": diagnostics::data(&found, &sources),
+                    })),
+                }
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(frames))
+}
+
+/// The frames of a capture; those of which only the begin was captured are left out.
+fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut frames = Vec::new();
+    for (captured, number) in Reader::open(path)?.zip(1_u64..) {
+        let captured = captured?;
+        if captured.is_truncated() {
+            ui.say(format_args!("packet {number} is left out: only its begin was captured"));
+        } else {
+            frames.push(captured.frame);
+        }
+    }
+    Ok(frames)
+}
+
+/// A packet and what happened to it.
+struct Followed {
+    came: Vec<u8>,
+    left: Vec<u8>,
+    ingress: u8,
+    verdict: Verdict,
+    egress: u8,
+    steps: Vec<Happened>,
+}
+
+fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u8) -> Followed {
+    let mut record = Record::new(&checked.pipeline);
+    let mut left = came.clone();
+    let (verdict, egress) = engine.observe(&mut left, ingress, &mut record);
+    Followed {
+        came,
+        left,
+        ingress,
+        verdict,
+        egress,
+        steps: record.steps,
+    }
+}
+
+/// The packet, the lines that decided with what happened there, the verdict, the headers before and after.
+fn words(checked: &Checked, followed: &Followed) -> String {
+    let mut lines = vec![format!("{}  {}", styled(HEAD, "packet"), describe(&followed.came))];
+    let mut file = None;
+    let mut rows = Vec::new();
+    let mut last = None;
+    for step in followed.steps.iter().filter(|step| step.place.line > 0) {
+        if file != Some(step.place.file) {
+            lines.extend(indented(&std::mem::take(&mut rows)));
+            file = Some(step.place.file);
+            lines.push(String::new());
+            lines.push(styled(HEAD, path(checked, step.place.file)));
+        }
+        let (number, source) = if last == Some(step.place) {
+            (String::new(), String::new())
+        } else {
+            (step.place.line.to_string(), source(checked, step))
+        };
+        last = Some(step.place);
+        rows.push(vec![number, source, step.text.clone()]);
+    }
+    lines.extend(indented(&rows));
+    lines.push(String::new());
+    let verdict = followed.steps.last().map_or("", |step| step.text.as_str());
+    lines.push(format!("{}  {verdict}", styled(HEAD, "verdict")));
+    lines.push(String::new());
+    lines.extend(sides("before", &followed.came, "after", &followed.left));
+    lines.join("\n")
+}
+
+fn indented(rows: &[Vec<String>]) -> Vec<String> {
+    table::align(rows).into_iter().map(|line| format!("  {line}")).collect()
+}
+
+fn path(checked: &Checked, file: u16) -> &str {
+    checked.sources.path(FileId(u32::from(file)))
+}
+
+/// The policy's line at which something happened.
+fn source(checked: &Checked, step: &Happened) -> String {
+    let text = checked.sources.text(FileId(u32::from(step.place.file)));
+    let line = text.lines().nth(step.place.line.saturating_sub(1) as usize);
+    line.unwrap_or_default().trim().trim_end_matches('{').trim_end().to_owned()
+}
+
+fn data(checked: &Checked, followed: &Followed) -> Value {
+    let name = |index: u8| {
+        let found = checked.pipeline.manifest.interfaces.get(usize::from(index));
+        found.map(|interface| interface.name.clone())
+    };
+    let steps = followed.steps.iter().map(|step| {
+        json!({
+            "file": path(checked, step.place.file),
+            "line": step.place.line,
+            "kind": step.kind,
+            "text": step.text,
+        })
+    });
+    json!({
+        "version": 1,
+        "policy": checked.text.path,
+        "packet": describe(&followed.came),
+        "ingress": name(followed.ingress),
+        "verdict": followed.verdict,
+        "egress": (followed.verdict == Verdict::Send).then(|| name(followed.egress)).flatten(),
+        "steps": steps.collect::<Vec<_>>(),
+        "before": headers(&followed.came),
+        "after": headers(&followed.left),
+    })
+}
+
+fn headers(frame: &[u8]) -> Value {
+    let header = |header: Header| {
+        let fields = header.fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+        json!({
+            "name": header.name,
+            "offset": header.offset,
+            "size": header.size,
+            "fields": Value::Object(fields.collect()),
+        })
+    };
+    decode(frame).into_iter().map(header).collect()
+}

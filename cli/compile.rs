@@ -1,0 +1,54 @@
+//! The walk below the front end: pipeline, program, artifact. Says nothing and reads nothing.
+
+use lvsc_abi::artifact::Artifact;
+use lvsc_abi::layout::Layout;
+use lvsc_ir::passes::optimize;
+use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::verify::{Verified, VerifyError, verify};
+use lvsc_pipeline::layout::layout;
+use lvsc_pipeline::lower::{LowerError, lower};
+use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_pipeline::simplify::simplify;
+
+/// Why a checked policy has no artifact.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The policy is too large.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// A fault of ours: lowering made what is no program.
+    #[error("the program is not valid: {0}")]
+    Verify(#[from] VerifyError),
+    /// The target cannot take it.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+}
+
+/// A program and the image that it works on.
+pub struct Compiled {
+    /// The simplified pipeline.
+    pub pipeline: Pipeline,
+    /// What lies where in the image.
+    pub layout: Layout,
+    /// The optimized program.
+    pub program: Verified,
+}
+
+/// Makes the program of a pipeline.
+pub fn program(pipeline: &Pipeline) -> Result<Compiled, CompileError> {
+    let pipeline = simplify(pipeline.clone());
+    let layout = layout(&pipeline);
+    let program = verify(lower(&pipeline, &layout)?, &layout)?;
+    Ok(Compiled {
+        program: optimize(program, &layout),
+        pipeline,
+        layout,
+    })
+}
+
+impl Compiled {
+    /// Makes the target's artifact.
+    pub fn emit(&self, target: &dyn Target) -> Result<Artifact, CompileError> {
+        Ok(target.emit(&self.program, &self.layout, &self.pipeline.manifest)?)
+    }
+}

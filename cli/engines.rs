@@ -1,0 +1,56 @@
+//! The engines of this build.
+
+use lvsc_runtime::director::AnyEngine;
+use lvsc_pipeline::interp::Interpreter;
+use lvsc_pipeline::pipeline::Pipeline;
+
+use crate::failure::Failure;
+
+/// How an engine is made.
+pub struct Kind {
+    /// The word after `--target` and `--engine`.
+    pub name: &'static str,
+    /// Makes one that runs a pipeline, with an empty image.
+    pub make: fn(&Pipeline) -> Result<AnyEngine, Failure>,
+}
+
+/// All of them; the first one is the reference.
+pub const ENGINES: &[Kind] = &[
+    Kind {
+        name: "interp",
+        make: interp,
+    },
+    #[cfg(all(feature = "wasm", unix))]
+    Kind {
+        name: "wasm",
+        make: wasm,
+    },
+];
+
+/// The engine with this name.
+pub fn find(name: &str) -> Result<&'static Kind, Failure> {
+    let found = ENGINES.iter().find(|engine| engine.name == name);
+    found.ok_or_else(|| Failure::Unknown {
+        kind: "engine",
+        name: name.to_owned(),
+        known: ENGINES.iter().map(|engine| engine.name).collect(),
+    })
+}
+
+/// The interpreter runs the graph as the front end built it: it judges the simplification too.
+#[expect(clippy::unnecessary_wraps, reason = "every engine is made in the same way")]
+fn interp(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
+    Ok(Box::new(Interpreter::new(pipeline.clone())))
+}
+
+#[cfg(all(feature = "wasm", unix))]
+fn wasm(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
+    use lvsc_runtime::engine::wasm::WasmEngine;
+    use lvsc_target_wasm::Wasm;
+
+    let artifact = crate::compile::program(pipeline)?.emit(&Wasm)?;
+    let engine = WasmEngine::load(&artifact.code).map_err(|error| Failure::Bug {
+        what: format!("the module cannot be run: {error}"),
+    })?;
+    Ok(Box::new(engine))
+}

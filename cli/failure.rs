@@ -1,0 +1,158 @@
+//! Why a command could not do what it was asked: exit status 2, one message, one remedy.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use lvsc_runtime::io::pcap::CaptureError;
+
+use crate::compile::CompileError;
+
+/// How a command that could do its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All is well.
+    Fine,
+    /// Something was found: an error in a policy, a failed test or proof.
+    Findings,
+    /// A signal ended it.
+    Interrupted,
+}
+
+/// Why a command could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A file cannot be read.
+    #[error("cannot read {}: {}", path.display(), plain(source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A policy that is no text.
+    #[error("{} is not UTF-8 text (byte {at})", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// First byte that is no text.
+        at: usize,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {}", path.display(), plain(source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A configuration that cannot be read.
+    #[error("{}: {message}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A name that a registry does not have.
+    #[error("this build has no {kind} `{name}`")]
+    Unknown {
+        /// `target`, `engine`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The names that it has.
+        known: Vec<&'static str>,
+    },
+    /// A name that the policy does not have.
+    #[error("the policy has no interface `{name}`")]
+    NoInterface {
+        /// The name.
+        name: String,
+        /// The names that it has.
+        known: Vec<String>,
+    },
+    /// A stage that the target does not pass through.
+    #[error("target `{target}` has no stage `{stage}`")]
+    NoStage {
+        /// The target.
+        target: &'static str,
+        /// The stage.
+        stage: &'static str,
+    },
+    /// A checked policy has no artifact.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// A capture cannot be read or written.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// Something below, in its own words, with its remedy.
+    #[error("{what}")]
+    Told {
+        /// What went wrong.
+        what: String,
+        /// What to do.
+        remedy: Option<String>,
+    },
+    /// A fault of lvsc itself.
+    #[error("{what}")]
+    Bug {
+        /// What went wrong.
+        what: String,
+    },
+}
+
+impl Failure {
+    /// Something below, without a remedy.
+    pub fn told(what: impl std::fmt::Display) -> Failure {
+        Failure::Told {
+            what: what.to_string(),
+            remedy: None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Failure::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("the file is there, but not for this user".to_owned())
+            }
+            Failure::Write { path, source }
+            | Failure::Capture(CaptureError::Write { path, source })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                let folder = folder(path);
+                Some(format!("make the folder first: mkdir -p {}", folder.display()))
+            }
+            Failure::Unknown { kind, known, .. } => Some(format!("{kind}s: {}", known.join(", "))),
+            Failure::NoInterface { known, .. } => {
+                Some(format!("interfaces of the policy: {}", known.join(", ")))
+            }
+            Failure::Told { remedy, .. } => remedy.clone(),
+            Failure::Bug { .. } | Failure::Compile(CompileError::Verify(_)) => {
+                Some("this is a fault of lvsc, not of the policy: please report it".to_owned())
+            }
+            Failure::Read { .. }
+            | Failure::NotText { .. }
+            | Failure::Write { .. }
+            | Failure::Config { .. }
+            | Failure::NoStage { .. }
+            | Failure::Capture(_)
+            | Failure::Compile(CompileError::Lower(_) | CompileError::Emit(_)) => None,
+        }
+    }
+}
+
+/// The folder of a file: `.` for a name alone.
+pub fn folder(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// The system's words in our manner: `no such file or directory`.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}

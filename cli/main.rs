@@ -1,0 +1,61 @@
+//! The `lvsc` binary: reads the arguments, calls the command, says how it ended.
+
+mod args;
+mod commands;
+mod compile;
+mod config;
+mod engines;
+mod failure;
+mod interrupt;
+mod policy;
+mod targets;
+mod testing;
+mod ui;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+use crate::failure::{Failure, Status};
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(ui::usage(&error)),
+    };
+    let mut ui = Ui::new(&cli.global);
+    let ended = command(&cli, &mut ui);
+    let ended = ended.and_then(|status| ui.lost().map_or(Ok(status), |lost| Err(unsaid(lost))));
+    match ended {
+        Ok(Status::Fine) => ExitCode::SUCCESS,
+        Ok(Status::Findings) => ExitCode::from(1),
+        Ok(Status::Interrupted) => ExitCode::from(130),
+        Err(failure) => {
+            ui.failure(&failure);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
+    let global = &cli.global;
+    match &cli.command {
+        None => {
+            ui.bytes(args::OVERVIEW.as_bytes());
+            Ok(Status::Fine)
+        }
+        Some(Command::Check(args)) => commands::check::run(args, global, ui),
+        Some(Command::Graph(args)) => commands::graph::run(args, global, ui),
+        Some(Command::Trace(args)) => commands::trace::run(args, global, ui),
+        Some(Command::Test(args)) => commands::test::run(args, global, ui),
+        Some(Command::Build(args)) => commands::build::run(args, global, ui),
+        Some(Command::Run(args)) => commands::run::run(args, global, ui),
+    }
+}
+
+fn unsaid(source: std::io::Error) -> Failure {
+    Failure::Write {
+        path: "standard output".into(),
+        source,
+    }
+}

@@ -1,0 +1,19 @@
+//! The targets of this build.
+
+use lvsc_ir::target::Target;
+use lvsc_target_wasm::Wasm;
+
+use crate::failure::Failure;
+
+/// All of them.
+pub const TARGETS: &[&dyn Target] = &[&Wasm];
+
+/// The target with this name.
+pub fn find(name: &str) -> Result<&'static dyn Target, Failure> {
+    let found = TARGETS.iter().find(|target| target.name() == name);
+    found.copied().ok_or_else(|| Failure::Unknown {
+        kind: "target",
+        name: name.to_owned(),
+        known: TARGETS.iter().map(|target| target.name()).collect(),
+    })
+}

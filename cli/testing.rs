@@ -1,0 +1,289 @@
+//! One `test` block of a policy on one engine.
+
+mod expect;
+mod sides;
+
+pub use self::sides::sides;
+
+use std::time::Duration;
+
+use lvsc_abi::engine::{Engine, Packet};
+use lvsc_abi::image::{self, Image, Width};
+use lvsc_abi::mac::Mac;
+use lvsc_abi::manifest::{CounterKind, Manifest};
+use lvsc_abi::notation::{self, Defaults, Layer};
+use lvsc_abi::place::Place;
+use lvsc_abi::verdict::Verdict;
+use lvsc_front::policy::{Test, TestKind};
+use lvsc_pipeline::pipeline::{InterfaceId, Pipeline, PoolId};
+use lvsc_runtime::publish::publish;
+use lvsc_runtime::world::World;
+
+/// Source MAC of packets that say none: no interface and no backend of a test has it.
+const CLIENT: Mac = Mac([0x02, 0x00, 0x00, 0xff, 0x00, 0x01]);
+
+/// Why a test failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line that does not hold.
+    pub place: Place,
+    /// Why.
+    pub what: String,
+    /// The packet as it came, and what became of it: the frame that was expected, and the one that left.
+    pub frames: Option<Frames>,
+}
+
+/// The frames of a failed expectation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// As it came.
+    pub came: Vec<u8>,
+    /// As it should have left.
+    pub expected: Vec<u8>,
+    /// As it left.
+    pub actual: Vec<u8>,
+}
+
+/// What became of a packet.
+#[derive(Clone, Debug)]
+pub struct Passage {
+    /// As it came.
+    pub came: Vec<u8>,
+    /// By which interface.
+    pub ingress: u8,
+    /// As it left.
+    pub left: Vec<u8>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// By which interface it left.
+    pub egress: u8,
+    /// Why it was dropped, if it was.
+    pub reason: Option<String>,
+    /// The backend that counted it: pool and id.
+    pub backend: Option<(PoolId, u16)>,
+}
+
+/// Runs a test on an engine, from an empty state.
+pub fn run(pipeline: &Pipeline, test: &Test, engine: &mut dyn Engine) -> Result<(), Fault> {
+    empty(engine.image_mut());
+    let mut running = Running {
+        pipeline,
+        world: World::for_tests(&pipeline.manifest),
+        clock: Duration::ZERO,
+        engine,
+        last: None,
+        earlier: None,
+    };
+    running.publish();
+    for step in &test.steps {
+        let done = running.step(&step.kind);
+        done.map_err(|wrong| Fault {
+            place: wrong.place.unwrap_or(step.place),
+            what: wrong.what,
+            frames: wrong.frames,
+        })?;
+    }
+    Ok(())
+}
+
+/// What is wrong with a step; its place where it is not the step's own.
+struct Wrong {
+    what: String,
+    place: Option<Place>,
+    frames: Option<Frames>,
+}
+
+impl Wrong {
+    fn plain(what: impl ToString) -> Wrong {
+        Wrong {
+            what: what.to_string(),
+            place: None,
+            frames: None,
+        }
+    }
+}
+
+struct Running<'a> {
+    pipeline: &'a Pipeline,
+    world: World,
+    /// Since the test began.
+    clock: Duration,
+    engine: &'a mut dyn Engine,
+    last: Option<Passage>,
+    /// The backend of the packet before the last one.
+    earlier: Option<(PoolId, u16)>,
+}
+
+impl Running<'_> {
+    fn step(&mut self, kind: &TestKind) -> Result<(), Wrong> {
+        match kind {
+            TestKind::Send { layers, interface } => {
+                let passage = self.send(layers, *interface).map_err(Wrong::plain)?;
+                let last = self.last.replace(passage);
+                self.earlier = last.and_then(|last| last.backend);
+                Ok(())
+            }
+            TestKind::Expect {
+                verdict,
+                reason,
+                interface,
+                checks,
+            } => {
+                let passage = self.last.as_ref().ok_or_else(|| Wrong::plain("nothing was sent"))?;
+                let expectation = expect::Expectation {
+                    verdict: *verdict,
+                    reason: reason.as_deref(),
+                    interface: *interface,
+                    checks,
+                };
+                expectation.of(self.pipeline, &self.world, passage)
+            }
+            TestKind::SameBackend => self.same_backend(),
+            TestKind::Backend { pool, backend, up } => {
+                self.turn(*pool, *backend, *up);
+                self.publish();
+                Ok(())
+            }
+            TestKind::Advance(time) => {
+                let before = self.clock.as_secs();
+                self.clock += *time;
+                self.world.seconds += self.clock.as_secs() - before;
+                self.publish();
+                Ok(())
+            }
+        }
+    }
+
+    fn send(&mut self, layers: &[Layer], interface: InterfaceId) -> Result<Passage, String> {
+        let ingress = interface.0 as u8;
+        let frame = frame(layers, &self.world, ingress).map_err(|error| error.to_string())?;
+        let manifest = &self.pipeline.manifest;
+        pass(manifest, self.engine, frame, ingress).map_err(|error| error.to_string())
+    }
+
+    fn same_backend(&self) -> Result<(), Wrong> {
+        let name = |backend: (PoolId, u16)| name(&self.pipeline.manifest, backend);
+        let last = self.last.as_ref().and_then(|last| last.backend);
+        match (self.earlier, last) {
+            (Some(earlier), Some(last)) if earlier == last => Ok(()),
+            (Some(earlier), Some(last)) => Err(Wrong::plain(format_args!(
+                "the packet got {}, the one before it {}",
+                name(last),
+                name(earlier)
+            ))),
+            (None, _) => Err(Wrong::plain("the packet before it got no backend")),
+            (Some(earlier), None) => Err(Wrong::plain(format_args!(
+                "the packet got no backend, the one before it {}",
+                name(earlier)
+            ))),
+        }
+    }
+
+    fn turn(&mut self, pool: PoolId, backend: u16, up: bool) {
+        let known = &self.pipeline.pool(pool).backends;
+        let at = known.iter().position(|known| known.id == backend);
+        let states = self.world.pools.get_mut(usize::from(pool.0));
+        if let Some(state) = at.zip(states).and_then(|(at, states)| states.get_mut(at)) {
+            state.up = up;
+        }
+    }
+
+    fn publish(&mut self) {
+        publish(&self.pipeline.manifest, &self.world, self.engine.image_mut());
+    }
+}
+
+/// The frame of a packet that comes by an interface; what it does not say about Ethernet is the client's and the
+/// interface's.
+pub fn frame(
+    layers: &[Layer],
+    world: &World,
+    ingress: u8,
+) -> Result<Vec<u8>, notation::NotationError> {
+    let interface = world.interfaces.get(usize::from(ingress));
+    let own = interface.and_then(|interface| interface.mac).unwrap_or(CLIENT);
+    let defaults = Defaults {
+        src_mac: CLIENT.0,
+        dst_mac: own.0,
+    };
+    notation::build(layers, &defaults)
+}
+
+/// Lets an engine decide one frame, and finds out what it did.
+pub fn pass(
+    manifest: &Manifest,
+    engine: &mut dyn Engine,
+    frame: Vec<u8>,
+    ingress: u8,
+) -> Result<Passage, lvsc_abi::engine::EngineError> {
+    use lvsc_abi::engine::EngineError::Slot;
+
+    let length = u16::try_from(frame.len()).map_err(|_| Slot { packet: 0 })?;
+    let mut packets = [Packet::arrived(length, ingress)];
+    let [packet] = &packets;
+    let place = engine.slot(0).get_mut(packet.range()).ok_or(Slot { packet: 0 })?;
+    place.copy_from_slice(&frame);
+    let before = counted(manifest, engine.image());
+    engine.process(&mut packets)?;
+    let [packet] = packets;
+    let moved = moved(&before, &counted(manifest, engine.image()));
+    let left = engine.slot(0).get(packet.range()).ok_or(Slot { packet: 0 })?.to_vec();
+    Ok(Passage {
+        came: frame,
+        ingress,
+        left,
+        verdict: packet.verdict,
+        egress: packet.interface,
+        reason: reason(manifest, &moved),
+        backend: backend(manifest, &moved),
+    })
+}
+
+/// Zeros, as fresh memory, and empty rings.
+fn empty(image: &mut dyn Image) {
+    for at in (0..image.layout().size()).step_by(8) {
+        if image.load(at, Width::B8) != 0 {
+            image.store(at, Width::B8, 0);
+        }
+    }
+    image::clear(image);
+}
+
+/// The packets of every counter.
+fn counted(manifest: &Manifest, image: &dyn Image) -> Vec<u64> {
+    let all = 0..manifest.counters.len() as u32;
+    all.map(|index| image::count(image, index).packets).collect()
+}
+
+/// The counters that counted.
+fn moved(before: &[u64], after: &[u64]) -> Vec<u32> {
+    let each = before.iter().zip(after).zip(0..);
+    each.filter(|((before, after), _)| before != after).map(|(_, index)| index).collect()
+}
+
+fn reason(manifest: &Manifest, moved: &[u32]) -> Option<String> {
+    let mut counters = moved.iter().filter_map(|index| manifest.counters.get(*index as usize));
+    let found = counters.find(|counter| counter.kind == CounterKind::Reason);
+    found.map(|counter| counter.name.clone())
+}
+
+/// The last backend that counted: a packet that a policy gives to two is the second one's.
+fn backend(manifest: &Manifest, moved: &[u32]) -> Option<(PoolId, u16)> {
+    let pools = manifest.pools.iter().zip(0..);
+    let found = pools.filter_map(|(pool, id)| {
+        let own = pool.counters..pool.counters + pool.backends.len() as u32;
+        let counter = moved.iter().find(|index| own.contains(index))?;
+        Some((PoolId(id), (counter - pool.counters) as u16))
+    });
+    found.last()
+}
+
+/// `rs1 of web`
+fn name(manifest: &Manifest, (pool, id): (PoolId, u16)) -> String {
+    let pool = manifest.pools.get(usize::from(pool.0));
+    let backend = pool.and_then(|pool| pool.backends.iter().find(|known| known.id == id));
+    match pool.zip(backend) {
+        Some((pool, backend)) => format!("{} of {}", backend.name, pool.name),
+        None => "an unknown backend".to_owned(),
+    }
+}

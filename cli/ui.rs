@@ -1,0 +1,150 @@
+//! The only door to standard output and standard error.
+//!
+//! Standard output is the result, standard error is talk. A reader who goes away early (`lvsc ... | head`) is no
+//! error; any other loss of output is one.
+
+pub mod diagnostics;
+pub mod file;
+pub mod progress;
+pub mod table;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use clap::builder::styling::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::args::{Color, Global};
+use crate::failure::Failure;
+
+/// What is wrong.
+pub const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// What is right.
+pub const FINE: Style = AnsiColor::Green.on_default().bold();
+/// What to do.
+pub const HELP: Style = AnsiColor::Cyan.on_default().bold();
+/// What heads something.
+pub const HEAD: Style = Style::new().bold();
+
+/// `text` in `style`.
+pub fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// `1 test`, `2 tests`: a number with its noun.
+pub fn number(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// The door.
+pub struct Ui {
+    colour: ColorChoice,
+    quiet: bool,
+    verbose: bool,
+    lost: Option<io::Error>,
+}
+
+impl Ui {
+    /// A door as the flags want it.
+    pub fn new(global: &Global) -> Ui {
+        let colour = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Ui {
+            colour,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            lost: None,
+        }
+    }
+
+    /// A line of the result.
+    pub fn print(&mut self, line: impl Display) {
+        let mut out = AutoStream::new(io::stdout(), self.colour);
+        let done = writeln!(out, "{line}").and_then(|()| out.flush());
+        self.note(done);
+    }
+
+    /// A line of the result that only confirms: not with `--quiet`.
+    pub fn confirm(&mut self, line: impl Display) {
+        if !self.quiet {
+            self.print(line);
+        }
+    }
+
+    /// The result as one JSON document.
+    pub fn json(&mut self, document: &impl Serialize) {
+        match serde_json::to_string(document) {
+            Ok(text) => self.bytes(format!("{text}\n").as_bytes()),
+            Err(error) => self.note(Err(error.into())),
+        }
+    }
+
+    /// The result as it is.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        let done = out.write_all(bytes).and_then(|()| out.flush());
+        self.note(done);
+    }
+
+    /// A line of talk; not with `--quiet`.
+    pub fn say(&mut self, line: impl Display) {
+        if !self.quiet {
+            self.talk(line);
+        }
+    }
+
+    /// A line of talk that only `--verbose` wants.
+    pub fn detail(&mut self, line: impl Display) {
+        if self.verbose {
+            self.talk(line);
+        }
+    }
+
+    /// A line of talk in any case.
+    pub fn talk(&mut self, line: impl Display) {
+        let mut err = AutoStream::new(io::stderr(), self.colour);
+        let _ = writeln!(err, "{line}"); // nowhere is left to complain
+    }
+
+    /// Says why nothing came of it.
+    pub fn failure(&mut self, failure: &Failure) {
+        self.talk(format_args!("{}: {failure}", styled(ERROR, "error")));
+        if let Some(remedy) = failure.remedy() {
+            self.talk(format_args!("{}: {remedy}", styled(HELP, "help")));
+        }
+    }
+
+    /// Whether progress may be drawn.
+    pub fn draws(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// What of the result was lost, if it was.
+    pub fn lost(&mut self) -> Option<io::Error> {
+        self.lost.take()
+    }
+
+    fn note(&mut self, done: io::Result<()>) {
+        if let Err(error) = done
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.lost.get_or_insert(error);
+        }
+    }
+}
+
+/// Help, version and usage errors, which clap words: the exit status.
+pub fn usage(error: &clap::Error) -> u8 {
+    let text = error.render().ansi().to_string();
+    let _ = if error.use_stderr() {
+        write!(anstream::stderr(), "{text}")
+    } else {
+        write!(anstream::stdout(), "{text}")
+    };
+    error.exit_code() as u8
+}

@@ -1,0 +1,85 @@
+//! What every engine does: takes a batch of frames, gives each a verdict.
+
+use crate::image::Image;
+use crate::place::Place;
+use crate::verdict::Verdict;
+
+/// Bytes free in front of an arriving frame, for headers that a policy pushes.
+pub const HEADROOM: u32 = 256;
+/// The longest frame (bytes). The IO drops longer ones and counts them as `oversize`.
+pub const FRAME_MAX: u32 = 65_535;
+/// Size of a frame slot (bytes). Not a multiple of a page, so that the heads of a batch spread over the cache's sets.
+pub const SLOT: u32 = 65_856;
+/// Most packets in a batch.
+pub const BATCH: usize = 128;
+
+/// A packet of a batch: the frame lies in the slot of the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// First byte of the frame in its slot: [`HEADROOM`] on arrival.
+    pub start: u32,
+    /// Length of the frame (bytes), at most [`FRAME_MAX`].
+    pub length: u16,
+    /// Index of the interface: the ingress before, the egress after (with verdict `Send`).
+    pub interface: u8,
+    /// What the engine decided.
+    pub verdict: Verdict,
+}
+
+impl Packet {
+    /// A frame of `length` bytes that arrived by `interface` and lies at [`HEADROOM`] in its slot.
+    pub fn arrived(length: u16, interface: u8) -> Packet {
+        Packet {
+            start: HEADROOM,
+            length,
+            interface,
+            verdict: Verdict::Drop,
+        }
+    }
+
+    /// Where the frame lies in its slot.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        let start = self.start as usize;
+        start..start + usize::from(self.length)
+    }
+}
+
+/// Why an engine could not go on with a packet. The packet is dropped; the engine stays usable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// Generated code trapped: a bug of the compiler, with the policy's place where it is known.
+    #[error("the datapath trapped on packet {packet} of a batch: {what}")]
+    Trap {
+        /// Index of the packet in its batch.
+        packet: usize,
+        /// The engine's word for the trap.
+        what: String,
+        /// The construct of the policy.
+        place: Option<Place>,
+    },
+    /// More packets than slots, or a packet that does not lie in its slot.
+    #[error("packet {packet} does not lie in its slot")]
+    Slot {
+        /// Index of the packet in its batch.
+        packet: usize,
+    },
+}
+
+/// An engine: one policy's datapath with its image and its frame slots.
+pub trait Engine {
+    /// The name under which people choose it: `wasm`, `interp`.
+    fn name(&self) -> &'static str;
+
+    /// The slot of the batch's packet `index`, [`SLOT`] bytes. `index` is below [`BATCH`].
+    fn slot(&mut self, index: usize) -> &mut [u8];
+
+    /// Decides every packet, in order; packet `i` lies in slot `i`. A packet that traps is dropped, the ones after
+    /// it are decided all the same, and the first trap is the error.
+    fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
+
+    /// The state.
+    fn image(&self) -> &dyn Image;
+
+    /// The state, to be written by the control plane between two batches.
+    fn image_mut(&mut self) -> &mut dyn Image;
+}

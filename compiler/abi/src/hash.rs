@@ -1,0 +1,44 @@
+//! The two hashes of a flow.
+//!
+//! The *ring hash* of a key picks the ring slot. Its seed is fixed by the policy, so that every director, and the
+//! same one after a restart, picks the same slot. The *table hash* is a second mix of the ring hash with a seed
+//! drawn at start; bucket and tag come from it, so that nobody can aim at a bucket.
+//!
+//! A key is a list of values, each written in network byte order at its width, one after the other; the bytes are
+//! read as little-endian 64-bit words, the last one padded with zeros. The key of an IPv4 flow is the 13 bytes
+//! source, destination, protocol, source port, destination port.
+
+/// First multiplier: 2^64 divided by the golden ratio, odd (Knuth, TAOCP 3, 6.4).
+pub const MULTIPLY: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Second multiplier: the first finaliser constant of `SplitMix64` (Steele, Lea, Flood, OOPSLA 2014).
+pub const FINISH: u64 = 0xbf58_476d_1ce4_e5b9;
+/// Seed of the ring hash where a policy gives none.
+pub const RING_SEED: u64 = 0;
+
+/// Takes one 64-bit word of the key into the state (the seed, at first).
+pub const fn absorb(state: u64, word: u64) -> u64 {
+    let mixed = (state ^ word).wrapping_mul(MULTIPLY);
+    mixed ^ mixed >> 32
+}
+
+/// The hash of a key whose words were absorbed into `state`.
+pub const fn finish(state: u64) -> u64 {
+    let mixed = state.wrapping_mul(FINISH);
+    mixed ^ mixed >> 29
+}
+
+/// The table hash: `ring_hash` mixed once more with the seed of this start.
+pub const fn table(ring_hash: u64, seed: u64) -> u64 {
+    finish(absorb(seed, ring_hash))
+}
+
+/// The ring hash of a whole key in its byte form.
+pub fn ring(key: &[u8]) -> u64 {
+    let words = key.chunks(8).map(|chunk| {
+        chunk
+            .iter()
+            .rev()
+            .fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
+    });
+    finish(words.fold(RING_SEED, absorb))
+}

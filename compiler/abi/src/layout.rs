@@ -1,0 +1,260 @@
+//! The one description of a state image: named sections, each an array of equal elements.
+//!
+//! Engines, interpreter, targets and the control plane all read it. A section's name and shape are its identity: a
+//! reload carries over what matches.
+
+use serde::{Deserialize, Serialize};
+
+/// First bytes of every image, as a little-endian number: `lvscimg` and a zero.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"lvscimg\0");
+/// Version of the image's shapes and of the descriptors.
+pub const ABI_VERSION: u32 = 1;
+/// Every section begins at a multiple of this (bytes): a cache line.
+pub const ALIGN: u64 = 64;
+
+/// Offsets (bytes) inside the element of section `header`.
+pub mod header {
+    /// [`super::MAGIC`], u64.
+    pub const MAGIC: u16 = 0;
+    /// [`super::ABI_VERSION`], u32.
+    pub const VERSION: u16 = 8;
+    /// [`super::Layout::digest`], u64.
+    pub const DIGEST: u16 = 16;
+}
+
+/// Offsets (bytes) inside the element of section `clock`.
+pub mod clock {
+    /// Coarse time, u64: seconds of a clock that never goes back.
+    pub const SECONDS: u16 = 0;
+    /// Seed of the table hash, u64, drawn at start.
+    pub const SEED: u16 = 8;
+}
+
+/// Offsets (bytes) and flags of an element of section `interfaces`: one word `{MAC 48, reserved 8, flags 8}` and the
+/// kernel's index.
+pub mod interface {
+    /// `{MAC in wire order, 6 bytes; reserved; flags}`, u64.
+    pub const RECORD: u16 = 0;
+    /// Bits to the right of the flags in the record.
+    pub const FLAGS_SHIFT: u32 = 56;
+    /// Flag: the MAC is known.
+    pub const KNOWN: u64 = 1;
+    /// The kernel's interface index, u32; 0 where there is none.
+    pub const INDEX: u16 = 8;
+}
+
+/// Bits of an element of a `backends.<pool>` section: one word `{MAC 48, interface 8, flags 8}`.
+pub mod backend {
+    /// Bits to the right of the interface (index into section `interfaces`).
+    pub const INTERFACE_SHIFT: u32 = 48;
+    /// Bits to the right of the flags.
+    pub const FLAGS_SHIFT: u32 = 56;
+    /// Flag: the backend has a next hop and may be given packets.
+    pub const USABLE: u64 = 1;
+}
+
+/// Bits of an element of a `ring.<pool>` section: one u32 `{backend 16, previous 16}`.
+pub mod slot {
+    /// Mask of the backend id.
+    pub const BACKEND: u64 = 0xffff;
+    /// Bits to the right of the previous backend's id.
+    pub const PREVIOUS_SHIFT: u32 = 16;
+    /// The id that stands for "none".
+    pub const NONE: u16 = 0xffff;
+    /// A slot of a ring without a usable backend.
+    pub const EMPTY: u32 = 0xffff_ffff;
+}
+
+/// Offsets (bytes) inside an element of section `counters`.
+pub mod counter {
+    /// Packets, u64, wraps.
+    pub const PACKETS: u16 = 0;
+    /// Bytes of the frames on arrival, u64, wraps.
+    pub const BYTES: u16 = 8;
+}
+
+/// What the elements of a section are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Element {
+    /// Magic, version and digest: see [`header`].
+    Header,
+    /// Time and seed: see [`clock`].
+    Clock,
+    /// An interface: see [`interface`].
+    Interface,
+    /// A backend: see [`backend`].
+    Backend,
+    /// A ring slot: see [`slot`].
+    Slot,
+    /// A flow entry: see [`crate::flows`]. The length is a multiple of [`crate::flows::BUCKET`].
+    Flow,
+    /// A worker's place in a ring, u64, counting up.
+    Cursor,
+    /// Packets and bytes: see [`counter`].
+    Counter,
+}
+
+impl Element {
+    /// Size of one element (bytes), a power of two.
+    pub const fn stride(self) -> u32 {
+        match self {
+            Element::Header => 32,
+            Element::Clock | Element::Interface | Element::Counter => 16,
+            Element::Backend | Element::Flow => 8,
+            Element::Slot => 4,
+            Element::Cursor => 64,
+        }
+    }
+}
+
+/// Which section of a [`Layout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SectionId(pub u16);
+
+/// An array inside the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// `ring.web`: the kind, and the policy's name for what it belongs to.
+    pub name: String,
+    /// Offset of the first element from the image's begin (bytes).
+    pub offset: u64,
+    /// Number of elements, a power of two: an index is masked with `length - 1`.
+    pub length: u32,
+    /// What the elements are.
+    pub element: Element,
+}
+
+impl Section {
+    /// Size of the section (bytes).
+    pub fn size(&self) -> u64 {
+        u64::from(self.length) * u64::from(self.element.stride())
+    }
+
+    /// Offset in the image (bytes) of `field` in the element `index`, the index masked to the length.
+    pub fn at(&self, index: u64, field: u16) -> u64 {
+        let index = index & u64::from(self.length - 1);
+        self.offset + index * u64::from(self.element.stride()) + u64::from(field)
+    }
+}
+
+/// The sections of an image, in the order of their offsets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    sections: Vec<Section>,
+}
+
+impl Layout {
+    /// An empty layout.
+    pub fn new() -> Layout {
+        Layout::default()
+    }
+
+    /// Adds a section behind the last one. `length` is rounded up to a power of two, at least one.
+    pub fn add(&mut self, name: &str, element: Element, length: u32) -> SectionId {
+        let offset = self.size().next_multiple_of(ALIGN);
+        let length = length.max(1).next_power_of_two();
+        self.sections.push(Section {
+            name: name.to_owned(),
+            offset,
+            length,
+            element,
+        });
+        SectionId((self.sections.len() - 1) as u16)
+    }
+
+    /// Size of the image (bytes).
+    pub fn size(&self) -> u64 {
+        self.sections
+            .last()
+            .map_or(0, |last| last.offset + last.size())
+    }
+
+    /// All sections with their ids.
+    pub fn sections(&self) -> impl Iterator<Item = (SectionId, &Section)> {
+        self.sections
+            .iter()
+            .enumerate()
+            .map(|(id, section)| (SectionId(id as u16), section))
+    }
+
+    /// The section with this id; `None` for an id of another layout.
+    pub fn get(&self, id: SectionId) -> Option<&Section> {
+        self.sections.get(usize::from(id.0))
+    }
+
+    /// The section with this name.
+    pub fn named(&self, name: &str) -> Option<(SectionId, &Section)> {
+        self.sections().find(|(_, section)| section.name == name)
+    }
+
+    /// Whether this is what [`Layout::add`] makes: one that was read from outside may be anything.
+    pub fn is_sound(&self) -> bool {
+        const LONGEST: u32 = 1 << 31;
+        let mut again = Layout::new();
+        for section in &self.sections {
+            if section.length > LONGEST || self.sections.len() > usize::from(u16::MAX) {
+                return false;
+            }
+            again.add(&section.name, section.element, section.length);
+        }
+        again == *self
+    }
+
+    /// A number that is equal for equal layouts and says so across processes (FNV-1a, 64 bits).
+    pub fn digest(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut eat = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        for section in &self.sections {
+            eat(section.name.as_bytes());
+            eat(&[0]);
+            eat(&section.offset.to_le_bytes());
+            eat(&section.length.to_le_bytes());
+            eat(&section.element.stride().to_le_bytes());
+        }
+        hash
+    }
+}
+
+impl std::ops::Index<SectionId> for Layout {
+    type Output = Section;
+
+    /// Panics for an id of another layout: ids come from [`Layout::add`] alone.
+    fn index(&self, id: SectionId) -> &Section {
+        self.get(id)
+            .expect("a section id belongs to the layout that gave it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn sections_are_aligned_and_do_not_overlap() {
+        let mut layout = Layout::new();
+        let ring = layout.add("ring.web", Element::Slot, 100);
+        let backends = layout.add("backends.web", Element::Backend, 3);
+        assert_eq!(layout[ring].length, 128);
+        assert_eq!(layout[backends].offset, 512);
+        assert_eq!(layout[backends].at(5, 0), 512 + 8, "the index is masked");
+        assert_eq!(layout.size(), 512 + 32);
+    }
+
+    #[test]
+    fn the_digest_tells_shapes_apart() {
+        let build = |name, length| {
+            let mut layout = Layout::new();
+            layout.add(name, Element::Slot, length);
+            layout.digest()
+        };
+        assert_eq!(build("ring.a", 64), build("ring.a", 64));
+        assert_ne!(build("ring.a", 64), build("ring.b", 64));
+        assert_ne!(build("ring.a", 64), build("ring.a", 128));
+    }
+}

@@ -1,0 +1,18 @@
+//! The ground of the house: what generated code and the one who feeds it agree on.
+//!
+//! Plain data and pure functions. Knows no policy text, no instruction, no engine; does no IO.
+//! Byte order inside the state image is little endian unless a field says *wire order*.
+
+pub mod artifact;
+pub mod engine;
+pub mod flows;
+pub mod hash;
+pub mod image;
+pub mod layout;
+pub mod mac;
+pub mod manifest;
+pub mod module;
+pub mod notation;
+pub mod place;
+pub mod scheduler;
+pub mod verdict;

@@ -1,0 +1,30 @@
+//! An interleaved weighted sequence: in each slot stands the candidate that is furthest behind its share.
+//!
+//! Differs from IPVS `wrr` (`net/netfilter/ipvs/ip_vs_wrr.c`), which gives 5:1 as AAAAAB; shares are the same.
+
+use super::Candidate;
+
+/// `candidates` is not empty and sorted.
+pub(super) fn fill(
+    candidates: &[&Candidate],
+    size: u32,
+    weight: impl Fn(&Candidate) -> u32,
+) -> Vec<u16> {
+    let mut lag: Vec<(u16, i64, i64)> = candidates
+        .iter()
+        .map(|c| (c.id, i64::from(weight(c)), 0))
+        .collect();
+    let total: i64 = lag.iter().map(|(_, weight, _)| weight).sum();
+    let next = |_| {
+        for (_, weight, behind) in &mut lag {
+            *behind += *weight;
+        }
+        // The first of equals wins: `max_by_key` would take the last.
+        let chosen = lag.iter_mut().rev().max_by_key(|(_, _, behind)| *behind);
+        chosen.map(|(id, _, behind)| {
+            *behind -= total;
+            *id
+        })
+    };
+    (0..size).filter_map(next).collect()
+}

@@ -1,0 +1,85 @@
+//! A checked policy as a pipeline graph. Statements become nodes, what follows them becomes edges.
+
+use lvsc_abi::place::Place;
+use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Step};
+use petgraph::stable_graph::{NodeIndex, StableGraph};
+
+use crate::policy::{Policy, Stmt, StmtKind};
+
+/// The pipeline of a policy: what its statements do in order, and `pass` at the end.
+pub fn build(policy: &Policy) -> Pipeline {
+    let mut graph = StableGraph::new();
+    let node = |step, place| Node { step, place };
+    let end = graph.add_node(node(Step::Verdict(Outcome::Pass), Place::default()));
+    let first = block(&mut graph, &policy.body, end);
+    let headers = (0..policy.headers.len())
+        .map(|id| HeaderId(id as u16))
+        .collect();
+    let entry = graph.add_node(node(Step::Parse(headers), Place::default()));
+    graph.add_edge(entry, first, Edge::Next);
+    Pipeline {
+        graph,
+        entry,
+        headers: policy.headers.clone(),
+        variables: policy.variables.clone(),
+        sets: policy.sets.clone(),
+        choices: policy.choices.clone(),
+        manifest: policy.manifest.clone(),
+    }
+}
+
+/// Adds the statements, from the last to the first, each leading to what follows it; gives the first node.
+fn block(graph: &mut StableGraph<Node, Edge>, stmts: &[Stmt], next: NodeIndex) -> NodeIndex {
+    stmts
+        .iter()
+        .rfold(next, |next, stmt| statement(graph, stmt, next))
+}
+
+fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) -> NodeIndex {
+    let (step, edges) = match &stmt.kind {
+        StmtKind::Match {
+            condition,
+            then,
+            otherwise,
+        } => {
+            let yes = block(graph, then, next);
+            let no = block(graph, otherwise, next);
+            (
+                Step::Match(condition.clone()),
+                vec![(yes, Edge::Yes), (no, Edge::No)],
+            )
+        }
+        StmtKind::Select {
+            pool,
+            variable,
+            key,
+            otherwise,
+        } => {
+            let no = block(graph, otherwise, next);
+            let step = Step::Select {
+                pool: *pool,
+                variable: *variable,
+                key: *key,
+            };
+            (step, vec![(next, Edge::Yes), (no, Edge::No)])
+        }
+        StmtKind::Let(variable, value) => (
+            Step::Let(*variable, value.clone()),
+            vec![(next, Edge::Next)],
+        ),
+        StmtKind::Rewrite(header, field, value) => (
+            Step::Rewrite(*header, *field, value.clone()),
+            vec![(next, Edge::Next)],
+        ),
+        StmtKind::Count(counter) => (Step::Count(*counter), vec![(next, Edge::Next)]),
+        StmtKind::Verdict(outcome) => (Step::Verdict(*outcome), Vec::new()),
+    };
+    let node = graph.add_node(Node {
+        step,
+        place: stmt.place,
+    });
+    for (to, edge) in edges {
+        graph.add_edge(node, to, edge);
+    }
+    node
+}

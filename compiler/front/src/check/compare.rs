@@ -1,0 +1,235 @@
+//! Comparisons and membership. An address of one family is never equal to one of the other.
+
+use lvsc_pipeline::pipeline::{Compare, Expr, InterfaceField, InterfaceRef, Kind, Set, SetId};
+
+use super::Checker;
+use super::constant::{Constant, Member};
+use super::value::{Single, Type, Value};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::BinaryOp;
+
+impl Checker<'_> {
+    /// A comparison of two values, each with its place.
+    pub(super) fn compare(
+        &mut self,
+        op: BinaryOp,
+        (a, a_span): (&Value, Span),
+        (b, b_span): (&Value, Span),
+        span: Span,
+    ) -> Option<Value> {
+        let value = match (a, b) {
+            (Value::Interface(a), Value::Interface(b)) => {
+                self.interfaces_equal(op, *a, *b, span)?
+            }
+            (_, Value::Macs(_)) => {
+                return self.later("the MACs of a pool outside of a test", b_span);
+            }
+            _ => self.pair(a, b, span, |checker, a, b| {
+                let truth = match op {
+                    BinaryOp::In | BinaryOp::NotIn => {
+                        checker.member((a, a_span), (b, b_span), op == BinaryOp::NotIn)
+                    }
+                    _ => checker.ordered(compare_operator(op)?, (a, a_span), (b, b_span)),
+                };
+                truth.map(|expr| Single::Typed(expr, Type::TRUTH))
+            })?,
+        };
+        Some(value)
+    }
+
+    fn interfaces_equal(
+        &mut self,
+        op: BinaryOp,
+        a: InterfaceRef,
+        b: InterfaceRef,
+        span: Span,
+    ) -> Option<Value> {
+        let index = |interface| Box::new(Expr::Interface(interface, InterfaceField::Index));
+        let compare = match op {
+            BinaryOp::Eq => Compare::Eq,
+            BinaryOp::Ne => Compare::Ne,
+            _ => return self.error(Code::TypeMismatch, "interfaces are only equal or not", span),
+        };
+        Some(Value::truth(Expr::Compare(compare, index(a), index(b))))
+    }
+
+    fn ordered(
+        &mut self,
+        op: Compare,
+        (a, a_span): (&Single, Span),
+        (b, b_span): (&Single, Span),
+    ) -> Option<Expr> {
+        let (expr, ty, constant, span, op) = match (a, b) {
+            (Single::Typed(expr, ty), Single::Constant(constant)) => {
+                (expr, ty, constant, b_span, op)
+            }
+            (Single::Constant(constant), Single::Typed(expr, ty)) => {
+                (expr, ty, constant, a_span, mirrored(op))
+            }
+            (Single::Typed(a, first), Single::Typed(b, second)) => {
+                if first.other_family(second.kind) {
+                    return Some(Expr::FALSE);
+                }
+                let b = self.fit(&Single::Typed(b.clone(), *second), *first, b_span)?;
+                return Some(Expr::Compare(op, Box::new(a.clone()), Box::new(b)));
+            }
+            (Single::Constant(_), Single::Constant(_)) => {
+                let span = a_span.join(b_span);
+                return self.error(Code::TypeMismatch, "both sides are constants", span);
+            }
+        };
+        match constant {
+            Constant::One(kind, _) if ty.other_family(*kind) => Some(Expr::FALSE),
+            Constant::One(..) => {
+                let value = self.coerce(constant, *ty, span)?;
+                Some(compared(op, expr.clone(), value))
+            }
+            Constant::Set(_) => {
+                self.report(
+                    Diagnostic::error(Code::TypeMismatch, "a value is never equal to a set", span)
+                        .note("`in` asks whether it is one of the members"),
+                );
+                None
+            }
+        }
+    }
+
+    fn member(
+        &mut self,
+        (value, value_span): (&Single, Span),
+        (set, set_span): (&Single, Span),
+        negated: bool,
+    ) -> Option<Expr> {
+        let Single::Typed(expr, ty) = value else {
+            return self.error(Code::TypeMismatch, "both sides are constants", value_span);
+        };
+        let Single::Constant(constant) = set else {
+            return self.error(Code::TypeMismatch, "a set is needed behind `in`", set_span);
+        };
+        let members = constant.members();
+        let (own, foreign): (Vec<Member>, Vec<Member>) = members
+            .into_iter()
+            .partition(|member| member.kind == ty.kind);
+        if let Some(wrong) = foreign.iter().find(|member| !ty.other_family(member.kind)) {
+            let wanted = ty.describe();
+            let message = format!(
+                "{wanted} is never {}",
+                super::constant::describe(wrong.kind)
+            );
+            return self.error(Code::TypeMismatch, message, set_span);
+        }
+        for member in &own {
+            self.coerce(&Constant::One(member.kind, member.high), *ty, set_span)?;
+        }
+        // `not in` on a present field of a family without members holds; absence makes it false.
+        let set = self.set(*ty, own);
+        let inside = Expr::In(Box::new(expr.clone()), set);
+        Some(if negated {
+            Self::present_and_not(expr, inside)
+        } else {
+            inside
+        })
+    }
+
+    /// `x not in S`: false where x is absent, so it is not simply the negation.
+    fn present_and_not(expr: &Expr, inside: Expr) -> Expr {
+        let present = super::presence::needs(expr)
+            .into_iter()
+            .filter_map(|need| match need {
+                super::presence::Fact::Header(header) => Some(Expr::Present(header)),
+                super::presence::Fact::Choice(_) => None,
+            });
+        let not = Expr::Not(Box::new(inside));
+        present.fold(not, |all, one| Expr::And(Box::new(one), Box::new(all)))
+    }
+
+    /// The set with these members, sorted and merged; equal ones are shared.
+    fn set(&mut self, ty: Type, mut members: Vec<Member>) -> SetId {
+        members.sort_unstable();
+        let mut ranges: Vec<(u128, u128)> = Vec::new();
+        for Member { low, high, .. } in members {
+            match ranges.last_mut() {
+                Some((_, last)) if low <= last.saturating_add(1) => *last = (*last).max(high),
+                Some(_) | None => ranges.push((low, high)),
+            }
+        }
+        let set = Set {
+            name: String::new(),
+            width: ty.width,
+            kind: ty.kind,
+            ranges,
+        };
+        let known = self.policy.sets.iter().position(|known| *known == set);
+        let index = known.unwrap_or_else(|| {
+            self.policy.sets.push(set);
+            self.policy.sets.len() - 1
+        });
+        SetId(index as u16)
+    }
+}
+
+/// The comparison; of two constants, its result.
+fn compared(op: Compare, a: Expr, b: Expr) -> Expr {
+    let (Expr::Constant { value: first, .. }, Expr::Constant { value: second, .. }) = (&a, &b)
+    else {
+        return Expr::Compare(op, Box::new(a), Box::new(b));
+    };
+    let holds = match op {
+        Compare::Eq => first == second,
+        Compare::Ne => first != second,
+        Compare::Lt => first < second,
+        Compare::Le => first <= second,
+        Compare::Gt => first > second,
+        Compare::Ge => first >= second,
+    };
+    if holds { Expr::TRUE } else { Expr::FALSE }
+}
+
+fn compare_operator(op: BinaryOp) -> Option<Compare> {
+    Some(match op {
+        BinaryOp::Eq => Compare::Eq,
+        BinaryOp::Ne => Compare::Ne,
+        BinaryOp::Lt => Compare::Lt,
+        BinaryOp::Le => Compare::Le,
+        BinaryOp::Gt => Compare::Gt,
+        BinaryOp::Ge => Compare::Ge,
+        _ => return None,
+    })
+}
+
+fn mirrored(op: Compare) -> Compare {
+    match op {
+        Compare::Eq | Compare::Ne => op,
+        Compare::Lt => Compare::Gt,
+        Compare::Le => Compare::Ge,
+        Compare::Gt => Compare::Lt,
+        Compare::Ge => Compare::Le,
+    }
+}
+
+/// The kinds that a type name may give, for messages and `let`.
+pub(super) fn named_type(name: &str) -> Option<Type> {
+    let number = |width| Type {
+        kind: Kind::Number,
+        width,
+    };
+    match name {
+        "mac" => Some(Type {
+            kind: Kind::Mac,
+            width: 48,
+        }),
+        "ip4addr" => Some(Type {
+            kind: Kind::Ip4,
+            width: 32,
+        }),
+        "ip6addr" => Some(Type {
+            kind: Kind::Ip6,
+            width: 128,
+        }),
+        _ => {
+            let width: u16 = name.strip_prefix('u')?.parse().ok()?;
+            (1..=64).contains(&width).then(|| number(width))
+        }
+    }
+}

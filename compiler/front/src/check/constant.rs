@@ -1,0 +1,209 @@
+//! Constants: literals, names of constants, and arithmetic on them, known at compile time.
+
+use lvsc_pipeline::pipeline::Kind;
+
+use super::Checker;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Lit, LitKind, Path, UnaryOp};
+
+/// A constant. Its width comes from what it meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Constant {
+    /// A number, or an address.
+    One(Kind, u128),
+    /// Members of perhaps several kinds.
+    Set(Vec<Member>),
+}
+
+/// Members of a set from `low` to `high`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Member {
+    pub(super) kind: Kind,
+    pub(super) low: u128,
+    pub(super) high: u128,
+}
+
+impl Constant {
+    pub(super) fn number(value: u128) -> Constant {
+        Constant::One(Kind::Number, value)
+    }
+
+    /// As the members of a set.
+    pub(super) fn members(&self) -> Vec<Member> {
+        match self {
+            Constant::One(kind, value) => vec![Member {
+                kind: *kind,
+                low: *value,
+                high: *value,
+            }],
+            Constant::Set(members) => members.clone(),
+        }
+    }
+
+    /// What it is called in a message.
+    pub(super) fn describe(&self) -> &'static str {
+        match self {
+            Constant::One(kind, _) => describe(*kind),
+            Constant::Set(_) => "a set",
+        }
+    }
+}
+
+/// What a kind is called in a message.
+pub(super) fn describe(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Number => "a number",
+        Kind::Mac => "a MAC address",
+        Kind::Ip4 => "an IPv4 address",
+        Kind::Ip6 => "an IPv6 address",
+    }
+}
+
+/// The value of a literal that may stand in an expression.
+fn literal(lit: &Lit) -> Option<Constant> {
+    let range = |kind, low: u128, size: u128| {
+        Constant::Set(vec![Member {
+            kind,
+            low,
+            high: low + size,
+        }])
+    };
+    Some(match &lit.kind {
+        LitKind::Int(value) => Constant::number(*value),
+        LitKind::Ip4(address) => Constant::One(Kind::Ip4, u128::from(address.to_bits())),
+        LitKind::Ip6(address) => Constant::One(Kind::Ip6, address.to_bits()),
+        LitKind::Mac(bytes) => {
+            Constant::One(Kind::Mac, lvsc_abi::mac::Mac(*bytes).to_bits().into())
+        }
+        LitKind::Net4(address, length) => range(
+            Kind::Ip4,
+            address.to_bits().into(),
+            u128::from(u32::MAX) >> length,
+        ),
+        LitKind::Net6(address, length) => range(
+            Kind::Ip6,
+            address.to_bits(),
+            u128::MAX.checked_shr((*length).into()).unwrap_or(0),
+        ),
+        LitKind::Range(low, high) => range(Kind::Number, (*low).into(), u128::from(high - low)),
+        LitKind::Endpoint(_)
+        | LitKind::Duration(_)
+        | LitKind::Rate { .. }
+        | LitKind::BitRate(_)
+        | LitKind::Str(_)
+        | LitKind::Hex(_)
+        | LitKind::Bad => return None,
+    })
+}
+
+impl Checker<'_> {
+    /// The constant of an expression that must be one.
+    pub(super) fn constant(&mut self, expr: &Expr) -> Option<Constant> {
+        match &expr.kind {
+            ExprKind::Lit(lit) => self.literal(lit),
+            ExprKind::Set(members) => self.members(members),
+            ExprKind::Path(path) => self.named_constant(path),
+            ExprKind::Unary(op, operand) => {
+                let value = self.constant_number(operand)?;
+                match op {
+                    UnaryOp::Not => Some(Constant::number(u128::from(value == 0))),
+                    UnaryOp::Neg | UnaryOp::BitNot => self.not_constant(expr.span),
+                }
+            }
+            ExprKind::Binary(binary) => {
+                let left = self.constant_number(&binary.left)?;
+                let right = self.constant_number(&binary.right)?;
+                self.arithmetic(binary.op, left, right, expr.span)
+            }
+            ExprKind::Tuple(_) => self.not_constant(expr.span),
+        }
+    }
+
+    /// A constant number.
+    pub(super) fn constant_number(&mut self, expr: &Expr) -> Option<u128> {
+        match self.constant(expr)? {
+            Constant::One(Kind::Number, value) => Some(value),
+            other => {
+                let message = format!("a number is needed, this is {}", other.describe());
+                self.error(Code::TypeMismatch, message, expr.span)
+            }
+        }
+    }
+
+    /// The value of a literal that stands in an expression.
+    pub(super) fn literal(&mut self, lit: &Lit) -> Option<Constant> {
+        if lit.kind == LitKind::Bad {
+            return None; // the lexer has said it
+        }
+        literal(lit).or_else(|| {
+            self.error(
+                Code::TypeMismatch,
+                "this literal has no place in an expression",
+                lit.span,
+            )
+        })
+    }
+
+    fn members(&mut self, exprs: &[Expr]) -> Option<Constant> {
+        let parts: Vec<Option<Constant>> = exprs.iter().map(|expr| self.constant(expr)).collect();
+        let parts: Vec<Constant> = parts.into_iter().collect::<Option<_>>()?;
+        Some(Constant::Set(
+            parts.iter().flat_map(Constant::members).collect(),
+        ))
+    }
+
+    fn named_constant(&mut self, path: &Path) -> Option<Constant> {
+        let Some(name) = path.as_name() else {
+            return self.not_constant(path.span);
+        };
+        match self.names.constant(&name.text) {
+            Some(found) => found.clone(),
+            None if self.names.knows(&name.text) => self.not_constant(path.span),
+            None => self.unknown_name(name, "constant"),
+        }
+    }
+
+    pub(super) fn arithmetic(
+        &mut self,
+        op: BinaryOp,
+        a: u128,
+        b: u128,
+        span: Span,
+    ) -> Option<Constant> {
+        let shift = u32::try_from(b).ok().filter(|distance| *distance < 128);
+        let value = match op {
+            BinaryOp::Add => a.checked_add(b),
+            BinaryOp::Sub => a.checked_sub(b),
+            BinaryOp::Mul => a.checked_mul(b),
+            BinaryOp::Div => a.checked_div(b),
+            BinaryOp::Rem => a.checked_rem(b),
+            BinaryOp::BitAnd => Some(a & b),
+            BinaryOp::BitOr => Some(a | b),
+            BinaryOp::BitXor => Some(a ^ b),
+            BinaryOp::Shl => shift.and_then(|distance| a.checked_mul(1 << distance)),
+            BinaryOp::Shr => shift.map(|distance| a >> distance),
+            BinaryOp::Eq => Some((a == b).into()),
+            BinaryOp::Ne => Some((a != b).into()),
+            BinaryOp::Lt => Some((a < b).into()),
+            BinaryOp::Le => Some((a <= b).into()),
+            BinaryOp::Gt => Some((a > b).into()),
+            BinaryOp::Ge => Some((a >= b).into()),
+            BinaryOp::And => Some((a != 0 && b != 0).into()),
+            BinaryOp::Or => Some((a != 0 || b != 0).into()),
+            BinaryOp::In | BinaryOp::NotIn => return self.not_constant(span),
+        };
+        value.map(Constant::number).or_else(|| {
+            let message = format!("`{}` of these constants has no value", op.as_str());
+            self.error(Code::BadArithmetic, message, span)
+        })
+    }
+
+    fn not_constant<T>(&mut self, span: Span) -> Option<T> {
+        self.report(
+            Diagnostic::error(Code::NotAConstant, "a constant is needed here", span)
+                .note("a literal, a `const`, a set of these, or arithmetic on numbers"),
+        );
+        None
+    }
+}

@@ -1,0 +1,352 @@
+//! Paths: what a name and the fields taken from it stand for.
+
+use lvsc_pipeline::pipeline::{
+    BackendField, ChoiceId, Expr, FieldId, HeaderId, InterfaceField, InterfaceRef, Kind,
+};
+
+use super::Checker;
+use super::constant::Constant;
+use super::flow;
+use super::names::Thing;
+use super::scope::{Local, Scope};
+use super::value::{Single, Type, Value};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::{Expr as Written, Name, Path, Segment};
+
+const MAC: Type = Type {
+    kind: Kind::Mac,
+    width: 48,
+};
+
+impl<'a> Checker<'a> {
+    /// What a path stands for.
+    pub(super) fn path(&mut self, path: &'a Path, scope: &Scope) -> Option<Value> {
+        let mut tail = path.tail.as_slice();
+        let mut value = match (self.names.get(&path.head.text), tail.split_first()) {
+            (Some(Thing::Header(instances)), Some((Segment::Index(index, span), rest))) => {
+                tail = rest;
+                let instances = instances.clone();
+                self.instance(&path.head, &instances, index, *span)?
+            }
+            _ => self.head(&path.head, scope)?,
+        };
+        for segment in tail {
+            value = match segment {
+                Segment::Field(name) => self.field_of(&value, name)?,
+                Segment::Index(_, span) => return self.later("an index here", *span),
+                Segment::Call(_, span) => return self.later("a function call", *span),
+            };
+        }
+        Some(value)
+    }
+
+    fn head(&mut self, name: &Name, scope: &Scope) -> Option<Value> {
+        if let Some(local) = scope.get(&name.text) {
+            return Some(match local {
+                Local::Broken => return None,
+                Local::Value(variable, ty) => Value::typed(Expr::Variable(variable), ty),
+                Local::Backend(variable, pool) => Value::Backend(variable, pool),
+                Local::Interface(interface) => Value::Interface(interface),
+            });
+        }
+        if let Some(fields) = scope
+            .header
+            .filter(|of| self.has_field(of.header, &name.text))
+        {
+            return self
+                .header_field(fields.header, name, fields.widen)
+                .map(Value::One);
+        }
+        match name.text.as_str() {
+            "ingress" => return Some(Value::Interface(InterfaceRef::Ingress)),
+            "flow" => return Some(Value::Flow(self.flow())),
+            _ => {}
+        }
+        let what = match self.names.get(&name.text) {
+            Some(Thing::Constant(value)) => {
+                return value
+                    .clone()
+                    .map(|value| Value::One(Single::Constant(value)));
+            }
+            Some(Thing::Header(instances)) => return instances.first().copied().map(Value::Header),
+            Some(Thing::Group(choice)) => return Some(Value::Group(*choice)),
+            Some(Thing::Interface(id)) => return Some(Value::Interface(InterfaceRef::Named(*id))),
+            Some(Thing::Pool(pool)) => return Some(Value::Macs(*pool)),
+            Some(Thing::Reserved) => return None, // reported where it is declared
+            Some(Thing::Counter(_)) => "a counter",
+            Some(Thing::Action(_)) => "an action",
+            None => return self.unknown_value(name, scope),
+        };
+        self.error(
+            Code::TypeMismatch,
+            format!("`{}` is {what}, not a value", name.text),
+            name.span,
+        )
+    }
+
+    fn unknown_value<T>(&mut self, name: &Name, scope: &Scope) -> Option<T> {
+        let mut known: Vec<String> = scope.names().map(str::to_owned).collect();
+        if let Some(fields) = scope.header {
+            known.extend(self.field_names(fields.header));
+        }
+        known.extend(self.names.all().map(str::to_owned));
+        known.extend(super::names::BUILT_IN.map(str::to_owned));
+        self.unknown(
+            name,
+            Code::UnknownName,
+            &format!("nothing is called `{}`", name.text),
+            &known,
+        )
+    }
+
+    /// `vlan[1]`
+    fn instance(
+        &mut self,
+        name: &Name,
+        instances: &[HeaderId],
+        index: &'a [Written],
+        span: Span,
+    ) -> Option<Value> {
+        let [index] = index else {
+            return self.error(Code::TypeMismatch, "one number is needed", span);
+        };
+        let number = self.constant_number(index)?;
+        let found = usize::try_from(number)
+            .ok()
+            .and_then(|number| instances.get(number));
+        if let Some(header) = found {
+            return Some(Value::Header(*header));
+        }
+        let message = format!(
+            "`{}` may stand {} times: there is no [{number}]",
+            name.text,
+            instances.len()
+        );
+        self.error(Code::UnknownField, message, span)
+    }
+
+    fn field_of(&mut self, value: &Value, name: &Name) -> Option<Value> {
+        match value {
+            Value::Header(header) => self.header_field(*header, name, false).map(Value::One),
+            Value::Group(choice) => self.group_field(*choice, name),
+            Value::Flow(choice) => self.flow_field(*choice, name),
+            Value::Backend(variable, _) => match name.text.as_str() {
+                "mac" => Some(Value::typed(
+                    Expr::Backend(*variable, BackendField::Mac),
+                    MAC,
+                )),
+                "id" => {
+                    let ty = Type {
+                        kind: Kind::Number,
+                        width: 16,
+                    };
+                    Some(Value::typed(Expr::Backend(*variable, BackendField::Id), ty))
+                }
+                "interface" => Some(Value::Interface(InterfaceRef::OfBackend(*variable))),
+                "ip" | "l4port" | "weight" => {
+                    self.later(&format!("`.{}` of a backend", name.text), name.span)
+                }
+                _ => self.no_field(name, "a backend", &["mac", "interface", "id"]),
+            },
+            Value::Interface(interface) => match name.text.as_str() {
+                "mac" => Some(Value::typed(
+                    Expr::Interface(*interface, InterfaceField::Mac),
+                    MAC,
+                )),
+                "index" => {
+                    let ty = Type {
+                        kind: Kind::Number,
+                        width: 8,
+                    };
+                    Some(Value::typed(
+                        Expr::Interface(*interface, InterfaceField::Index),
+                        ty,
+                    ))
+                }
+                "ip" => self.later("`.ip` of an interface", name.span),
+                _ => self.no_field(name, "an interface", &["mac", "index"]),
+            },
+            Value::Macs(pool) if name.text == "macs" => Some(Value::Macs(*pool)),
+            Value::Macs(_) => self.no_field(name, "a pool", &["macs"]),
+            Value::One(_) | Value::Each(..) => {
+                let message = format!("{} has no fields", value.describe());
+                self.error(Code::UnknownField, message, name.span)
+            }
+        }
+    }
+
+    fn no_field<T>(&mut self, name: &Name, what: &str, known: &[&str]) -> Option<T> {
+        let known: Vec<String> = known.iter().map(|&known| known.to_owned()).collect();
+        let message = format!("{what} has no field `{}`", name.text);
+        self.unknown(name, Code::UnknownField, &message, &known)
+    }
+
+    fn flow_field(&mut self, choice: ChoiceId, name: &Name) -> Option<Value> {
+        let Some(part) = flow::PARTS.iter().position(|part| *part == name.text) else {
+            return self.no_field(name, "the flow", &flow::PARTS);
+        };
+        let alternatives = &self.policy.choices.get(usize::from(choice.0))?.alternatives;
+        let exprs: Vec<Expr> = alternatives
+            .iter()
+            .filter_map(|way| way.key.get(part).cloned())
+            .collect();
+        let each = exprs.into_iter().map(|expr| {
+            let ty = self.type_of(&expr);
+            Single::Typed(expr, ty)
+        });
+        Some(Value::Each(choice, each.collect()))
+    }
+
+    fn type_of(&self, expr: &Expr) -> Type {
+        match expr {
+            Expr::Field(header, field) => self.field_type(*header, *field),
+            Expr::Constant { width, .. } => Type {
+                kind: Kind::Number,
+                width: *width,
+            },
+            _ => Type {
+                kind: Kind::Number,
+                width: 16,
+            },
+        }
+    }
+
+    fn group_field(&mut self, choice: ChoiceId, name: &Name) -> Option<Value> {
+        let group = self.policy.choices.get(usize::from(choice.0))?;
+        let (title, headers) = (group.name.clone(), self.group_headers(choice));
+        if let Some(lacking) = headers
+            .iter()
+            .find(|header| !self.has_field(**header, &name.text))
+        {
+            let lacking = self
+                .policy
+                .headers
+                .get(usize::from(lacking.0))?
+                .name
+                .clone();
+            let common: Vec<String> = headers
+                .iter()
+                .map(|header| {
+                    self.field_names(*header)
+                        .into_iter()
+                        .collect::<std::collections::BTreeSet<_>>()
+                })
+                .reduce(|a, b| &a & &b)
+                .into_iter()
+                .flatten()
+                .collect();
+            let shared = headers
+                .iter()
+                .any(|header| self.has_field(*header, &name.text));
+            let message = if shared {
+                format!(
+                    "`{title}` has no field `{}`: `{lacking}` lacks it",
+                    name.text
+                )
+            } else {
+                format!("`{title}` has no field `{}`", name.text)
+            };
+            return self.unknown(name, Code::UnknownField, &message, &common);
+        }
+        let parts: Vec<_> = headers
+            .iter()
+            .map(|h| self.header_field(*h, name, false))
+            .collect();
+        Some(Value::Each(
+            choice,
+            parts.into_iter().collect::<Option<_>>()?,
+        ))
+    }
+
+    /// The headers of a group, in the order of its alternatives.
+    pub(super) fn group_headers(&self, choice: ChoiceId) -> Vec<HeaderId> {
+        let group = self.policy.choices.get(usize::from(choice.0));
+        let ways = group.into_iter().flat_map(|group| &group.alternatives);
+        ways.filter_map(|way| match way.condition {
+            Expr::Present(header) => Some(header),
+            _ => None,
+        })
+        .collect()
+    }
+
+    fn has_field(&self, header: HeaderId, name: &str) -> bool {
+        self.fixed_field(header, name).is_some() || self.names.computed(header, name).is_some()
+    }
+
+    pub(super) fn fixed_field(&self, header: HeaderId, name: &str) -> Option<FieldId> {
+        let fields = &self.policy.headers.get(usize::from(header.0))?.fields;
+        fields
+            .iter()
+            .position(|field| field.name == name)
+            .map(|id| FieldId(id as u16))
+    }
+
+    fn field_names(&self, header: HeaderId) -> Vec<String> {
+        let found = self.policy.headers.get(usize::from(header.0));
+        let fixed = found
+            .into_iter()
+            .flat_map(|header| &header.fields)
+            .map(|field| field.name.clone());
+        fixed
+            .chain(self.names.computed_names(header).map(str::to_owned))
+            .collect()
+    }
+
+    pub(super) fn field_type(&self, header: HeaderId, field: FieldId) -> Type {
+        let found = self.policy.headers.get(usize::from(header.0));
+        let field = found.and_then(|header| header.fields.get(usize::from(field.0)));
+        field.map_or(Type::TRUTH, |field| Type {
+            kind: field.kind,
+            width: field.width,
+        })
+    }
+
+    /// A field of a header, fixed or computed.
+    fn header_field(&mut self, header: HeaderId, name: &Name, widen: bool) -> Option<Single> {
+        if let Some(field) = self.fixed_field(header, &name.text) {
+            let ty = self.field_type(header, field);
+            let expr = Expr::Field(header, field);
+            if widen && ty.kind == Kind::Number && ty.width < 32 {
+                let wide = Type {
+                    kind: Kind::Number,
+                    width: 32,
+                };
+                return Some(Single::Typed(Expr::Resize(32, Box::new(expr)), wide));
+            }
+            return Some(Single::Typed(expr, ty));
+        }
+        let Some(computed) = self.names.computed(header, &name.text) else {
+            let title = self.policy.headers.get(usize::from(header.0))?.name.clone();
+            let known = self.field_names(header);
+            let message = format!("`{title}` has no field `{}`", name.text);
+            return self.unknown(name, Code::UnknownField, &message, &known);
+        };
+        if self
+            .calls
+            .iter()
+            .any(|(called, _)| *called == computed.name.text)
+        {
+            self.report(
+                Diagnostic::error(
+                    Code::Recursion,
+                    "a computed field leads back to itself",
+                    name.span,
+                )
+                .secondary(computed.name.span, "computed here"),
+            );
+            return None;
+        }
+        self.calls.push((&computed.name.text, name.span));
+        let scope = Scope::of_header(header, widen || computed.name.text == "extent");
+        let value = self.value(&computed.value, &scope);
+        self.calls.pop();
+        match value? {
+            Value::One(Single::Constant(Constant::One(Kind::Number, number))) if number < 2 => {
+                Some(Single::Constant(Constant::number(number)))
+            }
+            Value::One(single) => Some(single),
+            value => self.no_value(&value, computed.value.span),
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! Interfaces and pools: what the control plane fills.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lvsc_abi::flows::IDLE_MAX;
+use lvsc_abi::mac::Mac;
+use lvsc_abi::manifest::{Backend, CounterKind, Flows, Interface, Pool, Vip};
+use lvsc_abi::scheduler::{Pick, Scheduler};
+use lvsc_pipeline::pipeline::{InterfaceId, PoolId};
+
+use super::Checker;
+use super::names::Thing;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine, Prop};
+
+/// Most interfaces: an index is a byte.
+const INTERFACES_MAX: usize = 255;
+/// Most backends of a pool: a ring slot names them with 16 bits, and one value stands for "none".
+const BACKENDS_MAX: usize = 65_534;
+/// Most entries of a connection table: 512 MiB.
+const FLOWS_MAX: u128 = 1 << 26;
+/// The table of a counting scheduler that has no `flows` line.
+const FLOWS_DEFAULT: Flows = Flows {
+    entries: 1 << 16,
+    idle: 900,
+};
+/// Schedulers that the language knows and this version does not have.
+const LATER: [&str; 12] = [
+    "lc",
+    "wlc",
+    "sed",
+    "nq",
+    "sh",
+    "dh",
+    "lblc",
+    "lblcr",
+    "fo",
+    "ovf",
+    "twos",
+    "rendezvous",
+];
+
+impl<'a> Checker<'a> {
+    /// The interfaces; one without a name where the policy declares none.
+    pub(super) fn interfaces(&mut self, items: &[&'a Item]) {
+        for item in items {
+            let Item::Interface(item) = item else {
+                continue;
+            };
+            let mut interface = Interface {
+                name: item.name.text.clone(),
+                ..Interface::default()
+            };
+            for prop in &item.props {
+                let _ = self.interface_prop(prop, &mut interface);
+            }
+            let interfaces = &mut self.policy.manifest.interfaces;
+            if interfaces.len() == INTERFACES_MAX {
+                let message = format!("more than {INTERFACES_MAX} interfaces");
+                let _: Option<()> = self.error(Code::BadValue, message, item.span);
+                return;
+            }
+            let id = InterfaceId(interfaces.len() as u16);
+            interfaces.push(interface);
+            self.names.set(&item.name.text, Thing::Interface(id));
+        }
+        if self.policy.manifest.interfaces.is_empty() {
+            let name = "default".to_owned();
+            self.policy.manifest.interfaces.push(Interface {
+                name,
+                ..Interface::default()
+            });
+        }
+    }
+
+    fn interface_prop(&mut self, prop: &'a Prop, interface: &mut Interface) -> Option<()> {
+        let value = self.only_value(&prop.name, &prop.values, prop.span)?;
+        match (prop.name.text.as_str(), &value.kind) {
+            (
+                "mac",
+                ExprKind::Lit(ast::Lit {
+                    kind: LitKind::Mac(mac),
+                    span,
+                }),
+            ) => {
+                interface.mac = Some(self.unicast(Mac(*mac), *span)?);
+            }
+            (
+                "ip",
+                ExprKind::Lit(ast::Lit {
+                    kind: LitKind::Ip4(ip),
+                    ..
+                }),
+            ) => {
+                interface.ip = Some(IpAddr::V4(*ip));
+            }
+            (
+                "ip",
+                ExprKind::Lit(ast::Lit {
+                    kind: LitKind::Ip6(ip),
+                    ..
+                }),
+            ) => {
+                interface.ip = Some(IpAddr::V6(*ip));
+            }
+            ("vip", _) => {
+                let address = self.address(value)?;
+                let prefix = if address.is_ipv4() { 32 } else { 128 };
+                self.policy.manifest.vips.push(Vip {
+                    address,
+                    prefix,
+                    port: None,
+                });
+            }
+            ("mac", _) => {
+                return self.bad_value("`mac` is a MAC address: 02:00:00:00:00:01", value.span);
+            }
+            ("ip", _) => return self.bad_value("`ip` is an address", value.span),
+            _ => {
+                let known = ["mac", "ip", "vip"].map(str::to_owned);
+                let message = format!("an interface has no property `{}`", prop.name.text);
+                return self.unknown(&prop.name, Code::UnknownProperty, &message, &known);
+            }
+        }
+        Some(())
+    }
+
+    fn address(&mut self, expr: &'a Expr) -> Option<IpAddr> {
+        use super::constant::Constant::One;
+        use lvsc_pipeline::pipeline::Kind;
+        match self.constant(expr)? {
+            One(Kind::Ip4, bits) => Some(IpAddr::V4((bits as u32).into())),
+            One(Kind::Ip6, bits) => Some(IpAddr::V6(bits.into())),
+            _ => self.bad_value("an address is needed", expr.span),
+        }
+    }
+
+    fn unicast(&mut self, mac: Mac, span: Span) -> Option<Mac> {
+        if mac.is_group() || mac.to_bits() == 0 {
+            return self.bad_value("this MAC is no single station's", span);
+        }
+        Some(mac)
+    }
+
+    fn only_value(&mut self, name: &Name, values: &'a [Expr], span: Span) -> Option<&'a Expr> {
+        match values {
+            [value] => Some(value),
+            _ => self.bad_value(&format!("`{}` takes one value", name.text), span),
+        }
+    }
+
+    pub(super) fn bad_value<T>(&mut self, message: &str, span: Span) -> Option<T> {
+        self.error(Code::BadValue, message, span)
+    }
+
+    /// All pools.
+    pub(super) fn pools(&mut self, items: &[&'a Item]) {
+        for item in items {
+            let Item::Pool(item) = item else { continue };
+            let pool = self.pool(item);
+            let id = PoolId(self.policy.manifest.pools.len() as u16);
+            self.policy.manifest.pools.push(pool);
+            self.names.set(&item.name.text, Thing::Pool(id));
+        }
+    }
+
+    fn pool(&mut self, item: &'a ast::Pool) -> Pool {
+        let mut scheduler = (Scheduler::Maglev, item.name.span);
+        let mut backends: Vec<Backend> = Vec::new();
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let mut flows = None;
+        let before = self.diagnostics.len();
+        for line in &item.lines {
+            match line {
+                PoolLine::Scheduler(line) => {
+                    if let Some(found) = self.scheduler(line) {
+                        scheduler = (found, line.span);
+                    }
+                }
+                PoolLine::Backend(line) => {
+                    let Some(backend) = self.backend(line, backends.len()) else {
+                        continue;
+                    };
+                    self.note_twice(&mut seen, &backend, line);
+                    backends.push(backend);
+                }
+                PoolLine::Prop(prop) if prop.name.text == "flows" => {
+                    flows = self.flows(prop).map(|found| (found, prop.span));
+                }
+                PoolLine::Prop(prop) => {
+                    let _: Option<()> = self.later(&format!("`{}`", prop.name.text), prop.span);
+                }
+            }
+        }
+        let fine = before == self.diagnostics.len();
+        if fine && !backends.iter().any(|backend| backend.weight > 0) {
+            self.report(
+                Diagnostic::warning(
+                    Code::EmptyPool,
+                    "no backend of this pool takes flows",
+                    item.name.span,
+                )
+                .note("a backend with weight 0 keeps its flows and gets no new ones"),
+            );
+        }
+        let name = item.name.text.clone();
+        let flows = self.table(scheduler, flows);
+        if flows.is_some() {
+            self.counter(CounterKind::Refused, &name);
+        }
+        let counters = self.policy.manifest.counters.len() as u32;
+        for backend in &backends {
+            let name = format!("{name}.{}", backend.name);
+            let kind = CounterKind::Backend;
+            self.policy
+                .manifest
+                .counters
+                .push(lvsc_abi::manifest::Counter { name, kind });
+        }
+        Pool {
+            name,
+            scheduler: scheduler.0,
+            backends,
+            flows,
+            counters,
+        }
+    }
+
+    fn scheduler(&mut self, line: &'a ast::Scheduler) -> Option<Scheduler> {
+        if let Some(first) = line.by.first() {
+            let flow = matches!(&first.kind, ExprKind::Path(path)
+                if path.as_name().is_some_and(|name| name.text == "flow"));
+            if !flow || line.by.len() > 1 {
+                return self.later("`by` with anything but `flow`", first.span);
+            }
+        }
+        let name = &line.name;
+        let word = if name.text == "mh" {
+            "maglev"
+        } else {
+            &name.text
+        };
+        if let Some(found) = Scheduler::named(word) {
+            return Some(found);
+        }
+        if LATER.contains(&name.text.as_str()) {
+            return self.later(&format!("the scheduler `{}`", name.text), name.span);
+        }
+        let known: Vec<String> = Scheduler::ALL.iter().map(ToString::to_string).collect();
+        let message = format!("no scheduler is called `{}`", name.text);
+        self.unknown(name, Code::UnknownScheduler, &message, &known)
+    }
+
+    fn backend(&mut self, line: &'a ast::Backend, index: usize) -> Option<Backend> {
+        if index >= BACKENDS_MAX {
+            return self.bad_value(&format!("more than {BACKENDS_MAX} backends"), line.span);
+        }
+        let (address, port) = match line.address.kind {
+            LitKind::Ip4(address) => (IpAddr::V4(address), None),
+            LitKind::Ip6(address) => (IpAddr::V6(address), None),
+            LitKind::Endpoint(endpoint) => (endpoint.ip(), Some(endpoint.port())),
+            LitKind::Bad => return None,
+            _ => {
+                return self.bad_value(
+                    "a backend is an address, or an address and a port",
+                    line.address.span,
+                );
+            }
+        };
+        let name = line
+            .name
+            .as_ref()
+            .map_or_else(|| address.to_string(), |name| name.text.clone());
+        let id = index as u16;
+        let mut backend = Backend {
+            id,
+            name,
+            address,
+            port,
+            weight: 1,
+            mac: None,
+            interface: 0,
+        };
+        for option in &line.options {
+            self.option(option, &mut backend)?;
+        }
+        Some(backend)
+    }
+
+    fn option(&mut self, option: &'a ast::BackendOption, backend: &mut Backend) -> Option<()> {
+        let word = option.name.text.as_str();
+        match (word, option.value.as_ref()) {
+            ("weight", Some(value)) => {
+                let number = self.constant_number(value)?;
+                let Ok(weight @ 0..=65_535) = u32::try_from(number) else {
+                    return self.bad_value("`weight` is a number from 0 to 65535", value.span);
+                };
+                backend.weight = weight;
+            }
+            ("mac", Some(value)) => {
+                let ExprKind::Lit(ast::Lit {
+                    kind: LitKind::Mac(mac),
+                    span,
+                }) = &value.kind
+                else {
+                    return self.bad_value("`mac` is a MAC address: 02:00:00:00:00:01", value.span);
+                };
+                backend.mac = Some(self.unicast(Mac(*mac), *span)?);
+            }
+            ("via", Some(value)) => {
+                let ExprKind::Path(path) = &value.kind else {
+                    return self.bad_value("`via` takes the name of an interface", value.span);
+                };
+                let Some(Thing::Interface(id)) = self.names.get(&path.head.text) else {
+                    return self.unknown_name(&path.head, "interface");
+                };
+                backend.interface = id.0 as u8;
+            }
+            ("weight" | "mac" | "via", None) => {
+                return self.bad_value(&format!("`{word}` needs a value"), option.span);
+            }
+            _ => return self.later(&format!("`{word}` of a backend"), option.span),
+        }
+        Some(())
+    }
+
+    fn note_twice(
+        &mut self,
+        seen: &mut BTreeMap<String, Span>,
+        backend: &Backend,
+        line: &ast::Backend,
+    ) {
+        let key = backend.address.to_string();
+        if let Some(first) = seen.get(&key) {
+            let message = format!("{key} stands in this pool twice");
+            self.report(
+                Diagnostic::warning(Code::DuplicateBackend, message, line.address.span)
+                    .secondary(*first, "first here"),
+            );
+        }
+        if let Some(name) = &line.name {
+            if let Some(first) = seen.get(&name.text).copied() {
+                let message = format!("two backends are called `{}`", name.text);
+                self.report(
+                    Diagnostic::error(Code::DuplicateName, message, name.span)
+                        .secondary(first, "first here"),
+                );
+            }
+            seen.insert(name.text.clone(), name.span);
+        }
+        seen.insert(key, line.address.span);
+    }
+
+    /// `flows off`, `flows 64K idle 15m`. `Some(None)` is `off`.
+    fn flows(&mut self, prop: &'a Prop) -> Option<Option<Flows>> {
+        let mut flows = FLOWS_DEFAULT;
+        let mut values = prop.values.iter();
+        let first = values.next();
+        match first.map(|value| &value.kind) {
+            Some(ExprKind::Path(path)) if path.head.text == "off" && prop.values.len() == 1 => {
+                return Some(None);
+            }
+            Some(ExprKind::Path(path)) if path.head.text == "auto" => {
+                return self.later("`flows auto`", path.span);
+            }
+            Some(ExprKind::Lit(ast::Lit {
+                kind: LitKind::Int(entries),
+                span,
+            })) => {
+                if !(8..=FLOWS_MAX).contains(entries) {
+                    return self.bad_value("a connection table has from 8 to 64M entries", *span);
+                }
+                flows.entries = (*entries as u32).next_power_of_two();
+            }
+            Some(_) | None => return self.bad_flows(prop.span),
+        }
+        match (values.next(), values.next(), values.next()) {
+            (None, ..) => {}
+            (
+                Some(Expr {
+                    kind: ExprKind::Path(word),
+                    ..
+                }),
+                Some(value),
+                None,
+            ) if word.head.text == "idle" => {
+                flows.idle = self.idle(value)?;
+            }
+            _ => return self.bad_flows(prop.span),
+        }
+        Some(Some(flows))
+    }
+
+    fn bad_flows<T>(&mut self, span: Span) -> Option<T> {
+        self.report(
+            Diagnostic::error(
+                Code::BadValue,
+                "`flows` is `off`, or a number of entries",
+                span,
+            )
+            .note("write `flows off`, `flows 64K` or `flows 64K idle 15m`"),
+        );
+        None
+    }
+
+    fn idle(&mut self, value: &'a Expr) -> Option<u32> {
+        let limit = Duration::from_secs(IDLE_MAX.into());
+        match &value.kind {
+            ExprKind::Lit(ast::Lit {
+                kind: LitKind::Duration(time),
+                ..
+            }) if *time >= Duration::from_secs(1) && *time <= limit => Some(time.as_secs() as u32),
+            _ => self.bad_value("`idle` is a time from 1s to 9h", value.span),
+        }
+    }
+
+    /// The connection table that the pool has: the written one, else what its scheduler needs.
+    fn table(
+        &mut self,
+        (scheduler, place): (Scheduler, Span),
+        written: Option<(Option<Flows>, Span)>,
+    ) -> Option<Flows> {
+        match (scheduler.pick(), written) {
+            (_, Some((Some(flows), _))) => Some(flows),
+            (Pick::Cursor, None) => Some(FLOWS_DEFAULT),
+            (Pick::Hash, Some((None, _)) | None) => None,
+            (Pick::Cursor, Some((None, span))) => {
+                let message = format!("`{scheduler}` cannot do without a connection table");
+                self.report(
+                    Diagnostic::error(Code::FlowsNeeded, message, span)
+                        .label("without it each packet of a flow would go elsewhere")
+                        .secondary(place, "this scheduler counts")
+                        .note("`scheduler maglev` needs no table"),
+                );
+                None
+            }
+        }
+    }
+}

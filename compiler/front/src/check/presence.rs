@@ -1,0 +1,174 @@
+//! Which headers are surely present where: a field used as a value needs its header (language reference, "Presence").
+//! Works on expressions alone, knows no syntax.
+
+use std::collections::BTreeSet;
+
+use lvsc_pipeline::pipeline::{Choice, ChoiceId, Expr, Header, HeaderId};
+
+/// Something that surely holds for the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fact {
+    /// The header is present.
+    Header(HeaderId),
+    /// One of the alternatives is taken.
+    Choice(ChoiceId),
+}
+
+/// All that surely holds at a point of the policy.
+pub(super) type Facts = BTreeSet<Fact>;
+
+/// Headers and choices, of which facts speak.
+#[derive(Clone, Copy)]
+pub(super) struct Shapes<'a> {
+    pub(super) headers: &'a [Header],
+    pub(super) choices: &'a [Choice],
+}
+
+impl<'a> Shapes<'a> {
+    /// What holds where the condition holds.
+    pub(super) fn holding(self, condition: &Expr) -> Facts {
+        match condition {
+            Expr::And(a, b) => &self.holding(a) | &self.holding(b),
+            Expr::Or(a, b) if **a == Expr::FALSE => self.holding(b),
+            Expr::Or(a, b) if **b == Expr::FALSE => self.holding(a),
+            Expr::Or(a, b) => &self.holding(a) & &self.holding(b),
+            Expr::Not(a) => self.failing(a),
+            Expr::Present(header) => self.header(*header),
+            Expr::Chosen(choice, each) => self.chosen(*choice, each),
+            Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::Field(..)
+            | Expr::Binary(..)
+            | Expr::Resize(..)
+            | Expr::Constant { .. }
+            | Expr::Variable(_)
+            | Expr::Interface(..)
+            | Expr::Backend(..) => needs(condition)
+                .into_iter()
+                .flat_map(|f| self.close(f))
+                .collect(),
+        }
+    }
+
+    /// What holds where the condition does not hold.
+    pub(super) fn failing(self, condition: &Expr) -> Facts {
+        match condition {
+            Expr::And(a, b) => &self.failing(a) & &self.failing(b),
+            Expr::Or(a, b) => &self.failing(a) | &self.failing(b),
+            Expr::Not(a) => self.holding(a),
+            Expr::Present(_)
+            | Expr::Chosen(..)
+            | Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::Field(..)
+            | Expr::Binary(..)
+            | Expr::Resize(..)
+            | Expr::Constant { .. }
+            | Expr::Variable(_)
+            | Expr::Interface(..)
+            | Expr::Backend(..) => Facts::new(),
+        }
+    }
+
+    /// The first need that the facts do not meet.
+    pub(super) fn missing(self, facts: &Facts, needs: &Facts) -> Option<Fact> {
+        needs.iter().copied().find(|need| !self.meets(facts, *need))
+    }
+
+    fn meets(self, facts: &Facts, need: Fact) -> bool {
+        if facts.contains(&need) {
+            return true;
+        }
+        let Fact::Choice(wanted) = need else {
+            return false;
+        };
+        let offers = |header: HeaderId| {
+            self.alternatives(wanted)
+                .any(|condition| *condition == Expr::Present(header))
+        };
+        facts.iter().any(|fact| match fact {
+            Fact::Header(header) => offers(*header),
+            Fact::Choice(choice) => self.alternatives(*choice).all(|condition| match condition {
+                Expr::Present(header) => offers(*header),
+                _ => false,
+            }),
+        })
+    }
+
+    fn alternatives(self, choice: ChoiceId) -> impl Iterator<Item = &'a Expr> {
+        let found = self.choices.get(usize::from(choice.0));
+        found
+            .into_iter()
+            .flat_map(|choice| choice.alternatives.iter().map(|a| &a.condition))
+    }
+
+    fn chosen(self, choice: ChoiceId, each: &[Expr]) -> Facts {
+        let Some(found) = self.choices.get(usize::from(choice.0)) else {
+            return Facts::new();
+        };
+        let ways = found
+            .alternatives
+            .iter()
+            .zip(each)
+            .filter(|(_, expr)| **expr != Expr::FALSE);
+        let common = ways
+            .map(|(way, expr)| &self.holding(&way.condition) | &self.holding(expr))
+            .reduce(|a, b| &a & &b)
+            .unwrap_or_default();
+        &common | &self.close(Fact::Choice(choice))
+    }
+
+    fn close(self, fact: Fact) -> Facts {
+        match fact {
+            Fact::Header(header) => self.header(header),
+            Fact::Choice(choice) => {
+                let found = self.choices.get(usize::from(choice.0));
+                let ways = found.into_iter().flat_map(|choice| &choice.alternatives);
+                let common = ways
+                    .map(|way| self.holding(&way.condition))
+                    .reduce(|a, b| &a & &b);
+                let mut facts = common.unwrap_or_default();
+                facts.insert(fact);
+                facts
+            }
+        }
+    }
+
+    /// A present header has a present predecessor, and is one of its groups' alternatives.
+    fn header(self, header: HeaderId) -> Facts {
+        let mut facts = Facts::from([Fact::Header(header)]);
+        let found = self.headers.get(usize::from(header.0));
+        let before = found.into_iter().flat_map(|header| &header.after);
+        let common = before
+            .map(|after| self.header(after.header))
+            .reduce(|a, b| &a & &b);
+        facts.extend(common.unwrap_or_default());
+        for (id, choice) in self.choices.iter().enumerate() {
+            if choice
+                .alternatives
+                .iter()
+                .any(|a| a.condition == Expr::Present(header))
+            {
+                facts.insert(Fact::Choice(ChoiceId(id as u16)));
+            }
+        }
+        facts
+    }
+}
+
+/// What a value needs to have a meaning.
+pub(super) fn needs(value: &Expr) -> Facts {
+    match value {
+        Expr::Field(header, _) => Facts::from([Fact::Header(*header)]),
+        Expr::Chosen(choice, _) => Facts::from([Fact::Choice(*choice)]),
+        Expr::And(..) | Expr::Or(..) | Expr::Not(_) | Expr::Present(_) => Facts::new(),
+        Expr::Compare(..)
+        | Expr::In(..)
+        | Expr::Binary(..)
+        | Expr::Resize(..)
+        | Expr::Constant { .. }
+        | Expr::Variable(_)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => value.parts().into_iter().flat_map(needs).collect(),
+    }
+}

@@ -1,0 +1,316 @@
+//! Statements: scopes, presence, and actions expanded where they are called.
+
+use lvsc_abi::manifest::CounterKind;
+use lvsc_pipeline::pipeline::{ChoiceId, Expr, Outcome, Variable, VariableId, VariableKind};
+
+use super::Checker;
+use super::compare::named_type;
+use super::names::Thing;
+use super::presence::{Fact, Facts, needs};
+use super::scope::{Local, Scope};
+use super::value::{Single, Value};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::{Block, Stmt, StmtKind};
+use crate::source::Span;
+use crate::syntax::ast::{self, Item};
+
+/// The drop reason of a `drop` without one.
+const PLAIN_DROP: &str = "policy";
+
+/// What was made of a block.
+pub(super) struct Checked {
+    pub(super) block: Block,
+    /// Every packet that enters it ends in it.
+    pub(super) ends: bool,
+}
+
+impl<'a> Checker<'a> {
+    /// The statements at top level, which are the pipeline.
+    pub(super) fn statements(&mut self, items: &[&'a Item]) {
+        let stmts = items.iter().filter_map(|item| match item {
+            Item::Stmt(stmt) => Some(stmt),
+            _ => None,
+        });
+        let mut scope = Scope::default();
+        self.policy.body = self.block(stmts, &mut scope).block;
+    }
+
+    /// Statements in order, in a scope of their own; what they prove stays in `scope` where they go on.
+    pub(super) fn block(
+        &mut self,
+        stmts: impl Iterator<Item = &'a ast::Stmt>,
+        scope: &mut Scope,
+    ) -> Checked {
+        let mut inner = scope.clone();
+        let mut checked = Checked {
+            block: Vec::new(),
+            ends: false,
+        };
+        let mut warned = false;
+        for stmt in stmts {
+            if checked.ends && !std::mem::replace(&mut warned, true) {
+                self.report(
+                    Diagnostic::warning(
+                        Code::UnreachableStatement,
+                        "no packet reaches this",
+                        stmt.span,
+                    )
+                    .note("every packet ends before it"),
+                );
+            }
+            if let Some(found) = self.statement(stmt, &mut inner) {
+                checked.ends |= found.ends;
+                checked.block.extend(found.block);
+            }
+        }
+        scope.facts = inner.facts;
+        checked
+    }
+
+    fn statement(&mut self, stmt: &'a ast::Stmt, scope: &mut Scope) -> Option<Checked> {
+        let span = stmt.span;
+        match &stmt.kind {
+            ast::StmtKind::Match(found) => {
+                self.branches(&found.branches, found.otherwise.as_ref(), scope)
+            }
+            ast::StmtKind::Switch(found) => self.switch(found, scope),
+            ast::StmtKind::Let(found) => {
+                let checked = self.let_stmt(found, scope);
+                bind_broken(checked, &found.name, scope)
+            }
+            ast::StmtKind::Select(found) => {
+                let checked = self.select(found, span, scope);
+                bind_broken(checked, &found.name, scope)
+            }
+            ast::StmtKind::Assign(found) => self.assign(found, span, scope),
+            ast::StmtKind::Call(found) => self.call(found, span, scope),
+            ast::StmtKind::Count(found) => {
+                if let Some(cell) = found.cell.first() {
+                    return self.later("a counter with keys", cell.span);
+                }
+                let counter = match self.names.get(&found.counter.text) {
+                    Some(Thing::Counter(id)) => *id,
+                    Some(Thing::Reserved) => return None,
+                    Some(_) | None => return self.unknown_name(&found.counter, "counter"),
+                };
+                Some(self.one(StmtKind::Count(counter), span))
+            }
+            ast::StmtKind::Drop(found) => {
+                let reason = found.reason.as_ref().map_or(PLAIN_DROP, |name| &name.text);
+                let counter = self.counter(CounterKind::Reason, reason);
+                Some(self.end(Outcome::Drop(counter), span))
+            }
+            ast::StmtKind::Pass => Some(self.end(Outcome::Pass, span)),
+            ast::StmtKind::Send(found) => match self.path(&found.to, scope)? {
+                Value::Interface(interface) => Some(self.end(Outcome::Send(interface), span)),
+                other => {
+                    let message =
+                        format!("`send` needs an interface, this is {}", other.describe());
+                    self.error(Code::TypeMismatch, message, found.to.span)
+                }
+            },
+            ast::StmtKind::Push(_) => self.later("`push`", span),
+            ast::StmtKind::Pop(_) => self.later("`pop`", span),
+            ast::StmtKind::Log(_) => self.later("`log`", span),
+        }
+    }
+
+    pub(super) fn stmt(&self, kind: StmtKind, span: Span) -> Stmt {
+        Stmt {
+            kind,
+            place: self.place(span),
+        }
+    }
+
+    pub(super) fn one(&self, kind: StmtKind, span: Span) -> Checked {
+        Checked {
+            block: vec![self.stmt(kind, span)],
+            ends: false,
+        }
+    }
+
+    pub(super) fn end(&self, outcome: Outcome, span: Span) -> Checked {
+        Checked {
+            block: vec![self.stmt(StmtKind::Verdict(outcome), span)],
+            ends: true,
+        }
+    }
+
+    fn branches(
+        &mut self,
+        branches: &'a [ast::Branch],
+        otherwise: Option<&'a ast::Block>,
+        scope: &mut Scope,
+    ) -> Option<Checked> {
+        let Some((first, rest)) = branches.split_first() else {
+            return Some(match otherwise {
+                Some(block) => self.block(block.stmts.iter(), scope),
+                None => Checked {
+                    block: Vec::new(),
+                    ends: false,
+                },
+            });
+        };
+        let condition = self.condition(&first.condition, scope);
+        let mut yes = scope.clone();
+        let mut no = scope.clone();
+        if let Some(condition) = &condition {
+            yes.facts.extend(self.shapes().holding(condition));
+            no.facts.extend(self.shapes().failing(condition));
+        } else {
+            (yes.broken, no.broken) = (true, true);
+        }
+        let then = self.block(first.block.stmts.iter(), &mut yes);
+        let otherwise = self.branches(rest, otherwise, &mut no);
+        let (condition, otherwise) = (condition?, otherwise?);
+        Some(self.joined(
+            condition,
+            (then, yes.facts),
+            (otherwise, no.facts),
+            first.condition.span,
+            scope,
+        ))
+    }
+
+    /// One of two blocks; what holds behind it is what holds at the end of those that go on.
+    pub(super) fn joined(
+        &self,
+        condition: Expr,
+        (then, yes): (Checked, Facts),
+        (otherwise, no): (Checked, Facts),
+        span: Span,
+        scope: &mut Scope,
+    ) -> Checked {
+        scope.facts = match (then.ends, otherwise.ends) {
+            (true, _) => no,
+            (false, true) => yes,
+            (false, false) => &yes & &no,
+        };
+        let ends = then.ends && otherwise.ends;
+        let kind = StmtKind::Match {
+            condition,
+            then: then.block,
+            otherwise: otherwise.block,
+        };
+        Checked {
+            block: vec![self.stmt(kind, span)],
+            ends,
+        }
+    }
+
+    pub(super) fn variable(&mut self, name: &str, kind: VariableKind) -> VariableId {
+        self.policy.variables.push(Variable {
+            name: name.to_owned(),
+            kind,
+        });
+        VariableId((self.policy.variables.len() - 1) as u16)
+    }
+
+    fn let_stmt(&mut self, found: &'a ast::Let, scope: &mut Scope) -> Option<Checked> {
+        let value = self.value(&found.value, scope)?;
+        let single = match (value, &found.ty) {
+            (value, Some(ty)) => {
+                let Some(wanted) = named_type(&ty.name.text).filter(|_| ty.argument.is_none())
+                else {
+                    let message = format!("no type is called `{}`", ty.name.text);
+                    return self.error(Code::UnknownType, message, ty.span);
+                };
+                match value {
+                    Value::One(single) => {
+                        let expr = self.fit(&single, wanted, found.value.span)?;
+                        Single::Typed(expr, wanted)
+                    }
+                    other => return self.no_value(&other, found.value.span),
+                }
+            }
+            (Value::One(single @ Single::Typed(..)), None) => single,
+            (Value::Each(choice, parts), None) => {
+                self.each_as_one(choice, &parts, found.value.span)?
+            }
+            (Value::One(Single::Constant(_)), None) => {
+                self.report(
+                    Diagnostic::error(
+                        Code::TypeMismatch,
+                        "this constant has no width of its own",
+                        found.value.span,
+                    )
+                    .suggest("say its type", found.name.span.after(), ": u32")
+                    .note("or declare it at top level with `const`"),
+                );
+                return None;
+            }
+            (other, None) => return self.no_value(&other, found.value.span),
+        };
+        let Single::Typed(expr, ty) = single else {
+            return None;
+        };
+        if ty.width > 64 {
+            return self.later("a variable of more than 64 bits", found.value.span);
+        }
+        self.present(&expr, found.value.span, scope)?;
+        let id = self.variable(&found.name.text, VariableKind::Value(ty.width));
+        scope.bind(&found.name.text, Local::Value(id, ty));
+        Some(self.one(StmtKind::Let(id, expr), found.span))
+    }
+
+    /// A field of a group as one value: its alternatives have one type.
+    fn each_as_one(&mut self, choice: ChoiceId, parts: &[Single], span: Span) -> Option<Single> {
+        let ty = parts.iter().find_map(|part| match part {
+            Single::Typed(_, ty) => Some(*ty),
+            Single::Constant(_) => None,
+        })?;
+        let each: Vec<_> = parts.iter().map(|part| self.fit(part, ty, span)).collect();
+        Some(Single::Typed(
+            Expr::Chosen(choice, each.into_iter().collect::<Option<_>>()?),
+            ty,
+        ))
+    }
+
+    /// A value needs its headers; a condition is false without them.
+    pub(super) fn present(&mut self, value: &Expr, span: Span, scope: &Scope) -> Option<()> {
+        let needs = needs(value);
+        self.require(&needs, span, scope)
+    }
+
+    pub(super) fn require(&mut self, needs: &Facts, span: Span, scope: &Scope) -> Option<()> {
+        if scope.broken {
+            return Some(());
+        }
+        let Some(missing) = self.shapes().missing(&scope.facts, needs) else {
+            return Some(());
+        };
+        let name = match missing {
+            Fact::Header(header) => self.policy.headers.get(usize::from(header.0))?.name.clone(),
+            Fact::Choice(choice) => match self
+                .policy
+                .choices
+                .get(usize::from(choice.0))?
+                .name
+                .as_str()
+            {
+                "flow" => "ip".to_owned(),
+                name => name.to_owned(),
+            },
+        };
+        self.report(
+            Diagnostic::error(
+                Code::HeaderMayBeAbsent,
+                format!("the header `{name}` may be absent here"),
+                span,
+            )
+            .label("a value is needed, not every packet has one")
+            .note(format!(
+                "put this into `match {name} {{ ... }}`, or into a `match` on one of its fields"
+            )),
+        );
+        None
+    }
+}
+
+/// A name whose declaration failed is known all the same, so that its uses are not reported too.
+fn bind_broken(checked: Option<Checked>, name: &ast::Name, scope: &mut Scope) -> Option<Checked> {
+    if checked.is_none() {
+        scope.bind(&name.text, Local::Broken);
+    }
+    checked
+}

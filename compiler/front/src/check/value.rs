@@ -1,0 +1,131 @@
+//! What an expression is before it meets another: typed, still a plain constant, or something that is no value.
+
+use lvsc_pipeline::pipeline::{ChoiceId, Expr, HeaderId, InterfaceRef, Kind, PoolId, VariableId};
+
+use super::Checker;
+use super::constant::{Constant, describe};
+use crate::diagnostics::Code;
+use crate::source::Span;
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Type {
+    pub(super) kind: Kind,
+    /// Bits.
+    pub(super) width: u16,
+}
+
+impl Type {
+    /// A truth value: `u1`.
+    pub(super) const TRUTH: Type = Type {
+        kind: Kind::Number,
+        width: 1,
+    };
+
+    /// What it is called in a message.
+    pub(super) fn describe(self) -> String {
+        match self.kind {
+            Kind::Number => format!("a number of {} bits", self.width),
+            Kind::Mac | Kind::Ip4 | Kind::Ip6 => describe(self.kind).to_owned(),
+        }
+    }
+
+    /// Both are IP addresses, of different versions.
+    pub(super) fn other_family(self, kind: Kind) -> bool {
+        matches!(
+            (self.kind, kind),
+            (Kind::Ip4, Kind::Ip6) | (Kind::Ip6, Kind::Ip4)
+        )
+    }
+}
+
+/// One value.
+#[derive(Clone, Debug)]
+pub(super) enum Single {
+    /// A constant, whose width the other side gives.
+    Constant(Constant),
+    /// A typed value.
+    Typed(Expr, Type),
+}
+
+/// What an expression gives.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// One value.
+    One(Single),
+    /// A value for each alternative of a choice: `ip.dst`, `flow.dport`.
+    Each(ChoiceId, Vec<Single>),
+    /// A header: its presence.
+    Header(HeaderId),
+    /// A group: the presence of one of its headers.
+    Group(ChoiceId),
+    /// The flow itself.
+    Flow(ChoiceId),
+    /// A backend.
+    Backend(VariableId, PoolId),
+    /// An interface.
+    Interface(InterfaceRef),
+    /// The MACs of a pool's backends.
+    Macs(PoolId),
+}
+
+impl Value {
+    pub(super) fn typed(expr: Expr, ty: Type) -> Value {
+        Value::One(Single::Typed(expr, ty))
+    }
+
+    pub(super) fn truth(expr: Expr) -> Value {
+        Value::typed(expr, Type::TRUTH)
+    }
+
+    /// What it is called in a message.
+    pub(super) fn describe(&self) -> String {
+        let text = match self {
+            Value::One(Single::Constant(constant)) => constant.describe(),
+            Value::One(Single::Typed(_, ty)) => return ty.describe(),
+            Value::Each(..) => "a field of several headers",
+            Value::Header(_) => "a header",
+            Value::Group(_) => "a group of headers",
+            Value::Flow(_) => "the flow",
+            Value::Backend(..) => "a backend",
+            Value::Interface(_) => "an interface",
+            Value::Macs(_) => "the MACs of a pool",
+        };
+        text.to_owned()
+    }
+}
+
+impl Checker<'_> {
+    /// The constant as a value of this type.
+    pub(super) fn coerce(&mut self, constant: &Constant, ty: Type, span: Span) -> Option<Expr> {
+        let Constant::One(kind, value) = constant else {
+            let message = format!("{} is needed, this is a set", ty.describe());
+            return self.error(Code::TypeMismatch, message, span);
+        };
+        if *kind != ty.kind {
+            let message = format!("{} is needed, this is {}", ty.describe(), describe(*kind));
+            return self.error(Code::TypeMismatch, message, span);
+        }
+        if ty.width < 128 && *value >> ty.width != 0 {
+            let most = (1_u128 << ty.width) - 1;
+            let message = format!("{value} does not fit {} bits: at most {most}", ty.width);
+            return self.error(Code::ConstantTooLarge, message, span);
+        }
+        Some(Expr::Constant {
+            value: *value,
+            width: ty.width,
+        })
+    }
+
+    /// The value as one of this type.
+    pub(super) fn fit(&mut self, single: &Single, ty: Type, span: Span) -> Option<Expr> {
+        match single {
+            Single::Constant(constant) => self.coerce(constant, ty, span),
+            Single::Typed(expr, found) if *found == ty => Some(expr.clone()),
+            Single::Typed(_, found) => {
+                let message = format!("{} is needed, this is {}", ty.describe(), found.describe());
+                self.error(Code::TypeMismatch, message, span)
+            }
+        }
+    }
+}

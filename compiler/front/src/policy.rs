@@ -1,0 +1,161 @@
+//! A checked policy: every name resolved, every expression typed, every action expanded. Knows no syntax.
+
+use std::time::Duration;
+
+use lvsc_abi::manifest::Manifest;
+use lvsc_abi::notation::Layer;
+use lvsc_abi::place::Place;
+use lvsc_abi::verdict::Verdict;
+use lvsc_pipeline::pipeline::{
+    Choice, ChoiceId, CounterId, Expr, FieldId, Header, HeaderId, InterfaceId, InterfaceRef,
+    Outcome, PoolId, Set, Variable, VariableId,
+};
+
+/// A checked policy.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// All header instances; predecessors come first.
+    pub headers: Vec<Header>,
+    /// What `let` and `select` bind.
+    pub variables: Vec<Variable>,
+    /// Constant sets.
+    pub sets: Vec<Set>,
+    /// Groups and the flow.
+    pub choices: Vec<Choice>,
+    /// Pools, interfaces, counters, VIPs.
+    pub manifest: Manifest,
+    /// What is done to a packet, the prelude's rules first.
+    pub body: Block,
+    /// The `test` blocks.
+    pub tests: Vec<Test>,
+}
+
+/// Statements in order.
+pub type Block = Vec<Stmt>;
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stmt {
+    /// What is done.
+    pub kind: StmtKind,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a statement does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StmtKind {
+    /// One of two blocks, by a condition; then on.
+    Match {
+        /// The condition.
+        condition: Expr,
+        /// Where it holds.
+        then: Block,
+        /// Where it does not.
+        otherwise: Block,
+    },
+    /// Binds a value.
+    Let(VariableId, Expr),
+    /// Binds a backend.
+    Select {
+        /// From which pool.
+        pool: PoolId,
+        /// To which variable.
+        variable: VariableId,
+        /// What identifies the flow.
+        key: ChoiceId,
+        /// Without a usable backend.
+        otherwise: Block,
+    },
+    /// Writes a field.
+    Rewrite(HeaderId, FieldId, Expr),
+    /// Counts the packet.
+    Count(CounterId),
+    /// Ends the packet.
+    Verdict(Outcome),
+}
+
+/// A `test` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// The sentence.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// Its lines.
+    pub steps: Vec<TestStep>,
+}
+
+/// A line of a `test` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestStep {
+    /// What is done or expected.
+    pub kind: TestKind,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a line of a `test` block does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestKind {
+    /// A packet comes in.
+    Send {
+        /// The packet.
+        layers: Vec<Layer>,
+        /// By which interface.
+        interface: InterfaceId,
+    },
+    /// What must have become of the last packet.
+    Expect {
+        /// Its verdict.
+        verdict: Verdict,
+        /// The drop's reason, where one is named.
+        reason: Option<String>,
+        /// The egress, where one is named.
+        interface: Option<InterfaceRef>,
+        /// What must hold for the frame as it left.
+        checks: Vec<Check>,
+    },
+    /// The last packet got the backend that the one before it got.
+    SameBackend,
+    /// A backend's state changes.
+    Backend {
+        /// Its pool.
+        pool: PoolId,
+        /// Its id.
+        backend: u16,
+        /// Whether it may be given packets.
+        up: bool,
+    },
+    /// Time passes.
+    Advance(Duration),
+}
+
+/// What must hold for a frame that left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// The condition.
+    pub kind: CheckKind,
+    /// Where it stands.
+    pub place: Place,
+    /// Its text.
+    pub text: String,
+}
+
+/// A condition on a frame that left.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckKind {
+    /// An expression over the frame as it left.
+    Holds(Expr),
+    /// The value is the MAC of one of the pool's backends.
+    PoolMac {
+        /// The value.
+        value: Expr,
+        /// The pool.
+        pool: PoolId,
+    },
+    /// The bytes of the first present one of these headers, and all behind them, are those that came in.
+    HeaderUnchanged(Vec<HeaderId>),
+    /// The first present one of these fields has the value that it came in with.
+    FieldUnchanged(Vec<(HeaderId, FieldId)>),
+}

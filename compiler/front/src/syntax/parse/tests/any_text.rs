@@ -1,0 +1,201 @@
+//! Whatever the text: no panic, places inside of it, a diagnostic for what is left out.
+
+use proptest::prelude::*;
+
+use super::samples::{DR, EDGE, EVERYTHING};
+use super::*;
+use crate::syntax::token::TokenKind;
+
+/// Parses as a policy and as a packet; all places can be marked in the text.
+fn check(text: &str) {
+    let (tokens, _) = lex(FileId(0), text);
+    for pair in tokens.windows(2) {
+        assert!(pair[0].span.end <= pair[1].span.start, "tokens in order");
+    }
+    let (file, diagnostics) = parse(FileId(0), text);
+    let spans = file.items.iter().map(Item::span);
+    let (layers, more) = parse_packet(FileId(0), text);
+    let spans = spans.chain(layers.iter().map(|layer| layer.span));
+    let places = diagnostics.iter().chain(&more).flat_map(|diagnostic| {
+        let edits = diagnostic
+            .fixes
+            .iter()
+            .flat_map(|fix| fix.edits.iter().map(|edit| edit.span));
+        diagnostic
+            .labels
+            .iter()
+            .map(|label| label.span)
+            .chain(edits)
+    });
+    for span in spans.chain(places) {
+        assert!(text.get(span.range()).is_some(), "{span:?} in {text:?}");
+    }
+}
+
+fn words() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "match",
+        "switch",
+        "pool",
+        "set",
+        "table",
+        "header",
+        "fn",
+        "action",
+        "test",
+        "let",
+        "send",
+        "expect",
+        "select",
+        "from",
+        "else",
+        "push",
+        "backend",
+        "key",
+        "entries",
+        "after",
+        "not",
+        "in",
+        "and",
+        "by",
+        "on",
+        "x",
+        "ip.src",
+        "_",
+        "80",
+        "192.0.2.1",
+        "10.0.0.1/8",
+        "::1",
+        "64K",
+        "1..2",
+        "\"s\"",
+        "hex\"0",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ":",
+        ".",
+        "=",
+        "->",
+        "==",
+        "+",
+        "/",
+        "|",
+        "&",
+        "-",
+        "\n",
+        ";",
+        "#",
+        "\\",
+        "ä",
+        "$",
+    ]);
+    prop::collection::vec((word, prop::sample::select(vec!["", " ", "\n"])), 0..60).prop_map(
+        |words| {
+            words
+                .into_iter()
+                .flat_map(|(word, gap)| [word, gap])
+                .collect()
+        },
+    )
+}
+
+fn mutated() -> impl Strategy<Value = String> {
+    let sample = prop::sample::select(vec![DR, EDGE, EVERYTHING]);
+    let change = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        ".{0,4}",
+    );
+    (sample, prop::collection::vec(change, 1..4)).prop_map(|(sample, changes)| {
+        let mut letters: Vec<char> = sample.chars().collect();
+        for (at, length, replacement) in changes {
+            let start = at.index(letters.len() + 1);
+            let end = (start + length.index(12)).min(letters.len());
+            letters.splice(start..end, replacement.chars());
+        }
+        letters.into_iter().collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_read(text in any::<String>()) {
+        check(&text);
+    }
+
+    #[test]
+    fn any_words_are_read(text in words()) {
+        check(&text);
+    }
+
+    #[test]
+    fn any_change_of_a_policy_is_read(text in mutated()) {
+        check(&text);
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_diagnostic(text in mutated()) {
+        let (file, diagnostics) = parse(FileId(0), &text);
+        let (tokens, _) = lex(FileId(0), &text);
+        if diagnostics.is_empty() {
+            let items: Vec<_> = file.items.iter().map(|item| item.span().range()).collect();
+            for token in tokens {
+                let at = token.span.start as usize;
+                let is_between = matches!(
+                    token.kind,
+                    TokenKind::Newline | TokenKind::Semicolon | TokenKind::Comment
+                );
+                prop_assert!(is_between || items.iter().any(|item| item.contains(&at)), "{token:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_policy_cut_anywhere_is_read() {
+    for (at, _) in EVERYTHING.char_indices() {
+        check(&EVERYTHING[..at]);
+    }
+}
+
+#[test]
+fn time_grows_with_the_text_only() {
+    let time = |text: &str| {
+        let start = std::time::Instant::now();
+        let (file, _) = parse(FileId(0), text);
+        (file.items.len(), start.elapsed())
+    };
+    for sample in [
+        EDGE,
+        "match a { f(x }\n",
+        "}",
+        "$ ",
+        "((a",
+        "match a {",
+        "[::",
+        "a:b:c ",
+        "{ \"",
+        "hex\"",
+        "1..",
+        "x / 3/",
+        "pool a\n",
+        "{ use x; ",
+        "pool a ",
+    ] {
+        let text = |bytes: usize| sample.repeat(bytes / sample.len());
+        let small = time(&text(20_000)).1;
+        let large = time(&text(320_000)).1;
+        let allowed = small * 16 * 4 + std::time::Duration::from_millis(500);
+        assert!(
+            large < allowed,
+            "{sample:?}: {small:?}, sixteen times as much {large:?}"
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! Passes: each makes a simpler program that decides the same. One a file.
+//!
+//! No pass removes or moves an effect. Each keeps a program valid; in debug builds and tests every result is verified.
+
+mod blocks;
+mod cse;
+mod dce;
+mod fold;
+mod known;
+mod numbers;
+mod order;
+mod simplify;
+#[cfg(test)]
+mod tests;
+
+use lvsc_abi::layout::Layout;
+
+use crate::arena::Arena;
+use crate::program::{Op, Program, Value};
+use crate::verify::{self, Verified};
+
+/// A pass.
+pub type Pass = fn(Program) -> Program;
+
+/// The passes by name, in the order in which they run.
+pub const PASSES: [(&str, Pass); 7] = [
+    ("blocks", blocks::run),
+    ("fold", fold::run),
+    ("cse", cse::run),
+    ("known", known::run),
+    ("order", order::run),
+    ("dce", dce::run),
+    ("numbers", numbers::run),
+];
+
+/// What one pass finds another may have made. Programs settle after two or three rounds; the bound is only for the
+/// proof that this ends.
+const ROUNDS: usize = 16;
+
+/// Runs all passes until nothing changes. `layout` is the one that the program was verified against.
+pub fn optimize(program: Verified, layout: &Layout) -> Verified {
+    let mut program = program.into_program();
+    for _ in 0..ROUNDS {
+        let before = program.clone();
+        for (name, pass) in PASSES {
+            program = pass(program);
+            check(name, &program, layout);
+        }
+        if program == before {
+            break;
+        }
+    }
+    Verified::trusted(program)
+}
+
+fn check(name: &str, program: &Program, layout: &Layout) {
+    if cfg!(debug_assertions)
+        && let Err(error) = verify::verify(program.clone(), layout)
+    {
+        let text = crate::text::print(program, layout);
+        panic!("pass {name} broke the program: {error}\n{text}");
+    }
+}
+
+/// How often each value is read by a block that is reached.
+fn uses(program: &Program) -> Arena<Value, u32> {
+    let mut uses: Arena<Value, u32> = (0..program.values).map(|_| 0).collect();
+    for id in program.reverse_postorder() {
+        let block = &program.blocks[id];
+        let insts = block.insts.iter().flat_map(|inst| inst.op.operands());
+        insts
+            .chain(block.end.operands())
+            .for_each(|value| uses[value] += 1);
+    }
+    uses
+}
+
+/// What makes each value; none for parameters.
+fn makers(program: &Program) -> Arena<Value, Option<Op>> {
+    let mut makers: Arena<Value, Option<Op>> = (0..program.values).map(|_| None).collect();
+    for inst in program.blocks.values().flat_map(|block| &block.insts) {
+        if let Some(result) = inst.result {
+            makers[result] = Some(inst.op.clone());
+        }
+    }
+    makers
+}
+
+/// Which value stands for which: itself, unless a pass found an equal one.
+struct Same(Arena<Value, Value>);
+
+impl Same {
+    fn of(program: &Program) -> Same {
+        Same((0..program.values).map(Value).collect())
+    }
+
+    fn find(&self, mut value: Value) -> Value {
+        while let Some(next) = self.0.get(value).copied().filter(|next| *next != value) {
+            value = next;
+        }
+        value
+    }
+
+    /// From now on `value` is `other`, which is made before it.
+    fn set(&mut self, value: Value, other: Value) {
+        let other = self.find(other);
+        if let Some(entry) = self.0.get_mut(value) {
+            *entry = other;
+        }
+    }
+
+    /// Writes what was found into the whole program.
+    fn apply(&self, program: &mut Program) {
+        for block in program.blocks.values_mut() {
+            for inst in &mut block.insts {
+                inst.op.for_each_operand(|value| *value = self.find(*value));
+            }
+            block
+                .end
+                .for_each_operand(|value| *value = self.find(*value));
+        }
+    }
+}

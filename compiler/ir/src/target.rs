@@ -1,0 +1,41 @@
+//! What every target does: makes code of a verified program.
+
+use lvsc_abi::artifact::Artifact;
+use lvsc_abi::layout::Layout;
+use lvsc_abi::manifest::Manifest;
+
+use crate::verify::Verified;
+
+/// Why a target cannot take a program. It never is the program's fault: a verified program has a meaning everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EmitError {
+    /// A limit of the target.
+    #[error("{target}: {what} is {found}, the target's limit is {limit}")]
+    Limit {
+        /// The target's name.
+        target: &'static str,
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        found: u64,
+        /// How large it may be.
+        limit: u64,
+    },
+}
+
+/// A target.
+pub trait Target {
+    /// The word after `--target`.
+    fn name(&self) -> &'static str;
+
+    /// File name extension of its artifacts.
+    fn extension(&self) -> &'static str;
+
+    /// Makes code. Equal input gives equal bytes.
+    fn emit(
+        &self,
+        program: &Verified,
+        layout: &Layout,
+        manifest: &Manifest,
+    ) -> Result<Artifact, EmitError>;
+}

@@ -1,0 +1,103 @@
+//! The graph for drawing tools: Graphviz dot, Mermaid, JSON.
+
+use std::fmt::Write;
+
+use petgraph::stable_graph::NodeIndex;
+use serde_json::{Value, json};
+
+use crate::pipeline::{Edge, Node, Pipeline, Step};
+use crate::text;
+
+/// Graphviz: `lvsc graph --format dot POLICY | dot -Tsvg`.
+pub fn dot(pipeline: &Pipeline) -> String {
+    let mut out = String::from("digraph pipeline {\n  node [shape=box, fontname=\"monospace\"];\n");
+    let nodes = text::nodes(pipeline);
+    for (index, (node, _)) in nodes.iter().enumerate() {
+        let step = pipeline.step(*node);
+        let label = text::step(pipeline, step).replace('\\', "\\\\").replace('"', "\\\"");
+        let shape = match step.step {
+            Step::Match(_) | Step::Select { .. } => ", shape=diamond",
+            Step::Verdict(_) => ", style=rounded",
+            Step::Parse(_) | Step::Let(..) | Step::Rewrite(..) | Step::Count(_) => "",
+        };
+        let _ = writeln!(out, "  n{index} [label=\"{label}\"{shape}];");
+    }
+    for_each_edge(&nodes, |from, edge, to| {
+        let label = match edge {
+            Edge::Next => "",
+            Edge::Yes => " [label=\"yes\"]",
+            Edge::No => " [label=\"no\"]",
+        };
+        let _ = writeln!(out, "  n{from} -> n{to}{label};");
+    });
+    out.push_str("}\n");
+    out
+}
+
+/// Mermaid, as forges draw it in Markdown.
+pub fn mermaid(pipeline: &Pipeline) -> String {
+    let mut out = String::from("flowchart TD\n");
+    let nodes = text::nodes(pipeline);
+    for (index, (node, _)) in nodes.iter().enumerate() {
+        let step = pipeline.step(*node);
+        let label = text::step(pipeline, step).replace('"', "#quot;");
+        let (open, close) = match step.step {
+            Step::Match(_) | Step::Select { .. } => ("{\"", "\"}"),
+            Step::Verdict(_) => ("([\"", "\"])"),
+            Step::Parse(_) | Step::Let(..) | Step::Rewrite(..) | Step::Count(_) => ("[\"", "\"]"),
+        };
+        let _ = writeln!(out, "  n{index}{open}{label}{close}");
+    }
+    for_each_edge(&nodes, |from, edge, to| {
+        let arrow = match edge {
+            Edge::Next => "-->",
+            Edge::Yes => "-->|yes|",
+            Edge::No => "-->|no|",
+        };
+        let _ = writeln!(out, "  n{from} {arrow} n{to}");
+    });
+    out
+}
+
+/// Nodes with what they do, their kind and place; edges by the nodes' numbers.
+pub fn json(pipeline: &Pipeline) -> Value {
+    let nodes = text::nodes(pipeline);
+    let shown: Vec<Value> = nodes.iter().map(|(node, _)| shown(pipeline, pipeline.step(*node))).collect();
+    let mut edges = Vec::new();
+    for_each_edge(&nodes, |from, edge, to| {
+        let name = match edge {
+            Edge::Next => "next",
+            Edge::Yes => "yes",
+            Edge::No => "no",
+        };
+        edges.push(json!({ "from": from, "to": to, "on": name }));
+    });
+    json!({ "version": 1, "nodes": shown, "edges": edges })
+}
+
+fn shown(pipeline: &Pipeline, node: &Node) -> Value {
+    let kind = match node.step {
+        Step::Parse(_) => "parse",
+        Step::Match(_) => "match",
+        Step::Let(..) => "let",
+        Step::Select { .. } => "select",
+        Step::Rewrite(..) => "rewrite",
+        Step::Count(_) => "count",
+        Step::Verdict(_) => "verdict",
+    };
+    json!({
+        "kind": kind,
+        "text": text::step(pipeline, node),
+        "file": pipeline.manifest.files.get(usize::from(node.place.file)),
+        "line": node.place.line,
+    })
+}
+
+fn for_each_edge(nodes: &[(NodeIndex, Vec<(Edge, NodeIndex)>)], mut visit: impl FnMut(usize, Edge, usize)) {
+    for (from, (_, edges)) in nodes.iter().enumerate() {
+        for (edge, to) in edges {
+            let to = nodes.iter().position(|(node, _)| node == to);
+            visit(from, *edge, to.unwrap_or_default());
+        }
+    }
+}

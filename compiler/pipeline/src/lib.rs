@@ -1,0 +1,52 @@
+//! The meaning of a policy: the pipeline graph, the interpreter that defines what it does, and its lowering.
+//!
+//! # What a pipeline means
+//!
+//! A packet enters at the graph's entry and follows edges until a `Verdict`. The graph has no cycle.
+//!
+//! **Presence.** Headers form a tree of possibilities. Header `h` is present when, for the first of its `after` edges
+//! that fits: the predecessor is present, the edge's `when` holds, the fixed fields and the `size` of `h` lie inside the
+//! frame and inside the extent of every header before it, `size` is not smaller than the fixed fields, and `valid`
+//! holds. A header without `after` edges is at the frame's begin. Presence and offsets are those of the frame as it
+//! arrived; fields are read when they are used.
+//!
+//! **Conditions.** Every comparison and membership on a field of an absent header is false, also `!=` and `not in`; so is
+//! every condition built of it without a comparison. `not` negates. `and` and `or` decide from left to right.
+//!
+//! **Choices.** A choice is a list of alternatives; the first whose condition holds is taken. Groups of headers (`ip` is
+//! `ip4` or `ip6`) and the flow are choices.
+//!
+//! **Select.** The key of the alternative that is taken is hashed (`h`, see [`lvsc_abi::hash`]; the values are written one
+//! after the other, each at its width). `slot(x)` is the backend in `ring.<pool>[x]`, whose record is
+//! `backends.<pool>[slot]`; indices are masked to the section's length, and a pool's `backends` section has at least one
+//! element more than backends, so that "none" reads a record that is never usable.
+//!
+//! Without a connection table the backend is `slot(h)`. With one, `t` is the table hash of `h` with the clock's seed, the
+//! bucket is `t` modulo the number of buckets, and `now` the clock's seconds:
+//! 1. The bucket has an entry with the flow's tag and its backend is usable: that is the backend. Unless the packet is
+//!    passive, the entry's seconds become `now`.
+//! 2. Else a passive packet gets `slot(h)`, and nothing is written.
+//! 3. Else a place is sought: the entry of 1 if there was one, else the first that is empty or older than `idle`. Without
+//!    a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
+//!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
+//!    `cursor.<pool>`, which then is one more. If it is usable, the new entry is exchanged for what was found there; where
+//!    another worker was faster with the same flow, its backend is taken.
+//!
+//! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.
+//!
+//! **Interfaces.** An interface's MAC, where it is not known, is the destination of the frame as it arrived.
+
+#![allow(clippy::indexing_slicing, reason = "arenas are indexed by the ids that they gave")]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "walks over expressions and steps ask for a few shapes among many"
+)]
+
+pub mod drawing;
+pub mod interp;
+pub mod layout;
+pub mod lower;
+pub mod pipeline;
+pub mod simplify;
+pub mod text;
+pub mod trace;

@@ -1,0 +1,231 @@
+//! A pipeline as a program.
+//!
+//! Every way that a packet can take is followed, with what is known on it: which headers stand where, and which
+//! alternatives were taken. So the code is specialised by what a packet is: behind an untagged Ethernet header all
+//! offsets are constants. Ways meet again as soon as what they know differs only in things that nobody asks for any
+//! more. Headers are looked for when they are first asked for, and before the frame is changed, for presence is that
+//! of the frame as it arrived.
+//!
+//! Knows the pipeline and the program, no source text and no target. Shares no code with the interpreter, which is its
+//! judge.
+
+mod code;
+mod conditions;
+mod fields;
+mod flows;
+mod headers;
+mod join;
+mod key;
+mod members;
+mod needs;
+mod select;
+mod state;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::BTreeMap;
+
+use lvsc_abi::layout::{Layout, SectionId};
+use lvsc_abi::place::Place;
+use lvsc_abi::verdict::Verdict;
+use lvsc_ir::program::{Op, Program, SectionAccess, Terminator, Value};
+use petgraph::algo::toposort;
+use petgraph::stable_graph::NodeIndex;
+
+use self::code::Code;
+use self::needs::Needs;
+use self::state::{Binding, Path, State};
+use crate::layout::Sections;
+use crate::pipeline::{Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, Step};
+
+/// The most blocks that a program may have.
+pub const BLOCKS_MAX: usize = 100_000;
+
+/// Why a pipeline cannot be a program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LowerError {
+    /// The ways that a packet can take are too many.
+    #[error("the program has more than {BLOCKS_MAX} blocks at line {}", place.line)]
+    Blocks {
+        /// The construct at which the limit was passed.
+        place: Place,
+    },
+}
+
+/// Makes the program of a pipeline. `layout` is the pipeline's own.
+///
+/// # Panics
+///
+/// For what is no pipeline: a graph with a cycle, an id of another pipeline.
+pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError> {
+    let order = toposort(&pipeline.graph, None).expect("a pipeline has no cycle");
+    let needs = needs::of_nodes(pipeline, &order);
+    let mut code = Code::new();
+    let entry = Path {
+        block: code.open(Vec::new()),
+        state: State::default(),
+    };
+    let mut lowering = Lowering {
+        pipeline,
+        sections: Sections::of(pipeline, layout),
+        code,
+        needs: Needs::default(),
+        behind: Needs::default(),
+        searched: Vec::new(),
+        arriving: BTreeMap::from([(pipeline.entry, vec![entry])]),
+    };
+    for node in order {
+        let Some(paths) = lowering.arriving.remove(&node) else {
+            continue;
+        };
+        lowering.code.place = pipeline.step(node).place;
+        lowering.behind = needs::after(pipeline, node, &needs);
+        lowering.needs = needs.get(&node).cloned().unwrap_or_default();
+        let paths = lowering.join(paths);
+        lowering.step(node, paths);
+        if lowering.code.len() > BLOCKS_MAX {
+            return Err(LowerError::Blocks {
+                place: pipeline.step(node).place,
+            });
+        }
+    }
+    Ok(lowering.code.finish())
+}
+
+struct Lowering<'a> {
+    pipeline: &'a Pipeline,
+    sections: Sections,
+    code: Code,
+    /// What may be asked from here on.
+    needs: Needs,
+    /// What may be asked behind the node that is lowered.
+    behind: Needs,
+    /// Headers that are being looked for.
+    searched: Vec<HeaderId>,
+    /// Paths that lead to nodes not yet lowered.
+    arriving: BTreeMap<NodeIndex, Vec<Path>>,
+}
+
+impl Lowering<'_> {
+    /// Lowers one node for all paths that arrive at it.
+    fn step(&mut self, node: NodeIndex, paths: Vec<Path>) {
+        let pipeline = self.pipeline;
+        match &pipeline.step(node).step {
+            Step::Parse(_) => self.go(node, Edge::Next, paths),
+            Step::Match(condition) => {
+                let split = self.branch_each(condition, paths);
+                self.go(node, Edge::Yes, split.yes);
+                self.go(node, Edge::No, split.no);
+            }
+            Step::Let(variable, value) => {
+                let mut paths = self.value_or_zero(value, paths);
+                for path in &mut paths {
+                    let value = path.pop().low;
+                    path.state
+                        .variables
+                        .insert(*variable, Binding::Value(value));
+                }
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Select {
+                pool,
+                variable,
+                key,
+            } => {
+                let split = self.select(*pool, *variable, *key, paths);
+                self.go(node, Edge::Yes, split.yes);
+                self.go(node, Edge::No, split.no);
+            }
+            Step::Rewrite(header, field, value) => {
+                let paths = self.rewrite(*header, *field, value, paths);
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Count(counter) => {
+                for path in &paths {
+                    self.count(counter.0, path);
+                }
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Verdict(outcome) => paths.into_iter().for_each(|path| self.end(*outcome, &path)),
+        }
+    }
+
+    fn go(&mut self, node: NodeIndex, edge: Edge, paths: Vec<Path>) {
+        let next = self.pipeline.follow(node, edge);
+        self.arriving.entry(next).or_default().extend(paths);
+    }
+
+    /// Writes a field. What must be known of the frame as it arrived is found out before.
+    fn rewrite(
+        &mut self,
+        header: HeaderId,
+        field: FieldId,
+        value: &Expr,
+        paths: Vec<Path>,
+    ) -> Vec<Path> {
+        let mut paths = self.value_or_zero(value, paths);
+        for path in &mut paths {
+            path.state
+                .choices
+                .retain(|choice, _| needs::is_lasting(self.pipeline, *choice));
+        }
+        self.needs = self.behind.clone().with_header(header);
+        let mut settled = Vec::new();
+        for path in paths {
+            let headers = self.needs.headers(&path.state);
+            settled.extend(headers.into_iter().fold(vec![path], |paths, header| {
+                paths
+                    .into_iter()
+                    .flat_map(|path| self.resolve(header, path).all())
+                    .collect()
+            }));
+        }
+        if self.behind.arrival {
+            settled = settled
+                .into_iter()
+                .flat_map(|path| self.arrival(path))
+                .collect();
+            for path in &mut settled {
+                path.state.arrival = Some(path.pop().low);
+            }
+        }
+        let mut written = self.join(settled);
+        for path in &mut written {
+            match path.state.standing(header) {
+                Some(_) => self.write(header, field, path),
+                None => drop(path.pop()),
+            }
+        }
+        written
+    }
+
+    fn count(&mut self, counter: u16, path: &Path) {
+        let counter = self.code.constant(path.block, u64::from(counter));
+        self.code
+            .effect(path.block, Op::Count(self.sections.counters, counter));
+    }
+
+    fn end(&mut self, outcome: Outcome, path: &Path) {
+        let (verdict, interface) = match outcome {
+            Outcome::Drop(reason) => {
+                self.count(reason.0, path);
+                (Verdict::Drop, None)
+            }
+            Outcome::Pass => (Verdict::Pass, None),
+            Outcome::Send(interface) => (Verdict::Send, Some(self.interface(interface, path))),
+        };
+        self.code
+            .end(path.block, Terminator::Return { verdict, interface });
+    }
+}
+
+/// Bytes of an element of a section.
+fn element(section: SectionId, index: Value, offset: u16, bytes: u8) -> SectionAccess {
+    SectionAccess {
+        section,
+        index,
+        offset,
+        bytes,
+    }
+}

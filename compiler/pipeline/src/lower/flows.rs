@@ -1,0 +1,293 @@
+//! Choosing a backend with the pool's connection table. The crate's documentation tells the steps; the numbers here
+//! are the numbers there.
+
+use lvsc_abi::flows::{
+    ABSENT, BACKEND_SHIFT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID,
+};
+use lvsc_abi::layout::{SectionId, clock, slot};
+use lvsc_abi::manifest::Flows;
+use lvsc_abi::scheduler::Pick;
+use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
+
+use super::select::{Part, pop_candidate};
+use super::state::{Path, Split};
+use super::{Lowering, element};
+use crate::pipeline::PoolId;
+
+/// A packet's way into the connection table. All of its values are made before the first branch.
+#[derive(Clone, Copy)]
+struct Lookup {
+    pool: PoolId,
+    part: Part,
+    section: SectionId,
+    /// Picks the ring slot.
+    ring_hash: Value,
+    /// Picks the bucket.
+    table_hash: Value,
+    /// The flow's tag.
+    tag: Value,
+    /// The clock's seconds as an entry has them.
+    seconds: Value,
+    /// The clock's seconds.
+    now: Value,
+    /// Seconds after which an entry may be taken.
+    idle: Value,
+}
+
+/// A place in the table and the word found there.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Index of the entry in the section.
+    at: Value,
+    word: Value,
+}
+
+impl Lowering<'_> {
+    /// Splits by whether the flow, whose ring hash is on the stack, has or gets a usable backend.
+    pub(super) fn by_flow(
+        &mut self,
+        pool: PoolId,
+        flows: Flows,
+        part: Part,
+        mut path: Path,
+    ) -> Split {
+        let lookup = self.lookup(pool, flows, part, &mut path);
+        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+        let Split {
+            yes: hit,
+            no: missed,
+        } = self.seek(&lookup, find, path);
+        let (mut split, mut stale) = (Split::default(), Vec::new());
+        for path in hit {
+            let known = self.known(&lookup, path);
+            split.yes.extend(known.yes);
+            stale.extend(known.no);
+        }
+        match part {
+            Part::Passive => {
+                for path in &mut stale {
+                    pop_place(path);
+                }
+                stale.extend(missed);
+                for mut path in self.join(stale) {
+                    self.push_slot(pool, lookup.ring_hash, &mut path);
+                    split.extend(self.usable(path));
+                }
+            }
+            Part::Active => {
+                for path in missed {
+                    let vacant =
+                        Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
+                    let Split {
+                        yes: room,
+                        no: full,
+                    } = self.seek(&lookup, vacant, path);
+                    stale.extend(room);
+                    for path in full {
+                        split.extend(self.refused(&lookup, path));
+                    }
+                }
+                for path in self.join(stale) {
+                    split.extend(self.enter(&lookup, path));
+                }
+            }
+        }
+        split
+    }
+
+    fn lookup(&mut self, pool: PoolId, flows: Flows, part: Part, path: &mut Path) -> Lookup {
+        let ring_hash = path.pop().low;
+        let block = path.block;
+        let zero = self.code.constant(block, 0);
+        let seed = element(self.sections.clock, zero, clock::SEED, 8);
+        let seed = self.code.load(block, Class::Config, seed);
+        let now = element(self.sections.clock, zero, clock::SECONDS, 8);
+        let now = self.code.load(block, Class::Config, now);
+        let table_hash = self.table_hash(block, ring_hash, seed);
+        let tag = self
+            .code
+            .with(block, Binary::Shr, table_hash, u64::from(TAG_SHIFT));
+        let seconds = self.code.with(block, Binary::And, now, SECONDS_MASK);
+        let seconds = self
+            .code
+            .with(block, Binary::Shl, seconds, u64::from(SECONDS_SHIFT));
+        let idle = self.code.constant(block, u64::from(flows.idle));
+        let section = self.sections.pool(pool).flows;
+        Lookup {
+            pool,
+            part,
+            section,
+            ring_hash,
+            table_hash,
+            tag,
+            seconds,
+            now,
+            idle,
+        }
+    }
+
+    /// Splits by whether a search of the bucket finds something; if so, the place is on the stack.
+    fn seek(&mut self, lookup: &Lookup, search: Op, path: Path) -> Split {
+        let position = self.code.value(path.block, search);
+        let absent = self.code.constant(path.block, ABSENT);
+        let found = self.code.compare(path.block, Compare::Lt, position, absent);
+        let mut split = self.test(found, path);
+        for path in &mut split.yes {
+            let block = path.block;
+            let first = self
+                .code
+                .with(block, Binary::Mul, lookup.table_hash, u64::from(BUCKET));
+            let at = self.code.binary(block, Binary::Add, first, position);
+            let word = self
+                .code
+                .load(block, Class::Shared, element(lookup.section, at, 0, 8));
+            push_place(path, Place { at, word });
+        }
+        split
+    }
+
+    /// 1. Splits by whether the backend of the flow's entry is usable. If so, it is on the stack and the entry is
+    ///    refreshed; else the place still is.
+    fn known(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+        let place = pop_place(&mut path);
+        push_place(&mut path, place);
+        let id = self.entry_backend(path.block, place.word);
+        self.push_candidate(lookup.pool, id, &mut path);
+        let Split { yes, no } = self.usable(path);
+        let mut refreshed = Vec::new();
+        for mut path in yes {
+            let (id, record) = pop_candidate(&mut path);
+            pop_place(&mut path);
+            path.push(id);
+            path.push(record);
+            match lookup.part {
+                Part::Passive => refreshed.push(path),
+                Part::Active => refreshed.extend(self.refresh(lookup, place, path)),
+            }
+        }
+        Split {
+            yes: self.join(refreshed),
+            no,
+        }
+    }
+
+    /// Makes the entry's seconds those of now; writes only where that changes it, so that a flow costs one write a
+    /// second and not one a packet.
+    fn refresh(&mut self, lookup: &Lookup, place: Place, path: Path) -> Vec<Path> {
+        let block = path.block;
+        let kept = !(SECONDS_MASK << SECONDS_SHIFT);
+        let kept = self.code.with(block, Binary::And, place.word, kept);
+        let new = self.code.binary(block, Binary::Or, kept, lookup.seconds);
+        let old = self.code.compare(block, Compare::Ne, new, place.word);
+        let split = self.test(old, path);
+        for path in &split.yes {
+            let to = element(lookup.section, place.at, 0, 8);
+            self.code
+                .value(path.block, Op::Exchange(to, new, place.word));
+        }
+        split.all()
+    }
+
+    /// 3. No place: the flow is counted as refused and goes where the ring says.
+    fn refused(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+        let counter = u64::from(self.sections.pool(lookup.pool).refused);
+        let counter = self.code.constant(path.block, counter);
+        self.code
+            .effect(path.block, Op::Count(self.sections.counters, counter));
+        self.push_slot(lookup.pool, lookup.ring_hash, &mut path);
+        self.usable(path)
+    }
+
+    /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
+    fn enter(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+        let place = pop_place(&mut path);
+        let index = self.pick(lookup, path.block);
+        self.push_slot(lookup.pool, index, &mut path);
+        let Split { yes, no } = self.usable(path);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for path in yes {
+            split.extend(self.exchange(lookup, place, path));
+        }
+        split
+    }
+
+    /// Where in the ring a new flow's backend stands.
+    fn pick(&mut self, lookup: &Lookup, block: BlockId) -> Value {
+        match self.pipeline.pool(lookup.pool).scheduler.pick() {
+            Pick::Hash => lookup.ring_hash,
+            Pick::Cursor => {
+                let worker = self.code.value(block, Op::Worker);
+                let cursor = element(self.sections.pool(lookup.pool).cursor, worker, 0, 8);
+                let now = self.code.load(block, Class::Shared, cursor);
+                let next = self.code.with(block, Binary::Add, now, 1);
+                self.code.effect(block, Op::Store(cursor, next));
+                now
+            }
+        }
+    }
+
+    /// Exchanges the new entry for what was found; another worker's entry for the same flow wins.
+    fn exchange(&mut self, lookup: &Lookup, place: Place, mut path: Path) -> Split {
+        let (id, record) = pop_candidate(&mut path);
+        let block = path.block;
+        let tag = self
+            .code
+            .with(block, Binary::Shl, lookup.tag, u64::from(TAG_SHIFT));
+        let flow = self.code.with(block, Binary::Or, tag, VALID);
+        let backend = self
+            .code
+            .with(block, Binary::Shl, id, u64::from(BACKEND_SHIFT));
+        let rest = self.code.binary(block, Binary::Or, backend, lookup.seconds);
+        let new = self.code.binary(block, Binary::Or, flow, rest);
+        let to = element(lookup.section, place.at, 0, 8);
+        let before = self.code.value(block, Op::Exchange(to, new, place.word));
+        let beaten = self.code.compare(block, Compare::Ne, before, place.word);
+        let theirs = self
+            .code
+            .with(block, Binary::And, before, u64::MAX << TAG_SHIFT | VALID);
+        let same = self.code.compare(block, Compare::Eq, theirs, flow);
+        let beaten = self.code.binary(block, Binary::And, beaten, same);
+        let Split {
+            yes: beaten,
+            no: mut settled,
+        } = self.test(beaten, path);
+        for path in &mut settled {
+            path.push(id);
+            path.push(record);
+        }
+        let mut split = Split {
+            yes: settled,
+            no: Vec::new(),
+        };
+        for mut path in beaten {
+            let id = self.entry_backend(path.block, before);
+            self.push_candidate(lookup.pool, id, &mut path);
+            split.extend(self.usable(path));
+        }
+        split
+    }
+
+    /// The backend in an entry's word.
+    fn entry_backend(&mut self, block: BlockId, word: Value) -> Value {
+        let id = self
+            .code
+            .with(block, Binary::Shr, word, u64::from(BACKEND_SHIFT));
+        self.code.with(block, Binary::And, id, slot::BACKEND)
+    }
+}
+
+fn push_place(path: &mut Path, Place { at, word }: Place) {
+    path.push(at);
+    path.push(word);
+}
+
+fn pop_place(path: &mut Path) -> Place {
+    let word = path.pop().low;
+    Place {
+        at: path.pop().low,
+        word,
+    }
+}

@@ -1,0 +1,197 @@
+//! Headers are found when they are first asked for: where one stands on each path, or that it is absent.
+
+use lvsc_ir::program::{Binary, Compare, Op, Value};
+
+use super::Lowering;
+use super::code::Spot;
+use super::state::{Behind, Path, Presence, Split, Standing};
+use crate::pipeline::HeaderId;
+
+impl Lowering<'_> {
+    /// Splits by whether a header is present; on both sides the state then says so.
+    pub(super) fn resolve(&mut self, header: HeaderId, path: Path) -> Split {
+        match path.state.headers.get(&header) {
+            Some(Presence::Present(_)) => Split::yes(path),
+            Some(Presence::Absent) => Split::no(path),
+            None => self.search(header, path),
+        }
+    }
+
+    fn search(&mut self, id: HeaderId, path: Path) -> Split {
+        self.searched.push(id);
+        let header = self.pipeline.header(id);
+        let mut found = Split::default();
+        if header.after.is_empty() {
+            let begin = Behind {
+                at: Spot::BEGIN,
+                ends: Vec::new(),
+            };
+            found = self.stand(id, &begin, path);
+        } else {
+            found.no.push(path);
+        }
+        for after in &header.after {
+            for path in std::mem::take(&mut found.no) {
+                let predecessor = self.resolve(after.header, path);
+                found.no.extend(predecessor.no);
+                let fits = self.branch_each(&after.when, predecessor.yes);
+                found.no.extend(fits.no);
+                for path in fits.yes {
+                    let standing = path.state.standing(after.header);
+                    let behind = standing.and_then(|standing| standing.behind.clone());
+                    let behind =
+                        behind.expect("a searched header's predecessors are known in full");
+                    found.extend(self.stand(id, &behind, path));
+                }
+            }
+            found.no = self.join(found.no);
+        }
+        self.searched.pop();
+        for path in &mut found.no {
+            path.state.headers.insert(id, Presence::Absent);
+        }
+        self.join_split(found)
+    }
+
+    /// Whether the header holds where it would stand: inside the frame and what encloses it, large enough, valid.
+    /// Only on the yes side the state then knows it.
+    fn stand(&mut self, id: HeaderId, behind: &Behind, path: Path) -> Split {
+        let header = self.pipeline.header(id);
+        let Some(end) = behind.at.behind(header.fixed) else {
+            return Split::no(path);
+        };
+        let Split { yes, mut no } = self.inside(end, path);
+        let mut held = Vec::new();
+        for mut path in yes {
+            let next = Behind {
+                at: end,
+                ends: behind.ends.clone(),
+            };
+            let standing = Standing {
+                at: behind.at,
+                behind: Some(next),
+            };
+            path.state.headers.insert(id, Presence::Present(standing));
+            let sized = self.sized(id, path, &mut no);
+            for path in sized
+                .into_iter()
+                .flat_map(|path| self.enclosing(id, path))
+                .collect::<Vec<_>>()
+            {
+                match &header.valid {
+                    None => held.push(path),
+                    Some(valid) => {
+                        let valid = self.branch(valid, path);
+                        held.extend(valid.yes);
+                        no.extend(valid.no);
+                    }
+                }
+            }
+        }
+        for path in &mut no {
+            path.state.headers.remove(&id);
+        }
+        self.join_split(Split { yes: held, no })
+    }
+
+    /// Splits by whether everything up to `end` lies inside the frame.
+    pub(super) fn inside(&mut self, end: Spot, path: Path) -> Split {
+        if path
+            .state
+            .proven
+            .get(&end.base)
+            .is_some_and(|proven| *proven >= end.offset)
+        {
+            return Split::yes(path);
+        }
+        let blocks = self.code.bounds(path.block, end);
+        let (mut yes, no) = path.fork(blocks);
+        yes.state.proven.insert(end.base, end.offset);
+        Split::from((yes, no))
+    }
+
+    /// The whole header lies inside the frame and what encloses it; with a size of its own, that is where the next
+    /// one begins, and it is not smaller than the fixed fields.
+    fn sized(&mut self, id: HeaderId, path: Path, no: &mut Vec<Path>) -> Vec<Path> {
+        let header = self.pipeline.header(id);
+        let standing = path
+            .state
+            .standing(id)
+            .cloned()
+            .expect("the fixed fields were found");
+        let Standing {
+            at,
+            behind: Some(Behind { at: end, ends }),
+        } = standing
+        else {
+            return vec![path];
+        };
+        let Some(size) = &header.size else {
+            if ends.is_empty() {
+                return vec![path];
+            }
+            let end = self.code.absolute(path.block, end);
+            return vec![self.all_le(end, &ends, path, no)];
+        };
+        let Split { yes, no: unknown } = self.value(size, path);
+        no.extend(unknown);
+        let mut held = Vec::new();
+        for mut path in yes {
+            let size = path.pop().low;
+            let fixed = self.code.constant(path.block, u64::from(header.fixed));
+            let path = self.all_le(fixed, &[size], path, no);
+            let begin = self.code.absolute(path.block, at);
+            let end = self.code.binary(path.block, Binary::Add, begin, size);
+            let length = self.code.value(path.block, Op::FrameLength);
+            let limits: Vec<Value> = std::iter::once(length)
+                .chain(ends.iter().copied())
+                .collect();
+            let mut path = self.all_le(end, &limits, path, no);
+            let next = Behind {
+                at: Spot {
+                    base: Some(end),
+                    offset: 0,
+                },
+                ends: ends.clone(),
+            };
+            let standing = Standing {
+                at,
+                behind: Some(next),
+            };
+            path.state.headers.insert(id, Presence::Present(standing));
+            held.push(path);
+        }
+        held
+    }
+
+    /// Goes on where `value` is not above any of the limits.
+    fn all_le(&mut self, value: Value, limits: &[Value], path: Path, no: &mut Vec<Path>) -> Path {
+        limits.iter().fold(path, |path, limit| {
+            let holds = self.code.compare(path.block, Compare::Le, value, *limit);
+            let blocks = self.code.decide(path.block, holds);
+            let (yes, out) = path.fork(blocks);
+            no.push(out);
+            yes
+        })
+    }
+
+    /// Notes the end of what the header encloses.
+    fn enclosing(&mut self, id: HeaderId, path: Path) -> Vec<Path> {
+        let Some(extent) = &self.pipeline.header(id).extent else {
+            return vec![path];
+        };
+        let mut paths = self.value(extent, path).all();
+        for path in &mut paths {
+            let extent = path.pop().low;
+            if let Some(Presence::Present(standing)) = path.state.headers.get_mut(&id) {
+                let begin = self.code.absolute(path.block, standing.at);
+                let end = self.code.binary(path.block, Binary::Add, begin, extent);
+                standing
+                    .behind
+                    .iter_mut()
+                    .for_each(|behind| behind.ends.push(end));
+            }
+        }
+        paths
+    }
+}

@@ -1,0 +1,67 @@
+//! Membership in a constant set: compares with a few ranges, a search by halves before it where there are many.
+
+use lvsc_ir::program::{Binary, BlockId, Compare, Value};
+
+use super::Lowering;
+use super::state::{Number, Path, Split};
+use crate::pipeline::Set;
+
+/// So many ranges are compared one after the other without a branch.
+const FEW: usize = 4;
+
+impl Lowering<'_> {
+    /// Splits by whether the operand on top of the stack is a member of the set.
+    pub(super) fn member(&mut self, set: &Set, mut path: Path) -> Split {
+        let number = path.pop();
+        let mut split = Split::default();
+        let mut open = vec![(set.ranges.as_slice(), path)];
+        while let Some((ranges, path)) = open.pop() {
+            if ranges.len() <= FEW {
+                split.extend(self.member_of_few(number, ranges, path));
+                continue;
+            }
+            let (lower, upper) = ranges.split_at(ranges.len() / 2);
+            let bound = lower.last().map_or(0, |(_, last)| *last);
+            let bound = self.number(path.block, bound, number.high.is_some());
+            let below = self.compare(path.block, Compare::Le, number, bound);
+            let blocks = self.code.decide(path.block, below);
+            let (below, above) = path.fork(blocks);
+            open.push((upper, above));
+            open.push((lower, below));
+        }
+        split
+    }
+
+    fn member_of_few(&mut self, number: Number, ranges: &[(u128, u128)], path: Path) -> Split {
+        let mut any = None;
+        for range in ranges {
+            let inside = self.in_range(path.block, number, *range);
+            any = Some(match any {
+                Some(any) => self.code.binary(path.block, Binary::Or, any, inside),
+                None => inside,
+            });
+        }
+        match any {
+            Some(any) => self.test(any, path),
+            None => Split::no(path),
+        }
+    }
+
+    fn in_range(&mut self, block: BlockId, number: Number, (first, last): (u128, u128)) -> Value {
+        let wide = number.high.is_some();
+        let begin = self.number(block, first, wide);
+        if first == last {
+            return self.compare(block, Compare::Eq, number, begin);
+        }
+        if wide {
+            let end = self.number(block, last, wide);
+            let from = self.compare(block, Compare::Le, begin, number);
+            let to = self.compare(block, Compare::Le, number, end);
+            return self.code.binary(block, Binary::And, from, to);
+        }
+        // What is below the range wraps to more than its length.
+        let distance = self.code.with(block, Binary::Sub, number.low, first as u64);
+        let length = self.code.constant(block, (last - first) as u64);
+        self.code.compare(block, Compare::Le, distance, length)
+    }
+}

@@ -1,0 +1,275 @@
+//! What the steps from a node on may still ask about a packet. What they do not ask is forgotten, so that paths meet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::Direction;
+use petgraph::stable_graph::NodeIndex;
+
+use super::state::{Presence, State};
+use crate::pipeline::{
+    ChoiceId, Expr, HeaderId, InterfaceField, InterfaceRef, Outcome, Pipeline, Step, VariableId,
+};
+
+/// What may be asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Needs {
+    headers: BTreeSet<HeaderId>,
+    choices: BTreeMap<ChoiceId, Uses>,
+    variables: BTreeSet<VariableId>,
+    /// The destination of the frame as it arrived.
+    pub(super) arrival: bool,
+}
+
+/// Headers asked for by a choice.
+#[derive(Clone, Debug, Default)]
+struct Uses {
+    /// To decide it.
+    conditions: BTreeSet<HeaderId>,
+    /// When this alternative is taken.
+    alternatives: BTreeMap<usize, BTreeSet<HeaderId>>,
+}
+
+/// What an expression is part of.
+#[derive(Clone, Copy)]
+enum Within {
+    Step,
+    Condition(ChoiceId),
+    Alternative(ChoiceId, usize),
+}
+
+/// What each node and all behind it may ask. `order` has every node after its predecessors.
+pub(super) fn of_nodes(pipeline: &Pipeline, order: &[NodeIndex]) -> BTreeMap<NodeIndex, Needs> {
+    let mut found: BTreeMap<NodeIndex, Needs> = BTreeMap::new();
+    for node in order.iter().rev() {
+        let mut needs = after(pipeline, *node, &found);
+        needs.step(pipeline, &pipeline.step(*node).step);
+        found.insert(*node, needs);
+    }
+    found
+}
+
+/// What the nodes behind `node` may ask.
+pub(super) fn after(
+    pipeline: &Pipeline,
+    node: NodeIndex,
+    found: &BTreeMap<NodeIndex, Needs>,
+) -> Needs {
+    let mut needs = Needs::default();
+    for next in pipeline.graph.neighbors_directed(node, Direction::Outgoing) {
+        needs.merge(
+            found
+                .get(&next)
+                .expect("a node comes after its predecessors"),
+        );
+    }
+    needs
+}
+
+/// Whether a choice comes out the same when the frame has been changed: it asks for presence only.
+pub(super) fn is_lasting(pipeline: &Pipeline, choice: ChoiceId) -> bool {
+    pipeline
+        .choice(choice)
+        .alternatives
+        .iter()
+        .all(|alternative| asks_presence(&alternative.condition))
+}
+
+fn asks_presence(condition: &Expr) -> bool {
+    match condition {
+        Expr::Constant { .. } | Expr::Present(_) => true,
+        Expr::And(..) | Expr::Or(..) | Expr::Not(_) => {
+            condition.parts().into_iter().all(asks_presence)
+        }
+        Expr::Field(..)
+        | Expr::Variable(_)
+        | Expr::Binary(..)
+        | Expr::Resize(..)
+        | Expr::Compare(..)
+        | Expr::In(..)
+        | Expr::Chosen(..)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => false,
+    }
+}
+
+impl Needs {
+    /// Also what is asked of this header.
+    pub(super) fn with_header(mut self, header: HeaderId) -> Needs {
+        self.headers.insert(header);
+        self
+    }
+
+    fn merge(&mut self, other: &Needs) {
+        self.headers.extend(&other.headers);
+        self.variables.extend(&other.variables);
+        self.arrival |= other.arrival;
+        for (choice, uses) in &other.choices {
+            let mine = self.choices.entry(*choice).or_default();
+            mine.conditions.extend(&uses.conditions);
+            for (index, headers) in &uses.alternatives {
+                mine.alternatives.entry(*index).or_default().extend(headers);
+            }
+        }
+    }
+
+    /// From what is asked after a step to what is asked before it.
+    fn step(&mut self, pipeline: &Pipeline, step: &Step) {
+        match step {
+            Step::Parse(_) | Step::Count(_) | Step::Verdict(Outcome::Drop(_) | Outcome::Pass) => {}
+            Step::Match(condition) => self.expr(pipeline, condition, Within::Step),
+            Step::Let(variable, value) => {
+                self.variables.remove(variable);
+                self.expr(pipeline, value, Within::Step);
+            }
+            Step::Select { variable, key, .. } => {
+                self.variables.remove(variable);
+                self.choice(pipeline, *key);
+                for (index, alternative) in pipeline.choice(*key).alternatives.iter().enumerate() {
+                    for part in &alternative.key {
+                        self.expr(pipeline, part, Within::Alternative(*key, index));
+                    }
+                }
+            }
+            Step::Rewrite(header, _, value) => {
+                self.forget(pipeline);
+                self.headers.insert(*header);
+                self.expr(pipeline, value, Within::Step);
+            }
+            Step::Verdict(Outcome::Send(interface)) => self.interface(*interface),
+        }
+    }
+
+    /// Choices that a change of the frame may turn are decided anew behind it: all their headers are asked for.
+    fn forget(&mut self, pipeline: &Pipeline) {
+        let Needs {
+            choices, headers, ..
+        } = self;
+        choices.retain(|choice, uses| {
+            let lasts = is_lasting(pipeline, *choice);
+            if !lasts {
+                headers.extend(uses.all());
+            }
+            lasts
+        });
+    }
+
+    fn choice(&mut self, pipeline: &Pipeline, choice: ChoiceId) {
+        self.choices.entry(choice).or_default();
+        for alternative in &pipeline.choice(choice).alternatives {
+            self.expr(pipeline, &alternative.condition, Within::Condition(choice));
+        }
+    }
+
+    fn expr(&mut self, pipeline: &Pipeline, expr: &Expr, within: Within) {
+        match expr {
+            Expr::Field(header, _) | Expr::Present(header) => self.header(*header, within),
+            Expr::Variable(variable) | Expr::Backend(variable, _) => {
+                self.variables.insert(*variable);
+            }
+            Expr::Interface(interface, field) => {
+                self.interface(*interface);
+                self.arrival |= *field == InterfaceField::Mac;
+            }
+            Expr::Chosen(choice, each) => {
+                self.choice(pipeline, *choice);
+                for (index, part) in each.iter().enumerate() {
+                    self.expr(pipeline, part, Within::Alternative(*choice, index));
+                }
+            }
+            Expr::Constant { .. }
+            | Expr::Binary(..)
+            | Expr::Resize(..)
+            | Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::And(..)
+            | Expr::Or(..)
+            | Expr::Not(_) => {
+                for part in expr.parts() {
+                    self.expr(pipeline, part, within);
+                }
+            }
+        }
+    }
+
+    fn header(&mut self, header: HeaderId, within: Within) {
+        let headers = match within {
+            Within::Step => &mut self.headers,
+            Within::Condition(choice) => &mut self.choices.entry(choice).or_default().conditions,
+            Within::Alternative(choice, index) => self
+                .choices
+                .entry(choice)
+                .or_default()
+                .alternatives
+                .entry(index)
+                .or_default(),
+        };
+        headers.insert(header);
+    }
+
+    fn interface(&mut self, interface: InterfaceRef) {
+        match interface {
+            InterfaceRef::OfBackend(variable) => {
+                self.variables.insert(variable);
+            }
+            InterfaceRef::Ingress | InterfaceRef::Named(_) => {}
+        }
+    }
+
+    /// The headers that may be asked for, given the choices that are decided.
+    pub(super) fn headers(&self, state: &State) -> BTreeSet<HeaderId> {
+        let mut found = self.headers.clone();
+        for (choice, uses) in &self.choices {
+            match state.choices.get(choice) {
+                Some(Some(index)) => {
+                    found.extend(uses.alternatives.get(index).into_iter().flatten());
+                }
+                Some(None) => {}
+                None => found.extend(uses.all()),
+            }
+        }
+        found
+    }
+
+    /// Takes out of `state` what is not asked for. For a header that is not resolved, or just being `searched`, all
+    /// is kept that it may stand behind.
+    pub(super) fn restrict(&self, pipeline: &Pipeline, searched: &[HeaderId], state: &mut State) {
+        let mut wanted = self.headers(state);
+        wanted.extend(searched);
+        let mut enclosing = BTreeSet::new();
+        let mut open: Vec<HeaderId> = wanted.iter().copied().collect();
+        while let Some(header) = open.pop() {
+            if state.headers.contains_key(&header) && !searched.contains(&header) {
+                continue;
+            }
+            for after in &pipeline.header(header).after {
+                enclosing.insert(after.header);
+                if wanted.insert(after.header) {
+                    open.push(after.header);
+                }
+            }
+        }
+        state.headers.retain(|header, presence| {
+            if let Presence::Present(standing) = presence
+                && !enclosing.contains(header)
+            {
+                standing.behind = None;
+            }
+            wanted.contains(header)
+        });
+        state
+            .choices
+            .retain(|choice, _| self.choices.contains_key(choice));
+        state
+            .variables
+            .retain(|variable, _| self.variables.contains(variable));
+        state.arrival = state.arrival.filter(|_| self.arrival);
+    }
+}
+
+impl Uses {
+    fn all(&self) -> impl Iterator<Item = &HeaderId> {
+        self.conditions
+            .iter()
+            .chain(self.alternatives.values().flatten())
+    }
+}

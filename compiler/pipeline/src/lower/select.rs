@@ -1,0 +1,131 @@
+//! Choosing a backend by the ring. A candidate is two operands: its id, and on top its record.
+
+use std::collections::BTreeMap;
+
+use lvsc_abi::layout::{backend, slot};
+use lvsc_ir::program::{Binary, Class, Op, Value};
+
+use super::Lowering;
+use super::conditions::taken;
+use super::state::{Binding, Path, Split};
+use crate::pipeline::{ChoiceId, PoolId, VariableId};
+
+/// How a packet belongs to its flow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// It makes and refreshes the flow's entry.
+    Active,
+    /// It only looks up.
+    Passive,
+}
+
+impl Lowering<'_> {
+    /// Splits by whether a backend was chosen; on the yes side the packet is counted and the variable bound.
+    pub(super) fn select(
+        &mut self,
+        pool: PoolId,
+        variable: VariableId,
+        key: ChoiceId,
+        paths: Vec<Path>,
+    ) -> Split {
+        let keyed = self.keyed(pool, key, paths);
+        self.needs = self.behind.clone();
+        let mut split = Split::default();
+        for (part, paths) in keyed {
+            let mut hashed = self.join(paths);
+            for path in &mut hashed {
+                let ring_hash = self.ring_hash(path);
+                path.push(ring_hash);
+            }
+            for path in self.join(hashed) {
+                split.extend(match self.pipeline.pool(pool).flows {
+                    None => self.by_ring(pool, path),
+                    Some(flows) => self.by_flow(pool, flows, part, path),
+                });
+            }
+        }
+        let Split { mut yes, no } = self.join_split(split);
+        for path in &mut yes {
+            let (id, record) = pop_candidate(path);
+            let first = u64::from(self.pipeline.pool(pool).counters);
+            let counter = self.code.with(path.block, Binary::Add, id, first);
+            self.code
+                .effect(path.block, Op::Count(self.sections.counters, counter));
+            path.state
+                .variables
+                .insert(variable, Binding::Backend { id, record });
+        }
+        Split { yes, no }
+    }
+
+    /// Pushes the key's words; the paths by how the packet belongs to its flow. Without a connection table there is
+    /// no difference.
+    fn keyed(
+        &mut self,
+        pool: PoolId,
+        key: ChoiceId,
+        paths: Vec<Path>,
+    ) -> BTreeMap<Part, Vec<Path>> {
+        let alternatives = &self.pipeline.choice(key).alternatives;
+        let tracked = self.pipeline.pool(pool).flows.is_some();
+        let mut found: BTreeMap<Part, Vec<Path>> = BTreeMap::new();
+        for path in paths {
+            for path in self.choose(key, path) {
+                let alternative = taken(&path, key).and_then(|index| alternatives.get(index));
+                let parts = alternative.map_or(&[][..], |alternative| &alternative.key);
+                let passive = tracked && alternative.is_some_and(|found| found.passive);
+                let part = if passive { Part::Passive } else { Part::Active };
+                found
+                    .entry(part)
+                    .or_default()
+                    .extend(self.key_words(parts, path));
+            }
+        }
+        found
+    }
+
+    /// Without a connection table the backend is `slot(h)`.
+    fn by_ring(&mut self, pool: PoolId, mut path: Path) -> Split {
+        let ring_hash = path.pop().low;
+        self.push_slot(pool, ring_hash, &mut path);
+        self.usable(path)
+    }
+
+    /// Pushes the candidate `slot(index)`.
+    pub(super) fn push_slot(&mut self, pool: PoolId, index: Value, path: &mut Path) {
+        let from = super::element(self.sections.pool(pool).ring, index, 0, 4);
+        let slot = self.code.load(path.block, Class::Config, from);
+        let id = self.code.with(path.block, Binary::And, slot, slot::BACKEND);
+        self.push_candidate(pool, id, path);
+    }
+
+    /// Pushes the candidate of this id.
+    pub(super) fn push_candidate(&mut self, pool: PoolId, id: Value, path: &mut Path) {
+        let from = super::element(self.sections.pool(pool).backends, id, 0, 8);
+        let record = self.code.load(path.block, Class::Config, from);
+        path.push(id);
+        path.push(record);
+    }
+
+    /// Splits by whether the candidate is usable; on the no side it is popped.
+    pub(super) fn usable(&mut self, mut path: Path) -> Split {
+        let (id, record) = pop_candidate(&mut path);
+        let flags = u64::from(backend::FLAGS_SHIFT);
+        let flags = self.code.with(path.block, Binary::Shr, record, flags);
+        let usable = self
+            .code
+            .with(path.block, Binary::And, flags, backend::USABLE);
+        let mut split = self.test(usable, path);
+        for path in &mut split.yes {
+            path.push(id);
+            path.push(record);
+        }
+        split
+    }
+}
+
+/// Pops a candidate: its id and its record.
+pub(super) fn pop_candidate(path: &mut Path) -> (Value, Value) {
+    let record = path.pop().low;
+    (path.pop().low, record)
+}

@@ -1,0 +1,439 @@
+//! The pipeline: headers, expressions, and a graph of what is done to a packet. Knows no source text, no instruction.
+
+use lvsc_abi::manifest::Manifest;
+use lvsc_abi::place::Place;
+use petgraph::Direction;
+use petgraph::stable_graph::{NodeIndex, StableGraph};
+use petgraph::visit::EdgeRef;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u16);
+    )*};
+}
+
+ids! {
+    /// Index into [`Pipeline::headers`].
+    HeaderId
+    /// Index into [`Header::fields`] of the header named beside it.
+    FieldId
+    /// Index into [`Pipeline::variables`].
+    VariableId
+    /// Index into [`Pipeline::sets`].
+    SetId
+    /// Index into [`Pipeline::choices`].
+    ChoiceId
+    /// Index into the manifest's `pools`.
+    PoolId
+    /// Index into the manifest's `counters`.
+    CounterId
+    /// Index into the manifest's `interfaces`.
+    InterfaceId
+}
+
+/// A policy's meaning.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// What is done, and in which order.
+    pub graph: StableGraph<Node, Edge>,
+    /// Where a packet enters: a [`Step::Parse`].
+    pub entry: NodeIndex,
+    /// The headers that a packet may have; each one stands behind those that its `after` names.
+    pub headers: Vec<Header>,
+    /// What `let` and `select` bind.
+    pub variables: Vec<Variable>,
+    /// Constant sets.
+    pub sets: Vec<Set>,
+    /// Lists of alternatives.
+    pub choices: Vec<Choice>,
+    /// Pools, interfaces, counters, VIPs.
+    pub manifest: Manifest,
+}
+
+/// A header (one instance of a repeatable one).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// `ip4`; a further instance has its number: `vlan[1]`.
+    pub name: String,
+    /// Behind what it may stand; none for the first header of a frame.
+    pub after: Vec<After>,
+    /// The fixed fields, in wire order, without gaps.
+    pub fields: Vec<Field>,
+    /// Size of the fixed fields (bytes).
+    pub fixed: u16,
+    /// Size of the header (bytes), over its own fields; `None`: just the fixed fields.
+    pub size: Option<Expr>,
+    /// What must hold, over its own fields.
+    pub valid: Option<Expr>,
+    /// Bytes from the header's begin to the end of what it encloses, over its own fields.
+    pub extent: Option<Expr>,
+    /// The field that holds the Internet checksum over the header itself (RFC 1071).
+    pub checksum: Option<FieldId>,
+}
+
+/// A header's possible predecessor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// The predecessor; its id is smaller.
+    pub header: HeaderId,
+    /// What must hold, over the predecessor's fields.
+    pub when: Expr,
+}
+
+/// A fixed field of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Bits from the header's begin, most significant first (RFC 791, appendix B).
+    pub offset: u32,
+    /// Bits, 1 to 128. A field of more than 64 bits begins at a byte and is a multiple of 64 bits wide.
+    pub width: u16,
+    /// How people write its value.
+    pub kind: Kind,
+}
+
+/// How people write a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A number.
+    Number,
+    /// A MAC address.
+    Mac,
+    /// An IPv4 address.
+    Ip4,
+    /// An IPv6 address.
+    Ip6,
+}
+
+/// What a `let` or a `select` binds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: VariableKind,
+}
+
+/// What a variable holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VariableKind {
+    /// A value of this width (bits, 1 to 64).
+    Value(u16),
+    /// A backend of this pool.
+    Backend(PoolId),
+}
+
+/// A constant set of values of one width.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// Its name; empty for a literal.
+    pub name: String,
+    /// Width of the members (bits).
+    pub width: u16,
+    /// How people write the members.
+    pub kind: Kind,
+    /// Inclusive ranges, sorted, not touching each other.
+    pub ranges: Vec<(u128, u128)>,
+}
+
+/// A list of alternatives; the first whose condition holds is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// `ip`, `flow`.
+    pub name: String,
+    /// The alternatives in order.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One alternative of a choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// `an ICMP error's quoted packet`, for traces.
+    pub name: String,
+    /// When it may be taken. Never `Chosen` itself.
+    pub condition: Expr,
+    /// The key in this alternative: what a hash is taken of (see [`lvsc_abi::hash`]). Empty where there is none.
+    pub key: Vec<Expr>,
+    /// A packet that only tells of the flow and is not part of it: it looks up, and neither makes nor refreshes an
+    /// entry.
+    pub passive: bool,
+}
+
+/// A value or a condition (a value of width 1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Expr {
+    /// A number of `width` bits.
+    Constant {
+        /// The number.
+        value: u128,
+        /// Its width (bits).
+        width: u16,
+    },
+    /// A field of a header, as the frame now has it.
+    Field(HeaderId, FieldId),
+    /// What a `let` bound.
+    Variable(VariableId),
+    /// Arithmetic on values of one width, at most 64 bits; wraps at it. A shift's second value may have any width.
+    Binary(Binary, Box<Expr>, Box<Expr>),
+    /// The value with another width: zeros come in above, or high bits are cut off.
+    Resize(u16, Box<Expr>),
+    /// Unsigned comparison of values of one width.
+    Compare(Compare, Box<Expr>, Box<Expr>),
+    /// Membership in a set of the value's width.
+    In(Box<Expr>, SetId),
+    /// Both, the right one only if the left one holds.
+    And(Box<Expr>, Box<Expr>),
+    /// One of them, the right one only if the left one does not hold.
+    Or(Box<Expr>, Box<Expr>),
+    /// The negation.
+    Not(Box<Expr>),
+    /// Whether a header is present.
+    Present(HeaderId),
+    /// For each alternative of a choice, the expression that stands for it; false (0) when none is taken.
+    Chosen(ChoiceId, Vec<Expr>),
+    /// A property of an interface.
+    Interface(InterfaceRef, InterfaceField),
+    /// A property of the backend in a variable.
+    Backend(VariableId, BackendField),
+}
+
+/// Arithmetic. All unsigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Binary {
+    /// Sum.
+    Add,
+    /// Difference.
+    Sub,
+    /// Product.
+    Mul,
+    /// Quotient; the divisor is a constant other than 0.
+    Div,
+    /// Remainder; the divisor is a constant other than 0.
+    Rem,
+    /// Bitwise and.
+    And,
+    /// Bitwise or.
+    Or,
+    /// Bitwise exclusive or.
+    Xor,
+    /// Shift to the left; the distance is a constant less than the width.
+    Shl,
+    /// Shift to the right; the distance is a constant less than the width.
+    Shr,
+}
+
+/// Unsigned comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compare {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+}
+
+/// Which interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InterfaceRef {
+    /// The one by which the packet came.
+    Ingress,
+    /// One that the policy names.
+    Named(InterfaceId),
+    /// The one through which the backend in a variable is reached.
+    OfBackend(VariableId),
+}
+
+/// Which property of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InterfaceField {
+    /// Its MAC, 48 bits; where it is not known, the first six bytes of the frame as it arrived.
+    Mac,
+    /// Its index in section `interfaces`, 8 bits.
+    Index,
+}
+
+/// Which property of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BackendField {
+    /// The MAC of its next hop, 48 bits.
+    Mac,
+    /// Its id in the pool, 16 bits.
+    Id,
+}
+
+/// A node: a step, and where in the policy it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// What is done.
+    pub step: Step,
+    /// The construct of the policy.
+    pub place: Place,
+}
+
+/// What is done at a node. The edges that leave it are named at each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Takes the packet apart into these headers, where they are present. `Next`.
+    Parse(Vec<HeaderId>),
+    /// Decides. `Yes`, `No`.
+    Match(Expr),
+    /// Binds a value. `Next`.
+    Let(VariableId, Expr),
+    /// Chooses a backend and counts the packet for it. `Yes` with the variable bound, `No` without a usable backend.
+    Select {
+        /// From which pool.
+        pool: PoolId,
+        /// What the backend is bound to.
+        variable: VariableId,
+        /// What identifies the flow.
+        key: ChoiceId,
+    },
+    /// Writes a field of a present header and mends the header's checksum (RFC 1624, equation 3). `Next`.
+    Rewrite(HeaderId, FieldId, Expr),
+    /// Counts the packet. `Next`.
+    Count(CounterId),
+    /// Ends the packet.
+    Verdict(Outcome),
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Ends here; the reason is counted.
+    Drop(CounterId),
+    /// Goes to the kernel.
+    Pass,
+    /// Leaves by an interface.
+    Send(InterfaceRef),
+}
+
+/// What an edge stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Edge {
+    /// The only way on.
+    Next,
+    /// The condition holds; a backend was chosen.
+    Yes,
+    /// The condition does not hold; no backend is usable.
+    No,
+}
+
+impl Pipeline {
+    /// The header with this id; ids come from the pipeline itself.
+    pub fn header(&self, id: HeaderId) -> &Header {
+        self.headers
+            .get(usize::from(id.0))
+            .expect("a header id belongs to its pipeline")
+    }
+
+    /// The field `field` of `header`.
+    pub fn field(&self, header: HeaderId, field: FieldId) -> &Field {
+        let fields = &self.header(header).fields;
+        fields
+            .get(usize::from(field.0))
+            .expect("a field id belongs to its header")
+    }
+
+    /// The variable with this id.
+    pub fn variable(&self, id: VariableId) -> &Variable {
+        self.variables
+            .get(usize::from(id.0))
+            .expect("a variable id belongs to its pipeline")
+    }
+
+    /// The set with this id.
+    pub fn set(&self, id: SetId) -> &Set {
+        self.sets
+            .get(usize::from(id.0))
+            .expect("a set id belongs to its pipeline")
+    }
+
+    /// The choice with this id.
+    pub fn choice(&self, id: ChoiceId) -> &Choice {
+        self.choices
+            .get(usize::from(id.0))
+            .expect("a choice id belongs to its pipeline")
+    }
+
+    /// The pool with this id.
+    pub fn pool(&self, id: PoolId) -> &lvsc_abi::manifest::Pool {
+        self.manifest
+            .pools
+            .get(usize::from(id.0))
+            .expect("a pool id belongs to its pipeline")
+    }
+
+    /// The step of a node.
+    pub fn step(&self, node: NodeIndex) -> &Node {
+        self.graph
+            .node_weight(node)
+            .expect("a node index belongs to its graph")
+    }
+
+    /// The node at the other end of the edge that stands for `edge`.
+    pub fn follow(&self, node: NodeIndex, edge: Edge) -> NodeIndex {
+        let found = self.graph.edges_directed(node, Direction::Outgoing);
+        let mut found = found.filter(|reference| *reference.weight() == edge);
+        found
+            .next()
+            .map(|reference| reference.target())
+            .expect("a step has the edges that it names")
+    }
+
+    /// Width of a value (bits).
+    pub fn width(&self, expr: &Expr) -> u16 {
+        match expr {
+            Expr::Constant { width, .. } | Expr::Resize(width, _) => *width,
+            Expr::Field(header, field) => self.field(*header, *field).width,
+            Expr::Variable(id) => match self.variable(*id).kind {
+                VariableKind::Value(width) => width,
+                VariableKind::Backend(_) => 16,
+            },
+            Expr::Binary(_, a, _) => self.width(a),
+            Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::And(..)
+            | Expr::Or(..)
+            | Expr::Not(_)
+            | Expr::Present(_) => 1,
+            Expr::Chosen(_, each) => each.first().map_or(1, |first| self.width(first)),
+            Expr::Interface(_, InterfaceField::Mac) | Expr::Backend(_, BackendField::Mac) => 48,
+            Expr::Interface(_, InterfaceField::Index) => 8,
+            Expr::Backend(_, BackendField::Id) => 16,
+        }
+    }
+}
+
+impl Expr {
+    /// The condition that always holds.
+    pub const TRUE: Expr = Expr::Constant { value: 1, width: 1 };
+    /// The condition that never holds.
+    pub const FALSE: Expr = Expr::Constant { value: 0, width: 1 };
+
+    /// The expressions inside this one.
+    pub fn parts(&self) -> Vec<&Expr> {
+        match self {
+            Expr::Constant { .. }
+            | Expr::Field(..)
+            | Expr::Variable(_)
+            | Expr::Present(_)
+            | Expr::Interface(..)
+            | Expr::Backend(..) => Vec::new(),
+            Expr::Resize(_, a) | Expr::In(a, _) | Expr::Not(a) => vec![a],
+            Expr::Binary(_, a, b) | Expr::Compare(_, a, b) | Expr::And(a, b) | Expr::Or(a, b) => {
+                vec![a, b]
+            }
+            Expr::Chosen(_, each) => each.iter().collect(),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The life of a running load balancer: frames in, verdicts, frames out; between two batches the world is kept true.
+//!
+//! One loop over any engine and any packet IO. What happens besides frames comes in as an [`Event`], so that the image has
+//! one writer. Knows no socket and no capture: those are a [`Source`] and a [`Sink`].
+
+mod capture;
+#[cfg(target_os = "linux")]
+pub mod interface;
+mod summary;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use lvsc_abi::engine::{Engine, EngineError};
+use lvsc_abi::mac::Mac;
+use lvsc_abi::manifest::{Backend, Manifest};
+use lvsc_abi::verdict::Verdict;
+
+use crate::engine::carry::{Carried, carry};
+use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
+use crate::publish::{publish, publish_time, sweep};
+use crate::world::{InterfaceState, World};
+
+use self::summary::Tally;
+
+pub use self::capture::{RunError, run_capture};
+pub use self::summary::{BackendSummary, Summary};
+
+/// Seconds between two sweeps of the connection tables.
+const SWEEP: u64 = 15;
+/// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
+const PATIENCE: u64 = 2;
+const REMIND: u64 = 15;
+/// The longest wait for a frame: what stops the director or changes its world is seen at least so often.
+const WAIT: Duration = Duration::from_millis(50);
+
+/// An engine that may be handed to the thread that forwards.
+pub type AnyEngine = Box<dyn Engine + Send>;
+
+/// What happens to a running director, besides frames.
+pub enum Event {
+    /// The clock says so many seconds; less than before is ignored.
+    Second(u64),
+    /// The next hop of this address has this MAC. A MAC that the policy fixes stays.
+    Neighbour {
+        /// The address of one or more backends.
+        address: IpAddr,
+        /// Its MAC.
+        mac: Mac,
+    },
+    /// An interface is there, or has changed.
+    Interface {
+        /// Its index in the manifest.
+        index: u8,
+        /// What is true of it now.
+        state: InterfaceState,
+    },
+    /// An operator changes a backend.
+    Backend {
+        /// The pool's name.
+        pool: String,
+        /// The backend's name.
+        backend: String,
+        /// What changes.
+        change: Change,
+    },
+    /// Another policy takes over, with the flows and counters of the one before.
+    Replace {
+        /// Its engine, loaded.
+        engine: AnyEngine,
+        /// Its manifest.
+        manifest: Box<Manifest>,
+    },
+}
+
+/// What an operator changes of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It may be given packets.
+    Up,
+    /// It gets no packets at all, its flows go elsewhere.
+    Down,
+    /// Its share of new flows; with 0 it keeps its flows and gets no new ones (drain).
+    Weight(u32),
+}
+
+/// What a director has to tell while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A backend's next hop became known, or changed.
+    Neighbour {
+        /// The pool's name.
+        pool: String,
+        /// The backend's name.
+        backend: String,
+        /// The MAC of its next hop.
+        mac: Mac,
+    },
+    /// Backends that get no packets because their next hop is still not known, by name.
+    Missing(Vec<String>),
+    /// Another policy has taken over.
+    Replaced(Carried),
+    /// An event named a pool or a backend that the policy does not have.
+    Unknown {
+        /// The pool's name.
+        pool: String,
+        /// The backend's name.
+        backend: String,
+    },
+    /// The engine failed on a packet, which was dropped. Told once.
+    Failed(EngineError),
+}
+
+/// A running load balancer. `Meta` is what travels beside a frame from its [`Source`] to its [`Sink`].
+pub struct Director<Meta> {
+    engine: AnyEngine,
+    manifest: Manifest,
+    world: World,
+    batch: Batch<Meta>,
+    tally: Tally,
+    flows: Vec<Vec<u64>>,
+    swept: u64,
+    remind: u64,
+    enabled: Arc<AtomicBool>,
+    notify: Box<dyn FnMut(Notice) + Send>,
+    origin: (Instant, u64),
+}
+
+impl<Meta> Director<Meta> {
+    /// A director over an engine, whose image is filled with what the world is. Its clock goes on from the world's.
+    pub fn new(mut engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
+        publish(&manifest, &world, engine.image_mut());
+        Director {
+            flows: sweep(&manifest, world.seconds, engine.image_mut()),
+            swept: world.seconds,
+            remind: world.seconds + PATIENCE,
+            origin: (Instant::now(), world.seconds),
+            engine,
+            manifest,
+            world,
+            batch: Batch::default(),
+            tally: Tally::default(),
+            enabled: Arc::new(AtomicBool::new(true)),
+            notify: Box::new(|_| {}),
+        }
+    }
+
+    /// Hands every notice to `notify`.
+    #[must_use]
+    pub fn telling(mut self, notify: impl FnMut(Notice) + Send + 'static) -> Director<Meta> {
+        self.notify = Box::new(notify);
+        self
+    }
+
+    /// The switch of the datapath: while it is false, frames are received and ignored.
+    pub fn switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.enabled)
+    }
+
+    /// What the policy declares.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What is true now.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// The backends that get no packets because their next hop is not known.
+    pub fn without_mac(&self) -> impl Iterator<Item = &Backend> {
+        let pools = self.manifest.pools.iter().zip(&self.world.pools);
+        pools
+            .flat_map(|(pool, states)| pool.backends.iter().zip(states))
+            .filter(|(_, state)| state.mac.is_none())
+            .map(|(backend, _)| backend)
+    }
+
+    /// What happened so far.
+    pub fn summary(&self) -> Summary {
+        summary::of(
+            &self.tally,
+            &self.manifest,
+            &self.world,
+            &self.flows,
+            self.engine(),
+        )
+    }
+
+    /// Forwards until `stop` is true, the source ends, or the packet IO fails.
+    pub fn run<Io>(
+        &mut self,
+        io: &mut Io,
+        events: &Receiver<Event>,
+        stop: &AtomicBool,
+    ) -> io::Result<()>
+    where
+        Io: Source<Meta = Meta> + Sink<Meta>,
+    {
+        while !stop.load(Ordering::Relaxed) {
+            for event in events.try_iter() {
+                self.handle(event);
+            }
+            if self.turn(io, WAIT)? == Received::End {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives a batch, waiting `wait` at most, and forwards it.
+    pub fn turn<Io>(&mut self, io: &mut Io, wait: Duration) -> io::Result<Received>
+    where
+        Io: Source<Meta = Meta> + Sink<Meta>,
+    {
+        self.batch.clear();
+        let mut inbox = Inbox::new(self.engine.as_mut(), &mut self.batch);
+        let received = io.receive(wait, &mut inbox)?;
+        let (start, seconds) = self.origin;
+        let now = io
+            .seconds()
+            .unwrap_or_else(|| seconds + start.elapsed().as_secs());
+        self.handle(Event::Second(now));
+        if self.enabled.load(Ordering::Relaxed) {
+            self.forward(io)?;
+        } else {
+            self.tally.ignored += self.batch.len() as u64;
+        }
+        Ok(received)
+    }
+
+    /// Decides the batch and sends what is to be sent.
+    fn forward<Io: Sink<Meta>>(&mut self, io: &mut Io) -> io::Result<()> {
+        self.tally.losses(&self.batch.losses);
+        if self.batch.packets.is_empty() {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        let decided = self.engine.process(&mut self.batch.packets);
+        self.tally.spent(begin.elapsed(), self.batch.packets.len());
+        if let Err(error) = decided
+            && self.tally.failed(&error)
+        {
+            (self.notify)(Notice::Failed(error));
+        }
+        for (index, (packet, meta)) in self.batch.packets.iter().zip(&self.batch.metas).enumerate()
+        {
+            let frame = self
+                .engine
+                .slot(index)
+                .get(packet.range())
+                .unwrap_or_default();
+            match packet.verdict {
+                Verdict::Drop => self.tally.drop += 1,
+                Verdict::Pass => {
+                    io.pass(meta, frame)?;
+                    self.tally.pass += 1;
+                }
+                Verdict::Send => match io.send(packet.interface, meta, frame)? {
+                    Sent::Gone => self.tally.send += 1,
+                    Sent::Lost => self.tally.unsent += 1,
+                },
+            }
+        }
+        io.flush()
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, event: Event) {
+        match event {
+            Event::Second(now) => self.second(now),
+            Event::Neighbour { address, mac } => self.neighbour(address, mac),
+            Event::Interface { index, state } => {
+                if let Some(known) = self.world.interfaces.get_mut(usize::from(index)) {
+                    *known = state;
+                    self.publish();
+                }
+            }
+            Event::Backend {
+                pool,
+                backend,
+                change,
+            } => self.change(pool, backend, change),
+            Event::Replace { engine, manifest } => self.replace(engine, *manifest),
+        }
+    }
+
+    fn publish(&mut self) {
+        publish(&self.manifest, &self.world, self.engine.image_mut());
+    }
+
+    fn second(&mut self, now: u64) {
+        if now <= self.world.seconds {
+            return;
+        }
+        self.world.seconds = now;
+        publish_time(&self.world, self.engine.image_mut());
+        if now - self.swept >= SWEEP {
+            self.swept = now;
+            self.flows = sweep(&self.manifest, now, self.engine.image_mut());
+        }
+        if now >= self.remind {
+            self.remind = now + REMIND;
+            let missing: Vec<String> = self.without_mac().map(|known| known.name.clone()).collect();
+            if !missing.is_empty() {
+                (self.notify)(Notice::Missing(missing));
+            }
+        }
+    }
+
+    fn neighbour(&mut self, address: IpAddr, mac: Mac) {
+        let mut news = Vec::new();
+        for (pool, states) in self.manifest.pools.iter().zip(&mut self.world.pools) {
+            for (backend, state) in pool.backends.iter().zip(states) {
+                let learnt = backend.address == address && backend.mac.is_none();
+                if learnt && state.mac != Some(mac) {
+                    state.mac = Some(mac);
+                    let (pool, backend) = (pool.name.clone(), backend.name.clone());
+                    news.push(Notice::Neighbour { pool, backend, mac });
+                }
+            }
+        }
+        if !news.is_empty() {
+            self.publish();
+            news.into_iter().for_each(&mut self.notify);
+        }
+    }
+
+    fn change(&mut self, pool: String, backend: String, change: Change) {
+        let Some(state) = self.world.backend_mut(&self.manifest, &pool, &backend) else {
+            return (self.notify)(Notice::Unknown { pool, backend });
+        };
+        match change {
+            Change::Up => state.up = true,
+            Change::Down => state.up = false,
+            Change::Weight(weight) => state.weight = weight,
+        }
+        self.publish();
+    }
+
+    fn replace(&mut self, mut engine: AnyEngine, manifest: Manifest) {
+        let carried = carry(
+            (&self.manifest, self.engine.image()),
+            (&manifest, engine.image_mut()),
+        );
+        self.world = self.world.follow(&self.manifest, &manifest);
+        self.flows = sweep(&manifest, self.world.seconds, engine.image_mut());
+        self.engine = engine;
+        self.manifest = manifest;
+        self.publish();
+        (self.notify)(Notice::Replaced(carried));
+    }
+}
+
+#[cfg(test)]
+mod tests;

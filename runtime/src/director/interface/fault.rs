@@ -1,0 +1,137 @@
+//! Why a director cannot work on an interface, or will not work as hoped, each with its remedy.
+
+use std::io::{Error, ErrorKind};
+use std::net::IpAddr;
+
+use lvsc_abi::mac::Mac;
+
+/// Why a director cannot be put on its interfaces.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// More or fewer devices than the policy has interfaces.
+    #[error(
+        "the policy has {count} interfaces ({names}), {given} given",
+        count = wanted.len(),
+        names = wanted.join(", ")
+    )]
+    Count {
+        /// The policy's interfaces.
+        wanted: Vec<String>,
+        /// Number of devices given.
+        given: usize,
+    },
+    /// No such device.
+    #[error("there is no interface `{device}` here; there are: {names}", names = known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        device: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A device without a MAC: a loopback, a tunnel.
+    #[error("`{device}` is no Ethernet interface: direct routing has no MAC to rewrite there")]
+    NotEthernet {
+        /// The device.
+        device: String,
+    },
+    /// The device is switched off.
+    #[error("the interface `{device}` is down")]
+    Down {
+        /// The device.
+        device: String,
+    },
+    /// A backend that would be the director itself.
+    #[error(
+        "backend {backend} has the MAC {mac} of `{device}`: the director cannot be its own backend"
+    )]
+    OwnMac {
+        /// The backend's name.
+        backend: String,
+        /// The device.
+        device: String,
+        /// Their MAC.
+        mac: Mac,
+    },
+    /// The kernel's interfaces cannot be listed.
+    #[error("cannot ask the kernel for its interfaces: {source}")]
+    Netlink {
+        /// What the kernel says.
+        source: Error,
+    },
+    /// No packet socket.
+    #[error("cannot open a packet socket on {device}: {source}")]
+    Socket {
+        /// The device.
+        device: String,
+        /// What the kernel says.
+        source: Error,
+    },
+}
+
+impl AttachError {
+    /// What to type, where that is known.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            AttachError::Netlink { source } | AttachError::Socket { source, .. }
+                if source.kind() == ErrorKind::PermissionDenied =>
+            {
+                let text = "run it with `sudo`, or give the program the right once: \
+                            `sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v lvsc)\"`";
+                Some(text.to_owned())
+            }
+            AttachError::Count { .. } => {
+                Some("give each interface a device: `-i NAME=DEVICE`".to_owned())
+            }
+            AttachError::Down { device } => Some(format!("`sudo ip link set {device} up`")),
+            AttachError::Unknown { .. }
+            | AttachError::NotEthernet { .. }
+            | AttachError::OwnMac { .. }
+            | AttachError::Netlink { .. }
+            | AttachError::Socket { .. } => None,
+        }
+    }
+}
+
+/// What is likely to stand in the way of a director that runs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// The kernel has the VIP, too.
+    #[error(
+        "this host has the VIP {address} itself: its kernel answers the clients, mostly with RST"
+    )]
+    LocalVip {
+        /// The VIP.
+        address: IpAddr,
+    },
+    /// Every frame would go twice.
+    #[error(
+        "the kernel forwards what comes in by `{device}`, too: packets to the VIP may go out twice"
+    )]
+    KernelForwards {
+        /// The device.
+        device: String,
+    },
+    /// Nobody answers for it here.
+    #[error("nobody is told where {address}/{prefix} is: only single IPv4 addresses are announced")]
+    NotAnnounced {
+        /// The VIP.
+        address: IpAddr,
+        /// Its prefix length.
+        prefix: u8,
+    },
+}
+
+impl Warning {
+    /// What to type or to do.
+    pub fn remedy(&self) -> String {
+        match self {
+            Warning::LocalVip { address } => {
+                format!("ip address del {address}/32 dev DEVICE (the director answers ARP for it)")
+            }
+            Warning::KernelForwards { device } => {
+                format!("sysctl -w net.ipv4.conf.{device}.forwarding=0")
+            }
+            Warning::NotAnnounced { .. } => "route it to this host".to_owned(),
+        }
+    }
+}

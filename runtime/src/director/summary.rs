@@ -1,0 +1,186 @@
+//! What a director did, in numbers: its own, and those of the image's counters.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lvsc_abi::engine::{Engine, EngineError};
+use lvsc_abi::image::{Count, count};
+use lvsc_abi::mac::Mac;
+use lvsc_abi::manifest::{CounterKind, Manifest};
+
+use crate::io::Loss;
+use crate::world::World;
+
+/// The reason of frames that the packet IO could not send.
+const UNSENT: &str = "unsent";
+
+/// What the director counts itself.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) send: u64,
+    pub(super) drop: u64,
+    pub(super) pass: u64,
+    pub(super) unsent: u64,
+    pub(super) ignored: u64,
+    lost: BTreeMap<Loss, u64>,
+    spent: Duration,
+    decided: u64,
+    failures: u64,
+    failure: Option<EngineError>,
+}
+
+impl Tally {
+    pub(super) fn losses(&mut self, losses: &[Loss]) {
+        for loss in losses {
+            *self.lost.entry(*loss).or_default() += 1;
+        }
+    }
+
+    pub(super) fn spent(&mut self, time: Duration, packets: usize) {
+        self.spent += time;
+        self.decided += packets as u64;
+    }
+
+    /// Notes a failure; says whether it was the first.
+    pub(super) fn failed(&mut self, error: &EngineError) -> bool {
+        self.failures += 1;
+        let first = self.failure.is_none();
+        self.failure.get_or_insert_with(|| error.clone());
+        first
+    }
+}
+
+/// What a director did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Frames that arrived while the datapath was on: `send + drop + pass`.
+    pub frames: u64,
+    /// Frames sent.
+    pub send: u64,
+    /// Frames dropped: by the policy, by an engine that failed, or as one of the losses among [`Summary::reasons`].
+    pub drop: u64,
+    /// Frames left to the kernel.
+    pub pass: u64,
+    /// Frames that arrived while the datapath was off.
+    pub ignored: u64,
+    /// Frames that were lost before the director saw them, because it was too slow; not among [`Summary::frames`].
+    pub overrun: u64,
+    /// Dropped frames by reason; reasons that did not occur are left out. Besides those of the policy: `oversize`,
+    /// `truncated`, `unsent` (the IO could not send it).
+    pub reasons: BTreeMap<String, u64>,
+    /// What the policy's own counters say, in its order.
+    pub counters: Vec<(String, Count)>,
+    /// The backends, in the order of the policy.
+    pub backends: Vec<BackendSummary>,
+    /// Packets given to the engine.
+    pub decided: u64,
+    /// Time that the engine took for them.
+    pub spent: Duration,
+    /// Batches in which the engine failed on a packet.
+    pub failures: u64,
+    /// The first failure.
+    pub failure: Option<EngineError>,
+}
+
+/// What a backend was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendSummary {
+    /// Its pool's name.
+    pub pool: String,
+    /// Its name.
+    pub name: String,
+    /// Its own address.
+    pub address: IpAddr,
+    /// The MAC of its next hop; without it the backend gets no packets.
+    pub mac: Option<Mac>,
+    /// Packets and bytes given to it.
+    pub count: Count,
+    /// Flows that name it, as of the last sweep; `None` where its pool has no connection table.
+    pub flows: Option<u64>,
+}
+
+impl Summary {
+    /// Nanoseconds in the engine for a packet; `None` before the first.
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    pub fn nanoseconds_per_packet(&self) -> Option<f64> {
+        (self.decided > 0).then(|| self.spent.as_nanos() as f64 / self.decided as f64)
+    }
+
+    /// The backends that get no packets because their next hop is not known.
+    pub fn without_mac(&self) -> impl Iterator<Item = &BackendSummary> {
+        self.backends.iter().filter(|backend| backend.mac.is_none())
+    }
+}
+
+/// The summary of what was counted by the director and in the image.
+pub(super) fn of(
+    tally: &Tally,
+    manifest: &Manifest,
+    world: &World,
+    flows: &[Vec<u64>],
+    engine: &dyn Engine,
+) -> Summary {
+    let lost: u64 = tally.lost.values().sum();
+    let drop = tally.drop + tally.unsent + lost;
+    let policy = manifest
+        .counters
+        .iter()
+        .zip(0..)
+        .filter(|(c, _)| c.kind == CounterKind::Policy);
+    Summary {
+        frames: tally.send + drop + tally.pass,
+        send: tally.send,
+        drop,
+        pass: tally.pass,
+        ignored: tally.ignored,
+        overrun: 0,
+        reasons: reasons(tally, manifest, engine),
+        counters: policy
+            .map(|(c, id)| (c.name.clone(), count(engine.image(), id)))
+            .collect(),
+        backends: backends(manifest, world, flows, engine),
+        decided: tally.decided,
+        spent: tally.spent,
+        failures: tally.failures,
+        failure: tally.failure.clone(),
+    }
+}
+
+fn reasons(tally: &Tally, manifest: &Manifest, engine: &dyn Engine) -> BTreeMap<String, u64> {
+    let counted = (manifest.counters.iter().zip(0..))
+        .filter(|(counter, _)| counter.kind == CounterKind::Reason)
+        .map(|(counter, id)| (counter.name.as_str(), count(engine.image(), id).packets));
+    let lost = tally
+        .lost
+        .iter()
+        .map(|(loss, packets)| (loss.name(), *packets));
+    let mut reasons = BTreeMap::new();
+    for (name, packets) in counted.chain(lost).chain([(UNSENT, tally.unsent)]) {
+        if packets > 0 {
+            *reasons.entry(name.to_owned()).or_default() += packets;
+        }
+    }
+    reasons
+}
+
+fn backends(
+    manifest: &Manifest,
+    world: &World,
+    flows: &[Vec<u64>],
+    engine: &dyn Engine,
+) -> Vec<BackendSummary> {
+    let pools = manifest.pools.iter().zip(&world.pools).zip(flows);
+    let each = pools.flat_map(|((pool, states), flows)| {
+        let rows = pool.backends.iter().zip(states);
+        rows.map(move |(backend, state)| BackendSummary {
+            pool: pool.name.clone(),
+            name: backend.name.clone(),
+            address: backend.address,
+            mac: state.mac,
+            count: count(engine.image(), pool.counters + u32::from(backend.id)),
+            flows: pool.flows.and(flows.get(usize::from(backend.id)).copied()),
+        })
+    });
+    each.collect()
+}

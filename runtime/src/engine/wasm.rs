@@ -1,0 +1,321 @@
+//! The WASM engine: a module run by wasmtime over memory that we own.
+//!
+//! The module is all that is needed: layout and manifest travel in its custom sections. Its ABI is told in
+//! [`lvsc_abi::module`].
+
+#![expect(
+    unsafe_code,
+    reason = "the module's memory is mapped by us and read while the module may write it"
+)]
+
+mod memory;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::image::{self, Image};
+use lvsc_abi::layout::ABI_VERSION;
+use lvsc_abi::manifest::Manifest;
+use lvsc_abi::module::{self, Contents, ModuleError};
+use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
+use wasmtime::{
+    Config, Instance, Module, OptLevel, Store, Trap, TypedFunc, WasmBacktrace, WasmFeatures,
+    WasmParams, WasmResults,
+};
+
+use self::memory::{Creator, MappedImage, Reservation};
+use super::carry::{Carried, carry};
+
+/// Why a module cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The custom sections are missing, damaged or of another version.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// The memory could not be had.
+    #[error("no address space for the datapath's memory (5 GiB are reserved, not used): {0}")]
+    Memory(std::io::Error),
+    /// wasmtime does not take the module.
+    #[error("the module cannot be run: {0}")]
+    Refused(String),
+    /// The module wants something of its host.
+    #[error(
+        "the module imports `{module}.{name}`, a datapath imports nothing: it was not built by lvsc"
+    )]
+    Import {
+        /// The module that is imported from.
+        module: String,
+        /// What is imported.
+        name: String,
+    },
+    /// The module lacks an export, or has it of another type.
+    #[error("the module does not export `{name}` as lvsc does: {reason}")]
+    Export {
+        /// The export's name.
+        name: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The module says another version in its code than in its section.
+    #[error("the module's code has ABI version {found}, this lvsc has {ABI_VERSION}")]
+    Version {
+        /// What its `version` gave.
+        found: i32,
+    },
+}
+
+/// A module that runs.
+pub struct WasmEngine {
+    running: Running,
+    spent: Duration,
+    packets: u64,
+}
+
+/// A module, its instance and its memory.
+struct Running {
+    store: Store<()>,
+    batch: TypedFunc<(i32, i32), ()>,
+    contents: Contents,
+    image: MappedImage,
+    memory: Arc<Reservation>,
+}
+
+impl WasmEngine {
+    /// Compiles and instantiates a module; its image is stamped and empty.
+    pub fn load(bytes: &[u8]) -> Result<WasmEngine, LoadError> {
+        let running = Running::load(bytes)?;
+        Ok(WasmEngine {
+            running,
+            spent: Duration::ZERO,
+            packets: 0,
+        })
+    }
+
+    /// Exchanges the module for another one between two batches. State that both know is carried over; backends and
+    /// rings are the caller's to publish. On an error the old module goes on.
+    pub fn replace(&mut self, bytes: &[u8]) -> Result<Carried, LoadError> {
+        let mut next = Running::load(bytes)?;
+        let old = &self.running;
+        let carried = carry(
+            (&old.contents.manifest, &old.image),
+            (&next.contents.manifest, &mut next.image),
+        );
+        self.running = next;
+        Ok(carried)
+    }
+
+    /// What the feeder must know.
+    pub fn manifest(&self) -> &Manifest {
+        &self.running.contents.manifest
+    }
+
+    /// Time spent inside the module, and packets decided there, since the start.
+    pub fn spent(&self) -> (Duration, u64) {
+        (self.spent, self.packets)
+    }
+}
+
+impl Running {
+    fn load(bytes: &[u8]) -> Result<Running, LoadError> {
+        let contents = module::read(bytes)?;
+        let refused = |error: wasmtime::Error| LoadError::Refused(format!("{error:#}"));
+        let memory = Reservation::new(contents.map.size()).map_err(LoadError::Memory)?;
+        let engine = wasmtime::Engine::new(&config(&memory)).map_err(refused)?;
+        let module = Module::new(&engine, bytes).map_err(refused)?;
+        if let Some(import) = module.imports().next() {
+            let (module, name) = (import.module().to_owned(), import.name().to_owned());
+            return Err(LoadError::Import { module, name });
+        }
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).map_err(refused)?;
+        let version: TypedFunc<(), i32> = function(&instance, &mut store, "version")?;
+        let found = version.call(&mut store, ()).map_err(refused)?;
+        if u32::try_from(found) != Ok(ABI_VERSION) {
+            return Err(LoadError::Version { found });
+        }
+        let batch = function(&instance, &mut store, "batch")?;
+        let exported = instance
+            .get_memory(&mut store, "memory")
+            .map(|found| found.data_ptr(&store));
+        if exported != Some(memory.base()) {
+            let reason = "there is no such memory".to_owned();
+            return Err(LoadError::Export {
+                name: "memory",
+                reason,
+            });
+        }
+        let mut image = MappedImage::new(&memory, contents.map.image, contents.layout.clone());
+        image::clear(&mut image);
+        Ok(Running {
+            store,
+            batch,
+            contents,
+            image,
+            memory,
+        })
+    }
+
+    fn descriptor_at(&self, index: usize) -> u64 {
+        u64::from(self.contents.map.descriptors.offset) + index as u64 * u64::from(Descriptor::SIZE)
+    }
+
+    fn descriptor(&self, index: usize) -> Descriptor {
+        Descriptor::from_bits(self.memory.load_u64(self.descriptor_at(index)))
+    }
+
+    fn slot_offset(&self, index: usize) -> u32 {
+        self.contents.map.slots.offset + index as u32 * SLOT
+    }
+
+    fn hand_over(&self, index: usize, packet: Packet) -> Result<(), EngineError> {
+        if index >= BATCH || packet.range().end > SLOT as usize {
+            return Err(EngineError::Slot { packet: index });
+        }
+        let descriptor = Descriptor {
+            offset: self.slot_offset(index) + packet.start,
+            length: packet.length,
+            verdict: PENDING,
+            interface: packet.interface,
+        };
+        self.memory
+            .store_u64(self.descriptor_at(index), descriptor.to_bits());
+        Ok(())
+    }
+
+    /// Runs a part of the batch; where it traps, packet by packet, so that only the one that traps is lost.
+    fn decide(&mut self, count: usize) -> Result<(), EngineError> {
+        let mut first = Ok(());
+        let numbered = (0_i32..).zip(0..count);
+        let to = numbered.clone().last().map_or(0, |(last, _)| last + 1);
+        if self.batch.call(&mut self.store, (0, to)).is_ok() {
+            return first;
+        }
+        for (number, index) in numbered {
+            if self.descriptor(index).verdict != PENDING {
+                continue;
+            }
+            if let Err(error) = self.batch.call(&mut self.store, (number, number + 1)) {
+                first = first.and_then(|()| Err(self.trap(index, &error)));
+            }
+        }
+        first
+    }
+
+    fn trap(&self, packet: usize, error: &wasmtime::Error) -> EngineError {
+        let what = match error.downcast_ref::<Trap>() {
+            Some(trap) => trap.to_string(),
+            None => format!("{error:#}"),
+        };
+        let frame = error
+            .downcast_ref::<WasmBacktrace>()
+            .and_then(|trace| trace.frames().first());
+        let offset = frame.and_then(wasmtime::FrameInfo::func_offset);
+        let place = offset.and_then(|at| module::place_at(&self.contents.places, at as u32));
+        EngineError::Trap {
+            packet,
+            what,
+            place,
+        }
+    }
+
+    /// What became of a packet; a pending one trapped and is dropped.
+    fn take_back(&self, index: usize, packet: &mut Packet) -> Result<(), EngineError> {
+        packet.verdict = Verdict::Drop;
+        let Descriptor {
+            offset,
+            length,
+            verdict,
+            interface,
+        } = self.descriptor(index);
+        if verdict == PENDING {
+            return Ok(());
+        }
+        let start = offset.wrapping_sub(self.slot_offset(index));
+        let inside = u64::from(start) + u64::from(length) <= u64::from(SLOT);
+        let verdict = Verdict::from_byte(verdict).filter(|_| inside);
+        let verdict = verdict.ok_or(EngineError::Slot { packet: index })?;
+        *packet = Packet {
+            start,
+            length,
+            interface,
+            verdict,
+        };
+        Ok(())
+    }
+}
+
+fn function<Parameters, Results>(
+    instance: &Instance,
+    store: &mut Store<()>,
+    name: &'static str,
+) -> Result<TypedFunc<Parameters, Results>, LoadError>
+where
+    Parameters: WasmParams,
+    Results: WasmResults,
+{
+    let found = instance.get_typed_func(store, name);
+    found.map_err(|error| LoadError::Export {
+        name,
+        reason: format!("{error:#}"),
+    })
+}
+
+/// Settings under which generated code has no explicit bounds checks: its whole 32-bit address space is reserved.
+fn config(memory: &Arc<Reservation>) -> Config {
+    let mut config = Config::new();
+    config
+        .memory_init_cow(false)
+        .memory_may_move(false)
+        .memory_reservation(memory::RESERVED)
+        .memory_guard_size(memory::GUARD)
+        .memory_reservation_for_growth(0)
+        .with_host_memory(Arc::new(Creator::new(memory)))
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_features(WasmFeatures::THREADS | WasmFeatures::SIMD, true);
+    config
+}
+
+impl Engine for WasmEngine {
+    fn name(&self) -> &'static str {
+        "wasm"
+    }
+
+    fn slot(&mut self, index: usize) -> &mut [u8] {
+        if index >= BATCH {
+            return &mut [];
+        }
+        let at = u64::from(self.running.slot_offset(index));
+        self.running
+            .memory
+            .slice_mut(at, SLOT as usize, &mut self.running.store)
+    }
+
+    fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
+        for (index, packet) in packets.iter().enumerate() {
+            self.running.hand_over(index, *packet)?;
+        }
+        let begin = Instant::now();
+        let decided = self.running.decide(packets.len());
+        self.spent += begin.elapsed();
+        self.packets += packets.len() as u64;
+        packets
+            .iter_mut()
+            .enumerate()
+            .fold(decided, |first, (index, packet)| {
+                let taken = self.running.take_back(index, packet);
+                first.and(taken)
+            })
+    }
+
+    fn image(&self) -> &dyn Image {
+        &self.running.image
+    }
+
+    fn image_mut(&mut self) -> &mut dyn Image {
+        &mut self.running.image
+    }
+}
+
+#[cfg(test)]
+mod tests;

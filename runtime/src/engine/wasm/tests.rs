@@ -1,0 +1,452 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use lvsc_abi::engine::HEADROOM;
+use lvsc_abi::flows::Entry;
+use lvsc_abi::image::{Width, count, is_stamped};
+use lvsc_abi::layout::{Element, Layout, counter, slot};
+use lvsc_abi::manifest::{self, Backend, Counter, CounterKind, Flows, Pool};
+use lvsc_abi::module::Map;
+use lvsc_abi::place::Place;
+use lvsc_abi::scheduler::Scheduler;
+
+use super::*;
+
+const PLACE: Place = Place {
+    file: 0,
+    line: 7,
+    column: 3,
+};
+
+fn manifest(names: &[&str]) -> Manifest {
+    let backend = |(id, name): (usize, &&str)| Backend {
+        id: id as u16,
+        name: (*name).to_owned(),
+        address: [192, 0, 2, 1].into(),
+        port: None,
+        weight: 1,
+        mac: None,
+        interface: 0,
+    };
+    let pool = Pool {
+        name: "web".to_owned(),
+        scheduler: Scheduler::Wrr,
+        backends: names.iter().enumerate().map(backend).collect(),
+        flows: Some(Flows {
+            entries: 8,
+            idle: 10,
+        }),
+        counters: 1,
+    };
+    let counter = |name: &str, kind| Counter {
+        name: name.to_owned(),
+        kind,
+    };
+    let mut counters = vec![counter("all", CounterKind::Policy)];
+    counters.extend(names.iter().map(|name| counter(name, CounterKind::Backend)));
+    Manifest {
+        version: manifest::VERSION,
+        pools: vec![pool],
+        counters,
+        ..Manifest::default()
+    }
+}
+
+fn layout(flows: u32) -> Layout {
+    let mut layout = Layout::new();
+    layout.add("header", Element::Header, 1);
+    layout.add("clock", Element::Clock, 1);
+    layout.add("ring.web", Element::Slot, 64);
+    layout.add("flows.web", Element::Flow, flows);
+    layout.add("counters", Element::Counter, 4);
+    layout
+}
+
+/// What a module of these tests is made of. Its program: a packet's first byte is its verdict; each packet is counted; 9
+/// traps after that, 10 reads the first page, 11 moves the frame out of its slot.
+struct Recipe {
+    layout: Layout,
+    manifest: Manifest,
+    version: i32,
+    pages: u32,
+    /// More fields of the module.
+    fields: &'static str,
+    /// A loop over the batch that runs first.
+    early: &'static str,
+}
+
+impl Recipe {
+    fn new() -> Recipe {
+        let layout = layout(8);
+        let pages = Map::of(&layout).unwrap().pages;
+        let (manifest, version) = (manifest(&["a", "b"]), 1);
+        Recipe {
+            layout,
+            manifest,
+            version,
+            pages,
+            fields: "",
+            early: "",
+        }
+    }
+
+    fn build(&self) -> Vec<u8> {
+        let map = Map::of(&self.layout).unwrap();
+        let counters = self.layout.named("counters").unwrap().1;
+        let each = |body: &str| {
+            format!(
+                "(local.set $i (local.get $from))
+                 (block (loop
+                   (br_if 1 (i32.ge_u (local.get $i) (local.get $to)))
+                   (local.set $d (i32.add (i32.const {descriptors})
+                                          (i32.mul (local.get $i) (i32.const 8))))
+                   (local.set $f (i32.load (local.get $d)))
+                   (local.set $b (i32.load8_u (local.get $f)))
+                   (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                   {body}
+                   (br 0)))",
+                descriptors = map.descriptors.offset
+            )
+        };
+        let early = if self.early.is_empty() {
+            String::new()
+        } else {
+            each(self.early)
+        };
+        let program = each(
+            "(i64.store (local.get $c) (i64.add (i64.load (local.get $c)) (i64.const 1)))
+             (if (i32.eq (local.get $b) (i32.const 9)) (then unreachable))
+             (if (i32.eq (local.get $b) (i32.const 10)) (then (drop (i32.load (i32.const 16)))))
+             (if (i32.eq (local.get $b) (i32.const 11))
+               (then (i32.store (local.get $d) (i32.const 70000))))
+             (i32.store8 offset=1 (local.get $f) (i32.const 0xee))
+             (i32.store8 offset=6 (local.get $d) (local.get $b))",
+        );
+        let text = format!(
+            "(module {fields}
+               (memory (export \"memory\") {pages} {pages})
+               (func (export \"version\") (result i32) (i32.const {version}))
+               (func (export \"batch\") (param $from i32) (param $to i32)
+                 (local $i i32) (local $d i32) (local $f i32) (local $b i32) (local $c i32)
+                 (local.set $c (i32.const {counter}))
+                 {early} {program}))",
+            fields = self.fields,
+            pages = self.pages,
+            version = self.version,
+            counter = u64::from(map.image.offset) + counters.offset,
+        );
+        let contents = Contents {
+            map,
+            layout: self.layout.clone(),
+            manifest: self.manifest.clone(),
+            places: vec![(0, PLACE)],
+        };
+        let mut module = wat::parse_str(text).unwrap();
+        for (name, data) in module::write(&contents) {
+            module.push(0);
+            let length = 1 + name.len() + data.len();
+            module.extend(
+                [0, 7, 14].map(|shift| {
+                    (length >> shift & 0x7f) as u8 | if shift < 14 { 0x80 } else { 0 }
+                }),
+            );
+            module.push(name.len() as u8);
+            module.extend(name.as_bytes());
+            module.extend(data);
+        }
+        module
+    }
+}
+
+fn engine() -> WasmEngine {
+    WasmEngine::load(&Recipe::new().build()).unwrap()
+}
+
+/// Gives the engine frames of two bytes with these first bytes; their verdicts.
+fn decide(engine: &mut WasmEngine, first: &[u8]) -> (Vec<Verdict>, Result<(), EngineError>) {
+    let mut packets = Vec::new();
+    for (index, byte) in first.iter().enumerate() {
+        packets.push(Packet::arrived(2, 0));
+        engine.slot(index)[packets[index].range()].copy_from_slice(&[*byte, 0]);
+    }
+    let result = engine.process(&mut packets);
+    (
+        packets.iter().map(|packet| packet.verdict).collect(),
+        result,
+    )
+}
+
+fn error(bytes: &[u8]) -> LoadError {
+    match WasmEngine::load(bytes) {
+        Err(error) => error,
+        Ok(_) => panic!("the module was taken"),
+    }
+}
+
+#[test]
+fn each_packet_gets_its_verdict_and_its_frame_back() {
+    use Verdict::{Drop, Pass, Send};
+    let mut engine = engine();
+    assert!(is_stamped(engine.image()));
+    let (verdicts, result) = decide(&mut engine, &[1, 0, 2, 1]);
+    assert_eq!(result, Ok(()));
+    assert_eq!(verdicts, [Send, Drop, Pass, Send]);
+    for index in 0..4 {
+        assert_eq!(
+            engine.slot(index)[HEADROOM as usize + 1],
+            0xee,
+            "frame {index}"
+        );
+    }
+    assert_eq!(count(engine.image(), 0).packets, 4);
+    assert_eq!(engine.spent().1, 4);
+}
+
+#[test]
+fn a_fresh_image_has_empty_rings_and_takes_words() {
+    let mut engine = engine();
+    let at = engine
+        .image()
+        .layout()
+        .named("ring.web")
+        .unwrap()
+        .1
+        .at(5, 0);
+    assert_eq!(engine.image().load(at, Width::B4), u64::from(slot::EMPTY));
+    engine.image_mut().store(at, Width::B4, 0x1234_5678);
+    assert_eq!(engine.image().load(at, Width::B2), 0x5678);
+    let end = engine.image().layout().size();
+    engine.image_mut().store(end, Width::B8, 7);
+    assert_eq!(engine.image().load(end, Width::B8), 0, "beyond the end");
+    assert_eq!(
+        engine.image().load(u64::MAX, Width::B8),
+        0,
+        "far beyond the end"
+    );
+}
+
+#[test]
+fn a_trap_in_the_middle_of_a_batch_loses_one_packet_and_names_the_policys_line() {
+    use Verdict::{Drop, Pass, Send};
+    let mut engine = engine();
+    for byte in [9, 10] {
+        let (verdicts, result) = decide(&mut engine, &[1, 2, byte, 2, 1]);
+        assert_eq!(verdicts, [Send, Pass, Drop, Pass, Send]);
+        let Err(EngineError::Trap { packet, place, .. }) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!((packet, place), (2, Some(PLACE)));
+    }
+    assert_eq!(
+        decide(&mut engine, &[1]),
+        (vec![Send], Ok(())),
+        "the engine goes on"
+    );
+}
+
+#[test]
+fn a_trap_before_any_verdict_loses_one_packet_too() {
+    use Verdict::{Drop, Pass, Send};
+    let early = "(if (i32.eq (local.get $b) (i32.const 8)) (then unreachable))";
+    let mut engine = WasmEngine::load(
+        &Recipe {
+            early,
+            ..Recipe::new()
+        }
+        .build(),
+    )
+    .unwrap();
+    let (verdicts, result) = decide(&mut engine, &[1, 2, 8, 8, 1]);
+    assert_eq!(verdicts, [Send, Pass, Drop, Drop, Send]);
+    assert!(
+        matches!(result, Err(EngineError::Trap { packet: 2, .. })),
+        "{result:?}"
+    );
+    assert_eq!(count(engine.image(), 0).packets, 3, "each decided once");
+}
+
+#[test]
+fn a_frame_moved_out_of_its_slot_is_dropped_and_told() {
+    let mut engine = engine();
+    let (verdicts, result) = decide(&mut engine, &[1, 11]);
+    assert_eq!(verdicts, [Verdict::Send, Verdict::Drop]);
+    assert_eq!(result, Err(EngineError::Slot { packet: 1 }));
+}
+
+#[test]
+fn packets_outside_their_slots_are_refused() {
+    let mut engine = engine();
+    let mut outside = [Packet {
+        start: SLOT - 1,
+        ..Packet::arrived(2, 0)
+    }];
+    assert_eq!(
+        engine.process(&mut outside),
+        Err(EngineError::Slot { packet: 0 })
+    );
+    let mut many = [Packet::arrived(2, 0); BATCH + 1];
+    assert_eq!(
+        engine.process(&mut many),
+        Err(EngineError::Slot { packet: BATCH })
+    );
+    assert!(engine.slot(BATCH).is_empty());
+}
+
+#[test]
+fn a_hot_swap_keeps_counters_and_flows() {
+    let mut engine = engine();
+    assert_eq!(decide(&mut engine, &[1, 1, 1]).1, Ok(()));
+    let at = |engine: &WasmEngine, section: &str, index, field| {
+        engine
+            .image()
+            .layout()
+            .named(section)
+            .unwrap()
+            .1
+            .at(index, field)
+    };
+    let flow = at(&engine, "flows.web", 2, 0);
+    let entry = Entry {
+        tag: 77,
+        backend: 1,
+        seconds: 3,
+    };
+    engine.image_mut().store(flow, Width::B8, entry.to_bits());
+    let counted = at(&engine, "counters", 2, counter::PACKETS);
+    engine.image_mut().store(counted, Width::B8, 42);
+
+    let next = Recipe {
+        manifest: manifest(&["b", "c"]),
+        ..Recipe::new()
+    };
+    let carried = engine.replace(&next.build()).unwrap();
+    assert_eq!(carried.flows, 1);
+    let flow = engine
+        .image()
+        .load(at(&engine, "flows.web", 2, 0), Width::B8);
+    assert_eq!(
+        Entry::from_bits(flow),
+        Some(Entry {
+            backend: 0,
+            ..entry
+        }),
+        "`b` is first now"
+    );
+    assert_eq!(count(engine.image(), 0).packets, 3);
+    assert_eq!(count(engine.image(), 1).packets, 42);
+    assert_eq!(decide(&mut engine, &[1]).0, [Verdict::Send]);
+    assert_eq!(count(engine.image(), 0).packets, 4);
+}
+
+#[test]
+fn a_table_of_another_size_begins_anew_and_says_so() {
+    let mut engine = engine();
+    let layout = layout(1 << 16);
+    let pages = Map::of(&layout).unwrap().pages;
+    let carried = engine
+        .replace(
+            &Recipe {
+                layout,
+                pages,
+                ..Recipe::new()
+            }
+            .build(),
+        )
+        .unwrap();
+    assert_eq!(carried.fresh, ["flows.web"]);
+    assert_eq!(decide(&mut engine, &[1]).0, [Verdict::Send]);
+}
+
+#[test]
+fn a_swap_that_fails_leaves_the_old_one_running() {
+    let mut engine = engine();
+    assert_eq!(decide(&mut engine, &[1]).1, Ok(()));
+    let other = Recipe {
+        version: 2,
+        ..Recipe::new()
+    }
+    .build();
+    assert!(engine.replace(&other).is_err());
+    assert!(engine.replace(b"nothing").is_err());
+    assert_eq!(decide(&mut engine, &[1]), (vec![Verdict::Send], Ok(())));
+    assert_eq!(count(engine.image(), 0).packets, 2);
+}
+
+#[test]
+fn a_module_of_another_version_is_refused() {
+    let found = error(
+        &Recipe {
+            version: 2,
+            ..Recipe::new()
+        }
+        .build(),
+    );
+    assert!(matches!(found, LoadError::Version { found: 2 }), "{found}");
+}
+
+#[test]
+fn a_module_that_imports_is_refused() {
+    let fields = "(import \"host\" \"log\" (func))";
+    let found = error(
+        &Recipe {
+            fields,
+            ..Recipe::new()
+        }
+        .build(),
+    );
+    assert!(found.to_string().contains("imports `host.log`"), "{found}");
+}
+
+#[test]
+fn a_memory_that_is_not_the_one_of_the_map_is_refused() {
+    let pages = Recipe::new().pages + 1;
+    let found = error(
+        &Recipe {
+            pages,
+            ..Recipe::new()
+        }
+        .build(),
+    );
+    assert!(matches!(found, LoadError::Refused(_)), "{found}");
+}
+
+#[test]
+fn a_module_without_its_exports_is_refused() {
+    let whole = Recipe::new().build();
+    for (name, other) in [
+        ("memory", "memorx"),
+        ("batch", "batcx"),
+        ("version", "versiox"),
+    ] {
+        let at = whole
+            .windows(name.len())
+            .position(|part| part == name.as_bytes())
+            .unwrap();
+        let mut module = whole.clone();
+        module[at..at + name.len()].copy_from_slice(other.as_bytes());
+        let found = error(&module);
+        let missing = matches!(found, LoadError::Export { name: missing, .. } if missing == name);
+        assert!(missing, "{found}");
+    }
+}
+
+#[test]
+fn a_damaged_module_is_an_error_and_no_more() {
+    let whole = Recipe::new().build();
+    let code = whole
+        .windows(11)
+        .position(|part| part == b"lvsc.memory")
+        .unwrap();
+    for at in (8..code).step_by(3) {
+        let mut module = whole.clone();
+        module[at] ^= 0x55;
+        if let Err(error) = WasmEngine::load(&module) {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+    for length in (0..whole.len()).step_by(11) {
+        assert!(
+            WasmEngine::load(&whole[..length]).is_err(),
+            "{length} bytes"
+        );
+    }
+}

@@ -1,0 +1,355 @@
+//! pcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng), told apart by their first bytes.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pcap_file::pcap::{PcapReadError, PcapReader, RawPcapPacket};
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
+use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
+use pcap_file::{DataLink, pcap::PcapTsResolution};
+
+use super::{CaptureError, Captured};
+
+/// The longest record that is read (bytes): what bounds the memory, whatever length a file states.
+const LONGEST: usize = 2 << 20;
+/// Bytes of a pcap file's header.
+const PCAP_HEADER: u64 = 24;
+/// Bytes in front of a packet in a pcap file.
+const PCAP_RECORD: u64 = 16;
+
+type Input = Box<dyn Read + Send>;
+
+/// A capture file, read packet by packet: an iterator that ends after the last packet, or after the first error.
+pub struct Reader {
+    path: PathBuf,
+    format: Format,
+    /// Packets read so far.
+    packets: u64,
+    ended: bool,
+}
+
+enum Format {
+    Pcap {
+        reader: PcapReader<Input>,
+        offset: u64,
+    },
+    PcapNg {
+        reader: PcapNgReader<Input>,
+        interfaces: Vec<Interface>,
+        section: usize,
+    },
+}
+
+struct Interface {
+    name: Option<String>,
+    link: DataLink,
+}
+
+/// What the next record is.
+enum Record {
+    Packet(Captured),
+    /// Something that is no packet.
+    Other,
+    End,
+}
+
+impl Reader {
+    /// Opens a capture and reads its header.
+    pub fn open(path: &Path) -> Result<Reader, CaptureError> {
+        let opened = File::open(path).and_then(|file| {
+            let folder = file.metadata()?.is_dir();
+            if folder {
+                Err(ErrorKind::IsADirectory.into())
+            } else {
+                Ok(file)
+            }
+        });
+        let file = opened.map_err(|source| CaptureError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Reader::new(path, Box::new(file))
+    }
+
+    /// Reads a capture from anywhere, as the standard input; `name` stands for it in errors.
+    pub fn new(name: &Path, mut input: Input) -> Result<Reader, CaptureError> {
+        let path = name.to_owned();
+        let mut magic = Vec::new();
+        if let Err(source) = input.by_ref().take(4).read_to_end(&mut magic) {
+            return Err(CaptureError::Open { path, source });
+        }
+        let again: Input = Box::new(io::Cursor::new(magic.clone()).chain(input));
+        let format = match *magic {
+            [] => Err("the file is empty".to_owned()),
+            [0x0a, 0x0d, 0x0d, 0x0a] => {
+                let reader = PcapNgReader::with_capacity(again, LONGEST);
+                reader
+                    .map_err(|error| reason(&error))
+                    .map(|reader| Format::PcapNg {
+                        reader,
+                        interfaces: Vec::new(),
+                        section: 0,
+                    })
+            }
+            [0xa1, 0xb2, 0xc3, 0xd4]
+            | [0xa1, 0xb2, 0x3c, 0x4d]
+            | [0xd4, 0xc3, 0xb2, 0xa1]
+            | [0x4d, 0x3c, 0xb2, 0xa1] => {
+                let reader = PcapReader::with_capacity(again, LONGEST);
+                let reader = reader.map_err(|error| reason(&error));
+                reader.map(|reader| Format::Pcap {
+                    reader,
+                    offset: PCAP_HEADER,
+                })
+            }
+            [0x1f, 0x8b, ..] => Err("it is compressed; unpack it first (gunzip)".to_owned()),
+            _ => Err("it begins neither as pcap nor as pcapng".to_owned()),
+        };
+        let format = match format {
+            Ok(format) => format,
+            Err(reason) => return Err(CaptureError::Format { path, reason }),
+        };
+        if let Format::Pcap { reader, .. } = &format
+            && reader.header().datalink != DataLink::ETHERNET
+        {
+            let link = format!("{:?}", reader.header().datalink);
+            return Err(CaptureError::Link {
+                path,
+                interface: "the capture".to_owned(),
+                link,
+            });
+        }
+        Ok(Reader {
+            path,
+            format,
+            packets: 0,
+            ended: false,
+        })
+    }
+
+    /// The file, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of the packet that was read last, from 1.
+    pub fn packet(&self) -> u64 {
+        self.packets
+    }
+
+    /// The names of the interfaces that the capture has described so far: of pcapng before the first of its packets, of
+    /// pcap one without a name.
+    pub fn interfaces(&self) -> Vec<Option<&str>> {
+        match &self.format {
+            Format::Pcap { .. } => vec![None],
+            Format::PcapNg { interfaces, .. } => interfaces
+                .iter()
+                .map(|interface| interface.name.as_deref())
+                .collect(),
+        }
+    }
+
+    /// An interface in words.
+    pub(super) fn interface(&self, index: u32) -> String {
+        match self.interfaces().get(index as usize).copied().flatten() {
+            Some(name) => format!("interface {index} (`{name}`)"),
+            None => format!("interface {index}"),
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<Captured>, CaptureError> {
+        loop {
+            let (offset, record) = match &mut self.format {
+                Format::Pcap { reader, offset } => (*offset, next_pcap(reader, offset)),
+                Format::PcapNg {
+                    reader,
+                    interfaces,
+                    section,
+                } => (
+                    reader.bytes_parsed(),
+                    next_pcapng(reader, interfaces, section),
+                ),
+            };
+            match record {
+                Ok(Record::Packet(captured)) => {
+                    self.packets += 1;
+                    self.check_link(&captured)?;
+                    return Ok(Some(captured));
+                }
+                Ok(Record::Other) => {}
+                Ok(Record::End) => return Ok(None),
+                Err(reason) => {
+                    let (path, packet) = (self.path.clone(), self.packets + 1);
+                    return Err(CaptureError::Packet {
+                        path,
+                        packet,
+                        offset,
+                        reason,
+                    });
+                }
+            }
+        }
+    }
+
+    fn check_link(&self, captured: &Captured) -> Result<(), CaptureError> {
+        let Format::PcapNg { interfaces, .. } = &self.format else {
+            return Ok(());
+        };
+        match interfaces.get(captured.interface as usize) {
+            Some(interface) if interface.link != DataLink::ETHERNET => Err(CaptureError::Link {
+                path: self.path.clone(),
+                interface: self.interface(captured.interface),
+                link: format!("{:?}", interface.link),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Captured, CaptureError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+fn next_pcap(reader: &mut PcapReader<Input>, offset: &mut u64) -> Result<Record, String> {
+    let resolution = reader.header().ts_resolution;
+    let Some(raw) = reader.next_raw_packet() else {
+        return Ok(Record::End);
+    };
+    let RawPcapPacket {
+        ts_sec,
+        ts_frac,
+        incl_len,
+        orig_len,
+        data,
+    } = raw.map_err(|error| reason(&error))?;
+    let (per_second, scale) = match resolution {
+        PcapTsResolution::MicroSecond => (1_000_000, 1000),
+        PcapTsResolution::NanoSecond => (1_000_000_000, 1),
+    };
+    if ts_frac >= per_second {
+        return Err(format!(
+            "its time has {ts_frac} of {per_second} parts of a second"
+        ));
+    }
+    *offset += PCAP_RECORD + u64::from(incl_len);
+    Ok(Record::Packet(Captured {
+        time: Duration::new(ts_sec.into(), ts_frac * scale),
+        frame: data.into_owned(),
+        original_len: orig_len,
+        interface: 0,
+    }))
+}
+
+fn next_pcapng(
+    reader: &mut PcapNgReader<Input>,
+    interfaces: &mut Vec<Interface>,
+    section: &mut usize,
+) -> Result<Record, String> {
+    let Some(block) = reader.next_block() else {
+        return Ok(Record::End);
+    };
+    let (block, _) = block.map_err(|error| reason(&error))?;
+    let first = *section as u32;
+    let packet = |time, original_len, interface: u32, data: std::borrow::Cow<'_, [u8]>| {
+        let (frame, interface) = (data.into_owned(), first + interface);
+        Record::Packet(Captured {
+            time,
+            frame,
+            original_len,
+            interface,
+        })
+    };
+    Ok(match block {
+        Block::SectionHeader(_) => {
+            // A section numbers its interfaces anew; here all sections' stand in one row.
+            *section = interfaces.len();
+            Record::Other
+        }
+        Block::InterfaceDescription(block) => {
+            let name = block.options.iter().find_map(|option| {
+                let InterfaceDescriptionOption::IfName(name) = option else {
+                    return None;
+                };
+                Some(name.to_string())
+            });
+            interfaces.push(Interface {
+                name,
+                link: block.linktype,
+            });
+            Record::Other
+        }
+        Block::EnhancedPacket(block) => packet(
+            block.timestamp,
+            block.original_len,
+            block.interface_id,
+            block.data,
+        ),
+        Block::Packet(block) => packet(
+            block.timestamp,
+            block.original_len,
+            block.interface_id.into(),
+            block.data,
+        ),
+        Block::SimplePacket(block) => packet(Duration::ZERO, block.original_len, 0, block.data),
+        Block::NameResolution(_)
+        | Block::InterfaceStatistics(_)
+        | Block::SystemdJournalExport(_)
+        | Block::CustomCopiable(_)
+        | Block::CustomNonCopiable(_)
+        | Block::Unknown(_) => Record::Other,
+    })
+}
+
+/// What a reader says that it cannot go on with.
+trait Fault: std::error::Error {
+    fn io(&self) -> Option<&io::Error>;
+}
+
+impl Fault for PcapReadError {
+    fn io(&self) -> Option<&io::Error> {
+        if let PcapReadError::Io(error) = self {
+            Some(error)
+        } else {
+            None
+        }
+    }
+}
+
+impl Fault for PcapNgReadError {
+    fn io(&self) -> Option<&io::Error> {
+        if let PcapNgReadError::Io(error) = self {
+            Some(error)
+        } else {
+            None
+        }
+    }
+}
+
+fn reason(error: &impl Fault) -> String {
+    match error.io() {
+        Some(io) if io.kind() == ErrorKind::UnexpectedEof => {
+            format!("the file ends inside of it, or it states more than {LONGEST} bytes")
+        }
+        Some(io) => io.to_string(),
+        None => {
+            let mut text = error.to_string();
+            let mut cause = error.source();
+            while let Some(inner) = cause {
+                text = format!("{text}: {inner}");
+                cause = inner.source();
+            }
+            text
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Keeps the state image true and moves frames. Knows no source text and no instruction.
+
+pub mod director;
+pub mod engine;
+pub mod io;
+pub mod publish;
+pub mod world;
+pub mod lab;
+#[cfg(target_os = "linux")]
+pub mod neighbour;
+#[cfg(target_os = "linux")]
+pub mod netlink;
+#[cfg(target_os = "linux")]
+pub mod sys;
+pub mod vip;

@@ -1,0 +1,249 @@
+//! The world into an image. Plain stores, each aligned and never torn; only what changed is written.
+//!
+//! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
+//! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once.
+
+use lvsc_abi::flows::Entry;
+use lvsc_abi::image::{Image, Width};
+use lvsc_abi::layout::{Section, backend, clock, interface, slot};
+use lvsc_abi::manifest::{Manifest, Pool};
+use lvsc_abi::scheduler::Candidate;
+
+use crate::world::{BackendState, World};
+
+/// Makes the image say what the world is. The image is of the manifest's own layout.
+pub fn publish(manifest: &Manifest, world: &World, image: &mut dyn Image) {
+    publish_time(world, image);
+    publish_interfaces(world, image);
+    for (pool, backends) in manifest.pools.iter().zip(&world.pools) {
+        publish_backends(pool, backends, image);
+        publish_ring(pool, backends, image);
+    }
+}
+
+/// Clock and seed alone, as each second wants it.
+pub fn publish_time(world: &World, image: &mut dyn Image) {
+    let Some(section) = section(image, "clock") else {
+        return;
+    };
+    write(
+        image,
+        section.at(0, clock::SECONDS),
+        Width::B8,
+        world.seconds,
+    );
+    write(image, section.at(0, clock::SEED), Width::B8, world.seed);
+}
+
+fn publish_interfaces(world: &World, image: &mut dyn Image) {
+    let Some(section) = section(image, "interfaces") else {
+        return;
+    };
+    for (index, state) in world.interfaces.iter().enumerate() {
+        let known = state.mac.map_or(0, |mac| {
+            mac.to_record() | interface::KNOWN << interface::FLAGS_SHIFT
+        });
+        let at = |field| section.at(index as u64, field);
+        write(
+            image,
+            at(interface::INDEX),
+            Width::B4,
+            u64::from(state.index),
+        );
+        write(image, at(interface::RECORD), Width::B8, known);
+    }
+}
+
+fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
+    let Some(section) = section(image, &format!("backends.{}", pool.name)) else {
+        return;
+    };
+    for (known, state) in pool.backends.iter().zip(states) {
+        let record = match state.mac {
+            Some(mac) if state.up => {
+                mac.to_record()
+                    | u64::from(known.interface) << backend::INTERFACE_SHIFT
+                    | backend::USABLE << backend::FLAGS_SHIFT
+            }
+            Some(_) | None => 0,
+        };
+        write(image, section.at(u64::from(known.id), 0), Width::B8, record);
+    }
+}
+
+/// The ring holds backends that are up, have a next hop, and a weight.
+fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
+    let Some(section) = section(image, &format!("ring.{}", pool.name)) else {
+        return;
+    };
+    let candidates: Vec<Candidate> = (pool.backends.iter().zip(states))
+        .filter(|(_, state)| state.up && state.mac.is_some() && state.weight > 0)
+        .map(|(backend, state)| Candidate {
+            id: backend.id,
+            name: backend.name.clone(),
+            weight: state.weight,
+        })
+        .collect();
+    let ring = pool.scheduler.fill(&candidates, section.length);
+    for index in 0..section.length {
+        let word = ring.get(index as usize).map_or(slot::EMPTY, |id| {
+            u32::from(*id) | u32::from(slot::NONE) << slot::PREVIOUS_SHIFT
+        });
+        write(
+            image,
+            section.at(u64::from(index), 0),
+            Width::B4,
+            u64::from(word),
+        );
+    }
+}
+
+/// Empties the entries of flows that have been silent for longer than their pool's idle time or that name no backend of
+/// the pool, and counts the others by backend: for each pool, its live flows by backend id.
+pub fn sweep(manifest: &Manifest, seconds: u64, image: &mut dyn Image) -> Vec<Vec<u64>> {
+    let each = manifest.pools.iter().map(|pool| {
+        let mut live = vec![0; pool.backends.len()];
+        let found = section(image, &format!("flows.{}", pool.name));
+        let (Some(section), Some(flows)) = (found, pool.flows) else {
+            return live;
+        };
+        for index in 0..u64::from(section.length) {
+            let at = section.at(index, 0);
+            let Some(entry) = Entry::from_bits(image.load(at, Width::B8)) else {
+                continue;
+            };
+            let silent = entry.age(seconds) > u64::from(flows.idle);
+            match live.get_mut(usize::from(entry.backend)) {
+                Some(count) if !silent => *count += 1,
+                Some(_) | None => image.store(at, Width::B8, 0),
+            }
+        }
+        live
+    });
+    each.collect()
+}
+
+fn section(image: &dyn Image, name: &str) -> Option<Section> {
+    image
+        .layout()
+        .named(name)
+        .map(|(_, section)| section.clone())
+}
+
+fn write(image: &mut dyn Image, at: u64, width: Width, value: u64) {
+    if image.load(at, width) != value {
+        image.store(at, width, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+    use lvsc_abi::image::Bytes;
+    use lvsc_abi::layout::{Element, Layout};
+    use lvsc_abi::manifest::{Backend, Flows, Interface};
+    use lvsc_abi::scheduler::Scheduler;
+
+    fn manifest() -> Manifest {
+        let backend = |id: u16, weight| Backend {
+            id,
+            name: format!("192.0.2.{id}"),
+            address: [192, 0, 2, id as u8].into(),
+            port: None,
+            weight,
+            mac: None,
+            interface: 0,
+        };
+        let pool = Pool {
+            name: "web".to_owned(),
+            scheduler: Scheduler::Wrr,
+            backends: vec![backend(0, 3), backend(1, 1), backend(2, 0)],
+            flows: Some(Flows {
+                entries: 8,
+                idle: 10,
+            }),
+            counters: 0,
+        };
+        Manifest {
+            interfaces: vec![Interface::default()],
+            pools: vec![pool],
+            ..Manifest::default()
+        }
+    }
+
+    fn image() -> Bytes {
+        let mut layout = Layout::new();
+        layout.add("header", Element::Header, 1);
+        layout.add("clock", Element::Clock, 1);
+        layout.add("interfaces", Element::Interface, 1);
+        layout.add("backends.web", Element::Backend, 4);
+        layout.add("ring.web", Element::Slot, 64);
+        layout.add("flows.web", Element::Flow, 8);
+        Bytes::new(layout)
+    }
+
+    fn ring(image: &Bytes) -> Vec<u16> {
+        let section = section(image, "ring.web").unwrap();
+        (0..64)
+            .map(|index| image.load(section.at(index, 0), Width::B4) as u16)
+            .collect()
+    }
+
+    #[test]
+    fn a_ring_holds_usable_backends_by_weight() {
+        let (manifest, mut image) = (manifest(), image());
+        let mut world = World::for_tests(&manifest);
+        publish(&manifest, &world, &mut image);
+        let count = |ring: &[u16], id| ring.iter().filter(|slot| **slot == id).count();
+        assert_eq!([0, 1, 2].map(|id| count(&ring(&image), id)), [48, 16, 0]);
+
+        world.pools[0][0].up = false;
+        publish(&manifest, &world, &mut image);
+        assert_eq!(count(&ring(&image), 1), 64);
+        let records = section(&image, "backends.web").unwrap();
+        assert_eq!(
+            image.load(records.at(0, 0), Width::B8),
+            0,
+            "a backend that is down has no record"
+        );
+
+        world.pools[0][1].mac = None;
+        publish(&manifest, &world, &mut image);
+        assert_eq!(count(&ring(&image), slot::NONE), 64, "no backend is usable");
+    }
+
+    #[test]
+    fn the_worlds_of_tests_have_macs_in_the_order_of_the_file() {
+        let world = World::for_tests(&manifest());
+        assert_eq!(
+            world.interfaces[0].mac.unwrap().to_string(),
+            "02:00:00:00:00:01"
+        );
+        assert_eq!(
+            world.pools[0][2].mac.unwrap().to_string(),
+            "02:00:00:00:00:04"
+        );
+    }
+
+    #[test]
+    fn a_sweep_empties_what_is_silent_and_counts_the_rest() {
+        let (manifest, mut image) = (manifest(), image());
+        let table = section(&image, "flows.web").unwrap();
+        for (index, backend, seconds) in [(0, 1, 90), (1, 1, 89), (5, 1, 100), (6, 3, 100)] {
+            let entry = Entry {
+                tag: 1,
+                backend,
+                seconds,
+            };
+            image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        }
+        assert_eq!(sweep(&manifest, 100, &mut image), [[0, 2, 0]]);
+        let gone = [1, 6].map(|index| image.load(table.at(index, 0), Width::B8));
+        assert_eq!(
+            gone,
+            [0, 0],
+            "silent for too long; a backend that the pool does not have"
+        );
+    }
+}

@@ -1,0 +1,242 @@
+//! The packet function: loops over the descriptors of a batch.
+//!
+//! One loop does for a program that keeps no table. With a connection table the batch is cut in three, so that the
+//! table's lines come from memory while other packets are looked at:
+//!
+//! 1. what comes before the first effect on each way: parsing, matching, hashing. Where the packet goes on, and the
+//!    values that it needs there, are saved, and the address of the bucket;
+//! 2. touches those addresses;
+//! 3. goes on with each packet, in order.
+//!
+//! The first loop reads only the packet's own frame and sections that the control plane writes, so that the three do
+//! what one would.
+
+use lvsc_abi::engine::BATCH;
+use lvsc_abi::layout::Layout;
+use lvsc_abi::module::Map;
+use lvsc_abi::place::Place;
+use lvsc_abi::verdict::Descriptor;
+use lvsc_ir::program::{BlockId, Program};
+use wasm_encoder::Function;
+
+use crate::code::{Label, local, memory};
+use crate::select::Select;
+use crate::stage::{Resume, Stages, WORD};
+
+/// The packet function and what is told of it.
+pub(crate) struct Batch {
+    pub(crate) function: Function,
+    pub(crate) places: Vec<(u32, Place)>,
+    pub(crate) locals: u32,
+    pub(crate) loops: u64,
+}
+
+/// Offsets in a descriptor (bytes).
+const OFFSET: u64 = 0;
+const LENGTH: u64 = 4;
+/// Offsets in what is saved for a packet (bytes): which resume, and the address to touch. Values come behind.
+const RESUME: u64 = 0;
+const TOUCH: u64 = 4;
+
+/// Compiles a verified program.
+pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
+    let Some(stages) = Stages::of(program) else {
+        let mut select = Select::new(program, layout, map);
+        head(&mut select);
+        let order = program.reverse_postorder();
+        each(&mut select, 0, |select| {
+            frame(select);
+            select.region(&order, &[], |_| {}, Select::block);
+        });
+        return finish(select, 1);
+    };
+    let mut select = Select::new(&stages.program, layout, map);
+    head(&mut select);
+    each(&mut select, stages.stride, |select| prefix(select, &stages));
+    each(&mut select, stages.stride, |select| {
+        let (touch, line) = (memory(TOUCH, 2), memory(0, 0));
+        select
+            .code
+            .sink()
+            .local_get(local::SAVED)
+            .i32_load(touch)
+            .i32_load8_u(line)
+            .drop();
+    });
+    each(&mut select, stages.stride, |select| rest(select, &stages));
+    finish(select, 3)
+}
+
+fn finish(mut select: Select<'_>, loops: u64) -> Batch {
+    select.code.sink().end();
+    let Select { code, locals, .. } = select;
+    Batch {
+        function: code.function,
+        places: code.places,
+        locals,
+        loops,
+    }
+}
+
+/// Refuses what is no part of the descriptors, and ends where there is nothing to do.
+fn head(select: &mut Select<'_>) {
+    select.code.mark(Place::default());
+    select.code.sink().local_get(local::TO);
+    select.code.i32(BATCH as u32);
+    select.code.sink().i32_gt_u();
+    select.code.open_if();
+    select.code.sink().unreachable();
+    select.code.close();
+    select
+        .code
+        .sink()
+        .local_get(local::FROM)
+        .local_get(local::TO)
+        .i32_ge_u();
+    select.code.open_if();
+    select.code.sink().return_();
+    select.code.close();
+}
+
+/// A loop over the batch. `body` handles one packet and may leave by [`Label::Packet`].
+fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)) {
+    select.code.mark(Place::default());
+    let begin = select.map.descriptors.offset;
+    for (limit, address) in [(local::FROM, local::DESCRIPTOR), (local::TO, local::END)] {
+        select.code.sink().local_get(limit);
+        select.code.i32(Descriptor::SIZE);
+        select.code.sink().i32_mul();
+        select.code.i32(begin);
+        select.code.sink().i32_add().local_set(address);
+    }
+    if stride > 0 {
+        select.code.i32(select.map.saved.offset);
+        select.code.sink().local_set(local::SAVED);
+    }
+    select.code.open_loop();
+    select.code.open(Label::Packet);
+    body(select);
+    select.code.close();
+    select.code.mark(Place::default());
+    if stride > 0 {
+        advance(select, local::SAVED, stride);
+        select.code.sink().local_set(local::SAVED);
+    }
+    advance(select, local::DESCRIPTOR, Descriptor::SIZE);
+    select
+        .code
+        .sink()
+        .local_tee(local::DESCRIPTOR)
+        .local_get(local::END)
+        .i32_lt_u();
+    select.code.branch_if(Label::Loop);
+    select.code.close();
+}
+
+fn advance(select: &mut Select<'_>, pointer: u32, bytes: u32) {
+    select.code.sink().local_get(pointer);
+    select.code.i32(bytes);
+    select.code.sink().i32_add();
+}
+
+/// Makes the frame of the descriptor the current one.
+fn frame(select: &mut Select<'_>) {
+    let mut sink = select.code.sink();
+    sink.local_get(local::DESCRIPTOR)
+        .i32_load(memory(OFFSET, 2))
+        .local_set(local::FRAME);
+    sink.local_get(local::DESCRIPTOR)
+        .i32_load16_u(memory(LENGTH, 1))
+        .local_set(local::LENGTH);
+}
+
+/// The first loop: up to where the packet goes on later.
+fn prefix(select: &mut Select<'_>, stages: &Stages) {
+    frame(select);
+    select.region(
+        &stages.prefix,
+        &[],
+        |_| {},
+        |select, block, next| match stages.resume(block) {
+            Some((number, resume)) => save(select, number, resume),
+            None => select.block(block, next),
+        },
+    );
+}
+
+fn save(select: &mut Select<'_>, number: usize, resume: &Resume) {
+    select.code.sink().local_get(local::SAVED);
+    select.code.i32(number as u32);
+    select
+        .code
+        .sink()
+        .i32_store(memory(RESUME, 2))
+        .local_get(local::SAVED);
+    if let Some((section, index)) = resume.bucket {
+        let offset = select.bucket(section, index);
+        select.code.i32(offset as u32);
+        select.code.sink().i32_add();
+    } else {
+        // Warm in any case.
+        select.code.sink().local_get(local::DESCRIPTOR);
+    }
+    select.code.sink().i32_store(memory(TOUCH, 2));
+    for (at, value) in kept(select, resume) {
+        select
+            .code
+            .sink()
+            .local_get(local::SAVED)
+            .local_get(value)
+            .i64_store(memory(at, 3));
+    }
+    select.code.branch(Label::Packet);
+}
+
+/// Offset of each saved value, and its local.
+fn kept(select: &Select<'_>, resume: &Resume) -> Vec<(u64, u32)> {
+    let locals = resume
+        .live
+        .iter()
+        .filter_map(|value| select.local_of(*value));
+    (1..)
+        .map(|index: u64| index * u64::from(WORD))
+        .zip(locals)
+        .collect()
+}
+
+/// The last loop: each packet goes on where the first loop left it.
+fn rest(select: &mut Select<'_>, stages: &Stages) {
+    frame(select);
+    let entries: Vec<BlockId> = stages.resumes.iter().map(|resume| resume.block).collect();
+    let dispatch = |select: &mut Select<'_>| {
+        let numbers = 0..stages.resumes.len();
+        numbers
+            .clone()
+            .rev()
+            .for_each(|number| select.code.open(Label::Resume(number)));
+        let depths: Vec<u32> = numbers
+            .map(|number| select.code.depth(Label::Resume(number)))
+            .collect();
+        select
+            .code
+            .sink()
+            .local_get(local::SAVED)
+            .i32_load(memory(RESUME, 2));
+        let last = depths.last().copied().unwrap_or_default();
+        select.code.sink().br_table(depths, last);
+        for resume in &stages.resumes {
+            select.code.close();
+            for (at, value) in kept(select, resume) {
+                let at = memory(at, 3);
+                select
+                    .code
+                    .sink()
+                    .local_get(local::SAVED)
+                    .i64_load(at)
+                    .local_set(value);
+            }
+            select.code.branch(Label::Block(resume.block));
+        }
+    };
+    select.region(&stages.rest, &entries, dispatch, Select::block);
+}

@@ -1,0 +1,243 @@
+//! Accesses of the frame. The bounds were proven, so that an access of 3 bytes may be one of 2 and one of 1, and one
+//! of 7 two of 4 that overlap.
+
+use lvsc_ir::program::{FrameAccess, Order, Value};
+
+use crate::code::{local, memory};
+use crate::select::{Select, Sense};
+
+/// The accesses of which one of `bytes` bytes is made: {offset, size (bytes)}, the lowest first.
+fn parts(bytes: u8) -> &'static [(u16, u8)] {
+    match bytes {
+        1 => &[(0, 1)],
+        2 => &[(0, 2)],
+        3 => &[(0, 2), (2, 1)],
+        4 => &[(0, 4)],
+        5 => &[(0, 4), (4, 1)],
+        6 => &[(0, 4), (4, 2)],
+        7 => &[(0, 4), (3, 4)],
+        _ => &[(0, 8)],
+    }
+}
+
+impl Select<'_> {
+    /// Leaves the frame's length.
+    pub(crate) fn frame_length(&mut self) {
+        self.code.sink().local_get(local::LENGTH).i64_extend_i32_u();
+    }
+
+    /// Leaves an i32: whether `length` bytes from `base` on lie in the frame, or the opposite.
+    pub(crate) fn bounds(&mut self, base: Option<Value>, length: u16, sense: Sense) {
+        let length_i32 = i32::from(length);
+        let Some(base) = base else {
+            self.code
+                .sink()
+                .local_get(local::LENGTH)
+                .i32_const(length_i32);
+            let mut sink = self.code.sink();
+            match sense {
+                Sense::AsIs => sink.i32_ge_u(),
+                Sense::Opposite => sink.i32_lt_u(),
+            };
+            return;
+        };
+        if self.ranges[base].most <= u64::from(u32::MAX - u32::from(length)) {
+            self.value(base);
+            self.code
+                .sink()
+                .i32_wrap_i64()
+                .i32_const(length_i32)
+                .i32_add();
+            self.code.sink().local_get(local::LENGTH);
+            let mut sink = self.code.sink();
+            match sense {
+                Sense::AsIs => sink.i32_le_u(),
+                Sense::Opposite => sink.i32_gt_u(),
+            };
+            return;
+        }
+        // The sum may wrap: compare with the difference, where that does not.
+        self.value(base);
+        self.frame_length();
+        self.code.i64(u64::from(length));
+        self.code.sink().i64_sub().i64_le_u();
+        self.code
+            .sink()
+            .local_get(local::LENGTH)
+            .i32_const(length_i32)
+            .i32_ge_u()
+            .i32_and();
+        if sense == Sense::Opposite {
+            self.code.sink().i32_eqz();
+        }
+    }
+
+    fn frame_address(&mut self, base: Option<Value>) {
+        self.code.sink().local_get(local::FRAME);
+        if let Some(base) = base {
+            self.value(base);
+            self.code.sink().i32_wrap_i64().i32_add();
+        }
+    }
+
+    pub(crate) fn load_frame(&mut self, access: FrameAccess) {
+        for (offset, size) in parts(access.bytes) {
+            self.frame_address(access.base);
+            let at = memory(u64::from(access.offset) + u64::from(*offset), 0);
+            let mut sink = self.code.sink();
+            match size {
+                1 => sink.i64_load8_u(at),
+                2 => sink.i64_load16_u(at),
+                4 => sink.i64_load32_u(at),
+                _ => sink.i64_load(at),
+            };
+            if *offset > 0 {
+                sink.i64_const(i64::from(*offset) * 8).i64_shl().i64_or();
+            }
+        }
+        if access.order == Order::Big && access.bytes > 1 {
+            self.swap_known(access.bytes);
+        }
+    }
+
+    pub(crate) fn store_frame(&mut self, access: FrameAccess, value: Value) {
+        let swapped = access.order == Order::Big && access.bytes > 1;
+        let parts = parts(access.bytes);
+        let whole = parts.len() == 1;
+        if whole {
+            self.frame_address(access.base);
+        }
+        self.value(value);
+        if swapped {
+            self.swap(access.bytes);
+        }
+        if !whole {
+            self.code.sink().local_set(local::WIDE);
+        }
+        for (offset, size) in parts {
+            if !whole {
+                self.frame_address(access.base);
+                self.code.sink().local_get(local::WIDE);
+            }
+            let at = memory(u64::from(access.offset) + u64::from(*offset), 0);
+            let mut sink = self.code.sink();
+            if *offset > 0 {
+                sink.i64_const(i64::from(*offset) * 8).i64_shr_u();
+            }
+            match size {
+                1 => sink.i64_store8(at),
+                2 => sink.i64_store16(at),
+                4 => sink.i64_store32(at),
+                _ => sink.i64_store(at),
+            };
+        }
+    }
+
+    /// Reverses the low `bytes` bytes of what was left; the higher ones become 0.
+    pub(crate) fn swap(&mut self, bytes: u8) {
+        if bytes <= 2 {
+            self.code.i64(if bytes == 1 { 0xff } else { 0xffff });
+            self.code.sink().i64_and();
+        }
+        self.swap_known(bytes);
+    }
+
+    /// The same where the higher bytes are 0 if `bytes` is 1 or 2.
+    fn swap_known(&mut self, bytes: u8) {
+        match bytes {
+            1 => {}
+            2 => {
+                let mut sink = self.code.sink();
+                sink.local_tee(local::WIDE).i64_const(8).i64_shr_u();
+                sink.local_get(local::WIDE)
+                    .i64_const(0xff)
+                    .i64_and()
+                    .i64_const(8)
+                    .i64_shl();
+                sink.i64_or();
+            }
+            3 | 4 => {
+                self.code.sink().i32_wrap_i64();
+                self.swap_4();
+                self.code.sink().i64_extend_i32_u();
+                self.shift_out(32 - 8 * i64::from(bytes));
+            }
+            _ => {
+                self.swap_8();
+                self.shift_out(64 - 8 * i64::from(bytes));
+            }
+        }
+    }
+
+    fn shift_out(&mut self, bits: i64) {
+        if bits > 0 {
+            self.code.sink().i64_const(bits).i64_shr_u();
+        }
+    }
+
+    // The two forms below are those that Cranelift knows as one `bswap` (cranelift/codegen/src/opts/bitops.isle, 0.135).
+
+    fn swap_4(&mut self) {
+        let x = local::NARROW;
+        let mut sink = self.code.sink();
+        sink.local_tee(x).i32_const(24).i32_shl();
+        sink.local_get(x)
+            .i32_const(0xff00)
+            .i32_and()
+            .i32_const(8)
+            .i32_shl()
+            .i32_or();
+        sink.local_get(x)
+            .i32_const(8)
+            .i32_shr_u()
+            .i32_const(0xff00)
+            .i32_and();
+        sink.local_get(x)
+            .i32_const(24)
+            .i32_shr_u()
+            .i32_or()
+            .i32_or();
+    }
+
+    fn swap_8(&mut self) {
+        let x = local::WIDE;
+        let mut sink = self.code.sink();
+        sink.local_tee(x).i64_const(56).i64_shl();
+        sink.local_get(x)
+            .i64_const(0xff00)
+            .i64_and()
+            .i64_const(40)
+            .i64_shl()
+            .i64_or();
+        sink.local_get(x)
+            .i64_const(0xff_0000)
+            .i64_and()
+            .i64_const(24)
+            .i64_shl();
+        sink.local_get(x)
+            .i64_const(0xff00_0000)
+            .i64_and()
+            .i64_const(8)
+            .i64_shl()
+            .i64_or();
+        sink.i64_or();
+        sink.local_get(x)
+            .i64_const(8)
+            .i64_shr_u()
+            .i64_const(0xff00_0000)
+            .i64_and();
+        sink.local_get(x)
+            .i64_const(24)
+            .i64_shr_u()
+            .i64_const(0xff_0000)
+            .i64_and()
+            .i64_or();
+        sink.local_get(x)
+            .i64_const(40)
+            .i64_shr_u()
+            .i64_const(0xff00)
+            .i64_and();
+        sink.local_get(x).i64_const(56).i64_shr_u().i64_or();
+        sink.i64_or().i64_or();
+    }
+}

@@ -1,0 +1,131 @@
+//! Searches in a bucket of the connection table; see [`lvsc_abi::flows`].
+
+use lvsc_abi::flows::{ABSENT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::layout::{Element, Layout, SectionId};
+use lvsc_ir::program::{Op, Program, Value};
+
+use crate::code::{Label, local, memory};
+use crate::select::Select;
+
+/// Tables from this many entries on (512 KiB) are searched with vectors. A comparison of all eight entries at once
+/// pays where the line comes from memory; in a small, warm table the branches are predicted and cheaper.
+const LARGE: u32 = 1 << 16;
+const ENTRY: u32 = Element::Flow.stride();
+/// The bits of an entry that a search for a tag looks at.
+const MASK: u64 = !0 << TAG_SHIFT | VALID;
+/// Equals no masked entry.
+const NEVER: u64 = 2;
+
+/// Whether a search of the program takes a vector.
+pub(crate) fn needs_vector(program: &Program, layout: &Layout) -> bool {
+    let mut insts = program.blocks.values().flat_map(|block| &block.insts);
+    insts.any(|inst| matches!(inst.op, Op::Find(id, ..) if layout[id].length >= LARGE))
+}
+
+impl Select<'_> {
+    /// Leaves the address of the bucket whose number is `index`, and gives the static offset to go with it.
+    pub(crate) fn bucket(&mut self, section: SectionId, index: Value) -> u64 {
+        let buckets = self.layout[section].length / BUCKET;
+        self.element(section, index, buckets, BUCKET * ENTRY)
+    }
+
+    pub(crate) fn find(&mut self, section: SectionId, index: Value, tag: Value) {
+        let tag_max = u64::MAX >> TAG_SHIFT;
+        self.value(tag);
+        self.code.sink().i64_const(i64::from(TAG_SHIFT)).i64_shl();
+        self.code.i64(VALID);
+        self.code.sink().i64_or();
+        if self.ranges[tag].most > tag_max {
+            self.code.i64(NEVER);
+            self.value(tag);
+            self.code.i64(tag_max);
+            self.code.sink().i64_le_u().select();
+        }
+        self.code.sink().local_set(local::WANTED);
+        let offset = self.bucket(section, index);
+        self.code.sink().local_set(local::ADDRESS);
+        if self.layout[section].length >= LARGE {
+            self.find_with_vectors(offset);
+        } else {
+            self.first(offset, |this| {
+                this.code.i64(MASK);
+                this.code.sink().i64_and().local_get(local::WANTED).i64_eq();
+            });
+        }
+    }
+
+    pub(crate) fn vacant(&mut self, section: SectionId, index: Value, now: Value, idle: Value) {
+        self.value(now);
+        self.code.sink().local_set(local::WANTED);
+        self.value(idle);
+        self.code.sink().local_set(local::IDLE);
+        let offset = self.bucket(section, index);
+        self.code.sink().local_set(local::ADDRESS);
+        self.first(offset, |this| {
+            let wide = local::WIDE;
+            this.code
+                .sink()
+                .local_tee(wide)
+                .i64_const(1)
+                .i64_and()
+                .i64_eqz();
+            this.code.sink().local_get(local::WANTED).local_get(wide);
+            this.code.i64(u64::from(SECONDS_SHIFT));
+            this.code.sink().i64_shr_u().i64_sub();
+            this.code.i64(SECONDS_MASK);
+            this.code
+                .sink()
+                .i64_and()
+                .local_get(local::IDLE)
+                .i64_gt_u()
+                .i32_or();
+        });
+    }
+
+    /// Leaves the position of the first entry that fits; `fits` takes an entry and leaves an i32.
+    fn first(&mut self, offset: u64, fits: impl Fn(&mut Self)) {
+        self.code.open_giving(Label::Inner);
+        for position in 0..BUCKET {
+            self.code.i64(u64::from(position));
+            let at = memory(offset + u64::from(position * ENTRY), 3);
+            self.code.sink().local_get(local::ADDRESS).i64_load(at);
+            fits(self);
+            self.code.branch_if(Label::Inner);
+            self.code.sink().drop();
+        }
+        self.code.i64(ABSENT);
+        self.code.close();
+    }
+
+    /// Four vectors of two entries become sixteen bytes, two an entry; the lowest bit set is the position.
+    fn find_with_vectors(&mut self, offset: u64) {
+        let vector = self.vector();
+        self.code
+            .sink()
+            .local_get(local::WANTED)
+            .i64x2_splat()
+            .local_set(vector);
+        let mask = i128::from_le_bytes((u128::from(MASK) << 64 | u128::from(MASK)).to_le_bytes());
+        for half in [0, 1] {
+            for pair in [0, 1] {
+                let at = memory(offset + u64::from((half * 4 + pair * 2) * ENTRY), 4);
+                let mut sink = self.code.sink();
+                sink.local_get(local::ADDRESS)
+                    .v128_load(at)
+                    .v128_const(mask)
+                    .v128_and();
+                sink.local_get(vector).i64x2_eq();
+            }
+            self.code.sink().i16x8_narrow_i32x4_s();
+        }
+        let absent = i32::from(ABSENT as u8) * 2;
+        let mut sink = self.code.sink();
+        sink.i8x16_narrow_i16x8_s().i8x16_bitmask();
+        sink.i32_const(1 << absent)
+            .i32_or()
+            .i32_ctz()
+            .i32_const(1)
+            .i32_shr_u();
+        sink.i64_extend_i32_u();
+    }
+}

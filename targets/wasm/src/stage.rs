@@ -1,0 +1,206 @@
+//! Where a batch is worth cutting into loops: what a packet's program does before its first effect, where it goes on
+//! from there, and which line of a connection table it will want.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lvsc_abi::layout::SectionId;
+use lvsc_abi::module::SAVED;
+use lvsc_ir::arena::Arena;
+use lvsc_ir::graph::Graph;
+use lvsc_ir::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Value};
+
+use crate::tree;
+
+/// Size of a saved word (bytes). The first one says where to go on and what to touch, values come behind.
+pub(crate) const WORD: u32 = 8;
+
+/// A program in two parts.
+pub(crate) struct Stages {
+    /// The program, its blocks split before their first effect.
+    pub(crate) program: Program,
+    /// What comes first, in order: blocks without effects, and those of [`Stages::resumes`], which are saved.
+    pub(crate) prefix: Vec<BlockId>,
+    /// What comes then, in order.
+    pub(crate) rest: Vec<BlockId>,
+    /// Where the rest is entered.
+    pub(crate) resumes: Vec<Resume>,
+    /// Bytes saved for a packet.
+    pub(crate) stride: u32,
+}
+
+/// A block at which the rest is entered.
+pub(crate) struct Resume {
+    pub(crate) block: BlockId,
+    /// The values that it needs.
+    pub(crate) live: Vec<Value>,
+    /// The bucket that it will look at, if it is known already.
+    pub(crate) bucket: Option<(SectionId, Value)>,
+}
+
+impl Stages {
+    /// Cuts a verified program; `None` where no bucket is known before the first effect, so that one loop does as
+    /// well.
+    pub(crate) fn of(program: &Program) -> Option<Stages> {
+        let mut insts = program.blocks.values().flat_map(|block| &block.insts);
+        if !insts.any(|inst| matches!(inst.op, Op::Find(..))) {
+            return None;
+        }
+        let program = split(program);
+        let graph = Graph::of(&program);
+        let is_last = |id: BlockId| !is_pure(&program.blocks[id]);
+        let first = reach(&program, &[Program::ENTRY], |id| !is_last(id));
+        let prefix = in_order(&graph, &first);
+        let entries: Vec<BlockId> = prefix.iter().copied().filter(|id| is_last(*id)).collect();
+        let rest = in_order(&graph, &reach(&program, &entries, |_| true));
+        let live = live_at_begin(&program, &rest);
+        let resumes: Vec<Resume> = entries
+            .into_iter()
+            .map(|block| Resume {
+                block,
+                live: live.get(&block).into_iter().flatten().copied().collect(),
+                bucket: bucket(&program, &graph, &rest, block),
+            })
+            .collect();
+        let most = resumes.iter().map(|resume| resume.live.len()).max()?;
+        let stride = (most as u32 + 1) * WORD;
+        let pays = resumes.iter().any(|resume| resume.bucket.is_some());
+        (pays && stride <= SAVED).then_some(Stages {
+            program,
+            prefix,
+            rest,
+            resumes,
+            stride,
+        })
+    }
+
+    /// The resume at this block, and its number.
+    pub(crate) fn resume(&self, block: BlockId) -> Option<(usize, &Resume)> {
+        self.resumes
+            .iter()
+            .enumerate()
+            .find(|(_, resume)| resume.block == block)
+    }
+}
+
+/// Neither an effect nor the end of the packet.
+fn is_pure(block: &Block) -> bool {
+    !matches!(block.end, Terminator::Return { .. })
+        && !block.insts.iter().any(|inst| inst.op.has_effect())
+}
+
+/// Splits each block before its first effect.
+fn split(program: &Program) -> Program {
+    let mut split = program.clone();
+    for id in program.blocks.ids() {
+        let block = &mut split.blocks[id];
+        let first = block.insts.iter().position(|inst| inst.op.has_effect());
+        let Some(first) = first.filter(|first| *first > 0) else {
+            continue;
+        };
+        let insts = block.insts.split_off(first);
+        let place = insts.first().map_or(block.place, |inst| inst.place);
+        let behind = Block {
+            params: Vec::new(),
+            insts,
+            end: block.end.clone(),
+            place: block.place,
+        };
+        let to = split.blocks.push(behind);
+        let block = &mut split.blocks[id];
+        block.end = Terminator::Jump(Jump::to(to));
+        block.place = place;
+    }
+    split
+}
+
+/// The blocks that `from` reach, itself included; `passes` says which lead on.
+fn reach(
+    program: &Program,
+    from: &[BlockId],
+    passes: impl Fn(BlockId) -> bool,
+) -> BTreeSet<BlockId> {
+    let mut found: BTreeSet<BlockId> = from.iter().copied().collect();
+    let mut open = from.to_vec();
+    while let Some(id) = open.pop() {
+        if passes(id) {
+            let next = program.blocks[id]
+                .end
+                .jumps()
+                .into_iter()
+                .map(|jump| jump.to);
+            open.extend(next.filter(|to| found.insert(*to)));
+        }
+    }
+    found
+}
+
+fn in_order(graph: &Graph, blocks: &BTreeSet<BlockId>) -> Vec<BlockId> {
+    graph
+        .order()
+        .iter()
+        .copied()
+        .filter(|id| blocks.contains(id))
+        .collect()
+}
+
+/// The values that are needed from the begin of each block on, its parameters included, unless they are made anew.
+fn live_at_begin(program: &Program, blocks: &[BlockId]) -> BTreeMap<BlockId, BTreeSet<Value>> {
+    let makers = tree::makers(program);
+    let kept = |value: &Value| makers[*value].is_none_or(|inst| !tree::is_cheap(&inst.op));
+    let mut live: BTreeMap<BlockId, BTreeSet<Value>> = BTreeMap::new();
+    for id in blocks.iter().rev() {
+        let block = &program.blocks[*id];
+        let mut needed: BTreeSet<Value> = BTreeSet::new();
+        for jump in block.end.jumps() {
+            let params = &program.blocks[jump.to].params;
+            let behind = live.get(&jump.to).into_iter().flatten();
+            needed.extend(behind.filter(|value| !params.contains(value)));
+        }
+        needed.extend(block.end.operands());
+        for inst in block.insts.iter().rev() {
+            inst.result.iter().for_each(|result| {
+                needed.remove(result);
+            });
+            needed.extend(inst.op.operands());
+        }
+        needed.retain(kept);
+        live.insert(*id, needed);
+    }
+    live
+}
+
+/// The first search behind `entry` whose bucket is known there.
+fn bucket(
+    program: &Program,
+    graph: &Graph,
+    rest: &[BlockId],
+    entry: BlockId,
+) -> Option<(SectionId, Value)> {
+    let made = made_in(program);
+    let known = |value: Value| {
+        let origin = made[value];
+        let before = origin.is_some_and(|from| from != entry && graph.dominates(from, entry));
+        before || program.blocks[entry].params.contains(&value)
+    };
+    let behind = rest.iter().filter(|id| graph.dominates(entry, **id));
+    let search = |inst: &Inst| {
+        let Op::Find(section, index, _) = inst.op else {
+            return None;
+        };
+        known(index).then_some((section, index))
+    };
+    behind
+        .flat_map(|id| &program.blocks[*id].insts)
+        .find_map(search)
+}
+
+fn made_in(program: &Program) -> Arena<Value, Option<BlockId>> {
+    let mut made: Arena<Value, Option<BlockId>> = (0..program.values).map(|_| None).collect();
+    for (id, block) in program.blocks.iter() {
+        let results = block.insts.iter().filter_map(|inst| inst.result);
+        for value in block.params.iter().copied().chain(results) {
+            made[value] = Some(id);
+        }
+    }
+    made
+}

@@ -1,0 +1,359 @@
+//! Modules in a real engine against the IR's evaluator: random programs, images and batches of frames.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use lvsc_abi::engine::{HEADROOM, SLOT};
+use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::manifest::{self, Manifest};
+use lvsc_abi::module::{self, Contents};
+use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
+use lvsc_ir::eval::{self, Outcome, Packet};
+use lvsc_ir::sample::{self, Case};
+use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::verify::verify;
+use lvsc_ir::{passes, text};
+use lvsc_target_wasm::Wasm;
+use proptest::collection;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use wasmparser::{Validator, WasmFeatures};
+use wasmtime::{Config, Engine, Instance, Memory, Module, Store, WasmBacktrace};
+
+type Decided = (Vec<(Outcome, Vec<u8>)>, Bytes);
+
+fn by_evaluator(case: &Case) -> Decided {
+    let program = verify(case.program.clone(), &case.layout).unwrap();
+    let mut image = case.image.clone();
+    let decide = |(frame, ingress): &(Vec<u8>, u8)| {
+        let mut frame = frame.clone();
+        let mut packet = Packet {
+            frame: &mut frame,
+            ingress: *ingress,
+            worker: 0,
+        };
+        (eval::run(&program, &mut packet, &mut image), frame)
+    };
+    (case.frames.iter().map(decide).collect(), image)
+}
+
+/// A module with its memory filled.
+struct Loaded {
+    store: Store<()>,
+    instance: Instance,
+    memory: Memory,
+    contents: Contents,
+    figures: Vec<(&'static str, u64)>,
+}
+
+impl Loaded {
+    fn slot(&self, index: usize) -> usize {
+        self.contents.map.slots.offset as usize + index * SLOT as usize + HEADROOM as usize
+    }
+
+    fn descriptor(&self, index: usize) -> usize {
+        self.contents.map.descriptors.offset as usize + index * 8
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        self.memory.data_mut(&mut self.store)[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn read(&self, at: usize, length: usize) -> Vec<u8> {
+        self.memory.data(&self.store)[at..at + length].to_vec()
+    }
+
+    fn found(&self, index: usize) -> Descriptor {
+        let bits = self.read(self.descriptor(index), 8).try_into().unwrap();
+        Descriptor::from_bits(u64::from_le_bytes(bits))
+    }
+
+    fn arrive(&mut self, index: usize, frame: &[u8], ingress: u8) {
+        self.write(self.slot(index), frame);
+        let arrived = Descriptor {
+            offset: self.slot(index) as u32,
+            length: frame.len() as u16,
+            verdict: PENDING,
+            interface: ingress,
+        };
+        self.write(self.descriptor(index), &arrived.to_bits().to_le_bytes());
+    }
+
+    fn batch(&mut self, from: i32, to: i32) -> wasmtime::Result<()> {
+        let batch = self
+            .instance
+            .get_typed_func::<(i32, i32), ()>(&mut self.store, "batch")?;
+        batch.call(&mut self.store, (from, to))
+    }
+}
+
+/// Emits a module, checks what it is, and instantiates it.
+fn load(case: &Case) -> Loaded {
+    let program = verify(case.program.clone(), &case.layout).unwrap();
+    let manifest = Manifest {
+        version: manifest::VERSION,
+        ..Manifest::default()
+    };
+    let artifact = Wasm.emit(&program, &case.layout, &manifest).unwrap();
+    let contents = module::read(&artifact.code).unwrap();
+    assert_eq!(contents.layout, case.layout);
+    assert_eq!(contents.places, artifact.places);
+    let features = WasmFeatures::default() | WasmFeatures::THREADS;
+    Validator::new_with_features(features)
+        .validate_all(&artifact.code)
+        .unwrap();
+
+    let mut config = Config::new();
+    config.wasm_features(wasmtime::WasmFeatures::THREADS, true);
+    let engine = Engine::new(&config).unwrap();
+    let module = Module::new(&engine, &artifact.code).unwrap();
+    assert_eq!(module.imports().len(), 0);
+    assert_eq!(
+        module
+            .exports()
+            .map(|export| export.name())
+            .collect::<Vec<_>>(),
+        ["memory", "batch", "version"]
+    );
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let version = instance
+        .get_typed_func::<(), i32>(&mut store, "version")
+        .unwrap();
+    assert_eq!(version.call(&mut store, ()).unwrap(), 1);
+    let memory = instance.get_memory(&mut store, "memory").unwrap();
+    assert_eq!(memory.size(&store), u64::from(contents.map.pages));
+    Loaded {
+        store,
+        instance,
+        memory,
+        contents,
+        figures: artifact.figures,
+    }
+}
+
+/// Runs the batch.
+fn by_module(case: &Case) -> (Decided, Vec<(&'static str, u64)>) {
+    let mut loaded = load(case);
+    let begin = loaded.contents.map.image.offset as usize;
+    loaded.write(begin, case.image.as_bytes());
+    for (index, (frame, ingress)) in case.frames.iter().enumerate() {
+        loaded.arrive(index, frame, *ingress);
+    }
+    // In two calls: a batch may be gone on with.
+    let count = case.frames.len() as i32;
+    loaded.batch(0, count / 2).unwrap();
+    loaded.batch(count / 2, count).unwrap();
+    let decided = case
+        .frames
+        .iter()
+        .enumerate()
+        .map(|(index, (frame, ingress))| {
+            let found = loaded.found(index);
+            let verdict = Verdict::from_byte(found.verdict).unwrap();
+            let sent = verdict == Verdict::Send;
+            if !sent {
+                assert_eq!(
+                    found.interface, *ingress,
+                    "the interface stays where nothing is sent"
+                );
+            }
+            let outcome = Outcome {
+                verdict,
+                interface: sent.then_some(found.interface),
+            };
+            (outcome, loaded.read(loaded.slot(index), frame.len()))
+        });
+    let decided = decided.collect();
+    let mut image = case.image.clone();
+    let bytes = loaded.read(begin, case.image.as_bytes().len());
+    for (at, bytes) in (0..).step_by(8).zip(bytes.chunks(8)) {
+        let word = bytes
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        image.store(at, Width::B8, word);
+    }
+    ((decided, image), loaded.figures)
+}
+
+fn optimized(case: &Case) -> Case {
+    let program = verify(case.program.clone(), &case.layout).unwrap();
+    let program = passes::optimize(program, &case.layout).into_program();
+    Case {
+        program,
+        ..case.clone()
+    }
+}
+
+/// The case with each frame many times, in turn, so that flows are met again in one batch.
+fn repeated(mut case: Case) -> Case {
+    let round = case.frames.clone();
+    case.frames
+        .extend(round.iter().cloned().chain(round.clone()).take(100));
+    case
+}
+
+fn agree(case: &Case) {
+    let expected = by_evaluator(case);
+    for case in [case.clone(), optimized(case)] {
+        let (found, _) = by_module(&case);
+        let text = text::print(&case.program, &case.layout);
+        assert_eq!(found.0, expected.0, "{text}");
+        assert!(found.1 == expected.1, "the images differ\n{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn a_module_decides_what_the_program_means(choices in collection::vec(any::<u8>(), 0..1200)) {
+        agree(&repeated(sample::case(&choices)));
+    }
+}
+
+/// A director with a connection table of `entries` entries: what it decides before its first effect is saved.
+fn director(entries: u32) -> Case {
+    let text = format!(
+        "section ring.web slot 16\nsection backends.web backend 4\nsection flows.web flow {entries}\n\
+         section counters counter 8\nb0:\n  bounds +38 b1() else b8()\n\
+         b1:\n  v0 = frame.be2 +12\n  v1 = const 0x800\n  v2 = eq v0, v1\n  if v2 b2() else b9()\n\
+         b2:\n  v3 = frame.be4 +26\n  v4 = frame.be4 +34\n  v5 = const 32\n  v6 = shl v3, v5\n  v7 = or v6, v4\n  \
+         v8 = const 0x9e3779b97f4a7c15\n  v9 = mul v7, v8\n  v10 = const 36\n  v11 = shr v9, v10\n  \
+         v12 = const 8\n  v13 = const 7\n  v14 = and v9, v13\n  v15 = find flows.web[v14], v11\n  v16 = lt v15, v12\n  \
+         v17 = mul v14, v12\n  if v16 b3() else b4()\n\
+         b3:\n  v18 = add v17, v15\n  v19 = load.shared8 flows.web[v18]+0\n  v20 = const 20\n  v21 = shr v19, v20\n  \
+         v22 = const 3\n  v23 = and v21, v22\n  jump b6(v23)\n\
+         b4:\n  v24 = ingress\n  v25 = vacant flows.web[v14], v24, v13\n  v26 = const 3\n  v27 = and v3, v26\n  \
+         v28 = const 20\n  v29 = shl v27, v28\n  v30 = shl v11, v10\n  v31 = or v29, v30\n  v32 = const 1\n  \
+         v33 = or v31, v32\n  v34 = add v17, v25\n  v35 = const 0\n  v36 = exchange flows.web[v34] = v33 if v35\n  \
+         if v36 b5() else b6(v27)\n\
+         b5:\n  v37 = const 7\n  count counters[v37]\n  return drop\n\
+         b6(v38):\n  v39 = load.config8 backends.web[v38]+0\n  v40 = swap.6 v39\n  frame.be6 +0 = v40\n  \
+         count counters[v38]\n  v41 = const 48\n  v42 = shr v39, v41\n  jump b7(v42)\n\
+         b7(v43):\n  return send v43\n\
+         b8:\n  v44 = const 6\n  count counters[v44]\n  return drop\nb9:\n  return pass\n"
+    );
+    let source = text::parse(&text).unwrap();
+    let mut image = Bytes::new(source.layout.clone());
+    let (_, backends) = source.layout.named("backends.web").unwrap();
+    for index in 0..4 {
+        let record = 0x0001_0101_0000_0002 + (index << 40 | index << 48);
+        image.store(backends.at(index, 0), Width::B8, record);
+    }
+    let frame = |index: u8| {
+        let length = if index % 11 == 10 { 37 } else { 60 };
+        let mut frame = vec![index.wrapping_mul(37); length];
+        frame[12..14].copy_from_slice(if index % 7 == 6 {
+            &[0x86, 0xdd]
+        } else {
+            &[8, 0]
+        });
+        (frame, index % 4)
+    };
+    let frames = (0..50).chain(10..60).map(frame).collect();
+    Case {
+        program: source.program,
+        layout: source.layout,
+        image,
+        frames,
+    }
+}
+
+#[test]
+fn a_connection_table_is_looked_up_in_three_loops() {
+    for entries in [64, 1 << 16] {
+        let case = director(entries);
+        let (_, figures) = by_module(&case);
+        assert!(figures.contains(&("loops", 3)), "{figures:?}");
+        agree(&case);
+        let (outcomes, image) = by_evaluator(&case);
+        let sent = outcomes
+            .iter()
+            .filter(|(outcome, _)| outcome.verdict == Verdict::Send)
+            .count();
+        assert!(sent > 50, "{sent}");
+        assert!(lvsc_abi::image::entries(&image, lvsc_abi::layout::SectionId(2)).len() > 8);
+    }
+}
+
+#[test]
+fn every_kind_of_program_occurs_among_the_samples() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let choices = collection::vec(any::<u8>(), 200..1200);
+    let (mut staged, mut sent, mut stored) = (0, 0, 0);
+    for _ in 0..300 {
+        let case = sample::case(&choices.new_tree(&mut runner).unwrap().current());
+        let ((outcomes, image), figures) = by_module(&case);
+        staged += usize::from(figures.contains(&("loops", 3)));
+        sent += outcomes
+            .iter()
+            .filter(|(found, _)| found.verdict == Verdict::Send)
+            .count();
+        stored += usize::from(image != case.image);
+    }
+    assert!(
+        staged >= 3 && sent >= 50 && stored >= 50,
+        "{staged} staged, {sent} sent, {stored} stored"
+    );
+}
+
+#[test]
+fn what_is_no_part_of_the_batch_is_refused() {
+    let case = director(64);
+    let mut loaded = load(&case);
+    let (frame, ingress) = &case.frames[0];
+    loaded.arrive(0, frame, *ingress);
+    loaded.batch(0, 129).unwrap_err();
+    loaded.batch(0, -1).unwrap_err();
+    loaded.batch(0, 0).unwrap();
+    loaded.batch(5, 3).unwrap();
+    assert_eq!(loaded.found(0).verdict, PENDING, "nothing was decided");
+    loaded.batch(0, 1).unwrap();
+    assert_ne!(loaded.found(0).verdict, PENDING);
+}
+
+#[test]
+fn a_trap_has_the_place_of_its_construct_and_spares_the_others() {
+    let text = "b0:\n  bounds +60 b1() else b2() ; 3:1\nb1:\n  v0 = frame.be4 +0 ; 4:1\n  \
+        v1 = swap.4 v0 ; 5:1\n  return send v1 ; 6:1\nb2:\n  return drop ; 7:1\n";
+    let source = text::parse(text).unwrap();
+    let image = Bytes::new(source.layout.clone());
+    let frames = vec![(vec![0; 60], 0); 3];
+    let case = Case {
+        program: source.program,
+        layout: source.layout,
+        image,
+        frames,
+    };
+    let mut loaded = load(&case);
+    for (index, (frame, ingress)) in case.frames.iter().enumerate() {
+        loaded.arrive(index, frame, *ingress);
+    }
+    // A frame outside the memory: no host writes this, and no verified program traps without it.
+    let astray = Descriptor {
+        offset: u32::MAX,
+        ..loaded.found(1)
+    };
+    loaded.write(loaded.descriptor(1), &astray.to_bits().to_le_bytes());
+    let error = loaded.batch(0, 3).unwrap_err();
+    let trace = error.downcast_ref::<WasmBacktrace>().unwrap();
+    let offset = trace.frames()[0].func_offset().unwrap() as u32;
+    let place = module::place_at(&loaded.contents.places, offset).unwrap();
+    assert_eq!(place.line, 4);
+    let verdicts = |loaded: &Loaded| [0, 1, 2].map(|index| loaded.found(index).verdict);
+    assert_eq!(verdicts(&loaded), [1, PENDING, PENDING]);
+    loaded.batch(2, 3).unwrap();
+    assert_eq!(verdicts(&loaded), [1, PENDING, 1]);
+}
+
+#[test]
+fn an_image_that_does_not_fit_is_a_limit() {
+    let text = "section flows.web flow 0x20000000\nb0:\n  return drop\n";
+    let source = text::parse(text).unwrap();
+    let program = verify(source.program, &source.layout).unwrap();
+    let error = Wasm
+        .emit(&program, &source.layout, &Manifest::default())
+        .unwrap_err();
+    let EmitError::Limit { what, limit, .. } = error;
+    assert_eq!((what, limit), ("the memory (bytes)", 1 << 32));
+}

@@ -1,0 +1,90 @@
+//! Every engine agrees with the interpreter: verdict, interface, every byte of the frame, every byte of the state.
+//!
+//! Packets: those of the policies' own tests, truncated at every length and changed at random; policies: those of the
+//! repository and random ones. What is random has a fixed seed and budget; a failure prints all that is needed to see
+//! it again.
+
+mod support;
+
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/compile.rs"]
+mod compile;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/engines.rs"]
+mod engines;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/failure.rs"]
+mod failure;
+#[path = "agree/judge.rs"]
+mod judge;
+#[path = "agree/packets.rs"]
+mod packets;
+#[path = "agree/policies.rs"]
+mod policies;
+
+use judge::Bench;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use support::{files, short};
+
+/// Changed packets of each policy.
+const CHANGED: usize = 2000;
+/// Random policies, each with packets of its own.
+const POLICIES: u32 = 150;
+
+fn read(path: &std::path::Path) -> String {
+    std::fs::read_to_string(path).expect("the policy can be read")
+}
+
+fn policies_here() -> Vec<(String, String)> {
+    let paths = files("policies", "lvs").into_iter().chain(files("tests/spec", "lvs"));
+    paths.map(|path| (short(&path), read(&path))).collect()
+}
+
+fn runner(cases: u32) -> TestRunner {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+#[test]
+fn the_packets_of_the_tests_cut_at_every_length() {
+    for (name, text) in policies_here() {
+        let mut bench = Bench::new(&name, &text);
+        let whole = packets::of_tests(&bench);
+        assert!(!whole.is_empty(), "{name} sends no packet");
+        let cut = whole.iter().flat_map(|(frame, ingress)| {
+            (0..=frame.len()).map(|length| (frame[..length].to_vec(), *ingress))
+        });
+        bench.agree(&cut.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_packets_of_the_tests_changed_at_random() {
+    for (name, text) in policies_here() {
+        let mut bench = Bench::new(&name, &text);
+        let whole = packets::of_tests(&bench);
+        let mut runner = runner(1);
+        let changed = packets::changed(whole);
+        let changed: Vec<_> = (0..CHANGED)
+            .map(|_| changed.new_tree(&mut runner).expect("a packet").current())
+            .collect();
+        bench.agree(&changed);
+    }
+}
+
+#[test]
+fn random_policies_and_packets() {
+    let cases = (policies::any(), prop::collection::vec(packets::any(), 1..150));
+    let judged = runner(POLICIES).run(&cases, |(policy, packets)| {
+        Bench::new("random.lvs", &policy).agree(&packets);
+        Ok(())
+    });
+    if let Err(error) = judged {
+        panic!("{error}");
+    }
+}

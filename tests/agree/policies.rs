@@ -1,0 +1,270 @@
+//! Random policies: a row of numbers is read as a row of choices, so that shrinking the numbers shrinks the policy.
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+const DECLARATIONS: &str = "\
+interface lan { mac 02:00:00:00:00:01 }
+interface wan { mac 02:00:00:00:00:71 }
+pool hashed {
+  scheduler maglev
+  backend a 192.0.2.1
+  backend b 192.0.2.2 weight 3
+}
+pool counted {
+  scheduler wrr
+  backend c 192.0.2.1
+  backend d 192.0.2.7 weight 2
+  flows 32 idle 10s
+}
+pool empty {
+  scheduler rr
+  backend e 192.0.2.9 weight 0
+  flows 16 idle 5s
+}
+counter one
+counter two
+header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
+";
+
+/// Conditions that may be asked anywhere.
+const CONDITIONS: [&str; 32] = [
+    "ip.dst == 192.0.2.200",
+    "ip.dst == 2001:db8::200",
+    "flow.dst == 192.0.2.200",
+    "flow.dport == 80",
+    "flow.sport in { 53, 80, 40000 }",
+    "tcp.dst == 80",
+    "tcp.dst != 80",
+    "tcp.dst not in { 80, 443 }",
+    "tcp.syn",
+    "not tcp.syn",
+    "tcp.flags & 0x12 == 0x02",
+    "tcp.src > tcp.dst",
+    "udp.dst < 1000",
+    "udp.length == 8",
+    "ip.ttl <= 1",
+    "ip.dst in { 192.0.2.0/29, 192.0.2.201, 2001:db8::/125 }",
+    "ip.src not in { 192.0.2.0/25 }",
+    "ip.src == 192.0.2.9",
+    "ip4.ttl + 1 == 2",
+    "ip4.id >> 3 == 1",
+    "ip4.later_fragment",
+    "ip6.ttl * 2 == 128",
+    "vlan.vid == 10",
+    "vlan.pcp >= 7",
+    "vlan[1].vid == 20",
+    "icmp.type in 3..12",
+    "icmp6.type == 2",
+    "eth.type == 0x0800",
+    "eth.src == 02:00:00:ff:00:01",
+    "shim.tag > 5",
+    "shim",
+    "ip4 and not tcp",
+];
+
+/// Headers that may be asked for, and what is then certain.
+const HEADERS: [&str; 10] =
+    ["ip", "ip4", "ip6", "tcp", "udp", "vlan", "vlan[1]", "icmp", "icmp6", "shim"];
+
+/// A header, and an assignment to one of its fields.
+const ASSIGNMENTS: [(&str, &str); 20] = [
+    ("eth", "eth.src = ingress.mac"),
+    ("eth", "eth.src = wan.mac"),
+    ("eth", "eth.dst = 02:00:00:00:00:55"),
+    ("eth", "eth.dst = eth.src"),
+    ("ip", "ip.ttl -= 1"),
+    ("ip", "ip.ttl = 9"),
+    ("ip4", "ip4.ttl = ip4.ttl / 3"),
+    ("ip4", "ip4.dscp = 46"),
+    ("ip4", "ip4.ecn = ip4.ecn ^ 3"),
+    ("ip4", "ip4.id = ip4.length"),
+    ("ip4", "ip4.df = 1"),
+    ("ip4", "ip4.src = ip4.dst"),
+    ("ip6", "ip6.ttl = ip6.ttl % 7"),
+    ("ip6", "ip6.dst = ip6.src"),
+    ("vlan", "vlan.vid = 20"),
+    ("vlan", "vlan.vid += 1"),
+    ("vlan", "vlan.pcp = 7"),
+    ("vlan[1]", "vlan[1].vid = vlan.vid"),
+    ("shim", "shim.tag -= 1"),
+    ("shim", "shim.kind = 0"),
+];
+
+const SWITCHES: [(&str, &str); 5] = [
+    ("tcp.dst", "80, 443"),
+    ("flow.dport", "8000..8099, 53"),
+    ("vlan.vid", "10"),
+    ("ip.dst", "192.0.2.200, 2001:db8::200"),
+    ("udp.dst", "53, 8080"),
+];
+
+/// A policy's text.
+pub fn any() -> impl Strategy<Value = String> {
+    prop::collection::vec(any::<u16>(), 1..80).prop_map(|choices| {
+        let mut writer = Writer {
+            choices: choices.into_iter(),
+            text: DECLARATIONS.to_owned(),
+            names: 0,
+        };
+        writer.statements(0, &mut vec!["eth"]);
+        writer.text
+    })
+}
+
+struct Writer {
+    choices: std::vec::IntoIter<u16>,
+    text: String,
+    names: usize,
+}
+
+impl Writer {
+    /// A number below `below`; 0 when there are no more choices.
+    fn choose(&mut self, below: usize) -> usize {
+        usize::from(self.choices.next().unwrap_or(0)) % below
+    }
+
+    fn line(&mut self, depth: usize, line: &str) {
+        let _ = writeln!(self.text, "{:width$}{line}", "", width = depth * 2);
+    }
+
+    fn name(&mut self, prefix: &str) -> String {
+        self.names += 1;
+        format!("{prefix}{}", self.names)
+    }
+
+    /// Statements until the choices say that it is enough; says whether the last one ends the packet.
+    fn statements(&mut self, depth: usize, present: &mut Vec<&'static str>) -> bool {
+        for _ in 0..6 {
+            if depth > 3 && self.choose(2) == 0 {
+                break;
+            }
+            match self.choose(10) {
+                0 => break,
+                1 | 2 => self.match_condition(depth, present),
+                3 | 4 => self.match_header(depth, present),
+                5 => self.assign(depth, present),
+                6 => self.switch(depth, present),
+                7 => {
+                    let counter = ["one", "two"][self.choose(2)];
+                    self.line(depth, &format!("count {counter}"));
+                }
+                8 => self.bind(depth, present),
+                _ => {
+                    if self.end(depth, present) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn condition(&mut self) -> String {
+        let first = CONDITIONS[self.choose(CONDITIONS.len())];
+        match self.choose(5) {
+            0 => format!("not ({first})"),
+            1 => format!("({first}) and ({})", CONDITIONS[self.choose(CONDITIONS.len())]),
+            2 => format!("({first}) or ({})", CONDITIONS[self.choose(CONDITIONS.len())]),
+            _ => first.to_owned(),
+        }
+    }
+
+    fn match_condition(&mut self, depth: usize, present: &mut Vec<&'static str>) {
+        let condition = self.condition();
+        self.line(depth, &format!("match {condition} {{"));
+        self.statements(depth + 1, &mut present.clone());
+        if self.choose(3) == 0 {
+            self.line(depth, "} else {");
+            self.statements(depth + 1, &mut present.clone());
+        }
+        self.line(depth, "}");
+    }
+
+    fn match_header(&mut self, depth: usize, present: &mut Vec<&'static str>) {
+        let header = HEADERS[self.choose(HEADERS.len())];
+        self.line(depth, &format!("match {header} {{"));
+        let mut inside = present.clone();
+        inside.push(header);
+        if header.starts_with("ip") {
+            inside.push("ip");
+        }
+        if header == "vlan[1]" {
+            inside.push("vlan");
+        }
+        self.statements(depth + 1, &mut inside);
+        self.line(depth, "}");
+    }
+
+    fn assign(&mut self, depth: usize, present: &[&str]) {
+        let possible: Vec<&str> = ASSIGNMENTS
+            .iter()
+            .filter(|(header, _)| present.contains(header))
+            .map(|(_, assignment)| *assignment)
+            .collect();
+        let assignment = possible[self.choose(possible.len())];
+        self.line(depth, assignment);
+    }
+
+    fn switch(&mut self, depth: usize, present: &mut Vec<&'static str>) {
+        let (field, patterns) = SWITCHES[self.choose(SWITCHES.len())];
+        self.line(depth, &format!("switch {field} {{"));
+        for pattern in [patterns, "_"] {
+            self.line(depth + 1, &format!("{pattern} -> {{"));
+            self.statements(depth + 2, &mut present.clone());
+            self.line(depth + 1, "}");
+        }
+        self.line(depth, "}");
+    }
+
+    /// A value bound, and used.
+    fn bind(&mut self, depth: usize, present: &[&str]) {
+        let name = self.name("v");
+        let fields = [("ip4", "ip4.ttl"), ("tcp", "tcp.flags"), ("icmp", "icmp.code")];
+        let field = fields.iter().find(|(header, _)| present.contains(header));
+        let (value, limit) = match field {
+            Some((_, field)) => (*field, "16"),
+            None => ("eth.type", "0x0800"),
+        };
+        self.line(depth, &format!("let {name} = {value}"));
+        self.line(depth, &format!("match {name} > {limit} {{"));
+        self.line(depth + 1, "count two");
+        self.line(depth, "}");
+    }
+
+    /// A statement that ends the packet, perhaps behind a select.
+    fn end(&mut self, depth: usize, present: &[&str]) -> bool {
+        match self.choose(5) {
+            0 => self.line(depth, "pass"),
+            1 => {
+                let reason = ["odd", "even"][self.choose(2)];
+                self.line(depth, &format!("drop {reason}"));
+            }
+            2 => {
+                let interface = ["ingress", "lan", "wan"][self.choose(3)];
+                self.line(depth, &format!("send {interface}"));
+            }
+            _ if present.contains(&"ip") => self.select(depth, present),
+            _ => return false,
+        }
+        true
+    }
+
+    fn select(&mut self, depth: usize, present: &[&str]) {
+        let backend = self.name("b");
+        let pool = ["hashed", "counted", "empty"][self.choose(3)];
+        let key = match self.choose(4) {
+            0 => " by ip.src",
+            1 if present.contains(&"tcp") => " by ip.src, tcp.src",
+            _ => "",
+        };
+        let otherwise = if self.choose(3) == 0 { " else { drop none_left }" } else { "" };
+        self.line(depth, &format!("select {backend} from {pool}{key}{otherwise}"));
+        if self.choose(2) == 0 {
+            return self.line(depth, &format!("dr({backend})"));
+        }
+        self.line(depth, &format!("eth.dst = {backend}.mac"));
+        self.line(depth, &format!("send {backend}.interface"));
+    }
+}

@@ -1,0 +1,58 @@
+//! Every wrong policy in `tests/errors/` says what its snapshot beside it says, and every code has such a policy.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use lvsc_front::diagnostics::Code;
+use support::{files, say, short};
+
+/// Codes that no small policy can have.
+const WITHOUT_A_CASE: [(Code, &str); 1] = [(Code::FileTooLarge, "needs a text of 4 GiB")];
+
+#[test]
+fn every_wrong_policy_is_told_what_is_wrong() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("errors");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for path in files("tests/errors", "lvs") {
+            let name = path.file_stem().expect("a file has a name").to_string_lossy();
+            let said = say(&["check", &short(&path)]);
+            assert!(said.code <= 1, "{name}: exit {}\n{}", said.code, said.err);
+            let errors = said.err.contains("\nerror[") || said.err.starts_with("error[");
+            assert_eq!(errors, said.code == 1, "{name}: errors and exit status\n{}", said.err);
+            let code = format!("[{name}]");
+            assert!(said.err.contains(&code), "{name}: does not occur in\n{}", said.err);
+            insta::assert_snapshot!(name.as_ref(), said.err);
+        }
+    });
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let cases: BTreeSet<String> = files("tests/errors", "lvs")
+        .iter()
+        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    let known: BTreeSet<String> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
+    let exempt = |name: &String| WITHOUT_A_CASE.iter().any(|(code, _)| code.as_str() == name);
+    let missing: Vec<&String> = known.difference(&cases).filter(|name| !exempt(name)).collect();
+    assert!(missing.is_empty(), "write tests/errors/CODE.lvs for {missing:?}");
+    let unknown: Vec<&String> = cases.difference(&known).collect();
+    assert!(unknown.is_empty(), "no code has the name of {unknown:?}");
+}
+
+#[test]
+fn findings_are_given_as_data_too() {
+    let said = say(&["check", "tests/errors/unknown-name.lvs", "--format", "json"]);
+    assert_eq!((said.code, said.err.as_str()), (1, ""));
+    let data: serde_json::Value = serde_json::from_str(&said.out).expect("one JSON document");
+    assert_eq!(data["version"], 1);
+    assert_eq!(data["ok"], false);
+    let first = &data["diagnostics"][0];
+    assert_eq!(first["code"], "unknown-name");
+    assert_eq!(first["labels"][0]["at"]["line"], 6);
+    assert_eq!(first["fixes"][0]["edits"][0]["replacement"], "VIP");
+}

@@ -1,0 +1,51 @@
+//! The language by its own means: `test` blocks on all engines, and the policies in the documents.
+
+mod support;
+
+use support::{fed, fences, files, lvsc, pages, root, say, short};
+
+#[test]
+fn the_test_blocks_hold_on_every_engine() {
+    for folder in ["tests/spec", "policies"] {
+        let paths: Vec<String> = files(folder, "lvs").iter().map(|path| short(path)).collect();
+        let mut args = vec!["test"];
+        args.extend(paths.iter().map(String::as_str));
+        let said = say(&args);
+        assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+        let engines = if cfg!(feature = "wasm") { "interp, wasm" } else { "interp" };
+        assert!(said.out.contains(&format!("tests passed on {engines}")), "{}", said.out);
+    }
+}
+
+#[test]
+fn every_policy_has_tests_of_its_own() {
+    for path in files("policies", "lvs").iter().chain(&files("tests/spec", "lvs")) {
+        let text = std::fs::read_to_string(path).expect("the policy can be read");
+        assert!(text.contains("\ntest \""), "{} has no `test` block", short(path));
+        assert!(text.starts_with("# "), "{} does not begin with its intent", short(path));
+    }
+}
+
+#[test]
+fn the_policies_in_the_documents_do_what_the_documents_say() {
+    let mut seen = 0;
+    for fence in pages().iter().flat_map(|page| fences(page)) {
+        let mut info = fence.info.split_whitespace();
+        if info.next() != Some("lvs") {
+            continue;
+        }
+        seen += 1;
+        match info.next().and_then(|word| word.strip_prefix("error=")) {
+            Some(code) => {
+                let said = fed(lvsc(root()).args(["check", "-"]), &fence.text);
+                let found = said.err.contains(&format!("[{code}]"));
+                assert!(found, "{}: not {code}, but\n{}", fence.place, said.err);
+            }
+            None => {
+                let said = fed(lvsc(root()).args(["test", "-"]), &fence.text);
+                assert_eq!(said.code, 0, "{}\n{}{}", fence.place, said.out, said.err);
+            }
+        }
+    }
+    assert!(seen > 0, "the documents show no policy");
+}
