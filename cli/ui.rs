@@ -93,8 +93,14 @@ impl Ui {
 
     /// A line of talk; not with `--quiet`.
     pub fn say(&mut self, line: impl Display) {
-        if !self.quiet {
-            self.talk(line);
+        self.talker().say(line);
+    }
+
+    /// Something that can talk from other threads.
+    pub fn talker(&self) -> Talk {
+        Talk {
+            colour: self.colour,
+            quiet: self.quiet,
         }
     }
 
@@ -111,9 +117,14 @@ impl Ui {
         let _ = writeln!(err, "{line}"); // nowhere is left to complain
     }
 
+    /// Something that does not hold.
+    pub fn fault(&mut self, what: impl Display) {
+        self.talk(format_args!("{}: {what}", styled(ERROR, "error")));
+    }
+
     /// Says why nothing came of it.
     pub fn failure(&mut self, failure: &Failure) {
-        self.talk(format_args!("{}: {failure}", styled(ERROR, "error")));
+        self.fault(failure);
         if let Some(remedy) = failure.remedy() {
             self.talk(format_args!("{}: {remedy}", styled(HELP, "help")));
         }
@@ -134,6 +145,23 @@ impl Ui {
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.lost.get_or_insert(error);
+        }
+    }
+}
+
+/// A voice on standard error that may be given away.
+#[derive(Clone, Copy, Debug)]
+pub struct Talk {
+    colour: ColorChoice,
+    quiet: bool,
+}
+
+impl Talk {
+    /// A line of talk; not with `--quiet`.
+    pub fn say(&self, line: impl Display) {
+        if !self.quiet {
+            let mut err = AutoStream::new(io::stderr(), self.colour);
+            let _ = writeln!(err, "{line}"); // nowhere is left to complain
         }
     }
 }

@@ -149,10 +149,10 @@ impl Netlink {
     /// Has the kernel ask for a neighbour, as if it had a packet for it.
     pub fn solicit(&mut self, index: u32, address: IpAddr) -> Result<()> {
         let (family, bytes) = match address {
-            IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
-            IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+            IpAddr::V4(address) => (libc::AF_INET as u8, address.octets().to_vec()),
+            IpAddr::V6(address) => (libc::AF_INET6 as u8, address.octets().to_vec()),
         };
-        let mut head = vec![family as u8, 0, 0, 0];
+        let mut head = vec![family, 0, 0, 0];
         head.extend(index.to_ne_bytes());
         head.extend([0, 0, NTF_USE, 0]);
         let flags = (libc::NLM_F_CREATE | libc::NLM_F_REPLACE) as u16;
@@ -170,7 +170,8 @@ fn link(payload: &[u8]) -> Option<Link> {
     for (kind, value) in attributes(rest) {
         match kind {
             libc::IFLA_IFNAME => {
-                link.name = String::from_utf8_lossy(value).trim_end_matches('\0').to_owned();
+                let text = String::from_utf8_lossy(value);
+                text.trim_end_matches('\0').clone_into(&mut link.name);
             }
             libc::IFLA_ADDRESS => link.mac = value.try_into().ok().map(Mac),
             libc::IFLA_OPERSTATE => link.operational = value.first().copied().unwrap_or(0),

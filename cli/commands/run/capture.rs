@@ -11,7 +11,7 @@ use crate::engines::Kind;
 use crate::failure::{Failure, Status};
 use crate::interrupt;
 use crate::policy::Checked;
-use crate::ui::{Ui, number};
+use crate::ui::Ui;
 
 /// Forwards a capture and prints what became of its frames.
 pub fn run(
@@ -37,7 +37,7 @@ pub fn run(
         Err(RunError::Io(error)) => return Err(Failure::told(error)),
     };
     match args.output.format {
-        Format::Text => ui.confirm(report(&summary)),
+        Format::Text => ui.confirm(super::counts(&summary)),
         Format::Json => ui.json(&json!({
             "version": 1,
             "engine": kind.name,
@@ -59,24 +59,4 @@ fn failed(summary: &Summary) -> Result<Status, Failure> {
             what: error.to_string(),
         }),
     }
-}
-
-/// `7 frames: 5 sent, 1 dropped (no_backend 1), 1 passed`
-fn report(summary: &Summary) -> String {
-    let reasons = summary.reasons.iter();
-    let reasons: Vec<String> = reasons.map(|(name, count)| format!("{name} {count}")).collect();
-    let reasons = if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", reasons.join(", "))
-    };
-    let Summary {
-        frames,
-        send,
-        drop,
-        pass,
-        ..
-    } = summary;
-    let frames = number(*frames as usize, "frame");
-    format!("{frames}: {send} sent, {drop} dropped{reasons}, {pass} passed to the kernel")
 }

@@ -65,11 +65,7 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::BTreeSet;
     use std::net::IpAddr;
-    use std::sync::{Arc, Mutex, PoisonError};
-    use std::thread;
-    use std::time::Duration;
 
     use lvsc_runtime::director::interface::{AttachError, Attached};
     use lvsc_runtime::director::{Notice, Summary};
@@ -81,12 +77,6 @@ mod linux {
     use crate::interrupt;
     use crate::policy::Checked;
     use crate::ui::{Talk, Ui, number, table};
-
-    /// How often the backends that still have no MAC are named.
-    const REMIND: Duration = Duration::from_secs(10);
-
-    /// Names of backends whose next hop is not known.
-    type Missing = Arc<Mutex<BTreeSet<String>>>;
 
     pub(super) fn run(
         devices: &[String],
@@ -102,14 +92,9 @@ mod linux {
         for warning in attached.warnings() {
             ui.say(format_args!("warning: {warning}\nhelp: {}", warning.remedy()));
         }
-        let missing = Missing::default();
-        let unknown = attached.director().without_mac();
-        lock(&missing).extend(unknown.map(|backend| title(&backend.name, backend.address)));
-        let (talk, known) = (ui.talker(), Arc::clone(&missing));
-        let addresses = addresses(checked);
-        let mut attached = attached.telling(move |notice| tell(&notice, &addresses, &known, &talk));
+        let talk = ui.talker();
+        let mut attached = attached.telling(move |notice| tell(&notice, &talk));
         ui.say(format_args!("forwarding on {} until a signal ({})", devices.join(", "), kind.name));
-        remind(missing, ui.talker());
         attached.run(&stop).map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
         let summary = attached.summary();
         match args.output.format {
@@ -119,61 +104,27 @@ mod linux {
         Ok(Status::Fine)
     }
 
-    fn lock(missing: &Missing) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        missing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// `rs1 (192.0.2.1)`, or the address where that is the name.
     fn title(name: &str, address: IpAddr) -> String {
         let address = address.to_string();
         if name == address { address } else { format!("{name} ({address})") }
     }
 
-    /// Pool, backend, and what people call it.
-    fn addresses(checked: &Checked) -> Vec<(String, String, String)> {
-        let pools = checked.pipeline.manifest.pools.iter();
-        let each = pools.flat_map(|pool| {
-            let backends = pool.backends.iter();
-            backends.map(|backend| {
-                let title = title(&backend.name, backend.address);
-                (pool.name.clone(), backend.name.clone(), title)
-            })
-        });
-        each.collect()
-    }
-
-    fn tell(
-        notice: &Notice,
-        addresses: &[(String, String, String)],
-        missing: &Missing,
-        talk: &Talk,
-    ) {
+    fn tell(notice: &Notice, talk: &Talk) {
         match notice {
-            Notice::Neighbour { pool, backend, mac } => {
-                let mut known = addresses.iter();
-                let found = known.find(|(p, b, _)| p == pool && b == backend);
-                let title = found.map_or(backend.as_str(), |(_, _, title)| title);
-                lock(missing).remove(title);
-                talk.say(format_args!("{title} is at {mac}"));
+            Notice::Neighbour { backend, mac, .. } => {
+                talk.say(format_args!("backend {backend} is at {mac}"));
+            }
+            Notice::Missing(backends) => {
+                for backend in backends {
+                    talk.say(format_args!(
+                        "backend {backend} has no neighbour entry yet: it gets no packets"
+                    ));
+                }
             }
             Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
             Notice::Replaced(_) | Notice::Unknown { .. } => {}
         }
-    }
-
-    /// Names those that are missing after a second, and then from time to time. Ends with the process.
-    fn remind(missing: Missing, talk: Talk) {
-        thread::spawn(move || {
-            thread::sleep(Duration::from_secs(1));
-            loop {
-                for title in lock(&missing).iter() {
-                    talk.say(format_args!(
-                        "{title} has not answered for its MAC yet: it gets no packets"
-                    ));
-                }
-                thread::sleep(REMIND);
-            }
-        });
     }
 
     fn report(summary: &Summary) -> String {

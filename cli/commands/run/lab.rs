@@ -101,12 +101,11 @@ impl From<PlanError> for Failure {
 fn in_namespaces(order: &Order<'_>, ui: &mut Ui) -> Result<Result<Status, Refused>, Failure> {
     match namespaces::up(order, ui)? {
         Err(refused) => Ok(Err(refused)),
-        Ok((outcome, lab)) => {
+        Ok((outcome, standing)) => {
             let status = say(order, &outcome, ui);
             if order.args.hold {
-                namespaces::hold(&lab, ui)?;
+                standing.hold(ui)?;
             }
-            lab.down()?;
             Ok(Ok(status))
         }
     }

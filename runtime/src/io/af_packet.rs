@@ -22,7 +22,7 @@ const NEEDS_CHECKSUM: u8 = 1;
 /// `virtio_net_hdr.gso_type`: nothing to split.
 const GSO_NONE: u8 = 0;
 
-/// What travels beside a frame: `struct virtio_net_hdr` (linux/virtio_net.h), as the frame lies in the slot.
+/// What travels beside a frame: `struct virtio_net_hdr` (`linux/virtio_net.h`), as the frame lies in the slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offload([u8; VNET]);
 

@@ -13,8 +13,11 @@ use crate::sys::ring::{ETH_P_ALL, Options, PACKET_OUTGOING, Ring};
 /// A capture at all ports that runs.
 pub(super) struct Capture {
     stop: Arc<AtomicBool>,
-    ports: Vec<JoinHandle<Result<(Vec<Timed>, u32)>>>,
+    ports: Vec<JoinHandle<Result<Seen>>>,
 }
+
+/// Frames, and how many were lost.
+type Seen = (Vec<Timed>, u32);
 
 struct Timed {
     time: Duration,
@@ -62,7 +65,7 @@ pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<(Vec<Timed>, u32)> {
+fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<Seen> {
     let node = match station {
         0 => Node::Client,
         1 => Node::Director,

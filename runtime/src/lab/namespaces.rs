@@ -128,7 +128,7 @@ impl Lab {
     /// Sends the planted frame from the first real server to the director.
     fn plant(&self) -> Result<()> {
         let frame = planted(&self.plan);
-        let sent = self.station(2)?.run(move || {
+        self.station(2)?.run(move || {
             let options = Options {
                 index: ETH0,
                 protocol: 0,
@@ -138,8 +138,7 @@ impl Lab {
                 frames: 0,
             };
             Ring::open(options)?.send(&[], &frame)
-        })?;
-        sent
+        })?
     }
 }
 

@@ -73,10 +73,10 @@ impl Topology {
     }
 }
 
-/// With br_netfilter loaded, bridged packets would pass the host's iptables; each namespace has a switch of its own.
+/// With `br_netfilter` loaded, bridged packets would pass the host's iptables; each namespace has a switch of its own.
 fn quiet_bridge_filter() {
     for family in ["iptables", "ip6tables", "arptables"] {
-        // The file is not there without br_netfilter.
+        // The file is not there without `br_netfilter`.
         let _ = std::fs::write(format!("/proc/sys/net/bridge/bridge-nf-call-{family}"), "0");
     }
 }
@@ -105,7 +105,7 @@ fn join(switch: &mut Netlink, number: usize, host: &Host, station: &Namespace) -
     let peer = Message::fragment()
         .link(ETH0, 0, 0)
         .text(libc::IFLA_IFNAME, "eth0")
-        .number(libc::IFLA_NET_NS_FD, station.number() as u32)
+        .number(libc::IFLA_NET_NS_FD, station.number().cast_unsigned())
         .attribute(libc::IFLA_ADDRESS, &host.mac.0)
         .into_bytes();
     let message = Message::new(libc::RTM_NEWLINK, CREATE)
@@ -178,7 +178,7 @@ fn wait_until_forwarding(switch: &mut Netlink, ports: &[u32]) -> Result<()> {
 
 /// Has a station resolve an address, and waits until it knows the MAC.
 pub(super) fn resolve(station: &Namespace, address: IpAddr) -> Result<Mac> {
-    let found = station.run(move || -> Result<Mac> {
+    station.run(move || -> Result<Mac> {
         let mut own = Netlink::open()?;
         let begin = Instant::now();
         own.solicit(ETH0, address)?;
@@ -190,6 +190,5 @@ pub(super) fn resolve(station: &Namespace, address: IpAddr) -> Result<Mac> {
             std::thread::sleep(Duration::from_millis(2));
         }
         Err(Error::new(ErrorKind::TimedOut, format!("nobody answered for {address} within 3 s")))
-    })?;
-    found
+    })?
 }

@@ -1,4 +1,4 @@
-//! Network namespaces: network_namespaces(7), user_namespaces(7). They belong to the process and go with it.
+//! Network namespaces: `network_namespaces(7)`, `user_namespaces(7)`. They belong to the process and go with it.
 
 use std::fs;
 use std::io::{Error, Result};

@@ -1,5 +1,5 @@
 //! An `AF_PACKET` socket with a `TPACKET_V2` receive ring and virtio-net headers (packet(7),
-//! Documentation/networking/packet_mmap.rst). Knows frames and their metadata, not what they mean.
+//! `Documentation/networking/packet_mmap.rst`). Knows frames and their metadata, not what they mean.
 
 use std::io::{Error, ErrorKind, Result};
 use std::mem::size_of;

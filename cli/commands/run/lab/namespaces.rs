@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lvsc_runtime::director::interface::{AttachError, Attached};
-use lvsc_runtime::director::{Notice, Summary};
+use lvsc_runtime::director::Notice;
 use lvsc_runtime::lab::Datapath;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::sys::namespace;
@@ -25,19 +25,21 @@ const DEVICE: &str = "eth0";
 /// The longest wait for the real servers' MACs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A lab that stands, its director running.
+/// A lab that stands, and its director, which rests.
 pub(super) struct Standing {
     lab: Lab,
-    stop: Arc<AtomicBool>,
-    director: JoinHandle<io::Result<Summary>>,
+    director: Attached,
 }
 
 impl Standing {
-    /// Ends the director; everything made goes with the process.
-    pub(super) fn down(self) -> Result<(), Failure> {
-        self.stop.store(true, Ordering::Relaxed);
-        joined(self.director)?;
-        Ok(())
+    /// Says how to enter the nodes, and forwards until a signal. Everything made goes with the process.
+    pub(super) fn hold(mut self, ui: &mut Ui) -> Result<(), Failure> {
+        let stop = interrupt::flag()?;
+        ui.talk("the lab stays up until Ctrl-C; to enter a node:");
+        for (name, command) in self.lab.doors() {
+            ui.talk(format_args!("  {name}: {command}"));
+        }
+        self.director.run(&stop).map_err(broken)
     }
 }
 
@@ -71,28 +73,20 @@ pub(super) fn up(
             }));
         }
     };
-    let (attached, notices) = attach(order, &lab)?;
-    let switch = Switch(attached.director().switch());
-    let mut missing: BTreeSet<String> =
-        attached.director().without_mac().map(|backend| backend.name.clone()).collect();
-    let stop = Arc::new(AtomicBool::new(false));
-    let director = start(attached, Arc::clone(&stop));
-    await_macs(&mut missing, &notices);
+    let (director, notices) = attach(order, &lab)?;
+    let switch = Switch(director.director().switch());
+    let missing = director.director().without_mac().map(|backend| backend.name.clone()).collect();
+    let running = Running::start(director);
+    await_macs(missing, &notices);
     let report = lab.run(&switch, order.requests(), &mut order.progress(ui)).map_err(broken)?;
-    // The figures are of a director that has ended; one that is held is started anew by nobody, so it is asked last.
-    let summary = Summary::default();
+    let mut director = running.end()?;
     let outcome = Outcome {
         lab: LabKind::Namespaces,
         plan: order.plan.clone(),
         report,
-        summary,
+        summary: director.summary(),
     };
-    let standing = Standing {
-        lab,
-        stop,
-        director,
-    };
-    Ok(Ok((outcome, standing)))
+    Ok(Ok((outcome, Standing { lab, director })))
 }
 
 fn attach(order: &Order<'_>, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
@@ -107,4 +101,56 @@ fn attach(order: &Order<'_>, lab: &Lab) -> Result<(Attached, Receiver<Notice>), 
         let _ = sender.send(notice); // nobody listens any more when the MACs are known
     });
     Ok((attached, notices))
+}
+
+/// A director on a thread of its own.
+struct Running {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(Attached, io::Result<()>)>,
+}
+
+impl Running {
+    fn start(mut director: Attached) -> Running {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let done = director.run(&stopped);
+            (director, done)
+        });
+        Running { stop, thread }
+    }
+
+    fn end(self) -> Result<Attached, Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        let (director, done) = self.thread.join().map_err(|_| Failure::Bug {
+            what: "the director's thread ended by itself".to_owned(),
+        })?;
+        done.map_err(broken)?;
+        Ok(director)
+    }
+}
+
+/// Waits until every real server has answered for its MAC: the first request is to find them all. One that does not
+/// answer shows in the report.
+fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
+    let end = Instant::now() + PATIENCE;
+    while !missing.is_empty() {
+        let left = end.saturating_duration_since(Instant::now());
+        match notices.recv_timeout(left) {
+            Ok(Notice::Neighbour { backend, .. }) => {
+                missing.remove(&backend);
+            }
+            Ok(
+                Notice::Missing(_)
+                | Notice::Replaced(_)
+                | Notice::Unknown { .. }
+                | Notice::Failed(_),
+            ) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::told(format_args!("the lab broke down: {error}"))
 }

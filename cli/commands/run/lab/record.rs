@@ -1,0 +1,165 @@
+//! What came of a lab: for people, and as a record.
+
+use lvsc_runtime::lab::{Host, NEGATIVE, Report, Step};
+use serde_json::{Value, json};
+
+use super::{Order, Outcome};
+use crate::args::LabKind;
+use crate::ui::{FINE, HEAD, styled, table};
+
+impl LabKind {
+    /// As the record names it.
+    fn name(self) -> &'static str {
+        match self {
+            LabKind::Namespaces => "namespaces",
+            LabKind::Memory => "memory",
+        }
+    }
+
+    /// Whose hosts they are.
+    fn words(self) -> &'static str {
+        match self {
+            LabKind::Namespaces => "network namespaces, the kernel's own TCP",
+            LabKind::Memory => "simulated hosts in this process",
+        }
+    }
+}
+
+/// What happened, for people.
+pub(super) fn words(order: &Order<'_>, outcome: &Outcome) -> String {
+    let mut lines = head(order, outcome);
+    lines.push(String::new());
+    lines.extend(requests(&outcome.report));
+    lines.push(String::new());
+    lines.extend(steps(outcome));
+    lines.push(String::new());
+    lines.extend(shares(outcome));
+    if let Some(nanoseconds) = outcome.summary.nanoseconds_per_packet() {
+        lines.push(format!("  {nanoseconds:.0} ns per packet in {}", order.kind.name));
+    }
+    if outcome.report.faults().is_empty() {
+        lines.push(String::new());
+        lines.push(styled(FINE, "direct routing holds"));
+    }
+    lines.join("\n")
+}
+
+fn head(order: &Order<'_>, outcome: &Outcome) -> Vec<String> {
+    let plan = &outcome.plan;
+    let host = |host: &Host| vec![host.name.clone(), host.ip.to_string(), host.mac.to_string()];
+    let vip = vec!["VIP".to_owned(), plan.vip.to_string(), format!("port {}", plan.port)];
+    let mut rows = vec![vip];
+    rows.extend(plan.hosts().map(host));
+    let path = &order.checked.text.path;
+    let title = format!("{path} on {}, in {}", order.kind.name, outcome.lab.words());
+    let mut lines = vec![styled(HEAD, title)];
+    lines.extend(indented(&rows));
+    lines
+}
+
+fn requests(report: &Report) -> Vec<String> {
+    let large = |whole| if whole { "whole" } else { "not whole" };
+    vec![
+        format!(
+            "datapath off  {} of {NEGATIVE} requests answered: the network alone forwards {}",
+            report.negative_answered,
+            if report.negative_answered == 0 { "nothing" } else { "by itself" },
+        ),
+        format!(
+            "datapath on   {} of {} requests answered, upload {}, download {} (1 MiB each)",
+            report.answered,
+            report.requests,
+            large(report.upload),
+            large(report.download),
+        ),
+    ]
+}
+
+fn steps(outcome: &Outcome) -> Vec<String> {
+    let cell = |text: &str| text.to_owned();
+    let head = ["step", "at", "Ethernet", "IP", ""].map(cell).to_vec();
+    let row = |step: &Step| {
+        vec![
+            step.number.to_string(),
+            step.at.clone(),
+            format!("{} -> {}", step.eth.0, step.eth.1),
+            format!("{} -> {}", step.ip.0, step.ip.1),
+            cell(meaning(step.number)),
+        ]
+    };
+    let proof = &outcome.report.proof;
+    let mut rows = vec![head];
+    rows.extend(proof.steps.iter().map(row));
+    let mut lines = table::align(&rows);
+    if let Some(first) = lines.first_mut() {
+        *first = styled(HEAD, &first);
+    }
+    lines.push(format!(
+        "{} of {} packets left the director with the same IP bytes; {} replies passed it",
+        proof.unchanged, proof.requests, proof.replies_through_director
+    ));
+    lines
+}
+
+fn meaning(step: u8) -> &'static str {
+    match step {
+        1 => "the client asks the VIP",
+        2 => "only the MACs are new",
+        3 => "the real server gets it",
+        4 => "the VIP answers, past the director",
+        _ => "",
+    }
+}
+
+fn shares(outcome: &Outcome) -> Vec<String> {
+    let report = &outcome.report;
+    let row = |host: &Host| {
+        let count = answers(report, host);
+        let share = (count * 100).checked_div(report.answered).unwrap_or(0);
+        vec![host.name.clone(), format!("{count} answers"), format!("{share} %")]
+    };
+    indented(&outcome.plan.servers.iter().map(row).collect::<Vec<_>>())
+}
+
+fn answers(report: &Report, host: &Host) -> usize {
+    report.servers.get(&host.name).copied().unwrap_or(0)
+}
+
+fn indented(rows: &[Vec<String>]) -> Vec<String> {
+    table::align(rows).into_iter().map(|line| format!("  {line}")).collect()
+}
+
+/// What happened, as a record.
+pub(super) fn data(order: &Order<'_>, outcome: &Outcome) -> Value {
+    let report = &outcome.report;
+    let backends = outcome.plan.servers.iter().map(|host| {
+        json!({
+            "name": host.name,
+            "address": host.ip,
+            "mac": host.mac,
+            "requests": answers(report, host),
+        })
+    });
+    let steps = report.proof.steps.iter().map(|step| {
+        json!({
+            "step": step.number,
+            "at": step.at,
+            "eth": { "src": step.eth.0, "dst": step.eth.1 },
+            "ip": { "src": step.ip.0, "dst": step.ip.1 },
+        })
+    });
+    let nanoseconds = outcome.summary.nanoseconds_per_packet();
+    json!({
+        "version": 1,
+        "engine": order.kind.name,
+        "policy": order.checked.text.path,
+        "requests": report.requests,
+        "answered": report.answered,
+        "backends": backends.collect::<Vec<_>>(),
+        "steps": steps.collect::<Vec<_>>(),
+        "replies_through_director": report.proof.replies_through_director,
+        "negative_control": { "requests": NEGATIVE, "answered": report.negative_answered },
+        "lab": outcome.lab.name(),
+        "ns_per_packet": nanoseconds.map(|value| (value * 10.0).round() / 10.0),
+    })
+}
