@@ -73,12 +73,7 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Say more
-    #[arg(
-        short,
-        long,
-        global = true,
-        conflicts_with = "quiet"
-    )]
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Do not read `lvsc.toml`
     #[arg(long, global = true)]
@@ -340,7 +335,11 @@ pub struct Run {
 }
 
 const fn default_engine() -> &'static str {
-    if cfg!(feature = "wasm") { "wasm" } else { "interp" }
+    if cfg!(feature = "wasm") {
+        "wasm"
+    } else {
+        "interp"
+    }
 }
 
 /// A device, and the policy's interface that it is.
@@ -383,7 +382,10 @@ mod tests {
     #[test]
     fn a_binding_names_the_policys_interface_or_takes_the_first() {
         let binding: Binding = "lan=eth0".parse().unwrap();
-        assert_eq!((binding.name.as_deref(), binding.device.as_str()), (Some("lan"), "eth0"));
+        assert_eq!(
+            (binding.name.as_deref(), binding.device.as_str()),
+            (Some("lan"), "eth0")
+        );
         assert_eq!("eth0".parse::<Binding>().unwrap().name, None);
         assert!("lan=".parse::<Binding>().is_err());
         assert!("=eth0".parse::<Binding>().is_err());
@@ -392,7 +394,11 @@ mod tests {
     #[test]
     fn the_overview_names_every_command() {
         for command in Cli::command().get_subcommands() {
-            assert!(OVERVIEW.contains(&format!("{} ", command.get_name())), "{}", command.get_name());
+            assert!(
+                OVERVIEW.contains(&format!("{} ", command.get_name())),
+                "{}",
+                command.get_name()
+            );
         }
         assert!(OVERVIEW.lines().count() <= 11);
     }

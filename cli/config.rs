@@ -38,7 +38,8 @@ impl Text {
     pub fn stem(&self) -> String {
         let stem = Path::new(&self.path).file_stem();
         let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
-        stem.filter(|stem| !stem.starts_with('<')).unwrap_or_else(|| "policy".to_owned())
+        stem.filter(|stem| !stem.starts_with('<'))
+            .unwrap_or_else(|| "policy".to_owned())
     }
 }
 
@@ -90,7 +91,10 @@ fn from_config() -> Result<Option<(PathBuf, PathBuf)>, Failure> {
         path: ".".into(),
         source,
     })?;
-    let Some(path) = here.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file())
+    let Some(path) = here
+        .ancestors()
+        .map(|folder| folder.join(NAME))
+        .find(|path| path.is_file())
     else {
         return Ok(None);
     };
@@ -101,7 +105,11 @@ fn from_config() -> Result<Option<(PathBuf, PathBuf)>, Failure> {
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let found = config.policy.map(|policy| folder.join(policy));
-    let found = found.map(|policy| policy.strip_prefix(&here).map_or(policy.clone(), Path::to_owned));
+    let found = found.map(|policy| {
+        policy
+            .strip_prefix(&here)
+            .map_or(policy.clone(), Path::to_owned)
+    });
     Ok(found.map(|policy| (policy, path)))
 }
 
@@ -146,7 +154,11 @@ fn read(path: &Path) -> Result<Text, Failure> {
         path: path.to_owned(),
         at: error.utf8_error().valid_up_to(),
     })?;
-    let name = if stdin { "<stdin>".to_owned() } else { path.display().to_string() };
+    let name = if stdin {
+        "<stdin>".to_owned()
+    } else {
+        path.display().to_string()
+    };
     Ok(Text {
         path: name,
         text,

@@ -1,8 +1,8 @@
 //! The engines of this build.
 
-use lvsc_runtime::director::AnyEngine;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_runtime::director::AnyEngine;
 
 use crate::failure::Failure;
 
@@ -38,7 +38,10 @@ pub fn find(name: &str) -> Result<&'static Kind, Failure> {
 }
 
 /// The interpreter runs the graph as the front end built it: it judges the simplification too.
-#[expect(clippy::unnecessary_wraps, reason = "every engine is made in the same way")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every engine is made in the same way"
+)]
 fn interp(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
     Ok(Box::new(Interpreter::new(pipeline.clone())))
 }

@@ -121,7 +121,10 @@ impl Failure {
                 if source.kind() == io::ErrorKind::NotFound =>
             {
                 let folder = folder(path);
-                Some(format!("make the folder first: mkdir -p {}", folder.display()))
+                Some(format!(
+                    "make the folder first: mkdir -p {}",
+                    folder.display()
+                ))
             }
             Failure::Unknown { kind, known, .. } => Some(format!("{kind}s: {}", known.join(", "))),
             Failure::NoInterface { known, .. } => {
@@ -144,7 +147,9 @@ impl Failure {
 
 /// The folder of a file: `.` for a name alone.
 pub fn folder(path: &Path) -> &Path {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
 }
 

@@ -56,7 +56,11 @@ pub fn check(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
         }
         return None;
     };
-    debug_assert!(diagnostics.iter().all(|one| one.severity == Severity::Warning));
+    debug_assert!(
+        diagnostics
+            .iter()
+            .all(|one| one.severity == Severity::Warning)
+    );
     if format == Format::Text {
         ui.warnings(&text.path, &diagnostics, &sources);
     }

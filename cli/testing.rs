@@ -129,7 +129,10 @@ impl Running<'_> {
                 interface,
                 checks,
             } => {
-                let passage = self.last.as_ref().ok_or_else(|| Wrong::plain("nothing was sent"))?;
+                let passage = self
+                    .last
+                    .as_ref()
+                    .ok_or_else(|| Wrong::plain("nothing was sent"))?;
                 let expectation = expect::Expectation {
                     verdict: *verdict,
                     reason: reason.as_deref(),
@@ -189,7 +192,11 @@ impl Running<'_> {
     }
 
     fn publish(&mut self) {
-        publish(&self.pipeline.manifest, &self.world, self.engine.image_mut());
+        publish(
+            &self.pipeline.manifest,
+            &self.world,
+            self.engine.image_mut(),
+        );
     }
 }
 
@@ -201,7 +208,9 @@ pub fn frame(
     ingress: u8,
 ) -> Result<Vec<u8>, notation::NotationError> {
     let interface = world.interfaces.get(usize::from(ingress));
-    let own = interface.and_then(|interface| interface.mac).unwrap_or(CLIENT);
+    let own = interface
+        .and_then(|interface| interface.mac)
+        .unwrap_or(CLIENT);
     let defaults = Defaults {
         src_mac: CLIENT.0,
         dst_mac: own.0,
@@ -221,13 +230,20 @@ pub fn pass(
     let length = u16::try_from(frame.len()).map_err(|_| Slot { packet: 0 })?;
     let mut packets = [Packet::arrived(length, ingress)];
     let [packet] = &packets;
-    let place = engine.slot(0).get_mut(packet.range()).ok_or(Slot { packet: 0 })?;
+    let place = engine
+        .slot(0)
+        .get_mut(packet.range())
+        .ok_or(Slot { packet: 0 })?;
     place.copy_from_slice(&frame);
     let before = counted(manifest, engine.image());
     engine.process(&mut packets)?;
     let [packet] = packets;
     let moved = moved(&before, &counted(manifest, engine.image()));
-    let left = engine.slot(0).get(packet.range()).ok_or(Slot { packet: 0 })?.to_vec();
+    let left = engine
+        .slot(0)
+        .get(packet.range())
+        .ok_or(Slot { packet: 0 })?
+        .to_vec();
     Ok(Passage {
         came: frame,
         ingress,
@@ -252,17 +268,22 @@ fn empty(image: &mut dyn Image) {
 /// The packets of every counter.
 fn counted(manifest: &Manifest, image: &dyn Image) -> Vec<u64> {
     let all = 0..manifest.counters.len() as u32;
-    all.map(|index| image::count(image, index).packets).collect()
+    all.map(|index| image::count(image, index).packets)
+        .collect()
 }
 
 /// The counters that counted.
 fn moved(before: &[u64], after: &[u64]) -> Vec<u32> {
     let each = before.iter().zip(after).zip(0..);
-    each.filter(|((before, after), _)| before != after).map(|(_, index)| index).collect()
+    each.filter(|((before, after), _)| before != after)
+        .map(|(_, index)| index)
+        .collect()
 }
 
 fn reason(manifest: &Manifest, moved: &[u32]) -> Option<String> {
-    let mut counters = moved.iter().filter_map(|index| manifest.counters.get(*index as usize));
+    let mut counters = moved
+        .iter()
+        .filter_map(|index| manifest.counters.get(*index as usize));
     let found = counters.find(|counter| counter.kind == CounterKind::Reason);
     found.map(|counter| counter.name.clone())
 }

@@ -4,6 +4,20 @@
 //! repository and random ones. What is random has a fixed seed and budget; a failure prints all that is needed to see
 //! it again.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::ptr_arg,
+    clippy::format_collect,
+    clippy::redundant_closure_for_method_calls,
+    clippy::redundant_closure,
+    clippy::single_match,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 mod support;
 
 #[allow(dead_code, reason = "the tests use a part")]
@@ -24,6 +38,7 @@ mod policies;
 
 use judge::Bench;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::{files, short};
 
@@ -37,7 +52,9 @@ fn read(path: &std::path::Path) -> String {
 }
 
 fn policies_here() -> Vec<(String, String)> {
-    let paths = files("policies", "lvs").into_iter().chain(files("tests/spec", "lvs"));
+    let paths = files("policies", "lvs")
+        .into_iter()
+        .chain(files("tests/spec", "lvs"));
     paths.map(|path| (short(&path), read(&path))).collect()
 }
 
@@ -79,7 +96,10 @@ fn the_packets_of_the_tests_changed_at_random() {
 
 #[test]
 fn random_policies_and_packets() {
-    let cases = (policies::any(), prop::collection::vec(packets::any(), 1..150));
+    let cases = (
+        policies::random(),
+        prop::collection::vec(packets::random(), 1..150),
+    );
     let judged = runner(POLICIES).run(&cases, |(policy, packets)| {
         Bench::new("random.lvs", &policy).agree(&packets);
         Ok(())

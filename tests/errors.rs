@@ -1,5 +1,19 @@
 //! Every wrong policy in `tests/errors/` says what its snapshot beside it says, and every code has such a policy.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::ptr_arg,
+    clippy::format_collect,
+    clippy::redundant_closure_for_method_calls,
+    clippy::redundant_closure,
+    clippy::single_match,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -18,13 +32,25 @@ fn every_wrong_policy_is_told_what_is_wrong() {
     settings.set_omit_expression(true);
     settings.bind(|| {
         for path in files("tests/errors", "lvs") {
-            let name = path.file_stem().expect("a file has a name").to_string_lossy();
+            let name = path
+                .file_stem()
+                .expect("a file has a name")
+                .to_string_lossy();
             let said = say(&["check", &short(&path)]);
             assert!(said.code <= 1, "{name}: exit {}\n{}", said.code, said.err);
             let errors = said.err.contains("\nerror[") || said.err.starts_with("error[");
-            assert_eq!(errors, said.code == 1, "{name}: errors and exit status\n{}", said.err);
+            assert_eq!(
+                errors,
+                said.code == 1,
+                "{name}: errors and exit status\n{}",
+                said.err
+            );
             let code = format!("[{name}]");
-            assert!(said.err.contains(&code), "{name}: does not occur in\n{}", said.err);
+            assert!(
+                said.err.contains(&code),
+                "{name}: does not occur in\n{}",
+                said.err
+            );
             insta::assert_snapshot!(name.as_ref(), said.err);
         }
     });
@@ -36,10 +62,19 @@ fn every_code_has_a_case() {
         .iter()
         .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
         .collect();
-    let known: BTreeSet<String> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
+    let known: BTreeSet<String> = Code::ALL
+        .iter()
+        .map(|code| code.as_str().to_owned())
+        .collect();
     let exempt = |name: &String| WITHOUT_A_CASE.iter().any(|(code, _)| code.as_str() == name);
-    let missing: Vec<&String> = known.difference(&cases).filter(|name| !exempt(name)).collect();
-    assert!(missing.is_empty(), "write tests/errors/CODE.lvs for {missing:?}");
+    let missing: Vec<&String> = known
+        .difference(&cases)
+        .filter(|name| !exempt(name))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "write tests/errors/CODE.lvs for {missing:?}"
+    );
     let unknown: Vec<&String> = cases.difference(&known).collect();
     assert!(unknown.is_empty(), "no code has the name of {unknown:?}");
 }

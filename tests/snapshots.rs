@@ -1,5 +1,19 @@
 //! What the compiler makes of each policy, stage by stage: `snapshots/<policy>/{1.graph,2.ir,3.wasm}.snap`.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::ptr_arg,
+    clippy::format_collect,
+    clippy::redundant_closure_for_method_calls,
+    clippy::redundant_closure,
+    clippy::single_match,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 mod support;
 
 use support::{files, say, short};
@@ -7,7 +21,11 @@ use support::{files, say, short};
 #[test]
 fn every_stage_of_every_policy_is_as_reviewed() {
     for path in files("policies", "lvs") {
-        let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(format!("snapshots/{name}"));
         settings.set_prepend_module_to_snapshot(false);
@@ -27,7 +45,12 @@ fn equal_policies_give_equal_bytes() {
     let folder = tempfile::tempdir().expect("a folder");
     let bytes = ["a.wasm", "b.wasm"].map(|name| {
         let path = folder.path().join(name);
-        let said = say(&["build", "policies/dr.lvs", "-o", path.to_str().expect("a plain name")]);
+        let said = say(&[
+            "build",
+            "policies/dr.lvs",
+            "-o",
+            path.to_str().expect("a plain name"),
+        ]);
         assert_eq!(said.code, 0, "{}", said.err);
         std::fs::read(path).expect("it was written")
     });

@@ -1,5 +1,20 @@
 //! The language by its own means: `test` blocks on all engines, and the policies in the documents.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::ptr_arg,
+    clippy::format_collect,
+    clippy::redundant_closure_for_method_calls,
+    clippy::redundant_closure,
+    clippy::single_match,
+    clippy::single_match_else,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 mod support;
 
 use support::{fed, fences, files, lvsc, pages, root, say, short};
@@ -7,22 +22,44 @@ use support::{fed, fences, files, lvsc, pages, root, say, short};
 #[test]
 fn the_test_blocks_hold_on_every_engine() {
     for folder in ["tests/spec", "policies"] {
-        let paths: Vec<String> = files(folder, "lvs").iter().map(|path| short(path)).collect();
+        let paths: Vec<String> = files(folder, "lvs")
+            .iter()
+            .map(|path| short(path))
+            .collect();
         let mut args = vec!["test"];
         args.extend(paths.iter().map(String::as_str));
         let said = say(&args);
         assert_eq!(said.code, 0, "{}{}", said.out, said.err);
-        let engines = if cfg!(feature = "wasm") { "interp, wasm" } else { "interp" };
-        assert!(said.out.contains(&format!("tests passed on {engines}")), "{}", said.out);
+        let engines = if cfg!(feature = "wasm") {
+            "interp, wasm"
+        } else {
+            "interp"
+        };
+        assert!(
+            said.out.contains(&format!("tests passed on {engines}")),
+            "{}",
+            said.out
+        );
     }
 }
 
 #[test]
 fn every_policy_has_tests_of_its_own() {
-    for path in files("policies", "lvs").iter().chain(&files("tests/spec", "lvs")) {
+    for path in files("policies", "lvs")
+        .iter()
+        .chain(&files("tests/spec", "lvs"))
+    {
         let text = std::fs::read_to_string(path).expect("the policy can be read");
-        assert!(text.contains("\ntest \""), "{} has no `test` block", short(path));
-        assert!(text.starts_with("# "), "{} does not begin with its intent", short(path));
+        assert!(
+            text.contains("\ntest \""),
+            "{} has no `test` block",
+            short(path)
+        );
+        assert!(
+            text.starts_with("# "),
+            "{} does not begin with its intent",
+            short(path)
+        );
     }
 }
 

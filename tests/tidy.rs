@@ -1,5 +1,19 @@
 //! The invariants of `docs/architecture.md` that can be read off the text.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::ptr_arg,
+    clippy::format_collect,
+    clippy::redundant_closure_for_method_calls,
+    clippy::redundant_closure,
+    clippy::single_match,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -34,7 +48,10 @@ const MODES_IN_NAMES: [&str; 1] = ["PortChangesInDr"];
 
 fn sources() -> Vec<PathBuf> {
     let folders = ["cli", "compiler", "targets", "runtime", "tests"];
-    folders.iter().flat_map(|folder| files(folder, "rs")).collect()
+    folders
+        .iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .collect()
 }
 
 fn read(path: &Path) -> String {
@@ -79,23 +96,37 @@ fn imports_go_down_only() {
         let text = read(&root().join(folder).join("Cargo.toml"));
         let manifest: toml::Table = text.parse().expect("a manifest is TOML");
         for section in ["dependencies", "build-dependencies"] {
-            let Some(toml::Value::Table(found)) = manifest.get(section) else { continue };
+            let Some(toml::Value::Table(found)) = manifest.get(section) else {
+                continue;
+            };
             for name in found.keys().filter(|name| name.starts_with("lvsc-")) {
-                assert!(allowed.contains(&name.as_str()), "{folder} must not import {name}");
+                assert!(
+                    allowed.contains(&name.as_str()),
+                    "{folder} must not import {name}"
+                );
             }
         }
     }
-    let known: BTreeSet<PathBuf> =
-        ARROWS.iter().map(|(folder, _)| root().join(folder).join("Cargo.toml")).collect();
+    let known: BTreeSet<PathBuf> = ARROWS
+        .iter()
+        .map(|(folder, _)| root().join(folder).join("Cargo.toml"))
+        .collect();
     for path in files(".", "toml") {
         let member = path.ends_with("Cargo.toml");
-        assert!(!member || known.contains(&path), "{} has no arrows here", short(&path));
+        assert!(
+            !member || known.contains(&path),
+            "{} has no arrows here",
+            short(&path)
+        );
     }
 }
 
 #[test]
 fn no_identifier_names_a_forwarding_mode() {
-    for path in sources().iter().filter(|path| !path.ends_with("tests/tidy.rs")) {
+    for path in sources()
+        .iter()
+        .filter(|path| !path.ends_with("tests/tidy.rs"))
+    {
         let code = code(&read(path));
         let names = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
         for name in names.filter(|name| !MODES_IN_NAMES.contains(name)) {
@@ -107,11 +138,16 @@ fn no_identifier_names_a_forwarding_mode() {
 
 /// `PortOfDr` is `Port`, `Of`, `Dr`.
 fn humps(name: &str) -> impl Iterator<Item = &str> {
-    let starts = name.char_indices().filter(|(at, letter)| *at > 0 && letter.is_uppercase());
+    let starts = name
+        .char_indices()
+        .filter(|(at, letter)| *at > 0 && letter.is_uppercase());
     let mut cuts = vec![0];
     cuts.extend(starts.map(|(at, _)| at));
     cuts.push(name.len());
-    let pieces: Vec<&str> = cuts.windows(2).map(|pair| &name[pair[0]..pair[1]]).collect();
+    let pieces: Vec<&str> = cuts
+        .windows(2)
+        .map(|pair| &name[pair[0]..pair[1]])
+        .collect();
     pieces.into_iter()
 }
 
@@ -120,9 +156,17 @@ fn a_file_has_one_reason_to_change_and_says_which() {
     for path in sources() {
         let text = read(&path);
         let lines = text.lines().count();
-        assert!(lines <= LONGEST, "{} has {lines} lines, {LONGEST} are the most", short(&path));
+        assert!(
+            lines <= LONGEST,
+            "{} has {lines} lines, {LONGEST} are the most",
+            short(&path)
+        );
         let tests = short(&path).contains("/tests");
-        assert!(tests || text.starts_with("//! "), "{} does not say what it is", short(&path));
+        assert!(
+            tests || text.starts_with("//! "),
+            "{} does not say what it is",
+            short(&path)
+        );
     }
 }
 
@@ -134,33 +178,57 @@ fn only_one_door_leads_out() {
         let code = product(&path);
         for door in doors {
             let used = code.split(&format!("{door}!")).count() > 1;
-            assert!(!used, "{name} uses {door}!: text for people goes through cli/ui.rs");
+            assert!(
+                !used,
+                "{name} uses {door}!: text for people goes through cli/ui.rs"
+            );
         }
         let stream = code.contains("stdout()") || code.contains("stderr()");
-        assert!(!stream || name.starts_with("cli/ui"), "{name} writes to a standard stream itself");
+        assert!(
+            !stream || name.starts_with("cli/ui"),
+            "{name} writes to a standard stream itself"
+        );
     }
 }
 
 #[test]
 fn unsafe_code_stays_where_the_system_is() {
-    let rooms = ["runtime/src/engine/", "runtime/src/io/", "runtime/src/lab/", "runtime/src/sys/"];
+    let rooms = [
+        "runtime/src/engine/",
+        "runtime/src/io/",
+        "runtime/src/lab/",
+        "runtime/src/sys/",
+    ];
     for path in sources() {
         let name = short(&path);
         let code = product(&path);
         let used = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
         let used = used.clone().any(|word| word == "unsafe");
-        assert!(!used || rooms.iter().any(|room| name.starts_with(room)), "{name} is unsafe");
+        assert!(
+            !used || rooms.iter().any(|room| name.starts_with(room)),
+            "{name} is unsafe"
+        );
     }
 }
 
 #[test]
 fn every_snapshot_was_accepted() {
     for extension in ["new", "pending-snap"] {
-        let waiting: Vec<String> = files(".", extension).iter().map(|path| short(path)).collect();
-        assert!(waiting.is_empty(), "look at and accept, or mend: {waiting:?}");
+        let waiting: Vec<String> = files(".", extension)
+            .iter()
+            .map(|path| short(path))
+            .collect();
+        assert!(
+            waiting.is_empty(),
+            "look at and accept, or mend: {waiting:?}"
+        );
     }
     for path in files("tests/snapshots", "snap") {
-        let policy = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy();
+        let policy = path
+            .parent()
+            .and_then(Path::file_name)
+            .expect("a folder")
+            .to_string_lossy();
         let known = root().join(format!("policies/{policy}.lvs")).exists() || policy == "snapshots";
         assert!(known, "{} belongs to no policy", short(&path));
     }
@@ -176,11 +244,19 @@ fn links_lead_somewhere() {
                 continue;
             }
             let folder = page.parent().expect("a page lies in a folder");
-            let found = if target.is_empty() { page.clone() } else { folder.join(target) };
+            let found = if target.is_empty() {
+                page.clone()
+            } else {
+                folder.join(target)
+            };
             assert!(found.exists(), "{}: {link} leads nowhere", short(&page));
             if !anchor.is_empty() {
                 let known = anchors(&read(&found));
-                assert!(known.contains(anchor), "{}: {link}: no such heading", short(&page));
+                assert!(
+                    known.contains(anchor),
+                    "{}: {link}: no such heading",
+                    short(&page)
+                );
             }
         }
     }
@@ -198,7 +274,9 @@ fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
     let name = |heading: &str| {
         let words = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = words.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
         kept.collect::<String>().replace(' ', "-")
     };
     headings.map(name).collect()

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Section;
 use lvsc_ir::target::Target;
+use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_pipeline::simplify::simplify;
 use serde_json::{Value, json};
 
 use crate::args::{Build, Emit, Format, Global};
-use crate::compile::{self, Compiled};
 use crate::failure::{Failure, Status};
 use crate::ui::{Ui, file, table};
-use crate::{policy, targets};
+use crate::{compile, policy, targets};
 
 /// Compiles a policy and says what was made.
 pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -20,8 +21,7 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     let Some(checked) = policy::open(&args.source, global, format, ui)? else {
         return Ok(Status::Findings);
     };
-    let compiled = compile::program(&checked.pipeline)?;
-    let made = make(&compiled, target, args.emit)?;
+    let made = make(checked.pipeline, target, args.emit)?;
     let name = format!("{}.{}", checked.text.stem(), made.extension);
     let path = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
     let piped = path.as_os_str() == "-";
@@ -47,31 +47,35 @@ struct Made {
     artifact: Option<Artifact>,
 }
 
-fn make(compiled: &Compiled, target: &dyn Target, emit: Option<Emit>) -> Result<Made, Failure> {
+fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<Made, Failure> {
     let text = |text: String, extension| Made {
         bytes: text.into_bytes(),
         extension,
         artifact: None,
     };
     match emit {
-        Some(Emit::Graph) => Ok(text(lvsc_pipeline::text::graph(&compiled.pipeline), "graph")),
+        Some(Emit::Graph) => Ok(text(
+            lvsc_pipeline::text::graph(&simplify(pipeline)),
+            "graph",
+        )),
         Some(Emit::Ir) => {
+            let compiled = compile::program(&pipeline)?;
             let program = compiled.program.program();
-            Ok(text(lvsc_ir::text::print(program, &compiled.layout), "lvsi"))
+            Ok(text(
+                lvsc_ir::text::print(program, &compiled.layout),
+                "lvsi",
+            ))
         }
         Some(Emit::Wat) => {
-            let artifact = wasm(compiled, target, "wat")?;
+            let artifact = wasm(&pipeline, target, "wat")?;
             let wat = wasmprinter::print_bytes(&artifact.code);
             let wat = wat.map_err(|error| Failure::Bug {
                 what: format!("the module cannot be printed: {error}"),
             })?;
             Ok(text(wat, "wat"))
         }
-        Some(Emit::Wasm) => {
-            let artifact = wasm(compiled, target, "wasm")?;
-            Ok(whole(artifact, target))
-        }
-        None => Ok(whole(compiled.emit(target)?, target)),
+        Some(Emit::Wasm) => Ok(whole(wasm(&pipeline, target, "wasm")?, target)),
+        None => Ok(whole(compile::program(&pipeline)?.emit(target)?, target)),
     }
 }
 
@@ -85,7 +89,7 @@ fn whole(artifact: Artifact, target: &dyn Target) -> Made {
 
 /// The artifact, where it is WebAssembly.
 fn wasm(
-    compiled: &Compiled,
+    pipeline: &Pipeline,
     target: &dyn Target,
     stage: &'static str,
 ) -> Result<Artifact, Failure> {
@@ -95,16 +99,24 @@ fn wasm(
             stage,
         });
     }
-    Ok(compiled.emit(target)?)
+    Ok(compile::program(pipeline)?.emit(target)?)
 }
 
 fn report(path: &Path, made: &Made) -> String {
-    let mut lines = vec![format!("{}: {}", path.display(), size(made.bytes.len() as u64))];
+    let mut lines = vec![format!(
+        "{}: {}",
+        path.display(),
+        size(made.bytes.len() as u64)
+    )];
     if let Some(artifact) = &made.artifact {
         lines.extend(figures(artifact));
         lines.push("tables".to_owned());
         let rows: Vec<Vec<String>> = sections(artifact).map(row).collect();
-        lines.extend(table::align(&rows).into_iter().map(|line| format!("  {line}")));
+        lines.extend(
+            table::align(&rows)
+                .into_iter()
+                .map(|line| format!("  {line}")),
+        );
     }
     lines.join("\n")
 }

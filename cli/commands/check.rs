@@ -32,7 +32,11 @@ pub fn run(args: &Check, global: &Global, ui: &mut Ui) -> Result<Status, Failure
 fn summary(checked: &Checked) -> String {
     let manifest = &checked.pipeline.manifest;
     let backends = manifest.pools.iter().map(|pool| pool.backends.len()).sum();
-    let mut addresses: Vec<_> = manifest.vips.iter().map(|vip| (vip.address, vip.prefix)).collect();
+    let mut addresses: Vec<_> = manifest
+        .vips
+        .iter()
+        .map(|vip| (vip.address, vip.prefix))
+        .collect();
     addresses.sort_unstable();
     addresses.dedup();
     let counts = [

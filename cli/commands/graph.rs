@@ -10,7 +10,11 @@ use crate::ui::Ui;
 
 /// Draws a policy's pipeline.
 pub fn run(args: &Graph, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
-    let format = if args.format == Drawing::Json { Format::Json } else { Format::Text };
+    let format = if args.format == Drawing::Json {
+        Format::Json
+    } else {
+        Format::Text
+    };
     let Some(checked) = policy::open(&args.source, global, format, ui)? else {
         return Ok(Status::Findings);
     };

@@ -29,13 +29,17 @@ pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
 /// `7 frames: 5 sent, 1 dropped (no_backend 1), 1 passed to the kernel`
 fn counts(summary: &Summary) -> String {
     let reasons = summary.reasons.iter();
-    let reasons: Vec<String> = reasons.map(|(name, count)| format!("{name} {count}")).collect();
+    let reasons: Vec<String> = reasons
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     let reasons = if reasons.is_empty() {
         String::new()
     } else {
         format!(" ({})", reasons.join(", "))
     };
-    let Summary { send, drop, pass, .. } = summary;
+    let Summary {
+        send, drop, pass, ..
+    } = summary;
     let frames = number(summary.frames as usize, "frame");
     format!("{frames}: {send} sent, {drop} dropped{reasons}, {pass} passed to the kernel")
 }

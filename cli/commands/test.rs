@@ -6,12 +6,12 @@ use lvsc_front::source::{FileId, Span};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Test};
+use crate::config;
 use crate::engines::{self, ENGINES, Kind};
 use crate::failure::{Failure, Status};
 use crate::policy::{self, Checked};
 use crate::testing::{self, Fault, sides};
 use crate::ui::{ERROR, FINE, Ui, number, styled};
-use crate::config;
 
 /// Tests policies. A line when all is well.
 pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -35,7 +35,11 @@ pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure>
             "results": total.results,
         })),
     }
-    Ok(if total.failed + total.broken == 0 { Status::Fine } else { Status::Findings })
+    Ok(if total.failed + total.broken == 0 {
+        Status::Fine
+    } else {
+        Status::Findings
+    })
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
@@ -77,7 +81,11 @@ fn wrong(count: usize, what: &str) -> String {
 }
 
 fn policies(count: usize) -> String {
-    if count == 1 { "1 policy".to_owned() } else { format!("{count} policies") }
+    if count == 1 {
+        "1 policy".to_owned()
+    } else {
+        format!("{count} policies")
+    }
 }
 
 fn one(
@@ -122,7 +130,12 @@ fn one(
 /// The failure as a diagnostic: the line, why, and the frames.
 fn failed(checked: &Checked, test: &Block, engine: &str, fault: &Fault) -> String {
     let title = format!("test failed on {engine}: {}", test.name);
-    let mut text = Ui::report(&title, &fault.what, line(checked, fault.place), &checked.sources);
+    let mut text = Ui::report(
+        &title,
+        &fault.what,
+        line(checked, fault.place),
+        &checked.sources,
+    );
     if let Some(frames) = &fault.frames {
         for line in sides("expected", &frames.expected, "actual", &frames.actual) {
             text.push_str("\n    ");
@@ -139,10 +152,19 @@ fn line(checked: &Checked, place: Place) -> Span {
     let text = checked.sources.text(file);
     let number = place.line.saturating_sub(1) as usize;
     let begin: usize = text.split_inclusive('\n').take(number).map(str::len).sum();
-    let rest = text.get(begin..).unwrap_or_default().lines().next().unwrap_or_default();
+    let rest = text
+        .get(begin..)
+        .unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default();
     let column = place.column.saturating_sub(1) as usize;
     let indent: usize = rest.chars().take(column).map(char::len_utf8).sum();
-    Span::new(file, begin + indent, begin + rest.trim_end().len().max(indent))
+    Span::new(
+        file,
+        begin + indent,
+        begin + rest.trim_end().len().max(indent),
+    )
 }
 
 fn data(checked: &Checked, test: &Block, engine: &str, fault: Option<Fault>) -> Value {

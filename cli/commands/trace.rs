@@ -52,10 +52,15 @@ fn interface(checked: &Checked, name: Option<&str>) -> Result<u8, Failure> {
     let Some(name) = name else { return Ok(0) };
     let known = &checked.pipeline.manifest.interfaces;
     let found = known.iter().position(|interface| interface.name == name);
-    found.map(|index| index as u8).ok_or_else(|| Failure::NoInterface {
-        name: name.to_owned(),
-        known: known.iter().map(|interface| interface.name.clone()).collect(),
-    })
+    found
+        .map(|index| index as u8)
+        .ok_or_else(|| Failure::NoInterface {
+            name: name.to_owned(),
+            known: known
+                .iter()
+                .map(|interface| interface.name.clone())
+                .collect(),
+        })
 }
 
 /// The frames that were asked for; `None` where a sentence is no packet, which was said.
@@ -99,7 +104,9 @@ fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Vec<u8>>, Failure> {
     for (captured, number) in Reader::open(path)?.zip(1_u64..) {
         let captured = captured?;
         if captured.is_truncated() {
-            ui.say(format_args!("packet {number} is left out: only its begin was captured"));
+            ui.say(format_args!(
+                "packet {number} is left out: only its begin was captured"
+            ));
         } else {
             frames.push(captured.frame);
         }
@@ -133,7 +140,11 @@ fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u
 
 /// The packet, the lines that decided with what happened there, the verdict, the headers before and after.
 fn words(checked: &Checked, followed: &Followed) -> String {
-    let mut lines = vec![format!("{}  {}", styled(HEAD, "packet"), describe(&followed.came))];
+    let mut lines = vec![format!(
+        "{}  {}",
+        styled(HEAD, "packet"),
+        describe(&followed.came)
+    )];
     let mut file = None;
     let mut rows = Vec::new();
     let mut last = None;
@@ -162,7 +173,10 @@ fn words(checked: &Checked, followed: &Followed) -> String {
 }
 
 fn indented(rows: &[Vec<String>]) -> Vec<String> {
-    table::align(rows).into_iter().map(|line| format!("  {line}")).collect()
+    table::align(rows)
+        .into_iter()
+        .map(|line| format!("  {line}"))
+        .collect()
 }
 
 fn path(checked: &Checked, file: u16) -> &str {
@@ -173,7 +187,11 @@ fn path(checked: &Checked, file: u16) -> &str {
 fn source(checked: &Checked, step: &Happened) -> String {
     let text = checked.sources.text(FileId(u32::from(step.place.file)));
     let line = text.lines().nth(step.place.line.saturating_sub(1) as usize);
-    line.unwrap_or_default().trim().trim_end_matches('{').trim_end().to_owned()
+    line.unwrap_or_default()
+        .trim()
+        .trim_end_matches('{')
+        .trim_end()
+        .to_owned()
 }
 
 fn data(checked: &Checked, followed: &Followed) -> Value {
@@ -204,7 +222,10 @@ fn data(checked: &Checked, followed: &Followed) -> Value {
 
 fn headers(frame: &[u8]) -> Value {
     let header = |header: Header| {
-        let fields = header.fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+        let fields = header
+            .fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), json!(value)));
         json!({
             "name": header.name,
             "offset": header.offset,

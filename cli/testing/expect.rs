@@ -31,7 +31,10 @@ impl Expectation<'_> {
         passage: &Passage,
     ) -> Result<(), Wrong> {
         if passage.verdict != self.verdict {
-            let reason = passage.reason.as_ref().map(|reason| format!(", reason {reason}"));
+            let reason = passage
+                .reason
+                .as_ref()
+                .map(|reason| format!(", reason {reason}"));
             let reason = reason.unwrap_or_default();
             return Err(Wrong::plain(format_args!(
                 "the verdict is {}{reason}, not {}",
@@ -42,7 +45,9 @@ impl Expectation<'_> {
             && passage.reason.as_deref() != Some(expected)
         {
             let found = passage.reason.as_deref().unwrap_or("not counted");
-            return Err(Wrong::plain(format_args!("the reason is {found}, not {expected}")));
+            return Err(Wrong::plain(format_args!(
+                "the reason is {found}, not {expected}"
+            )));
         }
         self.egress(pipeline, passage)?;
         self.checks(pipeline, world, passage)
@@ -62,33 +67,39 @@ impl Expectation<'_> {
             found.map_or_else(|| format!("interface {index}"), |known| known.name.clone())
         };
         let (found, expected) = (name(passage.egress), name(expected));
-        Err(Wrong::plain(format_args!("it left by {found}, not by {expected}")))
+        Err(Wrong::plain(format_args!(
+            "it left by {found}, not by {expected}"
+        )))
     }
 
-    fn checks(
-        &self,
-        pipeline: &Pipeline,
-        world: &World,
-        passage: &Passage,
-    ) -> Result<(), Wrong> {
+    fn checks(&self, pipeline: &Pipeline, world: &World, passage: &Passage) -> Result<(), Wrong> {
         let judge = Judge {
             pipeline,
             world,
             passage,
         };
-        let failed: Vec<&Check> =
-            self.checks.iter().filter(|check| !judge.holds(&check.kind)).collect();
+        let failed: Vec<&Check> = self
+            .checks
+            .iter()
+            .filter(|check| !judge.holds(&check.kind))
+            .collect();
         let Some(first) = failed.first() else {
             return Ok(());
         };
-        let texts: Vec<String> = failed.iter().map(|check| format!("`{}`", check.text)).collect();
+        let texts: Vec<String> = failed
+            .iter()
+            .map(|check| format!("`{}`", check.text))
+            .collect();
         let verb = if failed.len() == 1 { "does" } else { "do" };
         let mut expected = passage.left.clone();
         for check in &failed {
             judge.mend(&check.kind, &mut expected);
         }
         Err(Wrong {
-            what: format!("{} {verb} not hold for the frame that left", texts.join(" and ")),
+            what: format!(
+                "{} {verb} not hold for the frame that left",
+                texts.join(" and ")
+            ),
             place: Some(first.place),
             frames: Some(Frames {
                 came: passage.came.clone(),
@@ -111,9 +122,9 @@ impl Judge<'_> {
         let Passage { came, left, .. } = self.passage;
         match check {
             CheckKind::Holds(condition) => self.condition(condition),
-            CheckKind::PoolMac { value, pool } => {
-                self.macs(*pool).any(|mac| self.condition(&equals(value, mac)))
-            }
+            CheckKind::PoolMac { value, pool } => self
+                .macs(*pool)
+                .any(|mac| self.condition(&equals(value, mac))),
             CheckKind::HeaderUnchanged(headers) => {
                 let before = self.header(came, headers).and_then(|at| came.get(at..));
                 let after = self.header(left, headers).and_then(|at| left.get(at..));
@@ -163,8 +174,11 @@ impl Judge<'_> {
 
     fn macs(&self, pool: PoolId) -> impl Iterator<Item = u64> {
         let backends = self.world.pools.get(usize::from(pool.0));
-        let macs = backends.into_iter().flatten().filter_map(|backend| backend.mac);
-        macs.map(|mac| mac.to_bits())
+        let macs = backends
+            .into_iter()
+            .flatten()
+            .filter_map(|backend| backend.mac);
+        macs.map(lvsc_abi::mac::Mac::to_bits)
     }
 
     /// Where the first present one of these headers begins.
@@ -216,8 +230,9 @@ impl Judge<'_> {
         publish(&question.manifest, self.world, &mut image);
         let mut frame = self.passage.left.clone();
         let ingress = self.passage.ingress;
-        let (verdict, _) =
-            interp::run(&question, &sections, &mut image, &mut frame, ingress, &mut Blind);
+        let (verdict, _) = interp::run(
+            &question, &sections, &mut image, &mut frame, ingress, &mut Blind,
+        );
         verdict == Verdict::Pass
     }
 

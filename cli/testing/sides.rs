@@ -25,7 +25,11 @@ fn headers(before: &[Header], after: &[Header]) -> Vec<Vec<String>> {
     let longest = before.len().max(after.len());
     let each = (0..longest).flat_map(|at| match (before.get(at), after.get(at)) {
         (Some(left), Some(right)) if left == right => {
-            vec![vec![left.name.to_owned(), ends(left), "unchanged".to_owned()]]
+            vec![vec![
+                left.name.to_owned(),
+                ends(left),
+                "unchanged".to_owned(),
+            ]]
         }
         (left, right) => fields(left, right),
     });
@@ -62,7 +66,12 @@ fn fields(left: Option<&Header>, right: Option<&Header>) -> Vec<Vec<String>> {
         let (left, right) = (value(left, name), value(right, name));
         let mark = if left == right { "" } else { "*" };
         let cell = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        vec![format!("{}.{}", name.0, name.1), cell(left), cell(right), mark.to_owned()]
+        vec![
+            format!("{}.{}", name.0, name.1),
+            cell(left),
+            cell(right),
+            mark.to_owned(),
+        ]
     };
     names.into_iter().map(row).collect()
 }
@@ -84,7 +93,11 @@ fn bytes(left: &str, before: &[u8], right: &str, after: &[u8]) -> Vec<String> {
 }
 
 fn rows(frame: &[u8]) -> BTreeMap<usize, &[u8]> {
-    frame.chunks(WIDTH).enumerate().map(|(row, bytes)| (row * WIDTH, bytes)).collect()
+    frame
+        .chunks(WIDTH)
+        .enumerate()
+        .map(|(row, bytes)| (row * WIDTH, bytes))
+        .collect()
 }
 
 fn row<'a>(rows: &BTreeMap<usize, &'a [u8]>, at: usize) -> &'a [u8] {
@@ -101,7 +114,13 @@ fn pair(at: usize, left: (&str, &[u8]), right: (&str, &[u8]), wide: usize) -> Ve
     };
     let longest = left.1.len().max(right.1.len());
     let marks: Vec<&str> = (0..longest)
-        .map(|at| if left.1.get(at) == right.1.get(at) { "  " } else { "^^" })
+        .map(|at| {
+            if left.1.get(at) == right.1.get(at) {
+                "  "
+            } else {
+                "^^"
+            }
+        })
         .collect();
     let marks = format!("{:4}  {:<wide$}  {}", "", "", marks.join(" "));
     vec![line(left), line(right), marks.trim_end().to_owned()]
@@ -118,16 +137,26 @@ mod tests {
         after[5] = 7;
         let lines = sides("expected", &before, "actual", &after);
         let text = lines.join("\n");
-        assert!(text.contains("eth.dst  02:00:00:00:00:01     02:00:00:00:00:07  *"), "{text}");
+        assert!(
+            text.contains("eth.dst  02:00:00:00:00:01     02:00:00:00:00:07  *"),
+            "{text}"
+        );
         assert!(text.contains("0000  expected  02 00 00 00 00 01"), "{text}");
         assert!(text.contains("0000  actual    02 00 00 00 00 07"), "{text}");
         let marks = lines.last().map(|line| line.trim_end().len());
-        assert_eq!(marks, Some(4 + 2 + 8 + 2 + 5 * 3 + 2), "below byte 5:\n{text}");
+        assert_eq!(
+            marks,
+            Some(4 + 2 + 8 + 2 + 5 * 3 + 2),
+            "below byte 5:\n{text}"
+        );
     }
 
     #[test]
     fn a_frame_that_is_longer_differs_in_what_it_has_more() {
         let lines = sides("expected", &[1; 16], "actual", &[1; 18]);
-        assert!(lines.iter().any(|line| line.ends_with("^^ ^^")), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.ends_with("^^ ^^")),
+            "{lines:?}"
+        );
     }
 }

@@ -32,7 +32,9 @@ impl Ui {
     pub fn report(title: &str, words: &str, span: Span, sources: &SourceMap) -> String {
         let snippet = Snippet::source(sources.text(span.file)).path(sources.path(span.file));
         let mark = AnnotationKind::Primary.span(span.range()).label(words);
-        let group = Level::ERROR.primary_title(title).element(snippet.annotation(mark));
+        let group = Level::ERROR
+            .primary_title(title)
+            .element(snippet.annotation(mark));
         renderer().render(&[group])
     }
 
@@ -56,9 +58,11 @@ pub fn count(diagnostics: &[Diagnostic]) -> Option<String> {
         (0, 0) => None,
         (errors, 0) => Some(number(errors, "error")),
         (0, warnings) => Some(number(warnings, "warning")),
-        (errors, warnings) => {
-            Some(format!("{}, {}", number(errors, "error"), number(warnings, "warning")))
-        }
+        (errors, warnings) => Some(format!(
+            "{}, {}",
+            number(errors, "error"),
+            number(warnings, "warning")
+        )),
     }
 }
 
@@ -70,11 +74,17 @@ fn report<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
     let title = level.primary_title(diagnostic.message.as_str());
     let mut group = Group::with_title(title.id(diagnostic.code.as_str()));
     for file in files(&diagnostic.labels) {
-        let labels = diagnostic.labels.iter().filter(|label| label.span.file == file);
+        let labels = diagnostic
+            .labels
+            .iter()
+            .filter(|label| label.span.file == file);
         let snippet = Snippet::source(sources.text(file)).path(sources.path(file));
         group = group.element(snippet.annotations(labels.map(|label| annotation(label, sources))));
     }
-    let notes = diagnostic.notes.iter().map(|note| Level::NOTE.message(note.as_str()));
+    let notes = diagnostic
+        .notes
+        .iter()
+        .map(|note| Level::NOTE.message(note.as_str()));
     let mut groups = vec![group.elements(notes)];
     groups.extend(diagnostic.fixes.iter().map(|fix| remedy(fix, sources)));
     groups
@@ -101,7 +111,11 @@ fn annotation<'a>(label: &'a Label, sources: &SourceMap) -> Annotation<'a> {
         range.end = range.start; // the end of a line, which is not to be drawn as two lines
     }
     let annotation = kind.span(range);
-    if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
+    if label.text.is_empty() {
+        annotation
+    } else {
+        annotation.label(label.text.as_str())
+    }
 }
 
 fn remedy<'a>(fix: &'a Fix, sources: &'a SourceMap) -> Group<'a> {
@@ -136,9 +150,8 @@ pub fn data(diagnostics: &[Diagnostic], sources: &SourceMap) -> Value {
         });
         let fixes = one.fixes.iter().map(|fix| {
             let edits = fix.edits.iter();
-            let edits = edits.map(|edit| {
-                json!({ "at": place(edit.span), "replacement": edit.replacement })
-            });
+            let edits = edits
+                .map(|edit| json!({ "at": place(edit.span), "replacement": edit.replacement }));
             json!({ "message": fix.message, "edits": edits.collect::<Vec<_>>() })
         });
         json!({

@@ -19,7 +19,10 @@ fn written(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::metadata(&target) {
         Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(found) if !found.is_file() => {
-            return OpenOptions::new().write(true).open(&target)?.write_all(bytes);
+            return OpenOptions::new()
+                .write(true)
+                .open(&target)?
+                .write_all(bytes);
         }
         Ok(_) | Err(_) => {}
     }
@@ -52,7 +55,9 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let found = fs::read_dir(folder).unwrap();
-        found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        found
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 
     #[test]
@@ -69,7 +74,12 @@ mod tests {
     fn a_folder_that_is_not_there_is_named_with_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let failure = write(&folder.path().join("none/dr.wasm"), b"").unwrap_err();
-        assert!(failure.remedy().unwrap().starts_with("make the folder first"));
+        assert!(
+            failure
+                .remedy()
+                .unwrap()
+                .starts_with("make the folder first")
+        );
     }
 
     #[cfg(unix)]

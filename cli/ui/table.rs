@@ -25,7 +25,11 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
-        let lines = align(&[row(&["step", "at"]), row(&["1", "director", "x"]), row(&["2"])]);
+        let lines = align(&[
+            row(&["step", "at"]),
+            row(&["1", "director", "x"]),
+            row(&["2"]),
+        ]);
         assert_eq!(lines, ["step  at", "1     director  x", "2"]);
     }
 }

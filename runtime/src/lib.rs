@@ -3,13 +3,13 @@
 pub mod director;
 pub mod engine;
 pub mod io;
-pub mod publish;
-pub mod world;
 pub mod lab;
 #[cfg(target_os = "linux")]
 pub mod neighbour;
 #[cfg(target_os = "linux")]
 pub mod netlink;
+pub mod publish;
 #[cfg(target_os = "linux")]
 pub mod sys;
 pub mod vip;
+pub mod world;

@@ -16,7 +16,10 @@ pub struct Neighbours {
 impl Neighbours {
     /// Opens the neighbour table of an interface (kernel index) of the calling thread's namespace.
     pub fn open(index: u32) -> Result<Neighbours> {
-        Ok(Neighbours { netlink: Netlink::open()?, index })
+        Ok(Neighbours {
+            netlink: Netlink::open()?,
+            index,
+        })
     }
 
     /// All neighbours whose MAC is known.

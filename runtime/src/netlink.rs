@@ -66,7 +66,9 @@ impl Netlink {
                 let payload = behind.get(..length.saturating_sub(16)).unwrap_or_default();
                 match i32::from(kind) {
                     libc::NLMSG_ERROR | libc::NLMSG_DONE => {
-                        let code = payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code));
+                        let code = payload
+                            .first_chunk()
+                            .map_or(0, |code| i32::from_ne_bytes(*code));
                         if code < 0 {
                             return Err(Error::from_raw_os_error(-code));
                         }
@@ -74,7 +76,9 @@ impl Netlink {
                     }
                     _ => answers.push((kind, payload.to_vec())),
                 }
-                rest = rest.get(length.next_multiple_of(4).max(16)..).unwrap_or_default();
+                rest = rest
+                    .get(length.next_multiple_of(4).max(16)..)
+                    .unwrap_or_default();
             }
         }
     }
@@ -83,19 +87,28 @@ impl Netlink {
     pub fn links(&mut self) -> Result<Vec<Link>> {
         let request = Message::new(libc::RTM_GETLINK, libc::NLM_F_DUMP as u16).link(0, 0, 0);
         let answers = self.call(request)?;
-        Ok(answers.iter().filter_map(|(_, payload)| link(payload)).collect())
+        Ok(answers
+            .iter()
+            .filter_map(|(_, payload)| link(payload))
+            .collect())
     }
 
     /// The interface with this name.
     pub fn link(&mut self, name: &str) -> Result<Link> {
         let found = self.links()?.into_iter().find(|link| link.name == name);
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no interface `{name}`")))
+        found.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("there is no interface `{name}`"),
+            )
+        })
     }
 
     /// Switches an interface on.
     pub fn up(&mut self, index: u32) -> Result<()> {
         let flag = libc::IFF_UP as u32;
-        self.call(Message::new(libc::RTM_SETLINK, 0).link(index, flag, flag)).map(drop)
+        self.call(Message::new(libc::RTM_SETLINK, 0).link(index, flag, flag))
+            .map(drop)
     }
 
     /// Gives an interface an address.
@@ -143,7 +156,10 @@ impl Netlink {
     pub fn neighbours(&mut self, index: u32) -> Result<Vec<(IpAddr, Mac)>> {
         let request = Message::new(libc::RTM_GETNEIGH, libc::NLM_F_DUMP as u16).raw(&[0; 12]);
         let answers = self.call(request)?;
-        Ok(answers.iter().filter_map(|(_, payload)| neighbour(payload, index)).collect())
+        Ok(answers
+            .iter()
+            .filter_map(|(_, payload)| neighbour(payload, index))
+            .collect())
     }
 
     /// Has the kernel ask for a neighbour, as if it had a packet for it.
@@ -156,7 +172,9 @@ impl Netlink {
         head.extend(index.to_ne_bytes());
         head.extend([0, 0, NTF_USE, 0]);
         let flags = (libc::NLM_F_CREATE | libc::NLM_F_REPLACE) as u16;
-        let message = Message::new(libc::RTM_NEWNEIGH, flags).raw(&head).attribute(NDA_DST, &bytes);
+        let message = Message::new(libc::RTM_NEWNEIGH, flags)
+            .raw(&head)
+            .attribute(NDA_DST, &bytes);
         self.call(message).map(drop)
     }
 }
@@ -165,8 +183,16 @@ fn link(payload: &[u8]) -> Option<Link> {
     const IFLA_INFO_SLAVE_DATA: u16 = 5;
     const IFLA_BRPORT_STATE: u16 = 1;
     let (head, rest) = payload.split_first_chunk::<16>()?;
-    let word = |at: usize| head.get(at..at + 4).and_then(|w| w.first_chunk()).map_or(0, |w| u32::from_ne_bytes(*w));
-    let mut link = Link { index: word(4), flags: word(8), ..Link::default() };
+    let word = |at: usize| {
+        head.get(at..at + 4)
+            .and_then(|w| w.first_chunk())
+            .map_or(0, |w| u32::from_ne_bytes(*w))
+    };
+    let mut link = Link {
+        index: word(4),
+        flags: word(8),
+        ..Link::default()
+    };
     for (kind, value) in attributes(rest) {
         match kind {
             libc::IFLA_IFNAME => {
@@ -176,9 +202,13 @@ fn link(payload: &[u8]) -> Option<Link> {
             libc::IFLA_ADDRESS => link.mac = value.try_into().ok().map(Mac),
             libc::IFLA_OPERSTATE => link.operational = value.first().copied().unwrap_or(0),
             libc::IFLA_LINKINFO => {
-                let data = attributes(value).into_iter().find(|(kind, _)| *kind == IFLA_INFO_SLAVE_DATA);
+                let data = attributes(value)
+                    .into_iter()
+                    .find(|(kind, _)| *kind == IFLA_INFO_SLAVE_DATA);
                 let states = data.map(|(_, data)| attributes(data)).unwrap_or_default();
-                let state = states.into_iter().find(|(kind, _)| *kind == IFLA_BRPORT_STATE);
+                let state = states
+                    .into_iter()
+                    .find(|(kind, _)| *kind == IFLA_BRPORT_STATE);
                 link.port = state.and_then(|(_, value)| value.first().copied());
             }
             _ => {}
@@ -200,7 +230,9 @@ fn neighbour(payload: &[u8], index: u32) -> Option<(IpAddr, Mac)> {
         match kind {
             NDA_DST => {
                 let four = <[u8; 4]>::try_from(value).map(IpAddr::from);
-                address = four.or_else(|_| <[u8; 16]>::try_from(value).map(IpAddr::from)).ok();
+                address = four
+                    .or_else(|_| <[u8; 16]>::try_from(value).map(IpAddr::from))
+                    .ok();
             }
             NDA_LLADDR => mac = value.try_into().ok().map(Mac),
             _ => {}

@@ -36,7 +36,9 @@ impl Arp {
     /// The ARP part of an Ethernet frame; `None` for anything else.
     pub fn read(frame: &[u8]) -> Option<Arp> {
         let body = frame.get(12..ARP_LENGTH)?;
-        let body = body.strip_prefix(&ETH_P_ARP.to_be_bytes())?.strip_prefix(&ETHERNET_IP4)?;
+        let body = body
+            .strip_prefix(&ETH_P_ARP.to_be_bytes())?
+            .strip_prefix(&ETHERNET_IP4)?;
         let (operation, body) = body.split_first_chunk::<2>()?;
         let (sender_mac, body) = body.split_first_chunk::<6>()?;
         let (sender_ip, body) = body.split_first_chunk::<4>()?;
@@ -72,7 +74,11 @@ pub fn answer(frame: &[u8], vips: &[Ipv4Addr], own: Mac) -> Option<Vec<u8>> {
     if !vips.contains(&vip) || asked.sender.0.is_group() {
         return None;
     }
-    let reply = Arp { operation: REPLY, sender: (own, vip), target: asked.sender };
+    let reply = Arp {
+        operation: REPLY,
+        sender: (own, vip),
+        target: asked.sender,
+    };
     Some(reply.frame(asked.sender.0))
 }
 
@@ -80,7 +86,12 @@ pub fn answer(frame: &[u8], vips: &[Ipv4Addr], own: Mac) -> Option<Vec<u8>> {
 pub fn announcement(vip: Ipv4Addr, own: Mac) -> Vec<u8> {
     let nobody = Mac([0; 6]);
     let everybody = Mac([0xff; 6]);
-    Arp { operation: REQUEST, sender: (own, vip), target: (nobody, vip) }.frame(everybody)
+    Arp {
+        operation: REQUEST,
+        sender: (own, vip),
+        target: (nobody, vip),
+    }
+    .frame(everybody)
 }
 
 /// Answers for VIPs on one interface.
@@ -137,7 +148,11 @@ mod tests {
     const OWN: Mac = Mac([2, 0, 0, 0, 0, 1]);
 
     fn request(ip: Ipv4Addr) -> Vec<u8> {
-        let arp = Arp { operation: REQUEST, sender: CLIENT, target: (Mac([0; 6]), ip) };
+        let arp = Arp {
+            operation: REQUEST,
+            sender: CLIENT,
+            target: (Mac([0; 6]), ip),
+        };
         arp.frame(Mac([0xff; 6]))
     }
 
@@ -146,12 +161,22 @@ mod tests {
         let reply = answer(&request(VIP), &[VIP], OWN).unwrap();
         assert_eq!(reply[..6], CLIENT.0.0);
         let read = Arp::read(&reply).unwrap();
-        assert_eq!(read, Arp { operation: REPLY, sender: (OWN, VIP), target: CLIENT });
+        assert_eq!(
+            read,
+            Arp {
+                operation: REPLY,
+                sender: (OWN, VIP),
+                target: CLIENT
+            }
+        );
     }
 
     #[test]
     fn what_is_not_a_question_for_the_vip_is_not_answered() {
-        assert_eq!(answer(&request(Ipv4Addr::new(192, 0, 2, 201)), &[VIP], OWN), None);
+        assert_eq!(
+            answer(&request(Ipv4Addr::new(192, 0, 2, 201)), &[VIP], OWN),
+            None
+        );
         assert_eq!(answer(&announcement(VIP, OWN)[..41], &[VIP], OWN), None);
         let reply = answer(&request(VIP), &[VIP], OWN).unwrap();
         assert_eq!(answer(&reply, &[VIP], OWN), None);

@@ -67,7 +67,11 @@ mod linux {
     impl Forwarder {
         fn new(plan: Plan) -> Forwarder {
             let slots = vec![vec![0; SLOT as usize]; BATCH];
-            Forwarder { slots, image: Bytes::new(Layout::new()), plan }
+            Forwarder {
+                slots,
+                image: Bytes::new(Layout::new()),
+                plan,
+            }
         }
     }
 
@@ -83,10 +87,13 @@ mod linux {
         fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
             for (packet, slot) in packets.iter_mut().zip(&mut self.slots) {
                 let frame = &mut slot[packet.range()];
-                let ours = frame.len() > 36 && frame[12..14] == [8, 0] && frame[30..34] == self.plan.vip.octets();
+                let ours = frame.len() > 36
+                    && frame[12..14] == [8, 0]
+                    && frame[30..34] == self.plan.vip.octets();
                 packet.verdict = if ours { Verdict::Send } else { Verdict::Pass };
                 if ours {
-                    let server = &self.plan.servers[usize::from(frame[35] / 2) % self.plan.servers.len()];
+                    let server =
+                        &self.plan.servers[usize::from(frame[35] / 2) % self.plan.servers.len()];
                     frame[..6].copy_from_slice(&server.mac.0);
                     frame[6..12].copy_from_slice(&self.plan.director.mac.0);
                 }
@@ -152,7 +159,9 @@ mod linux {
             director.summary()
         });
 
-        let report = lab.run(&Switch(Arc::clone(&switch)), 20, &mut |_| {}).unwrap();
+        let report = lab
+            .run(&Switch(Arc::clone(&switch)), 20, &mut |_| {})
+            .unwrap();
         assert_eq!(report.faults(), Vec::<String>::new());
         assert_eq!(report.servers.values().sum::<usize>(), 20);
         assert_eq!(report.proof.steps.len(), 4);
@@ -161,7 +170,14 @@ mod linux {
 
         let report = lab.run(&Dead(Switch(switch)), 1, &mut |_| {}).unwrap();
         assert_eq!(report.answered, 0);
-        assert!(report.faults().iter().any(|fault| fault.contains("0 of 1 requests")), "{:?}", report.faults());
+        assert!(
+            report
+                .faults()
+                .iter()
+                .any(|fault| fault.contains("0 of 1 requests")),
+            "{:?}",
+            report.faults()
+        );
         println!("without a datapath nothing is answered");
 
         stop.store(true, Ordering::Relaxed);

@@ -99,7 +99,10 @@ impl Bench {
         let mut world = World::for_tests(&self.pipeline.manifest);
         for (index, packet) in packets.iter().enumerate() {
             let one = std::slice::from_ref(packet);
-            let outcomes: Vec<_> = engines.iter_mut().map(|engine| decide(engine, one)).collect();
+            let outcomes: Vec<_> = engines
+                .iter_mut()
+                .map(|engine| decide(engine, one))
+                .collect();
             let images: Vec<Vec<u64>> = engines.iter().map(|engine| words(engine)).collect();
             let pairs = outcomes.iter().zip(&images).zip(ENGINES).skip(1);
             for ((outcome, image), kind) in pairs {
@@ -115,7 +118,10 @@ impl Bench {
                 }
             }
         }
-        panic!("{}: the engines differ, but only in batches\n{}", self.name, self.text);
+        panic!(
+            "{}: the engines differ, but only in batches\n{}",
+            self.name, self.text
+        );
     }
 
     fn report(&self, index: usize, (frame, ingress): &Came, engine: &str, what: &str) -> String {
@@ -124,10 +130,17 @@ impl Bench {
         let mut interpreter = Interpreter::new(self.pipeline.clone());
         {
             use lvsc_abi::engine::Engine;
-            publish(&self.pipeline.manifest, &self.world, interpreter.image_mut());
+            publish(
+                &self.pipeline.manifest,
+                &self.world,
+                interpreter.image_mut(),
+            );
         }
         interpreter.observe(&mut frame.clone(), *ingress, &mut trace);
-        let steps = trace.steps.iter().map(|step| format!("  {}: {}", step.place.line, step.text));
+        let steps = trace
+            .steps
+            .iter()
+            .map(|step| format!("  {}: {}", step.place.line, step.text));
         format!(
             "{}: {engine} differs from the interpreter on packet {index} by interface {ingress}\n\
              {}\nhex {hex}\n{what}\nthe interpreter's way (from an empty state):\n{}\n{}",
@@ -157,7 +170,10 @@ fn decide(engine: &mut AnyEngine, batch: &[Came]) -> Vec<Became> {
 
 fn words(engine: &AnyEngine) -> Vec<u64> {
     let image: &dyn Image = engine.image();
-    (0..image.layout().size()).step_by(8).map(|at| image.load(at, Width::B8)).collect()
+    (0..image.layout().size())
+        .step_by(8)
+        .map(|at| image.load(at, Width::B8))
+        .collect()
 }
 
 fn differences(left: &[Became], right: &[Became], before: &[u64], after: &[u64]) -> String {
@@ -167,7 +183,10 @@ fn differences(left: &[Became], right: &[Became], before: &[u64], after: &[u64])
     }
     for (index, (left, right)) in before.iter().zip(after).enumerate() {
         if left != right {
-            lines.push(format!("image at {}: {left:#018x}, engine {right:#018x}", index * 8));
+            lines.push(format!(
+                "image at {}: {left:#018x}, engine {right:#018x}",
+                index * 8
+            ));
         }
     }
     lines.truncate(10);

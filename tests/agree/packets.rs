@@ -13,12 +13,17 @@ pub fn of_tests(bench: &Bench) -> Vec<Came> {
     let sent = steps.filter_map(|step| match &step.kind {
         TestKind::Send { layers, interface } => {
             let ingress = interface.0 as u8;
-            let own = bench.world.interfaces[usize::from(ingress)].mac.expect("tests know it");
+            let own = bench.world.interfaces[usize::from(ingress)]
+                .mac
+                .expect("tests know it");
             let defaults = Defaults {
                 src_mac: [2, 0, 0, 0xff, 0, 1],
                 dst_mac: own.0,
             };
-            Some((build(layers, &defaults).expect("a packet of a test is one"), ingress))
+            Some((
+                build(layers, &defaults).expect("a packet of a test is one"),
+                ingress,
+            ))
         }
         _ => None,
     });
@@ -27,7 +32,10 @@ pub fn of_tests(bench: &Bench) -> Vec<Came> {
 
 /// One of these packets, with a few of its bytes changed, cut or with something behind.
 pub fn changed(packets: Vec<Came>) -> impl Strategy<Value = Came> {
-    let change = (any::<Index>(), prop_oneof![any::<u8>(), Just(0), Just(0xff), Just(4), Just(6)]);
+    let change = (
+        any::<Index>(),
+        prop_oneof![any::<u8>(), Just(0), Just(0xff), Just(4), Just(6)],
+    );
     let changes = prop::collection::vec(change, 0..4);
     let tail = prop_oneof![
         3 => Just(Vec::new()),
@@ -51,7 +59,7 @@ pub fn changed(packets: Vec<Came>) -> impl Strategy<Value = Came> {
 }
 
 /// A packet whose headers follow each other as they do in the world, with values that policies ask for.
-pub fn any() -> impl Strategy<Value = Came> {
+pub fn random() -> impl Strategy<Value = Came> {
     let whole = (ethernet(), prop::collection::vec(tag(), 0..3), network()).prop_map(
         |(mut frame, tags, (kind, network))| {
             for tag in tags {
@@ -63,7 +71,7 @@ pub fn any() -> impl Strategy<Value = Came> {
             frame
         },
     );
-    let whole = whole.prop_map(|frame| vec![(frame, 0)]);
+    let whole = (whole, 0_u8..2).prop_map(|(frame, ingress)| vec![(frame, ingress)]);
     whole.prop_flat_map(changed)
 }
 
@@ -103,7 +111,13 @@ type Ip4 = (u8, u8, u8, u16, usize);
 fn ip4() -> impl Strategy<Value = Ip4> {
     let fragment = prop::sample::select(vec![0, 0, 0, 0, 0x4000, 0x2000, 0x0003, 0x2003]);
     let ttl = prop::sample::select(vec![0, 1, 64]);
-    (last(), last(), ttl, fragment, prop_oneof![9 => Just(0), 1 => 1_usize..4])
+    (
+        last(),
+        last(),
+        ttl,
+        fragment,
+        prop_oneof![9 => Just(0), 1 => 1_usize..4],
+    )
 }
 
 fn last() -> impl Strategy<Value = u8> {
@@ -133,7 +147,9 @@ fn six((src, dst, ttl): (u8, u8, u8), protocol: u8, body: &[u8]) -> Vec<u8> {
     header.extend((body.len() as u16).to_be_bytes());
     header.extend([protocol, ttl]);
     for address in [src, dst] {
-        header.extend([0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, address]);
+        header.extend([
+            0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, address,
+        ]);
     }
     header.extend(body);
     header
@@ -173,8 +189,12 @@ fn transport(version: u8) -> impl Strategy<Value = (u8, Vec<u8>)> {
         datagram().prop_map(|bytes| (17, bytes)),
     ];
     let quoted = match version {
-        4 => (ip4(), inner).prop_map(|(header, (protocol, body))| four(header, protocol, &body)).boxed(),
-        _ => (ip6(), inner).prop_map(|(header, (protocol, body))| six(header, protocol, &body)).boxed(),
+        4 => (ip4(), inner)
+            .prop_map(|(header, (protocol, body))| four(header, protocol, &body))
+            .boxed(),
+        _ => (ip6(), inner)
+            .prop_map(|(header, (protocol, body))| six(header, protocol, &body))
+            .boxed(),
     };
     let (icmp, errors) = match version {
         4 => (1, vec![3, 11, 12, 5, 8, 0]),

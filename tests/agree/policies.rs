@@ -65,8 +65,9 @@ const CONDITIONS: [&str; 32] = [
 ];
 
 /// Headers that may be asked for, and what is then certain.
-const HEADERS: [&str; 10] =
-    ["ip", "ip4", "ip6", "tcp", "udp", "vlan", "vlan[1]", "icmp", "icmp6", "shim"];
+const HEADERS: [&str; 10] = [
+    "ip", "ip4", "ip6", "tcp", "udp", "vlan", "vlan[1]", "icmp", "icmp6", "shim",
+];
 
 /// A header, and an assignment to one of its fields.
 const ASSIGNMENTS: [(&str, &str); 20] = [
@@ -101,7 +102,7 @@ const SWITCHES: [(&str, &str); 5] = [
 ];
 
 /// A policy's text.
-pub fn any() -> impl Strategy<Value = String> {
+pub fn random() -> impl Strategy<Value = String> {
     prop::collection::vec(any::<u16>(), 1..80).prop_map(|choices| {
         let mut writer = Writer {
             choices: choices.into_iter(),
@@ -165,8 +166,14 @@ impl Writer {
         let first = CONDITIONS[self.choose(CONDITIONS.len())];
         match self.choose(5) {
             0 => format!("not ({first})"),
-            1 => format!("({first}) and ({})", CONDITIONS[self.choose(CONDITIONS.len())]),
-            2 => format!("({first}) or ({})", CONDITIONS[self.choose(CONDITIONS.len())]),
+            1 => format!(
+                "({first}) and ({})",
+                CONDITIONS[self.choose(CONDITIONS.len())]
+            ),
+            2 => format!(
+                "({first}) or ({})",
+                CONDITIONS[self.choose(CONDITIONS.len())]
+            ),
             _ => first.to_owned(),
         }
     }
@@ -221,7 +228,11 @@ impl Writer {
     /// A value bound, and used.
     fn bind(&mut self, depth: usize, present: &[&str]) {
         let name = self.name("v");
-        let fields = [("ip4", "ip4.ttl"), ("tcp", "tcp.flags"), ("icmp", "icmp.code")];
+        let fields = [
+            ("ip4", "ip4.ttl"),
+            ("tcp", "tcp.flags"),
+            ("icmp", "icmp.code"),
+        ];
         let field = fields.iter().find(|(header, _)| present.contains(header));
         let (value, limit) = match field {
             Some((_, field)) => (*field, "16"),
@@ -259,8 +270,15 @@ impl Writer {
             1 if present.contains(&"tcp") => " by ip.src, tcp.src",
             _ => "",
         };
-        let otherwise = if self.choose(3) == 0 { " else { drop none_left }" } else { "" };
-        self.line(depth, &format!("select {backend} from {pool}{key}{otherwise}"));
+        let otherwise = if self.choose(3) == 0 {
+            " else { drop none_left }"
+        } else {
+            ""
+        };
+        self.line(
+            depth,
+            &format!("select {backend} from {pool}{key}{otherwise}"),
+        );
         if self.choose(2) == 0 {
             return self.line(depth, &format!("dr({backend})"));
         }

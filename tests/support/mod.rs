@@ -53,7 +53,10 @@ pub fn said(command: &mut Command) -> Said {
 
 /// Runs a command that reads `input`.
 pub fn fed(command: &mut Command, input: &str) -> Said {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary can be started");
     let mut stdin = child.stdin.take().expect("it has a standard input");
     stdin.write_all(input.as_bytes()).expect("it reads");
@@ -69,18 +72,25 @@ pub fn fed(command: &mut Command, input: &str) -> Said {
 /// Runs a command as a terminal shows it: both outputs in the order of their lines.
 pub fn shown(command: &mut Command) -> (i32, String) {
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    command.stdout(writer.try_clone().expect("a second end")).stderr(writer);
+    command
+        .stdout(writer.try_clone().expect("a second end"))
+        .stderr(writer);
     let mut child = command.spawn().expect("the binary can be started");
     command.stdout(Stdio::null()).stderr(Stdio::null()); // closes our ends of the pipe
     let mut text = String::new();
-    reader.read_to_string(&mut text).expect("the output is text");
+    reader
+        .read_to_string(&mut text)
+        .expect("the output is text");
     (code(child.wait().expect("it ends")), text)
 }
 
 /// The exit code; a signal's is 128 more, as in a shell.
 fn code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status.code().or(status.signal().map(|signal| signal + 128)).expect("one of both")
+    status
+        .code()
+        .or(status.signal().map(|signal| signal + 128))
+        .expect("one of both")
 }
 
 /// The files below a folder of the project with this extension, sorted.
@@ -95,7 +105,10 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder).expect("the folder can be read");
     for entry in entries {
         let path = entry.expect("the entry can be read").path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         if name == "target" || name.starts_with('.') {
             continue;
         }
@@ -109,7 +122,10 @@ fn collect(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 
 /// A path as people write it, from the project's folder on.
 pub fn short(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+    path.strip_prefix(root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 /// The pages that people read: the README and the documents.

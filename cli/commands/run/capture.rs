@@ -1,10 +1,10 @@
 //! Over a capture: its frames in, those that are sent into another one.
 
-use std::path::Path;
 use lvsc_runtime::director::{RunError, Summary, run_capture};
 use lvsc_runtime::io::pcap::{Reader, Replay, Writer};
 use lvsc_runtime::world::World;
 use serde_json::json;
+use std::path::Path;
 
 use crate::args::{Format, Run};
 use crate::engines::Kind;
@@ -25,8 +25,14 @@ pub fn run(
     let stop = interrupt::flag()?;
     let reader = Reader::open(path)?;
     let write = |path: Option<&Path>| path.map(Writer::create).transpose();
-    let (sent, passed) = (write(args.out.as_deref())?, write(args.out_pass.as_deref())?);
-    let names = manifest.interfaces.iter().map(|interface| interface.name.clone());
+    let (sent, passed) = (
+        write(args.out.as_deref())?,
+        write(args.out_pass.as_deref())?,
+    );
+    let names = manifest
+        .interfaces
+        .iter()
+        .map(|interface| interface.name.clone());
     let replay = Replay::new(reader, names.collect(), sent, passed);
     let engine = (kind.make)(&checked.pipeline)?;
     let world = World::for_captures(manifest);

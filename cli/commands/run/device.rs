@@ -27,16 +27,24 @@ pub fn run(args: &Run, checked: &Checked, _: &Kind, _: &mut Ui) -> Result<Status
 
 /// The devices in the order of the policy's interfaces. A device without a name is the first interface's that has none.
 fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Failure> {
-    let names: Vec<String> =
-        manifest.interfaces.iter().map(|interface| interface.name.clone()).collect();
+    let names: Vec<String> = manifest
+        .interfaces
+        .iter()
+        .map(|interface| interface.name.clone())
+        .collect();
     let mut places: Vec<Option<String>> = vec![None; names.len()];
-    let named = bindings.iter().filter_map(|binding| Some((binding.name.as_ref()?, binding)));
+    let named = bindings
+        .iter()
+        .filter_map(|binding| Some((binding.name.as_ref()?, binding)));
     for (name, binding) in named {
         let place = names.iter().position(|known| known == name);
-        let place = place.and_then(|at| places.get_mut(at)).ok_or_else(|| Failure::NoInterface {
-            name: name.clone(),
-            known: names.clone(),
-        })?;
+        let place =
+            place
+                .and_then(|at| places.get_mut(at))
+                .ok_or_else(|| Failure::NoInterface {
+                    name: name.clone(),
+                    known: names.clone(),
+                })?;
         *place = Some(binding.device.clone());
     }
     for binding in bindings.iter().filter(|binding| binding.name.is_none()) {
@@ -44,7 +52,10 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
             Some(place) => *place = Some(binding.device.clone()),
             None => {
                 return Err(Failure::Told {
-                    what: format!("no interface of the policy is left for `{}`", binding.device),
+                    what: format!(
+                        "no interface of the policy is left for `{}`",
+                        binding.device
+                    ),
                     remedy: Some(format!("interfaces of the policy: {}", names.join(", "))),
                 });
             }
@@ -58,8 +69,14 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
         return Ok(places.into_iter().flatten().collect());
     }
     Err(Failure::Told {
-        what: format!("the policy's interface {} has no device", missing.join(", ")),
-        remedy: Some(format!("give each one: -i {}=DEVICE", missing.join("=DEVICE -i "))),
+        what: format!(
+            "the policy's interface {} has no device",
+            missing.join(", ")
+        ),
+        remedy: Some(format!(
+            "give each one: -i {}=DEVICE",
+            missing.join("=DEVICE -i ")
+        )),
     })
 }
 
@@ -90,12 +107,21 @@ mod linux {
         let manifest = checked.pipeline.manifest.clone();
         let attached = Attached::open(engine, manifest, devices)?;
         for warning in attached.warnings() {
-            ui.say(format_args!("warning: {warning}\nhelp: {}", warning.remedy()));
+            ui.say(format_args!(
+                "warning: {warning}\nhelp: {}",
+                warning.remedy()
+            ));
         }
         let talk = ui.talker();
         let mut attached = attached.telling(move |notice| tell(&notice, &talk));
-        ui.say(format_args!("forwarding on {} until a signal ({})", devices.join(", "), kind.name));
-        attached.run(&stop).map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
+        ui.say(format_args!(
+            "forwarding on {} until a signal ({})",
+            devices.join(", "),
+            kind.name
+        ));
+        attached
+            .run(&stop)
+            .map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
         let summary = attached.summary();
         match args.output.format {
             Format::Text => ui.print(report(&summary)),
@@ -107,7 +133,11 @@ mod linux {
     /// `rs1 (192.0.2.1)`, or the address where that is the name.
     fn title(name: &str, address: IpAddr) -> String {
         let address = address.to_string();
-        if name == address { address } else { format!("{name} ({address})") }
+        if name == address {
+            address
+        } else {
+            format!("{name} ({address})")
+        }
     }
 
     fn tell(notice: &Notice, talk: &Talk) {
@@ -133,12 +163,23 @@ mod linux {
             .backends
             .iter()
             .map(|backend| {
-                let mac = backend.mac.map_or("no MAC".to_owned(), |mac| mac.to_string());
+                let mac = backend
+                    .mac
+                    .map_or("no MAC".to_owned(), |mac| mac.to_string());
                 let packets = number(backend.count.packets as usize, "packet");
-                vec![backend.pool.clone(), title(&backend.name, backend.address), mac, packets]
+                vec![
+                    backend.pool.clone(),
+                    title(&backend.name, backend.address),
+                    mac,
+                    packets,
+                ]
             })
             .collect();
-        lines.extend(table::align(&rows).into_iter().map(|row| format!("  {row}")));
+        lines.extend(
+            table::align(&rows)
+                .into_iter()
+                .map(|row| format!("  {row}")),
+        );
         lines.join("\n")
     }
 
@@ -198,8 +239,20 @@ mod tests {
     fn devices_stand_in_the_order_of_the_policys_interfaces() {
         assert_eq!(bound(&["eth0", "eth1"]).unwrap(), ["eth0", "eth1"]);
         assert_eq!(bound(&["lan=eth0", "eth1"]).unwrap(), ["eth1", "eth0"]);
-        assert!(bound(&["eth0"]).unwrap_err().contains("interface lan has no device"));
-        assert!(bound(&["dmz=eth0"]).unwrap_err().contains("no interface `dmz`"));
-        assert!(bound(&["a", "b", "c"]).unwrap_err().contains("left for `c`"));
+        assert!(
+            bound(&["eth0"])
+                .unwrap_err()
+                .contains("interface lan has no device")
+        );
+        assert!(
+            bound(&["dmz=eth0"])
+                .unwrap_err()
+                .contains("no interface `dmz`")
+        );
+        assert!(
+            bound(&["a", "b", "c"])
+                .unwrap_err()
+                .contains("left for `c`")
+        );
     }
 }

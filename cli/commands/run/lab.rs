@@ -141,5 +141,9 @@ fn say(order: &Order<'_>, outcome: &Outcome, ui: &mut Ui) -> Status {
     for fault in &faults {
         ui.fault(fault);
     }
-    if faults.is_empty() { Status::Fine } else { Status::Findings }
+    if faults.is_empty() {
+        Status::Fine
+    } else {
+        Status::Findings
+    }
 }

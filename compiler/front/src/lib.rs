@@ -45,11 +45,20 @@ pub fn compile(path: &str, text: &str) -> Compilation {
     diagnostics.dedup();
     let fine = !diagnostics.iter().any(Diagnostic::is_error);
     let pipeline = fine.then(|| build::build(&policy));
-    Compilation { policy: fine.then_some(policy), pipeline, diagnostics, sources }
+    Compilation {
+        policy: fine.then_some(policy),
+        pipeline,
+        diagnostics,
+        sources,
+    }
 }
 
 /// Reads a packet in notation, as in a `test` block; the policy's constants may be used.
-pub fn packet(path: &str, text: &str, sentence: &str) -> Result<Vec<Layer>, (Vec<Diagnostic>, SourceMap)> {
+pub fn packet(
+    path: &str,
+    text: &str,
+    sentence: &str,
+) -> Result<Vec<Layer>, (Vec<Diagnostic>, SourceMap)> {
     let mut sources = SourceMap::new();
     let mut diagnostics = Vec::new();
     let files = parse_all(path, text, &mut sources, &mut diagnostics);
@@ -59,7 +68,11 @@ pub fn packet(path: &str, text: &str, sentence: &str) -> Result<Vec<Layer>, (Vec
     diagnostics.extend(found);
     let (layers, found) = check::packet(&files, &layers, &sources);
     diagnostics.extend(found);
-    if diagnostics.is_empty() { Ok(layers) } else { Err((diagnostics, sources)) }
+    if diagnostics.is_empty() {
+        Ok(layers)
+    } else {
+        Err((diagnostics, sources))
+    }
 }
 
 fn parse_all(

@@ -14,7 +14,9 @@ pub fn dot(pipeline: &Pipeline) -> String {
     let nodes = text::nodes(pipeline);
     for (index, (node, _)) in nodes.iter().enumerate() {
         let step = pipeline.step(*node);
-        let label = text::step(pipeline, step).replace('\\', "\\\\").replace('"', "\\\"");
+        let label = text::step(pipeline, step)
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"");
         let shape = match step.step {
             Step::Match(_) | Step::Select { .. } => ", shape=diamond",
             Step::Verdict(_) => ", style=rounded",
@@ -62,7 +64,10 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
 /// Nodes with what they do, their kind and place; edges by the nodes' numbers.
 pub fn json(pipeline: &Pipeline) -> Value {
     let nodes = text::nodes(pipeline);
-    let shown: Vec<Value> = nodes.iter().map(|(node, _)| shown(pipeline, pipeline.step(*node))).collect();
+    let shown: Vec<Value> = nodes
+        .iter()
+        .map(|(node, _)| shown(pipeline, pipeline.step(*node)))
+        .collect();
     let mut edges = Vec::new();
     for_each_edge(&nodes, |from, edge, to| {
         let name = match edge {
@@ -93,7 +98,10 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
     })
 }
 
-fn for_each_edge(nodes: &[(NodeIndex, Vec<(Edge, NodeIndex)>)], mut visit: impl FnMut(usize, Edge, usize)) {
+fn for_each_edge(
+    nodes: &[(NodeIndex, Vec<(Edge, NodeIndex)>)],
+    mut visit: impl FnMut(usize, Edge, usize),
+) {
     for (from, (_, edges)) in nodes.iter().enumerate() {
         for (edge, to) in edges {
             let to = nodes.iter().position(|(node, _)| node == to);

@@ -36,7 +36,10 @@
 //!
 //! **Interfaces.** An interface's MAC, where it is not known, is the destination of the frame as it arrived.
 
-#![allow(clippy::indexing_slicing, reason = "arenas are indexed by the ids that they gave")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "arenas are indexed by the ids that they gave"
+)]
 #![allow(
     clippy::wildcard_enum_match_arm,
     reason = "walks over expressions and steps ask for a few shapes among many"

@@ -20,8 +20,6 @@ mod members;
 mod needs;
 mod select;
 mod state;
-#[cfg(test)]
-mod tests;
 mod values;
 
 use std::collections::BTreeMap;

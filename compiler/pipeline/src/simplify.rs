@@ -15,7 +15,9 @@ pub fn simplify(mut pipeline: Pipeline) -> Pipeline {
     for node in nodes {
         if let Some(weight) = pipeline.graph.node_weight_mut(node) {
             match &mut weight.step {
-                Step::Match(expr) | Step::Let(_, expr) | Step::Rewrite(_, _, expr) => *expr = fold(expr),
+                Step::Match(expr) | Step::Let(_, expr) | Step::Rewrite(_, _, expr) => {
+                    *expr = fold(expr);
+                }
                 Step::Parse(_) | Step::Select { .. } | Step::Count(_) | Step::Verdict(_) => {}
             }
         }
@@ -93,8 +95,13 @@ fn skip_decided(pipeline: &mut Pipeline) {
 }
 
 fn drop_unreachable(pipeline: &mut Pipeline) {
-    let reached: BTreeSet<NodeIndex> = text::nodes(pipeline).into_iter().map(|(node, _)| node).collect();
-    pipeline.graph.retain_nodes(|_, node| reached.contains(&node));
+    let reached: BTreeSet<NodeIndex> = text::nodes(pipeline)
+        .into_iter()
+        .map(|(node, _)| node)
+        .collect();
+    pipeline
+        .graph
+        .retain_nodes(|_, node| reached.contains(&node));
 }
 
 /// The parse step names the headers that the steps ask for, and those before them.
@@ -122,7 +129,10 @@ fn forget_headers(pipeline: &mut Pipeline) {
         }
     }
     let mut all: BTreeSet<HeaderId> = asked.headers;
-    for id in (0..pipeline.headers.len()).rev().map(|id| HeaderId(id as u16)) {
+    for id in (0..pipeline.headers.len())
+        .rev()
+        .map(|id| HeaderId(id as u16))
+    {
         if all.contains(&id) {
             all.extend(pipeline.header(id).after.iter().map(|after| after.header));
         }

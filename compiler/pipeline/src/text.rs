@@ -38,14 +38,25 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
     let words = Words { pipeline };
     match &node.step {
         Step::Parse(headers) => {
-            let names: Vec<&str> = headers.iter().map(|id| pipeline.header(*id).name.as_str()).collect();
+            let names: Vec<&str> = headers
+                .iter()
+                .map(|id| pipeline.header(*id).name.as_str())
+                .collect();
             format!("parse {}", names.join(", "))
         }
         Step::Match(condition) => format!("match {}", expression(pipeline, condition)),
         Step::Let(variable, value) => {
-            format!("let {} = {}", pipeline.variable(*variable).name, expression(pipeline, value))
+            format!(
+                "let {} = {}",
+                pipeline.variable(*variable).name,
+                expression(pipeline, value)
+            )
         }
-        Step::Select { pool, variable, key } => format!(
+        Step::Select {
+            pool,
+            variable,
+            key,
+        } => format!(
             "select {} from {} by {}",
             pipeline.variable(*variable).name,
             pipeline.pool(*pool).name,
@@ -53,7 +64,11 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
         ),
         Step::Rewrite(header, id, value) => {
             let kind = pipeline.field(*header, *id).kind;
-            format!("{} = {}", field(pipeline, *header, *id), words.expr(value, kind))
+            format!(
+                "{} = {}",
+                field(pipeline, *header, *id),
+                words.expr(value, kind)
+            )
         }
         Step::Count(counter) => format!("count {}", words.counter(counter.0)),
         Step::Verdict(Outcome::Drop(reason)) => format!("drop {}", words.counter(reason.0)),
@@ -67,12 +82,17 @@ pub fn nodes(pipeline: &Pipeline) -> Vec<(NodeIndex, Vec<(Edge, NodeIndex)>)> {
     let order = toposort(&pipeline.graph, None).unwrap_or_default();
     let mut reached = vec![pipeline.entry];
     let mut found = Vec::new();
-    for node in order.into_iter().filter(|node| pipeline.graph.contains_node(*node)) {
+    for node in order
+        .into_iter()
+        .filter(|node| pipeline.graph.contains_node(*node))
+    {
         if !reached.contains(&node) {
             continue;
         }
-        let edges: Vec<(Edge, NodeIndex)> =
-            edges(&pipeline.step(node).step).iter().map(|edge| (*edge, pipeline.follow(node, *edge))).collect();
+        let edges: Vec<(Edge, NodeIndex)> = edges(&pipeline.step(node).step)
+            .iter()
+            .map(|edge| (*edge, pipeline.follow(node, *edge)))
+            .collect();
         reached.extend(edges.iter().map(|(_, to)| *to));
         found.push((node, edges));
     }
@@ -91,7 +111,12 @@ pub fn edges(step: &Step) -> &'static [Edge] {
 /// The graph, a line a node: its number, what it does, where it goes, and its place in the policy.
 pub fn graph(pipeline: &Pipeline) -> String {
     let nodes = nodes(pipeline);
-    let number = |node: NodeIndex| nodes.iter().position(|(known, _)| *known == node).unwrap_or(0);
+    let number = |node: NodeIndex| {
+        nodes
+            .iter()
+            .position(|(known, _)| *known == node)
+            .unwrap_or(0)
+    };
     let mut text = String::new();
     for (at, (node, edges)) in nodes.iter().enumerate() {
         let shown = pipeline.step(*node);
@@ -143,11 +168,24 @@ impl Words<'_> {
             Expr::Resize(_, a) => self.expr(a, kind),
             Expr::Binary(op, a, b) => {
                 let kind = self.kind(a).or_else(|| self.kind(b)).unwrap_or(kind);
-                format!("({} {} {})", self.expr(a, kind), operator(*op), self.expr(b, kind))
+                format!(
+                    "({} {} {})",
+                    self.expr(a, kind),
+                    operator(*op),
+                    self.expr(b, kind)
+                )
             }
             Expr::Compare(op, a, b) => {
-                let kind = self.kind(a).or_else(|| self.kind(b)).unwrap_or(Kind::Number);
-                format!("{} {} {}", self.expr(a, kind), comparison(*op), self.expr(b, kind))
+                let kind = self
+                    .kind(a)
+                    .or_else(|| self.kind(b))
+                    .unwrap_or(Kind::Number);
+                format!(
+                    "{} {} {}",
+                    self.expr(a, kind),
+                    comparison(*op),
+                    self.expr(b, kind)
+                )
             }
             Expr::In(a, set) => format!("{} in {}", self.expr(a, Kind::Number), self.set(*set)),
             Expr::And(a, b) => format!("{} and {}", self.inner(a), self.inner(b)),
@@ -194,7 +232,9 @@ impl Words<'_> {
     fn kind(&self, expr: &Expr) -> Option<Kind> {
         match expr {
             Expr::Field(header, id) => Some(self.pipeline.field(*header, *id).kind),
-            Expr::Interface(_, InterfaceField::Mac) | Expr::Backend(_, BackendField::Mac) => Some(Kind::Mac),
+            Expr::Interface(_, InterfaceField::Mac) | Expr::Backend(_, BackendField::Mac) => {
+                Some(Kind::Mac)
+            }
             Expr::Constant { .. } => None,
             _ => expr.parts().into_iter().find_map(|part| self.kind(part)),
         }

@@ -28,12 +28,17 @@ pub struct Trace<'a> {
 impl<'a> Trace<'a> {
     /// An empty record of a packet in this pipeline.
     pub fn new(pipeline: &'a Pipeline) -> Trace<'a> {
-        Trace { pipeline, steps: Vec::new() }
+        Trace {
+            pipeline,
+            steps: Vec::new(),
+        }
     }
 
     fn selected(&self, selected: &Selected) -> String {
         let pool = self.pipeline.pool(selected.pool);
-        let backend = selected.backend.and_then(|id| pool.backends.get(usize::from(id)));
+        let backend = selected
+            .backend
+            .and_then(|id| pool.backends.get(usize::from(id)));
         let slot = match selected.slot {
             Some(slot) => format!("slot {slot} of ring.{}", pool.name),
             None => format!("table flows.{}", pool.name),
@@ -56,9 +61,15 @@ impl<'a> Trace<'a> {
                 } else {
                     format!("{} ({address})", backend.name)
                 };
-                format!("{name} from {}: {slot}{why}; key {key}, hash {hash:#018x}", pool.name)
+                format!(
+                    "{name} from {}: {slot}{why}; key {key}, hash {hash:#018x}",
+                    pool.name
+                )
             }
-            None => format!("no usable backend in {}: {slot}{why}; key {key}, hash {hash:#018x}", pool.name),
+            None => format!(
+                "no usable backend in {}: {slot}{why}; key {key}, hash {hash:#018x}",
+                pool.name
+            ),
         }
     }
 
@@ -75,11 +86,21 @@ impl<'a> Trace<'a> {
             Outcome::Drop(reason) => {
                 let found = self.pipeline.manifest.counters.get(usize::from(reason.0));
                 let reason = found.filter(|counter| counter.kind == CounterKind::Reason);
-                format!("drop, reason {}", reason.map_or("", |counter| &counter.name))
+                format!(
+                    "drop, reason {}",
+                    reason.map_or("", |counter| &counter.name)
+                )
             }
             Outcome::Send(_) => {
-                let found = self.pipeline.manifest.interfaces.get(usize::from(interface));
-                format!("send by {}", found.map_or("an unknown interface", |interface| &interface.name))
+                let found = self
+                    .pipeline
+                    .manifest
+                    .interfaces
+                    .get(usize::from(interface));
+                format!(
+                    "send by {}",
+                    found.map_or("an unknown interface", |interface| &interface.name)
+                )
             }
         }
     }
@@ -88,12 +109,16 @@ impl<'a> Trace<'a> {
 impl Observer for Trace<'_> {
     fn see(&mut self, place: Place, event: Event<'_>) {
         let (kind, text) = match event {
-            Event::Found(header, offset) => {
-                ("header", format!("{} at byte {offset}", self.pipeline.header(header).name))
-            }
+            Event::Found(header, offset) => (
+                "header",
+                format!("{} at byte {offset}", self.pipeline.header(header).name),
+            ),
             Event::Decided(condition, holds) => {
                 let word = if holds { "yes" } else { "no" };
-                ("match", format!("{word}: {}", text::expression(self.pipeline, condition)))
+                (
+                    "match",
+                    format!("{word}: {}", text::expression(self.pipeline, condition)),
+                )
             }
             Event::Bound(variable, value) => {
                 let known = self.pipeline.variable(variable);
@@ -101,7 +126,10 @@ impl Observer for Trace<'_> {
                     VariableKind::Value(48) => Kind::Mac,
                     VariableKind::Value(_) | VariableKind::Backend(_) => Kind::Number,
                 };
-                ("let", format!("{} is {}", known.name, text::number(value, kind)))
+                (
+                    "let",
+                    format!("{} is {}", known.name, text::number(value, kind)),
+                )
             }
             Event::Selected(selected) => ("select", self.selected(&selected)),
             Event::Rewritten(header, field, before, after) => {
@@ -109,7 +137,10 @@ impl Observer for Trace<'_> {
             }
             Event::Counted(counter) => {
                 let found = self.pipeline.manifest.counters.get(usize::from(counter.0));
-                ("count", found.map_or_else(String::new, |counter| counter.name.clone()))
+                (
+                    "count",
+                    found.map_or_else(String::new, |counter| counter.name.clone()),
+                )
             }
             Event::Ended(outcome, interface) => ("verdict", self.ended(outcome, interface)),
         };

@@ -47,12 +47,20 @@ impl Interfaces {
             })
         };
         let rings = indices.iter().map(open).collect::<Result<Vec<_>>>()?;
-        Ok(Interfaces { rings, next: 0, dropped: 0 })
+        Ok(Interfaces {
+            rings,
+            next: 0,
+            dropped: 0,
+        })
     }
 
     /// Frames that the kernel dropped because the ring was full.
     pub fn dropped(&mut self) -> u64 {
-        self.dropped += self.rings.iter().map(|ring| u64::from(ring.dropped())).sum::<u64>();
+        self.dropped += self
+            .rings
+            .iter()
+            .map(|ring| u64::from(ring.dropped()))
+            .sum::<u64>();
         self.dropped
     }
 
@@ -60,9 +68,14 @@ impl Interfaces {
         let count = self.rings.len();
         for step in 0..count {
             let interface = (self.next + step) % count;
-            let Some(ring) = self.rings.get_mut(interface) else { continue };
+            let Some(ring) = self.rings.get_mut(interface) else {
+                continue;
+            };
             while !inbox.is_full() {
-                if ring.take(|frame| take(&frame, interface as u8, inbox)).is_none() {
+                if ring
+                    .take(|frame| take(&frame, interface as u8, inbox))
+                    .is_none()
+                {
                     break;
                 }
             }
@@ -81,8 +94,12 @@ fn take(frame: &Frame<'_>, interface: u8, inbox: &mut Inbox<'_, Offload>) {
     }
     let tag = frame.tag.filter(|_| frame.bytes.len() >= 14);
     let length = frame.bytes.len() + if tag.is_some() { TAG } else { 0 };
-    let Ok(short) = u16::try_from(length) else { return inbox.lose(Loss::Oversize) };
-    let Some(room) = inbox.room().and_then(|room| room.get_mut(..length)) else { return };
+    let Ok(short) = u16::try_from(length) else {
+        return inbox.lose(Loss::Oversize);
+    };
+    let Some(room) = inbox.room().and_then(|room| room.get_mut(..length)) else {
+        return;
+    };
     match tag {
         None => room.copy_from_slice(frame.bytes),
         Some((tpid, tci)) => retag(room, frame.bytes, tpid, tci),
@@ -106,8 +123,19 @@ fn retag(room: &mut [u8], bytes: &[u8], tpid: u16, tci: u16) {
 /// The virtio-net header for sending: what was said on arrival, moved by a tag that was put back, with the true length of
 /// the headers (on arrival it is what the sender's first buffer happened to hold).
 fn offload(vnet: &[u8], frame: &[u8], tagged: bool) -> Offload {
-    let Some([flags, gso, _, _, size_low, size_high, start_low, start_high, offset @ ..]) =
-        vnet.first_chunk::<VNET>()
+    let Some(
+        [
+            flags,
+            gso,
+            _,
+            _,
+            size_low,
+            size_high,
+            start_low,
+            start_high,
+            offset @ ..,
+        ],
+    ) = vnet.first_chunk::<VNET>()
     else {
         return Offload::default();
     };
@@ -115,7 +143,11 @@ fn offload(vnet: &[u8], frame: &[u8], tagged: bool) -> Offload {
     let flags = flags & NEEDS_CHECKSUM;
     let start = u16::from_ne_bytes([*start_low, *start_high]);
     let start = if flags == 0 { 0 } else { start + moved };
-    let header = if *gso == GSO_NONE { 0 } else { headers(frame, usize::from(start)) };
+    let header = if *gso == GSO_NONE {
+        0
+    } else {
+        headers(frame, usize::from(start))
+    };
     let [header_low, header_high] = header.to_ne_bytes();
     let [start_low, start_high] = start.to_ne_bytes();
     let offset = if flags == 0 { [0, 0] } else { *offset };
@@ -149,7 +181,9 @@ fn headers(frame: &[u8], start: usize) -> u16 {
     };
     let length = match protocol {
         Some(&UDP) => 8,
-        Some(_) | None => frame.get(start + 12).map_or(20, |byte| usize::from(byte >> 4) * 4),
+        Some(_) | None => frame
+            .get(start + 12)
+            .map_or(20, |byte| usize::from(byte >> 4) * 4),
     };
     (start + length) as u16
 }
@@ -178,7 +212,9 @@ impl Source for Interfaces {
 
 impl Sink<Offload> for Interfaces {
     fn send(&mut self, interface: u8, meta: &Offload, frame: &[u8]) -> Result<Sent> {
-        let Some(ring) = self.rings.get(usize::from(interface)) else { return Ok(Sent::Lost) };
+        let Some(ring) = self.rings.get(usize::from(interface)) else {
+            return Ok(Sent::Lost);
+        };
         match ring.send(&meta.0, frame) {
             Ok(()) => Ok(Sent::Gone),
             Err(error) if is_passing(&error) => Ok(Sent::Lost),
@@ -224,17 +260,26 @@ mod tests {
     #[test]
     fn an_offloaded_frame_says_how_long_its_headers_are() {
         let vnet = [1 | 2, 1, 0, 0, 0xb4, 5, 34, 0, 16, 0];
-        assert_eq!(offload(&vnet, &frame(), false).0, [1, 1, 66, 0, 0xb4, 5, 34, 0, 16, 0]);
+        assert_eq!(
+            offload(&vnet, &frame(), false).0,
+            [1, 1, 66, 0, 0xb4, 5, 34, 0, 16, 0]
+        );
     }
 
     #[test]
     fn a_tag_that_was_put_back_moves_the_checksum() {
         let vnet = [1, 0, 0, 0, 0, 0, 34, 0, 16, 0];
-        assert_eq!(offload(&vnet, &frame(), true).0, [1, 0, 0, 0, 0, 0, 38, 0, 16, 0]);
+        assert_eq!(
+            offload(&vnet, &frame(), true).0,
+            [1, 0, 0, 0, 0, 0, 38, 0, 16, 0]
+        );
     }
 
     #[test]
     fn a_frame_without_offloads_has_an_empty_header() {
-        assert_eq!(offload(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0], &frame(), false), Offload::default());
+        assert_eq!(
+            offload(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0], &frame(), false),
+            Offload::default()
+        );
     }
 }

@@ -50,19 +50,25 @@ impl Capture {
         let mut all = Vec::new();
         let mut dropped = 0;
         for port in self.ports {
-            let (frames, lost) =
-                port.join().unwrap_or_else(|_| Err(std::io::Error::other("the capture died")))?;
+            let (frames, lost) = port
+                .join()
+                .unwrap_or_else(|_| Err(std::io::Error::other("the capture died")))?;
             all.extend(frames.into_iter().filter(|frame| frame.time >= since));
             dropped += lost;
         }
         all.sort_by_key(|frame| frame.time);
-        Ok((all.into_iter().map(|frame| frame.captured).collect(), dropped))
+        Ok((
+            all.into_iter().map(|frame| frame.captured).collect(),
+            dropped,
+        ))
     }
 }
 
 /// The clock of the frames' times.
 pub(super) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<Seen> {
@@ -81,7 +87,11 @@ fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<Seen> {
             captured: Captured {
                 node,
                 // The switch sends what the station gets.
-                direction: if frame.kind == PACKET_OUTGOING { Direction::To } else { Direction::From },
+                direction: if frame.kind == PACKET_OUTGOING {
+                    Direction::To
+                } else {
+                    Direction::From
+                },
                 frame: frame.bytes.to_vec(),
                 length: frame.length,
             },

@@ -52,11 +52,17 @@ fn answer(mut stream: TcpStream, peer: &SocketAddr, name: &str) -> Result<()> {
     let reply = if head.starts_with("GET /large ") {
         (0..LARGE).map(pattern).collect()
     } else {
-        let intact = body.iter().enumerate().all(|(at, byte)| *byte == pattern(at));
+        let intact = body
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| *byte == pattern(at));
         let intact = if intact { "intact" } else { "damaged" };
         format!("{name} {} {} {intact}\n", peer.ip(), body.len()).into_bytes()
     };
-    let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", reply.len());
+    let head = format!(
+        "HTTP/1.0 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        reply.len()
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(&reply)
 }
@@ -72,8 +78,12 @@ fn message(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
             let end = bytes.windows(END.len()).position(|window| window == END);
             wanted = end.map(|end| {
                 let head = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
-                let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-                let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+                let length = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("Content-Length: "));
+                let length: usize = length
+                    .and_then(|length| length.trim().parse().ok())
+                    .unwrap_or(0);
                 (head.into_owned(), end + END.len(), length)
             });
         }
@@ -104,7 +114,11 @@ fn exchange(to: SocketAddr, patience: Duration, head: &str, body: &[u8]) -> Resu
     let mut stream = TcpStream::connect_timeout(&to, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
-    let head = format!("{head} HTTP/1.0\r\nHost: {}\r\nContent-Length: {}\r\n\r\n", to.ip(), body.len());
+    let head = format!(
+        "{head} HTTP/1.0\r\nHost: {}\r\nContent-Length: {}\r\n\r\n",
+        to.ip(),
+        body.len()
+    );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
     message(&mut stream).map(|(_, body)| body)
@@ -113,11 +127,17 @@ fn exchange(to: SocketAddr, patience: Duration, head: &str, body: &[u8]) -> Resu
 fn told(body: &[u8]) -> Result<Answer> {
     let text = String::from_utf8_lossy(body);
     let mut words = text.split_whitespace();
-    let mut word = || words.next().ok_or_else(|| Error::from(ErrorKind::InvalidData));
+    let mut word = || {
+        words
+            .next()
+            .ok_or_else(|| Error::from(ErrorKind::InvalidData))
+    };
     Ok(Answer {
         server: word()?.to_owned(),
         client: word()?.to_owned(),
-        received: word()?.parse().map_err(|_| Error::from(ErrorKind::InvalidData))?,
+        received: word()?
+            .parse()
+            .map_err(|_| Error::from(ErrorKind::InvalidData))?,
         intact: word()? == "intact",
     })
 }
@@ -137,5 +157,9 @@ pub(super) fn upload(to: SocketAddr) -> Result<bool> {
 /// Downloads [`LARGE`] bytes; whether they arrived whole.
 pub(super) fn download(to: SocketAddr) -> Result<bool> {
     let body = exchange(to, PATIENCE, "GET /large", &[])?;
-    Ok(body.len() == LARGE && body.iter().enumerate().all(|(at, byte)| *byte == pattern(at)))
+    Ok(body.len() == LARGE
+        && body
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| *byte == pattern(at)))
 }

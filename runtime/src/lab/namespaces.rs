@@ -40,7 +40,12 @@ impl Lab {
             let (name, stop) = (server.name.clone(), Arc::clone(&stop));
             servers.push(http::serve(station, name, plan.port, stop)?);
         }
-        Ok(Lab { plan, topology, stop, servers })
+        Ok(Lab {
+            plan,
+            topology,
+            stop,
+            servers,
+        })
     }
 
     /// Who is in it.
@@ -58,13 +63,19 @@ impl Lab {
         let pid = std::process::id();
         let each = self.plan.hosts().zip(&self.topology.stations);
         each.map(|(host, station)| {
-            (host.name.clone(), format!("nsenter --net=/proc/{pid}/fd/{}", station.number()))
+            (
+                host.name.clone(),
+                format!("nsenter --net=/proc/{pid}/fd/{}", station.number()),
+            )
         })
         .collect()
     }
 
     fn station(&self, number: usize) -> Result<&Namespace> {
-        self.topology.stations.get(number).ok_or_else(|| Error::other("no such station"))
+        self.topology
+            .stations
+            .get(number)
+            .ok_or_else(|| Error::other("no such station"))
     }
 
     fn target(&self) -> SocketAddr {
@@ -85,11 +96,17 @@ impl Lab {
         let target = self.target();
         datapath.switch(false);
         let unwanted = client.run(move || {
-            (0..NEGATIVE).filter(|_| http::get(target, UNANSWERED).is_ok()).count()
+            (0..NEGATIVE)
+                .filter(|_| http::get(target, UNANSWERED).is_ok())
+                .count()
         })?;
         datapath.switch(true);
         let since = now();
-        let mut report = Report { requests, negative_answered: unwanted, ..Report::default() };
+        let mut report = Report {
+            requests,
+            negative_answered: unwanted,
+            ..Report::default()
+        };
         for number in 0..requests {
             let answer = client.run(move || http::get(target, PATIENCE))?;
             match answer {
@@ -151,4 +168,3 @@ impl Drop for Lab {
         }
     }
 }
-

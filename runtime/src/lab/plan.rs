@@ -74,11 +74,18 @@ impl Plan {
         let [a, b, c, _] = vip.octets();
         let pool = pool.ok_or_else(|| PlanError::NoServers(format!("{a}.{b}.{c}")))?;
         if pool.backends.len() > SERVERS_MAX {
-            return Err(PlanError::Many { pool: pool.name.clone(), count: pool.backends.len() });
+            return Err(PlanError::Many {
+                pool: pool.name.clone(),
+                count: pool.backends.len(),
+            });
         }
         let servers = pool.backends.iter().filter_map(|backend| {
             let ip = near(backend.address)?;
-            Some(Host { name: backend.name.clone(), ip, mac: backend.mac.unwrap_or(mac_of(ip)) })
+            Some(Host {
+                name: backend.name.clone(),
+                ip,
+                mac: backend.mac.unwrap_or(mac_of(ip)),
+            })
         });
         let servers: Vec<Host> = servers.collect();
         let mut taken: Vec<Ipv4Addr> = servers.iter().map(|server| server.ip).collect();
@@ -93,15 +100,25 @@ impl Plan {
             vip,
             port: port.unwrap_or(80),
             prefix: 24,
-            client: Host { name: "client".to_owned(), ip: other, mac: mac_of(other) },
-            director: Host { name: "director".to_owned(), ip: own, mac: mac.unwrap_or(mac_of(own)) },
+            client: Host {
+                name: "client".to_owned(),
+                ip: other,
+                mac: mac_of(other),
+            },
+            director: Host {
+                name: "director".to_owned(),
+                ip: own,
+                mac: mac.unwrap_or(mac_of(own)),
+            },
             servers,
         })
     }
 
     /// All stations: the client, the director, the real servers.
     pub fn hosts(&self) -> impl Iterator<Item = &Host> {
-        [&self.client, &self.director].into_iter().chain(&self.servers)
+        [&self.client, &self.director]
+            .into_iter()
+            .chain(&self.servers)
     }
 }
 
@@ -118,7 +135,9 @@ fn mac_of(address: Ipv4Addr) -> Mac {
 /// The first free address of the VIP's segment from `.last` on.
 fn free(vip: Ipv4Addr, last: u32, taken: &[Ipv4Addr]) -> Ipv4Addr {
     let base = segment(vip) << 8;
-    let candidates = (last..255).chain(1..last).map(|last| Ipv4Addr::from_bits(base | last));
+    let candidates = (last..255)
+        .chain(1..last)
+        .map(|last| Ipv4Addr::from_bits(base | last));
     let mut free = candidates.filter(|address| !taken.contains(address));
     free.next().unwrap_or(Ipv4Addr::from_bits(base | last))
 }

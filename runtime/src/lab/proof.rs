@@ -93,7 +93,28 @@ impl<'a> Packet<'a> {
         let (source, rest) = rest.split_first_chunk::<6>()?;
         let bytes = rest.strip_prefix(&[0x08, 0x00])?;
         let head: &[u8; 20] = bytes.first_chunk()?;
-        let [version, _, _, _, id_high, id_low, _, _, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *head;
+        let [
+            version,
+            _,
+            _,
+            _,
+            id_high,
+            id_low,
+            _,
+            _,
+            ttl,
+            protocol,
+            _,
+            _,
+            s0,
+            s1,
+            s2,
+            s3,
+            d0,
+            d1,
+            d2,
+            d3,
+        ] = *head;
         if protocol != TCP {
             return None;
         }
@@ -113,7 +134,10 @@ impl<'a> Packet<'a> {
 /// A frame that looks like a reply through the director: from the first real server to the director's port. If it is
 /// not seen in the capture, the capture would not have seen a real one either.
 pub fn planted(plan: &Plan) -> Vec<u8> {
-    let server = plan.servers.first().map_or(Mac([0; 6]), |server| server.mac);
+    let server = plan
+        .servers
+        .first()
+        .map_or(Mac([0; 6]), |server| server.mac);
     let mut frame = [plan.director.mac.0, server.0].concat();
     frame.extend([0x08, 0x00]);
     let (id, ttl) = PLANTED;
@@ -160,14 +184,23 @@ pub fn judge(plan: &Plan, frames: &[Captured]) -> Proof {
             proof.unchanged
         ));
     }
-    if let Some(wrong) = forwarded.iter().find(|packet| packet.eth.0 != plan.director.mac) {
-        fault(format!("a packet left the director with the source MAC {}", wrong.eth.0));
+    if let Some(wrong) = forwarded
+        .iter()
+        .find(|packet| packet.eth.0 != plan.director.mac)
+    {
+        fault(format!(
+            "a packet left the director with the source MAC {}",
+            wrong.eth.0
+        ));
     }
     if planted == 0 {
         fault("the planted frame was not seen: the capture may have lost others, too".to_owned());
     }
     if proof.replies_through_director > 0 {
-        fault(format!("{} replies passed the director", proof.replies_through_director));
+        fault(format!(
+            "{} replies passed the director",
+            proof.replies_through_director
+        ));
     }
     if let Some(text) = view.past_the_director() {
         fault(text);
@@ -201,20 +234,32 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn at(&self, node: Node, direction: Direction, wanted: impl Fn(&Packet<'_>) -> bool) -> Vec<Packet<'a>> {
-        let here = self.frames.iter().filter(|c| c.node == node && c.direction == direction);
-        here.filter_map(Packet::of).filter(|packet| wanted(packet)).collect()
+    fn at(
+        &self,
+        node: Node,
+        direction: Direction,
+        wanted: impl Fn(&Packet<'_>) -> bool,
+    ) -> Vec<Packet<'a>> {
+        let here = self
+            .frames
+            .iter()
+            .filter(|c| c.node == node && c.direction == direction);
+        here.filter_map(Packet::of)
+            .filter(|packet| wanted(packet))
+            .collect()
     }
 
     /// Packets for the VIP that a real server got and that the director did not send.
     fn past_the_director(&self) -> Option<String> {
         let past: usize = (0..self.plan.servers.len())
             .map(|server| {
-                let other = |p: &Packet<'_>| p.ip.1 == self.plan.vip && p.eth.0 != self.plan.director.mac;
+                let other =
+                    |p: &Packet<'_>| p.ip.1 == self.plan.vip && p.eth.0 != self.plan.director.mac;
                 self.at(Node::Server(server), Direction::To, other).len()
             })
             .sum();
-        (past > 0).then(|| format!("{past} packets for the VIP reached a real server past the director"))
+        (past > 0)
+            .then(|| format!("{past} packets for the VIP reached a real server past the director"))
     }
 
     /// The four steps of the flow of a request at the director.
@@ -222,16 +267,27 @@ impl<'a> View<'a> {
         let plan = self.plan;
         let same = |p: &Packet<'_>| p.bytes == request.bytes && p.length == request.length;
         let sent = *self.at(Node::Director, Direction::From, same).first()?;
-        let server = plan.servers.iter().position(|server| server.mac == sent.eth.1)?;
+        let server = plan
+            .servers
+            .iter()
+            .position(|server| server.mac == sent.eth.1)?;
         let got = *self.at(Node::Server(server), Direction::To, same).first()?;
         let answer = |p: &Packet<'_>| {
             p.ip == (plan.vip, request.ip.0)
                 && p.ports == (request.ports.1, request.ports.0)
-                && p.eth.0 == plan.servers.get(server).map_or(Mac([0; 6]), |server| server.mac)
+                && p.eth.0
+                    == plan
+                        .servers
+                        .get(server)
+                        .map_or(Mac([0; 6]), |server| server.mac)
         };
-        self.at(Node::Server(server), Direction::From, answer).first()?;
+        self.at(Node::Server(server), Direction::From, answer)
+            .first()?;
         let reply = *self.at(Node::Client, Direction::To, answer).first()?;
-        let name = plan.servers.get(server).map_or("", |server| server.name.as_str());
+        let name = plan
+            .servers
+            .get(server)
+            .map_or("", |server| server.name.as_str());
         let step = |number, at: &str, packet: &Packet<'_>| Step {
             number,
             at: at.to_owned(),
@@ -255,7 +311,11 @@ mod tests {
 
     fn host(name: &str, last: u8) -> Host {
         let ip = Ipv4Addr::new(192, 0, 2, last);
-        Host { name: name.to_owned(), ip, mac: Mac([2, 0, 0, 0, 0, last]) }
+        Host {
+            name: name.to_owned(),
+            ip,
+            mac: Mac([2, 0, 0, 0, 0, last]),
+        }
     }
 
     fn plan() -> Plan {
@@ -269,7 +329,12 @@ mod tests {
         }
     }
 
-    fn packet(eth: (Mac, Mac), ip: (Ipv4Addr, Ipv4Addr), ports: (u16, u16), sequence: u8) -> Vec<u8> {
+    fn packet(
+        eth: (Mac, Mac),
+        ip: (Ipv4Addr, Ipv4Addr),
+        ports: (u16, u16),
+        sequence: u8,
+    ) -> Vec<u8> {
         let mut frame = [eth.1.0, eth.0.0].concat();
         frame.extend([8, 0, 0x45, 0, 0, 40, 0, sequence, 0, 0, 64, 6, 0, 0]);
         frame.extend(ip.0.octets());
@@ -281,7 +346,12 @@ mod tests {
     }
 
     fn seen(node: Node, direction: Direction, frame: &[u8]) -> Captured {
-        Captured { node, direction, frame: frame.to_vec(), length: frame.len() as u32 }
+        Captured {
+            node,
+            direction,
+            frame: frame.to_vec(),
+            length: frame.len() as u32,
+        }
     }
 
     /// One request and its reply, as they should be.
@@ -291,7 +361,12 @@ mod tests {
         let there = (client.ip, plan.vip);
         let request = packet((client.mac, director.mac), there, (40000, 80), 1);
         let forwarded = packet((director.mac, server.mac), there, (40000, 80), 1);
-        let reply = packet((server.mac, client.mac), (plan.vip, client.ip), (80, 40000), 2);
+        let reply = packet(
+            (server.mac, client.mac),
+            (plan.vip, client.ip),
+            (80, 40000),
+            2,
+        );
         vec![
             seen(Node::Client, Direction::From, &request),
             seen(Node::Director, Direction::To, &request),
@@ -307,8 +382,15 @@ mod tests {
     fn the_four_steps_are_found_and_nothing_is_wrong() {
         let proof = judge(&plan(), &right());
         assert_eq!(proof.faults, Vec::<String>::new());
-        let places: Vec<(u8, &str)> = proof.steps.iter().map(|s| (s.number, s.at.as_str())).collect();
-        assert_eq!(places, [(1, "director"), (2, "director"), (3, "rs2"), (4, "client")]);
+        let places: Vec<(u8, &str)> = proof
+            .steps
+            .iter()
+            .map(|s| (s.number, s.at.as_str()))
+            .collect();
+        assert_eq!(
+            places,
+            [(1, "director"), (2, "director"), (3, "rs2"), (4, "client")]
+        );
         assert_eq!(proof.steps[1].eth.0, plan().director.mac);
     }
 
@@ -323,8 +405,14 @@ mod tests {
         assert!(fault(|frames| frames[2].frame[22] = 63).contains("0 with the same IP bytes"));
         assert!(fault(|frames| frames[2].frame[11] = 9).contains("source MAC"));
         assert!(fault(|frames| drop(frames.remove(6))).contains("planted frame was not seen"));
-        assert!(fault(|frames| frames.push(seen(Node::Director, Direction::To, &right()[4].frame))).contains("replies passed"));
-        assert!(fault(|frames| frames.push(seen(Node::Server(0), Direction::To, &right()[0].frame))).contains("past the director"));
+        assert!(
+            fault(|frames| frames.push(seen(Node::Director, Direction::To, &right()[4].frame)))
+                .contains("replies passed")
+        );
+        assert!(
+            fault(|frames| frames.push(seen(Node::Server(0), Direction::To, &right()[0].frame)))
+                .contains("past the director")
+        );
         assert!(fault(|frames| drop(frames.remove(5))).contains("no flow shows all four steps"));
         assert!(fault(Vec::clear).contains("no packet for the VIP"));
     }

@@ -40,7 +40,10 @@ impl Report {
         }
         if self.answered < self.requests {
             let why = self.failure.as_deref().unwrap_or("no reason was seen");
-            faults.push(format!("{} of {} requests were answered: {why}", self.answered, self.requests));
+            faults.push(format!(
+                "{} of {} requests were answered: {why}",
+                self.answered, self.requests
+            ));
         }
         if let Some(address) = &self.foreign_client {
             faults.push(format!("a real server saw the client as {address}"));

@@ -53,7 +53,11 @@ impl Topology {
         let mut stations = Vec::new();
         for (number, host) in plan.hosts().enumerate() {
             let station = step("making the namespace", &host.name, Namespace::new())?;
-            step("making the link", &host.name, join(&mut switch, number, host, &station))?;
+            step(
+                "making the link",
+                &host.name,
+                join(&mut switch, number, host, &station),
+            )?;
             stations.push(station);
         }
         let ports: Vec<u32> = (0..stations.len()).map(port).collect();
@@ -66,7 +70,11 @@ impl Topology {
             let (plan, own, is_server) = (plan.clone(), host.clone(), number >= 2);
             let done = station.run(move || configure(&plan, &own, is_server))?;
             step("configuring the station", &host.name, done)?;
-            step("naming the port's station", &host.name, learn(&mut switch, port(number), host.mac))?;
+            step(
+                "naming the port's station",
+                &host.name,
+                learn(&mut switch, port(number), host.mac),
+            )?;
         }
         wait_until_forwarding(&mut switch, &ports)?;
         Ok(Topology { stations })
@@ -154,7 +162,9 @@ fn learn(switch: &mut Netlink, port: u32, mac: Mac) -> Result<()> {
     head.extend(NUD_NOARP.to_ne_bytes());
     head.extend([NTF_MASTER, 0]);
     let flags = (libc::NLM_F_CREATE | libc::NLM_F_REPLACE) as u16;
-    let message = Message::new(libc::RTM_NEWNEIGH, flags).raw(&head).attribute(NDA_LLADDR, &mac.0);
+    let message = Message::new(libc::RTM_NEWNEIGH, flags)
+        .raw(&head)
+        .attribute(NDA_LLADDR, &mac.0);
     switch.call(message).map(drop)
 }
 
@@ -173,7 +183,10 @@ fn wait_until_forwarding(switch: &mut Netlink, ports: &[u32]) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    Err(Error::new(ErrorKind::TimedOut, "the lab's links did not come up within 5 s"))
+    Err(Error::new(
+        ErrorKind::TimedOut,
+        "the lab's links did not come up within 5 s",
+    ))
 }
 
 /// Has a station resolve an address, and waits until it knows the MAC.
@@ -189,6 +202,9 @@ pub(super) fn resolve(station: &Namespace, address: IpAddr) -> Result<Mac> {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        Err(Error::new(ErrorKind::TimedOut, format!("nobody answered for {address} within 3 s")))
+        Err(Error::new(
+            ErrorKind::TimedOut,
+            format!("nobody answered for {address} within 3 s"),
+        ))
     })?
 }

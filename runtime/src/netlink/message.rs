@@ -14,12 +14,18 @@ impl Message {
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(flags.to_ne_bytes());
         bytes.extend([0; 8]);
-        Message { bytes, open: Vec::new() }
+        Message {
+            bytes,
+            open: Vec::new(),
+        }
     }
 
     /// The attributes of another message, without a header: what stands inside of a nested link.
     pub fn fragment() -> Message {
-        Message { bytes: Vec::new(), open: Vec::new() }
+        Message {
+            bytes: Vec::new(),
+            open: Vec::new(),
+        }
     }
 
     /// Bytes as they are, padded to a multiple of four.
@@ -105,7 +111,9 @@ pub fn attributes(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
     let mut found = Vec::new();
     while let Some(([a, b, c, d], _)) = bytes.split_first_chunk::<4>() {
         let length = usize::from(u16::from_ne_bytes([*a, *b]));
-        let Some(value) = bytes.get(4..length) else { break };
+        let Some(value) = bytes.get(4..length) else {
+            break;
+        };
         found.push((u16::from_ne_bytes([*c, *d]) & 0x3fff, value));
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }

@@ -23,7 +23,9 @@ impl Refused {
             Some(libc::ENOSPC) => {
                 "raise the limits: sysctl user.max_user_namespaces=1000 user.max_net_namespaces=1000"
             }
-            Some(libc::EINVAL) => "this kernel has no network or user namespaces (CONFIG_NET_NS, CONFIG_USER_NS)",
+            Some(libc::EINVAL) => {
+                "this kernel has no network or user namespaces (CONFIG_NET_NS, CONFIG_USER_NS)"
+            }
             _ => {
                 "run as root, or allow user namespaces: on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, \
                  on Debian `sysctl kernel.unprivileged_userns_clone=1`, in a container `--security-opt seccomp=unconfined`"
@@ -42,7 +44,9 @@ pub fn isolate() -> std::result::Result<(), Refused> {
 fn enter() -> std::result::Result<(), Refused> {
     // SAFETY: plain system calls, here and below.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
-    let Err(first) = unshare(libc::CLONE_NEWNET, "unshare(CLONE_NEWNET)") else { return Ok(()) };
+    let Err(first) = unshare(libc::CLONE_NEWNET, "unshare(CLONE_NEWNET)") else {
+        return Ok(());
+    };
     if first.source.raw_os_error() != Some(libc::EPERM) {
         return Err(first);
     }
@@ -53,7 +57,10 @@ fn enter() -> std::result::Result<(), Refused> {
     write("/proc/self/setgroups", "deny".to_owned())?;
     write("/proc/self/uid_map", format!("0 {user} 1"))?;
     write("/proc/self/gid_map", format!("0 {group} 1"))?;
-    unshare(libc::CLONE_NEWNET, "unshare(CLONE_NEWNET) in a user namespace")
+    unshare(
+        libc::CLONE_NEWNET,
+        "unshare(CLONE_NEWNET) in a user namespace",
+    )
 }
 
 fn unshare(flags: i32, step: &'static str) -> std::result::Result<(), Refused> {
@@ -61,17 +68,27 @@ fn unshare(flags: i32, step: &'static str) -> std::result::Result<(), Refused> {
     if unsafe { libc::unshare(flags) } == 0 {
         return Ok(());
     }
-    Err(Refused { step, source: Error::last_os_error() })
+    Err(Refused {
+        step,
+        source: Error::last_os_error(),
+    })
 }
 
 /// The same in a child that ends at once: a half-done attempt would leave this process in a user namespace.
 fn try_in_child() -> std::result::Result<(), Refused> {
-    const STEPS: [&str; 4] =
-        ["unshare(CLONE_NEWNET)", "unshare(CLONE_NEWUSER)", "writing the id maps", "unshare in a user namespace"];
+    const STEPS: [&str; 4] = [
+        "unshare(CLONE_NEWNET)",
+        "unshare(CLONE_NEWUSER)",
+        "writing the id maps",
+        "unshare in a user namespace",
+    ];
     // SAFETY: the process has one thread; the child only makes system calls and ends with `_exit`.
     let child = unsafe { libc::fork() };
     if child < 0 {
-        return Err(Refused { step: "fork", source: Error::last_os_error() });
+        return Err(Refused {
+            step: "fork",
+            source: Error::last_os_error(),
+        });
     }
     if child == 0 {
         let code = match enter() {
@@ -97,7 +114,10 @@ fn try_in_child() -> std::result::Result<(), Refused> {
     let mut status = 0;
     // SAFETY: waits for the child made above.
     if unsafe { libc::waitpid(child, &raw mut status, 0) } < 0 {
-        return Err(Refused { step: "waitpid", source: Error::last_os_error() });
+        return Err(Refused {
+            step: "waitpid",
+            source: Error::last_os_error(),
+        });
     }
     let code = libc::WEXITSTATUS(status);
     if libc::WIFEXITED(status) && code == 0 {
@@ -109,7 +129,10 @@ fn try_in_child() -> std::result::Result<(), Refused> {
         _ => libc::EPERM,
     };
     let step = STEPS.get((code >> 2) as usize).copied().unwrap_or("fork");
-    Err(Refused { step, source: Error::from_raw_os_error(error) })
+    Err(Refused {
+        step,
+        source: Error::from_raw_os_error(error),
+    })
 }
 
 /// A network namespace.
@@ -125,18 +148,25 @@ impl Namespace {
             unshare(libc::CLONE_NEWNET, "").map_err(|refused| refused.source)?;
             Namespace::of_thread()
         });
-        made.join().unwrap_or_else(|_| Err(Error::other("the thread died")))
+        made.join()
+            .unwrap_or_else(|_| Err(Error::other("the thread died")))
     }
 
     /// The one that the calling thread is in.
     pub fn of_thread() -> Result<Namespace> {
         // SAFETY: plain system call.
-        let fd = unsafe { libc::open(c"/proc/thread-self/ns/net".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        let fd = unsafe {
+            libc::open(
+                c"/proc/thread-self/ns/net".as_ptr(),
+                libc::O_RDONLY | libc::O_CLOEXEC,
+            )
+        };
         if fd < 0 {
             return Err(Error::last_os_error());
         }
         // SAFETY: a descriptor that was just made.
-        Ok(Namespace { fd: Arc::new(unsafe { OwnedFd::from_raw_fd(fd) }) })
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Namespace { fd: Arc::new(fd) })
     }
 
     /// The descriptor's number: `nsenter --net=/proc/PID/fd/NUMBER` enters it.
@@ -145,7 +175,10 @@ impl Namespace {
     }
 
     /// Runs something in the namespace, on a thread of its own. Sockets that it opens stay there, wherever they are used.
-    pub fn spawn<R: Send + 'static>(&self, run: impl FnOnce() -> R + Send + 'static) -> thread::JoinHandle<Result<R>> {
+    pub fn spawn<R: Send + 'static>(
+        &self,
+        run: impl FnOnce() -> R + Send + 'static,
+    ) -> thread::JoinHandle<Result<R>> {
         let fd = Arc::clone(&self.fd);
         thread::spawn(move || {
             // SAFETY: plain system call; only this thread moves.
@@ -158,6 +191,8 @@ impl Namespace {
 
     /// Runs something in the namespace and waits for it.
     pub fn run<R: Send + 'static>(&self, run: impl FnOnce() -> R + Send + 'static) -> Result<R> {
-        self.spawn(run).join().unwrap_or_else(|_| Err(Error::other("the thread died")))
+        self.spawn(run)
+            .join()
+            .unwrap_or_else(|_| Err(Error::other("the thread died")))
     }
 }

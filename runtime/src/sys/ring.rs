@@ -93,7 +93,13 @@ impl Ring {
         }
         // SAFETY: a descriptor that was just made.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let mut ring = Ring { fd, map: std::ptr::null_mut(), size: 0, options, next: 0 };
+        let mut ring = Ring {
+            fd,
+            map: std::ptr::null_mut(),
+            size: 0,
+            options,
+            next: 0,
+        };
         ring.set(PACKET_VERSION, &TPACKET_V2)?;
         if options.vnet {
             ring.set(PACKET_VNET_HDR, &1_i32)?;
@@ -112,9 +118,19 @@ impl Ring {
         let size = size_of::<T>() as u32;
         // SAFETY: `value` is `size` bytes.
         let done = unsafe {
-            libc::setsockopt(self.fd.as_raw_fd(), SOL_PACKET, name, std::ptr::from_ref(value).cast(), size)
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                SOL_PACKET,
+                name,
+                std::ptr::from_ref(value).cast(),
+                size,
+            )
         };
-        if done < 0 { Err(Error::last_os_error()) } else { Ok(()) }
+        if done < 0 {
+            Err(Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     fn map(&mut self) -> Result<()> {
@@ -123,14 +139,25 @@ impl Ring {
         let each = block / frame;
         let blocks = frames.div_ceil(each);
         self.options.frames = blocks * each;
-        let request =
-            RingRequest { block_size: block, block_count: blocks, frame_size: frame, frame_count: blocks * each };
+        let request = RingRequest {
+            block_size: block,
+            block_count: blocks,
+            frame_size: frame,
+            frame_count: blocks * each,
+        };
         self.set(PACKET_RX_RING, &request)?;
         self.size = block as usize * blocks as usize;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping of the ring that was just made.
         let map = unsafe {
-            libc::mmap(std::ptr::null_mut(), self.size, protection, libc::MAP_SHARED, self.fd.as_raw_fd(), 0)
+            libc::mmap(
+                std::ptr::null_mut(),
+                self.size,
+                protection,
+                libc::MAP_SHARED,
+                self.fd.as_raw_fd(),
+                0,
+            )
         };
         if map == libc::MAP_FAILED {
             return Err(Error::last_os_error());
@@ -147,19 +174,36 @@ impl Ring {
         address.sll_ifindex = self.options.index as i32;
         let size = size_of::<libc::sockaddr_ll>() as u32;
         // SAFETY: `address` is `size` bytes.
-        let done =
-            unsafe { libc::bind(self.fd.as_raw_fd(), std::ptr::from_ref(&address).cast(), size) };
-        if done < 0 { Err(Error::last_os_error()) } else { Ok(()) }
+        let done = unsafe {
+            libc::bind(
+                self.fd.as_raw_fd(),
+                std::ptr::from_ref(&address).cast(),
+                size,
+            )
+        };
+        if done < 0 {
+            Err(Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// Waits until there is a frame or the time is over.
     pub fn wait(&self, time: Duration) -> Result<()> {
-        let mut poll = libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let mut poll = libc::pollfd {
+            fd: self.fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
         // SAFETY: one `pollfd`.
         let done = unsafe { libc::poll(&raw mut poll, 1, time.as_millis() as i32) };
         if done < 0 {
             let error = Error::last_os_error();
-            return if error.kind() == ErrorKind::Interrupted { Ok(()) } else { Err(error) };
+            return if error.kind() == ErrorKind::Interrupted {
+                Ok(())
+            } else {
+                Err(error)
+            };
         }
         if poll.revents & libc::POLLERR != 0 {
             return self.pending_error();
@@ -180,7 +224,11 @@ impl Ring {
                 &raw mut size,
             );
         }
-        if error == 0 { Ok(()) } else { Err(Error::from_raw_os_error(error)) }
+        if error == 0 {
+            Ok(())
+        } else {
+            Err(Error::from_raw_os_error(error))
+        }
     }
 
     /// Takes the next frame, if there is one.
@@ -207,7 +255,11 @@ impl Ring {
             } else {
                 &[]
             };
-            let tpid = if flags & STATUS_VLAN_TPID_VALID == 0 { 0x8100 } else { half(26) };
+            let tpid = if flags & STATUS_VLAN_TPID_VALID == 0 {
+                0x8100
+            } else {
+                half(26)
+            };
             let frame = Frame {
                 vnet,
                 bytes: std::slice::from_raw_parts(slot.add(begin), kept),
@@ -231,7 +283,11 @@ impl Ring {
         });
         // SAFETY: both parts are only read.
         let done = unsafe { libc::writev(self.fd.as_raw_fd(), parts.as_ptr(), 2) };
-        if done < 0 { Err(Error::last_os_error()) } else { Ok(()) }
+        if done < 0 {
+            Err(Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// Frames that the kernel dropped for want of a free slot, since the last call.

@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use lvsc_runtime::director::interface::{AttachError, Attached};
 use lvsc_runtime::director::Notice;
+use lvsc_runtime::director::interface::{AttachError, Attached};
 use lvsc_runtime::lab::Datapath;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::sys::namespace;
@@ -75,10 +75,16 @@ pub(super) fn up(
     };
     let (director, notices) = attach(order, &lab)?;
     let switch = Switch(director.director().switch());
-    let missing = director.director().without_mac().map(|backend| backend.name.clone()).collect();
+    let missing = director
+        .director()
+        .without_mac()
+        .map(|backend| backend.name.clone())
+        .collect();
     let running = Running::start(director);
     await_macs(missing, &notices);
-    let report = lab.run(&switch, order.requests(), &mut order.progress(ui)).map_err(broken)?;
+    let report = lab
+        .run(&switch, order.requests(), &mut order.progress(ui))
+        .map_err(broken)?;
     let mut director = running.end()?;
     let outcome = Outcome {
         lab: LabKind::Namespaces,

@@ -35,7 +35,10 @@ pub(super) fn words(order: &Order<'_>, outcome: &Outcome) -> String {
     lines.push(String::new());
     lines.extend(shares(outcome));
     if let Some(nanoseconds) = outcome.summary.nanoseconds_per_packet() {
-        lines.push(format!("  {nanoseconds:.0} ns per packet in {}", order.kind.name));
+        lines.push(format!(
+            "  {nanoseconds:.0} ns per packet in {}",
+            order.kind.name
+        ));
     }
     if outcome.report.faults().is_empty() {
         lines.push(String::new());
@@ -46,12 +49,24 @@ pub(super) fn words(order: &Order<'_>, outcome: &Outcome) -> String {
 
 fn head(order: &Order<'_>, outcome: &Outcome) -> Vec<String> {
     let plan = &outcome.plan;
-    let host = |host: &Host| vec![host.name.clone(), host.ip.to_string(), host.mac.to_string()];
-    let vip = vec!["VIP".to_owned(), plan.vip.to_string(), format!("port {}", plan.port)];
+    let host = |host: &Host| {
+        let ip = host.ip.to_string();
+        let name = if host.name == ip {
+            "real server".to_owned()
+        } else {
+            host.name.clone()
+        };
+        vec![name, ip, host.mac.to_string()]
+    };
+    let vip = vec![
+        "VIP".to_owned(),
+        plan.vip.to_string(),
+        format!("port {}", plan.port),
+    ];
     let mut rows = vec![vip];
     rows.extend(plan.hosts().map(host));
     let path = &order.checked.text.path;
-    let title = format!("{path} on {}, in {}", order.kind.name, outcome.lab.words());
+    let title = format!("{path} on {}, {}", order.kind.name, outcome.lab.words());
     let mut lines = vec![styled(HEAD, title)];
     lines.extend(indented(&rows));
     lines
@@ -63,7 +78,11 @@ fn requests(report: &Report) -> Vec<String> {
         format!(
             "datapath off  {} of {NEGATIVE} requests answered: the network alone forwards {}",
             report.negative_answered,
-            if report.negative_answered == 0 { "nothing" } else { "by itself" },
+            if report.negative_answered == 0 {
+                "nothing"
+            } else {
+                "by itself"
+            },
         ),
         format!(
             "datapath on   {} of {} requests answered, upload {}, download {} (1 MiB each)",
@@ -116,7 +135,11 @@ fn shares(outcome: &Outcome) -> Vec<String> {
     let row = |host: &Host| {
         let count = answers(report, host);
         let share = (count * 100).checked_div(report.answered).unwrap_or(0);
-        vec![host.name.clone(), format!("{count} answers"), format!("{share} %")]
+        vec![
+            host.name.clone(),
+            format!("{count} answers"),
+            format!("{share} %"),
+        ]
     };
     indented(&outcome.plan.servers.iter().map(row).collect::<Vec<_>>())
 }
@@ -126,7 +149,10 @@ fn answers(report: &Report, host: &Host) -> usize {
 }
 
 fn indented(rows: &[Vec<String>]) -> Vec<String> {
-    table::align(rows).into_iter().map(|line| format!("  {line}")).collect()
+    table::align(rows)
+        .into_iter()
+        .map(|line| format!("  {line}"))
+        .collect()
 }
 
 /// What happened, as a record.

@@ -122,7 +122,6 @@ impl<'a> Running<'a> {
         self.variables.insert(variable, value);
     }
 
-
     /// Whether a condition holds: what speaks of an absent header does not.
     pub(super) fn holds(&self, condition: &Expr) -> bool {
         self.value(condition).is_some_and(|value| value != 0)
@@ -152,8 +151,11 @@ impl<'a> Running<'a> {
             Expr::In(a, set) => {
                 let ranges = &self.pipeline.set(*set).ranges;
                 let value = self.value(a);
-                let inside =
-                    |value: u128| ranges.iter().any(|(low, high)| (low..=high).contains(&&value));
+                let inside = |value: u128| {
+                    ranges
+                        .iter()
+                        .any(|(low, high)| (low..=high).contains(&&value))
+                };
                 Some(u128::from(value.is_some_and(inside)))
             }
             Expr::And(a, b) => Some(u128::from(self.holds(a) && self.holds(b))),
@@ -166,16 +168,18 @@ impl<'a> Running<'a> {
             },
             Expr::Interface(interface, field) => self.interface(*interface, *field),
             Expr::Backend(variable, BackendField::Id) => self.variables.get(variable).copied(),
-            Expr::Backend(variable, BackendField::Mac) => {
-                Some(u128::from(Mac::from_record(self.record(*variable)).to_bits()))
-            }
+            Expr::Backend(variable, BackendField::Mac) => Some(u128::from(
+                Mac::from_record(self.record(*variable)).to_bits(),
+            )),
         }
     }
 
     /// The first alternative whose condition holds.
     pub(super) fn alternative(&self, choice: ChoiceId) -> Option<usize> {
         let alternatives = &self.pipeline.choice(choice).alternatives;
-        alternatives.iter().position(|way| self.holds(&way.condition))
+        alternatives
+            .iter()
+            .position(|way| self.holds(&way.condition))
     }
 
     fn field(&self, header: HeaderId, field: FieldId) -> Option<u128> {

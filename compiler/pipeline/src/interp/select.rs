@@ -50,7 +50,9 @@ impl Running<'_> {
     /// The key's values, each at its width, one after the other, as bytes; the last one padded with zero bits.
     fn key(&self, key: ChoiceId, taken: Option<usize>) -> Vec<u8> {
         let alternatives = &self.pipeline.choice(key).alternatives;
-        let values = taken.and_then(|taken| alternatives.get(taken)).map(|way| &way.key);
+        let values = taken
+            .and_then(|taken| alternatives.get(taken))
+            .map(|way| &way.key);
         let mut bits = Vec::new();
         for value in values.into_iter().flatten() {
             let number = self.value(value).unwrap_or(0);
@@ -95,17 +97,29 @@ impl Running<'_> {
         let hash = hash::table(flow.hash, seed);
         let tag = flows::tag(hash);
         let first = hash % u64::from(table.length / flows::BUCKET) * u64::from(flows::BUCKET);
-        let load = |running: &Self, position| running.image.load(table.at(first + position, 0), Width::B8);
-        let bucket: Vec<u64> = (0..u64::from(flows::BUCKET)).map(|at| load(self, at)).collect();
-        let entry = |backend| Entry { tag: tag as u32, backend, seconds: now as u16 };
+        let load =
+            |running: &Self, position| running.image.load(table.at(first + position, 0), Width::B8);
+        let bucket: Vec<u64> = (0..u64::from(flows::BUCKET))
+            .map(|at| load(self, at))
+            .collect();
+        let entry = |backend| Entry {
+            tag: tag as u32,
+            backend,
+            seconds: now as u16,
+        };
 
         let found = flows::find(&bucket, tag);
         if found != flows::ABSENT {
-            let known = Entry::from_bits(load(self, found)).map_or(slot::NONE, |entry| entry.backend);
+            let known =
+                Entry::from_bits(load(self, found)).map_or(slot::NONE, |entry| entry.backend);
             if self.usable(pool, known) {
                 selected.table = Table::Hit;
                 if !flow.passive {
-                    self.image.store(table.at(first + found, 0), Width::B8, entry(known).to_bits());
+                    self.image.store(
+                        table.at(first + found, 0),
+                        Width::B8,
+                        entry(known).to_bits(),
+                    );
                 }
                 return known;
             }
@@ -124,7 +138,11 @@ impl Running<'_> {
             self.count(u64::from(self.sections.pool(pool).refused));
             return self.slot(pool, flow.hash, selected);
         }
-        selected.table = if found == flows::ABSENT { Table::New } else { Table::Moved };
+        selected.table = if found == flows::ABSENT {
+            Table::New
+        } else {
+            Table::Moved
+        };
         let id = match self.pipeline.pool(pool).scheduler.pick() {
             Pick::Hash => self.slot(pool, flow.hash, selected),
             Pick::Cursor => {
@@ -135,7 +153,8 @@ impl Running<'_> {
             }
         };
         if self.usable(pool, id) {
-            self.image.store(table.at(first + place, 0), Width::B8, entry(id).to_bits());
+            self.image
+                .store(table.at(first + place, 0), Width::B8, entry(id).to_bits());
         }
         id
     }

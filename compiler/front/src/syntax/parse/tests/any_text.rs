@@ -164,38 +164,3 @@ fn a_policy_cut_anywhere_is_read() {
         check(&EVERYTHING[..at]);
     }
 }
-
-#[test]
-fn time_grows_with_the_text_only() {
-    let time = |text: &str| {
-        let start = std::time::Instant::now();
-        let (file, _) = parse(FileId(0), text);
-        (file.items.len(), start.elapsed())
-    };
-    for sample in [
-        EDGE,
-        "match a { f(x }\n",
-        "}",
-        "$ ",
-        "((a",
-        "match a {",
-        "[::",
-        "a:b:c ",
-        "{ \"",
-        "hex\"",
-        "1..",
-        "x / 3/",
-        "pool a\n",
-        "{ use x; ",
-        "pool a ",
-    ] {
-        let text = |bytes: usize| sample.repeat(bytes / sample.len());
-        let small = time(&text(20_000)).1;
-        let large = time(&text(320_000)).1;
-        let allowed = small * 16 * 4 + std::time::Duration::from_millis(500);
-        assert!(
-            large < allowed,
-            "{sample:?}: {small:?}, sixteen times as much {large:?}"
-        );
-    }
-}
