@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// What `lvsc` alone prints.
 pub const OVERVIEW: &str = "\
@@ -51,7 +52,13 @@ fn environment(command: clap::Command) -> clap::Command {
         Some(long) => {
             let name = format!("LVSC_{}", long.to_uppercase().replace('-', "_"));
             let name: &'static str = name.leak();
-            arg.env(name).hide_env(true)
+            let arg = arg.env(name).hide_env(true);
+            if matches!(arg.get_action(), ArgAction::SetTrue) {
+                // `LVSC_QUIET=1`, as people write it.
+                arg.value_parser(FalseyValueParser::new())
+            } else {
+                arg
+            }
         }
     });
     command.mut_subcommands(environment)

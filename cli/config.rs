@@ -28,7 +28,7 @@ pub struct Text {
     /// What people call it.
     pub path: String,
     /// The text.
-    pub text: String,
+    pub source: String,
     /// Why it is this one, where nobody named it: `named by lvsc.toml`.
     pub because: Option<String>,
 }
@@ -49,14 +49,17 @@ pub fn policy(named: Option<&Path>, configured: bool) -> Result<Text, Failure> {
         return read(path);
     }
     if configured && let Some((path, config)) = from_config()? {
-        return because(read(&path)?, format!("named by {}", config.display()));
+        return Ok(because(
+            read(&path)?,
+            format!("named by {}", config.display()),
+        ));
     }
     match here()?.as_slice() {
-        [only] => because(read(only)?, "the only .lvs file here"),
-        _ if Path::new(USUAL).is_file() => because(read(Path::new(USUAL))?, "the usual place"),
+        [only] => Ok(because(read(only)?, "the only .lvs file here")),
+        _ if Path::new(USUAL).is_file() => Ok(because(read(Path::new(USUAL))?, "the usual place")),
         _ => Ok(Text {
             path: "<built-in>/dr.lvs".to_owned(),
-            text: BUILT_IN.to_owned(),
+            source: BUILT_IN.to_owned(),
             because: Some("built in, for there is none here".to_owned()),
         }),
     }
@@ -78,11 +81,11 @@ pub fn policies(named: &[PathBuf], configured: bool) -> Result<Vec<Text>, Failur
     Ok(vec![policy(None, configured)?])
 }
 
-fn because(text: Text, reason: impl Into<String>) -> Result<Text, Failure> {
-    Ok(Text {
+fn because(text: Text, reason: impl Into<String>) -> Text {
+    Text {
         because: Some(reason.into()),
         ..text
-    })
+    }
 }
 
 /// The policy that a configuration names, and the configuration.
@@ -98,7 +101,7 @@ fn from_config() -> Result<Option<(PathBuf, PathBuf)>, Failure> {
     else {
         return Ok(None);
     };
-    let text = read(&path)?.text;
+    let text = read(&path)?.source;
     let config: Config = toml::from_str(&text).map_err(|error| Failure::Config {
         path: path.clone(),
         message: error.to_string().trim_end().to_owned(),
@@ -161,7 +164,7 @@ fn read(path: &Path) -> Result<Text, Failure> {
     };
     Ok(Text {
         path: name,
-        text,
+        source: text,
         because: None,
     })
 }

@@ -42,7 +42,7 @@ pub fn open(
 
 /// Checks a policy and says what is wrong with it.
 pub fn check(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
-    let compilation = compile(&text.path, &text.text);
+    let compilation = compile(&text.path, &text.source);
     let (diagnostics, sources) = (compilation.diagnostics, compilation.sources);
     let Some((policy, pipeline)) = compilation.policy.zip(compilation.pipeline) else {
         match format {

@@ -94,9 +94,9 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn plain(what: impl ToString) -> Wrong {
+    fn plain(what: impl Into<String>) -> Wrong {
         Wrong {
-            what: what.to_string(),
+            what: what.into(),
             place: None,
             frames: None,
         }
@@ -169,13 +169,13 @@ impl Running<'_> {
         let last = self.last.as_ref().and_then(|last| last.backend);
         match (self.earlier, last) {
             (Some(earlier), Some(last)) if earlier == last => Ok(()),
-            (Some(earlier), Some(last)) => Err(Wrong::plain(format_args!(
+            (Some(earlier), Some(last)) => Err(Wrong::plain(format!(
                 "the packet got {}, the one before it {}",
                 name(last),
                 name(earlier)
             ))),
             (None, _) => Err(Wrong::plain("the packet before it got no backend")),
-            (Some(earlier), None) => Err(Wrong::plain(format_args!(
+            (Some(earlier), None) => Err(Wrong::plain(format!(
                 "the packet got no backend, the one before it {}",
                 name(earlier)
             ))),

@@ -158,7 +158,7 @@ pub struct Talk {
 
 impl Talk {
     /// A line of talk; not with `--quiet`.
-    pub fn say(&self, line: impl Display) {
+    pub fn say(self, line: impl Display) {
         if !self.quiet {
             let mut err = AutoStream::new(io::stderr(), self.colour);
             let _ = writeln!(err, "{line}"); // nowhere is left to complain
@@ -174,5 +174,5 @@ pub fn usage(error: &clap::Error) -> u8 {
     } else {
         write!(anstream::stdout(), "{text}")
     };
-    error.exit_code() as u8
+    u8::try_from(error.exit_code()).unwrap_or(2)
 }

@@ -4,19 +4,7 @@
 //! repository and random ones. What is random has a fixed seed and budget; a failure prints all that is needed to see
 //! it again.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    clippy::ptr_arg,
-    clippy::format_collect,
-    clippy::redundant_closure_for_method_calls,
-    clippy::redundant_closure,
-    clippy::single_match,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests"
-)]
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod support;
 

@@ -1,36 +1,20 @@
 //! Every wrong policy in `tests/errors/` says what its snapshot beside it says, and every code has such a policy.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    clippy::ptr_arg,
-    clippy::format_collect,
-    clippy::redundant_closure_for_method_calls,
-    clippy::redundant_closure,
-    clippy::single_match,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests"
-)]
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod support;
 
 use std::collections::BTreeSet;
 
 use lvsc_front::diagnostics::Code;
-use support::{files, say, short};
+use support::{files, reviewed, say, short};
 
 /// Codes that no small policy can have.
 const WITHOUT_A_CASE: [(Code, &str); 1] = [(Code::FileTooLarge, "needs a text of 4 GiB")];
 
 #[test]
 fn every_wrong_policy_is_told_what_is_wrong() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("errors");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| {
+    reviewed("errors", || {
         for path in files("tests/errors", "lvs") {
             let name = path
                 .file_stem()

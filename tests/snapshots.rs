@@ -1,22 +1,8 @@
 //! What the compiler makes of each policy, stage by stage: `snapshots/<policy>/{1.graph,2.ir,3.wasm}.snap`.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    clippy::ptr_arg,
-    clippy::format_collect,
-    clippy::redundant_closure_for_method_calls,
-    clippy::redundant_closure,
-    clippy::single_match,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests"
-)]
-
 mod support;
 
-use support::{files, say, short};
+use support::{files, reviewed, say, short};
 
 #[test]
 fn every_stage_of_every_policy_is_as_reviewed() {
@@ -26,11 +12,7 @@ fn every_stage_of_every_policy_is_as_reviewed() {
             .expect("a file has a name")
             .to_string_lossy()
             .into_owned();
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(format!("snapshots/{name}"));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| {
+        reviewed(&format!("snapshots/{name}"), || {
             for (stage, emit) in [("1.graph", "graph"), ("2.ir", "ir"), ("3.wasm", "wat")] {
                 let said = say(&["build", &short(&path), "--emit", emit, "-o", "-"]);
                 assert_eq!(said.code, 0, "{name} {stage}: {}", said.err);

@@ -1,20 +1,5 @@
 //! The language by its own means: `test` blocks on all engines, and the policies in the documents.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    clippy::ptr_arg,
-    clippy::format_collect,
-    clippy::redundant_closure_for_method_calls,
-    clippy::redundant_closure,
-    clippy::single_match,
-    clippy::single_match_else,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests"
-)]
-
 mod support;
 
 use support::{fed, fences, files, lvsc, pages, root, say, short};
@@ -72,16 +57,13 @@ fn the_policies_in_the_documents_do_what_the_documents_say() {
             continue;
         }
         seen += 1;
-        match info.next().and_then(|word| word.strip_prefix("error=")) {
-            Some(code) => {
-                let said = fed(lvsc(root()).args(["check", "-"]), &fence.text);
-                let found = said.err.contains(&format!("[{code}]"));
-                assert!(found, "{}: not {code}, but\n{}", fence.place, said.err);
-            }
-            None => {
-                let said = fed(lvsc(root()).args(["test", "-"]), &fence.text);
-                assert_eq!(said.code, 0, "{}\n{}{}", fence.place, said.out, said.err);
-            }
+        if let Some(code) = info.next().and_then(|word| word.strip_prefix("error=")) {
+            let said = fed(lvsc(root()).args(["check", "-"]), &fence.text);
+            let found = said.err.contains(&format!("[{code}]"));
+            assert!(found, "{}: not {code}, but\n{}", fence.place, said.err);
+        } else {
+            let said = fed(lvsc(root()).args(["test", "-"]), &fence.text);
+            assert_eq!(said.code, 0, "{}\n{}{}", fence.place, said.out, said.err);
         }
     }
     assert!(seen > 0, "the documents show no policy");

@@ -189,5 +189,6 @@ fn data(checked: &Checked, test: &Block, engine: &str, fault: Option<Fault>) -> 
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }

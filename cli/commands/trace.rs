@@ -77,7 +77,7 @@ fn frames(
     let mut frames = Vec::new();
     for sentence in &args.packets.packet {
         let text = &checked.text;
-        match lvsc_front::packet(&text.path, &text.text, sentence) {
+        match lvsc_front::packet(&text.path, &text.source, sentence) {
             Ok(layers) => {
                 let frame = testing::frame(&layers, world, ingress);
                 frames.push(frame.map_err(Failure::told)?);

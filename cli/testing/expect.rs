@@ -1,6 +1,7 @@
 //! What a test expects of a packet, and the frame that would have met it.
 
 use lvsc_abi::image::Bytes;
+use lvsc_abi::mac::Mac;
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
 use lvsc_front::policy::{Check, CheckKind};
@@ -36,7 +37,7 @@ impl Expectation<'_> {
                 .as_ref()
                 .map(|reason| format!(", reason {reason}"));
             let reason = reason.unwrap_or_default();
-            return Err(Wrong::plain(format_args!(
+            return Err(Wrong::plain(format!(
                 "the verdict is {}{reason}, not {}",
                 passage.verdict, self.verdict
             )));
@@ -45,7 +46,7 @@ impl Expectation<'_> {
             && passage.reason.as_deref() != Some(expected)
         {
             let found = passage.reason.as_deref().unwrap_or("not counted");
-            return Err(Wrong::plain(format_args!(
+            return Err(Wrong::plain(format!(
                 "the reason is {found}, not {expected}"
             )));
         }
@@ -67,7 +68,7 @@ impl Expectation<'_> {
             found.map_or_else(|| format!("interface {index}"), |known| known.name.clone())
         };
         let (found, expected) = (name(passage.egress), name(expected));
-        Err(Wrong::plain(format_args!(
+        Err(Wrong::plain(format!(
             "it left by {found}, not by {expected}"
         )))
     }
@@ -178,7 +179,7 @@ impl Judge<'_> {
             .into_iter()
             .flatten()
             .filter_map(|backend| backend.mac);
-        macs.map(lvsc_abi::mac::Mac::to_bits)
+        macs.map(Mac::to_bits)
     }
 
     /// Where the first present one of these headers begins.

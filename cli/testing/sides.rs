@@ -138,12 +138,12 @@ mod tests {
         let lines = sides("expected", &before, "actual", &after);
         let text = lines.join("\n");
         assert!(
-            text.contains("eth.dst  02:00:00:00:00:01     02:00:00:00:00:07  *"),
+            text.contains("eth.dst   02:00:00:00:00:01  02:00:00:00:00:07  *"),
             "{text}"
         );
         assert!(text.contains("0000  expected  02 00 00 00 00 01"), "{text}");
         assert!(text.contains("0000  actual    02 00 00 00 00 07"), "{text}");
-        let marks = lines.last().map(|line| line.trim_end().len());
+        let marks = lines.last().map(String::len);
         assert_eq!(
             marks,
             Some(4 + 2 + 8 + 2 + 5 * 3 + 2),

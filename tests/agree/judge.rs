@@ -64,7 +64,7 @@ impl Bench {
             let mut outcomes = engines.iter_mut().map(|engine| decide(engine, batch));
             let reference = outcomes.next().expect("there is the interpreter");
             let others: Vec<Vec<Became>> = outcomes.collect();
-            let images: Vec<Vec<u64>> = engines.iter().map(|engine| words(engine)).collect();
+            let images: Vec<Vec<u64>> = engines.iter().map(words).collect();
             let same = others.iter().all(|other| *other == reference);
             let state = images.iter().all(|image| Some(image) == images.first());
             if !(same && state) {
@@ -103,7 +103,7 @@ impl Bench {
                 .iter_mut()
                 .map(|engine| decide(engine, one))
                 .collect();
-            let images: Vec<Vec<u64>> = engines.iter().map(|engine| words(engine)).collect();
+            let images: Vec<Vec<u64>> = engines.iter().map(words).collect();
             let pairs = outcomes.iter().zip(&images).zip(ENGINES).skip(1);
             for ((outcome, image), kind) in pairs {
                 if *outcome != outcomes[0] || *image != images[0] {
@@ -125,7 +125,8 @@ impl Bench {
     }
 
     fn report(&self, index: usize, (frame, ingress): &Came, engine: &str, what: &str) -> String {
-        let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<String> = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex.concat();
         let mut trace = Trace::new(&self.pipeline);
         let mut interpreter = Interpreter::new(self.pipeline.clone());
         {

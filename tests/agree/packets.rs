@@ -10,22 +10,18 @@ use crate::judge::{Bench, Came};
 /// The packets that a policy's tests send.
 pub fn of_tests(bench: &Bench) -> Vec<Came> {
     let steps = bench.policy.tests.iter().flat_map(|test| &test.steps);
-    let sent = steps.filter_map(|step| match &step.kind {
-        TestKind::Send { layers, interface } => {
-            let ingress = interface.0 as u8;
-            let own = bench.world.interfaces[usize::from(ingress)]
-                .mac
-                .expect("tests know it");
-            let defaults = Defaults {
-                src_mac: [2, 0, 0, 0xff, 0, 1],
-                dst_mac: own.0,
-            };
-            Some((
-                build(layers, &defaults).expect("a packet of a test is one"),
-                ingress,
-            ))
-        }
-        _ => None,
+    let sent = steps.filter_map(|step| {
+        let TestKind::Send { layers, interface } = &step.kind else {
+            return None;
+        };
+        let ingress = interface.0 as u8;
+        let own = bench.world.interfaces[usize::from(ingress)].mac;
+        let defaults = Defaults {
+            src_mac: [2, 0, 0, 0xff, 0, 1],
+            dst_mac: own.expect("tests know it").0,
+        };
+        let frame = build(layers, &defaults).expect("a packet of a test is one");
+        Some((frame, ingress))
     });
     sent.collect()
 }

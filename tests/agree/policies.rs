@@ -70,7 +70,7 @@ const HEADERS: [&str; 10] = [
 ];
 
 /// A header, and an assignment to one of its fields.
-const ASSIGNMENTS: [(&str, &str); 20] = [
+const ASSIGNMENTS: [(&str, &str); 19] = [
     ("eth", "eth.src = ingress.mac"),
     ("eth", "eth.src = wan.mac"),
     ("eth", "eth.dst = 02:00:00:00:00:55"),
@@ -84,7 +84,6 @@ const ASSIGNMENTS: [(&str, &str); 20] = [
     ("ip4", "ip4.df = 1"),
     ("ip4", "ip4.src = ip4.dst"),
     ("ip6", "ip6.ttl = ip6.ttl % 7"),
-    ("ip6", "ip6.dst = ip6.src"),
     ("vlan", "vlan.vid = 20"),
     ("vlan", "vlan.vid += 1"),
     ("vlan", "vlan.pcp = 7"),
@@ -109,7 +108,7 @@ pub fn random() -> impl Strategy<Value = String> {
             text: DECLARATIONS.to_owned(),
             names: 0,
         };
-        writer.statements(0, &mut vec!["eth"]);
+        writer.statements(0, &mut Vec::new());
         writer.text
     })
 }
@@ -178,22 +177,22 @@ impl Writer {
         }
     }
 
-    fn match_condition(&mut self, depth: usize, present: &mut Vec<&'static str>) {
+    fn match_condition(&mut self, depth: usize, present: &[&'static str]) {
         let condition = self.condition();
         self.line(depth, &format!("match {condition} {{"));
-        self.statements(depth + 1, &mut present.clone());
+        self.statements(depth + 1, &mut present.to_vec());
         if self.choose(3) == 0 {
             self.line(depth, "} else {");
-            self.statements(depth + 1, &mut present.clone());
+            self.statements(depth + 1, &mut present.to_vec());
         }
         self.line(depth, "}");
     }
 
-    fn match_header(&mut self, depth: usize, present: &mut Vec<&'static str>) {
+    fn match_header(&mut self, depth: usize, present: &[&'static str]) {
         let header = HEADERS[self.choose(HEADERS.len())];
         self.line(depth, &format!("match {header} {{"));
-        let mut inside = present.clone();
-        inside.push(header);
+        let mut inside = present.to_vec();
+        inside.extend(["eth", header]);
         if header.starts_with("ip") {
             inside.push("ip");
         }
@@ -210,16 +209,18 @@ impl Writer {
             .filter(|(header, _)| present.contains(header))
             .map(|(_, assignment)| *assignment)
             .collect();
-        let assignment = possible[self.choose(possible.len())];
-        self.line(depth, assignment);
+        if !possible.is_empty() {
+            let assignment = possible[self.choose(possible.len())];
+            self.line(depth, assignment);
+        }
     }
 
-    fn switch(&mut self, depth: usize, present: &mut Vec<&'static str>) {
+    fn switch(&mut self, depth: usize, present: &[&'static str]) {
         let (field, patterns) = SWITCHES[self.choose(SWITCHES.len())];
         self.line(depth, &format!("switch {field} {{"));
         for pattern in [patterns, "_"] {
             self.line(depth + 1, &format!("{pattern} -> {{"));
-            self.statements(depth + 2, &mut present.clone());
+            self.statements(depth + 2, &mut present.to_vec());
             self.line(depth + 1, "}");
         }
         self.line(depth, "}");
@@ -227,19 +228,18 @@ impl Writer {
 
     /// A value bound, and used.
     fn bind(&mut self, depth: usize, present: &[&str]) {
-        let name = self.name("v");
         let fields = [
             ("ip4", "ip4.ttl"),
             ("tcp", "tcp.flags"),
             ("icmp", "icmp.code"),
+            ("eth", "eth.type"),
         ];
-        let field = fields.iter().find(|(header, _)| present.contains(header));
-        let (value, limit) = match field {
-            Some((_, field)) => (*field, "16"),
-            None => ("eth.type", "0x0800"),
+        let Some((_, field)) = fields.iter().find(|(header, _)| present.contains(header)) else {
+            return;
         };
-        self.line(depth, &format!("let {name} = {value}"));
-        self.line(depth, &format!("match {name} > {limit} {{"));
+        let name = self.name("v");
+        self.line(depth, &format!("let {name} = {field}"));
+        self.line(depth, &format!("match {name} > 16 {{"));
         self.line(depth + 1, "count two");
         self.line(depth, "}");
     }

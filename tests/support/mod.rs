@@ -93,6 +93,15 @@ fn code(status: ExitStatus) -> i32 {
         .expect("one of both")
 }
 
+/// Compares snapshots in a folder of `tests/`.
+pub fn reviewed(folder: &str, compare: impl FnOnce()) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(root().join("tests").join(folder));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(compare);
+}
+
 /// The files below a folder of the project with this extension, sorted.
 pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -113,7 +113,7 @@ mod linux {
             ));
         }
         let talk = ui.talker();
-        let mut attached = attached.telling(move |notice| tell(&notice, &talk));
+        let mut attached = attached.telling(move |notice| tell(&notice, talk));
         ui.say(format_args!(
             "forwarding on {} until a signal ({})",
             devices.join(", "),
@@ -140,7 +140,7 @@ mod linux {
         }
     }
 
-    fn tell(notice: &Notice, talk: &Talk) {
+    fn tell(notice: &Notice, talk: Talk) {
         match notice {
             Notice::Neighbour { backend, mac, .. } => {
                 talk.say(format_args!("backend {backend} is at {mac}"));

@@ -1,5 +1,7 @@
 //! The shape of a program: order, predecessors, dominators. Knows where blocks jump, not what they do.
 
+use std::ops::Range;
+
 use crate::arena::Arena;
 use crate::program::{BlockId, Jump, Program};
 
@@ -11,39 +13,39 @@ pub type Edge = (BlockId, usize);
 pub struct Graph {
     order: Vec<BlockId>,
     nodes: Arena<BlockId, Node>,
+    /// The edges to all blocks, those to one of them side by side.
+    edges: Vec<Edge>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Node {
     /// Place in the order; none for a block that the entry does not reach.
     position: Option<usize>,
-    predecessors: Vec<Edge>,
+    /// Which of the edges lead here.
+    predecessors: Range<usize>,
     /// The nearest block that every way from the entry passes; the entry's is itself.
     dominator: Option<BlockId>,
-    /// Times of entering and leaving in a walk over the dominator tree.
+    /// Number of blocks above in the dominator tree, and of those below.
+    depth: usize,
+    below: usize,
+    /// Place in a walk over the dominator tree.
     entered: usize,
-    left: usize,
 }
 
 impl Graph {
     /// The shape of `program`.
     pub fn of(program: &Program) -> Graph {
         let order = program.reverse_postorder();
-        let mut nodes: Arena<BlockId, Node> =
-            program.blocks.ids().map(|_| Node::default()).collect();
-        for (position, id) in order.iter().enumerate() {
-            if let Some(node) = nodes.get_mut(*id) {
-                node.position = Some(position);
-            }
+        let nodes = program.blocks.ids().map(|_| Node::default()).collect();
+        let mut graph = Graph {
+            order,
+            nodes,
+            edges: Vec::new(),
+        };
+        for (position, id) in graph.order.iter().enumerate() {
+            graph.nodes[*id].position = Some(position);
         }
-        for id in &order {
-            for (which, jump) in program.blocks[*id].end.jumps().into_iter().enumerate() {
-                if let Some(node) = nodes.get_mut(jump.to) {
-                    node.predecessors.push((*id, which));
-                }
-            }
-        }
-        let mut graph = Graph { order, nodes };
+        graph.find_edges(program);
         graph.find_dominators();
         graph.number_tree();
         graph
@@ -61,7 +63,9 @@ impl Graph {
 
     /// The edges by which the block is reached, from reached blocks only.
     pub fn predecessors(&self, block: BlockId) -> &[Edge] {
-        self.nodes.get(block).map_or(&[], |node| &node.predecessors)
+        let node = self.nodes.get(block);
+        node.and_then(|node| self.edges.get(node.predecessors.clone()))
+            .unwrap_or_default()
     }
 
     /// Whether every way from the entry to `below` passes `above`; a block dominates itself.
@@ -70,54 +74,74 @@ impl Graph {
             return false;
         };
         let reached = a.position.is_some() && b.position.is_some();
-        reached && a.entered <= b.entered && b.left <= a.left
+        reached && (a.entered..=a.entered + a.below).contains(&b.entered)
+    }
+
+    fn find_edges(&mut self, program: &Program) {
+        let mut found: Vec<(BlockId, Edge)> = Vec::with_capacity(2 * self.order.len());
+        for id in &self.order {
+            let jumps = program.blocks[*id].end.jumps().enumerate();
+            found.extend(jumps.map(|(which, jump)| (jump.to, (*id, which))));
+        }
+        // Stable: the edges to one block keep the order of the blocks that they come from.
+        found.sort_by_key(|(to, _)| *to);
+        for (index, (to, _)) in found.iter().enumerate() {
+            let range = &mut self.nodes[*to].predecessors;
+            *range = if range.end == 0 {
+                index..index + 1
+            } else {
+                range.start..index + 1
+            };
+        }
+        self.edges = found.into_iter().map(|(_, edge)| edge).collect();
     }
 
     // Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001); one round, for there is no cycle.
     fn find_dominators(&mut self) {
-        for id in self.order.clone() {
-            let edges = self.nodes[id].predecessors.iter();
+        for index in 0..self.order.len() {
+            let id = self.order[index];
+            let edges = self.predecessors(id).iter();
             let found = edges
                 .map(|(from, _)| *from)
                 .reduce(|a, b| self.common(a, b));
-            self.nodes[id].dominator = Some(found.unwrap_or(id));
+            let depth = found.map_or(0, |above| self.nodes[above].depth + 1);
+            let node = &mut self.nodes[id];
+            (node.dominator, node.depth) = (Some(found.unwrap_or(id)), depth);
         }
     }
 
     fn common(&self, mut a: BlockId, mut b: BlockId) -> BlockId {
         while a != b {
+            // The deeper one goes up.
             let (node_a, node_b) = (&self.nodes[a], &self.nodes[b]);
-            if node_a.position > node_b.position {
-                a = node_a.dominator.unwrap_or(Program::ENTRY);
-            } else {
+            if node_a.depth < node_b.depth {
                 b = node_b.dominator.unwrap_or(Program::ENTRY);
+            } else {
+                a = node_a.dominator.unwrap_or(Program::ENTRY);
             }
         }
         a
     }
 
+    /// Numbers the dominator tree so that what is below a block has the numbers behind its own.
     fn number_tree(&mut self) {
-        let mut children: Arena<BlockId, Vec<BlockId>> =
-            self.nodes.ids().map(|_| Vec::new()).collect();
-        for id in &self.order {
+        for id in self.order.iter().rev() {
+            let below = self.nodes[*id].below + 1;
             match self.nodes[*id].dominator {
-                Some(above) if above != *id => children[above].push(*id),
+                Some(above) if above != *id => self.nodes[above].below += below,
                 Some(_) | None => {}
             }
         }
-        let mut time = 0;
-        let mut stack: Vec<BlockId> = self.order.first().copied().into_iter().collect();
-        for root in &stack {
-            self.nodes[*root].entered = time;
-        }
-        while let Some(id) = stack.last().copied() {
-            time += 1;
-            if let Some(child) = children[id].pop() {
-                self.nodes[child].entered = time;
-                stack.push(child);
-            } else {
-                self.nodes[id].left = time;
-                stack.pop();
+        // A block's first number that is still free for what is below it.
+        let mut free: Arena<BlockId, usize> = self.nodes.ids().map(|_| 1).collect();
+        for id in &self.order {
+            match self.nodes[*id].dominator {
+                Some(above) if above != *id => {
+                    self.nodes[*id].entered = free[above];
+                    free[above] += self.nodes[*id].below + 1;
+                    free[*id] = self.nodes[*id].entered + 1;
+                }
+                Some(_) | None => {}
             }
         }
     }
@@ -125,11 +149,8 @@ impl Graph {
 
 /// The jump that an edge is.
 pub fn jump(program: &Program, (from, which): Edge) -> &Jump {
-    let jumps = program.blocks[from].end.jumps();
-    jumps
-        .get(which)
-        .copied()
-        .expect("an edge is one of its block's jumps")
+    let found = program.blocks[from].end.jumps().nth(which);
+    found.expect("an edge is one of its block's jumps")
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@
 )]
 
 pub mod arena;
+mod assoc;
 pub mod eval;
 pub mod graph;
 pub mod passes;

@@ -66,7 +66,7 @@ pub struct Inst {
 }
 
 /// What an instruction does.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// `const 42`
     Const(u64),
@@ -285,11 +285,15 @@ impl Op {
     }
 
     /// The values that it reads, in the order in which they are written.
-    pub fn operands(&self) -> Vec<Value> {
-        let mut found = Vec::new();
-        let mut copy = self.clone();
-        copy.for_each_operand(|value| found.push(*value));
-        found
+    pub fn operands(mut self) -> impl Iterator<Item = Value> + use<> {
+        let mut found = [None; 3];
+        let mut free = found.iter_mut();
+        self.for_each_operand(|value| {
+            if let Some(place) = free.next() {
+                *place = Some(*value);
+            }
+        });
+        found.into_iter().flatten()
     }
 
     /// Calls `visit` with each value that it reads.
@@ -327,11 +331,19 @@ impl Op {
 
 impl Terminator {
     /// The values that it reads, jump arguments included.
-    pub fn operands(&self) -> Vec<Value> {
-        let mut found = Vec::new();
-        let mut copy = self.clone();
-        copy.for_each_operand(|value| found.push(*value));
-        found
+    pub fn operands(&self) -> impl Iterator<Item = Value> {
+        let args = self.jumps().flat_map(|jump| jump.args.iter().copied());
+        self.operand().into_iter().chain(args)
+    }
+
+    /// The value that it reads itself: a condition, a base, an interface.
+    pub fn operand(&self) -> Option<Value> {
+        match self {
+            Terminator::Jump(_) => None,
+            Terminator::If { condition, .. } => Some(*condition),
+            Terminator::Bounds { base, .. } => *base,
+            Terminator::Return { interface, .. } => *interface,
+        }
     }
 
     /// Calls `visit` with each value that it reads, jump arguments included.
@@ -366,35 +378,33 @@ impl Terminator {
     }
 
     /// Where it may go, in the order in which it is written.
-    pub fn jumps(&self) -> Vec<&Jump> {
-        match self {
-            Terminator::Jump(jump) => vec![jump],
+    pub fn jumps(&self) -> impl DoubleEndedIterator<Item = &Jump> {
+        let jumps = match self {
+            Terminator::Jump(jump) => [Some(jump), None],
             Terminator::If {
                 then, otherwise, ..
             }
             | Terminator::Bounds {
                 then, otherwise, ..
-            } => {
-                vec![then, otherwise]
-            }
-            Terminator::Return { .. } => Vec::new(),
-        }
+            } => [Some(then), Some(otherwise)],
+            Terminator::Return { .. } => [None, None],
+        };
+        jumps.into_iter().flatten()
     }
 
     /// Where it may go, to be changed.
-    pub fn jumps_mut(&mut self) -> Vec<&mut Jump> {
-        match self {
-            Terminator::Jump(jump) => vec![jump],
+    pub fn jumps_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Jump> {
+        let jumps = match self {
+            Terminator::Jump(jump) => [Some(jump), None],
             Terminator::If {
                 then, otherwise, ..
             }
             | Terminator::Bounds {
                 then, otherwise, ..
-            } => {
-                vec![then, otherwise]
-            }
-            Terminator::Return { .. } => Vec::new(),
-        }
+            } => [Some(then), Some(otherwise)],
+            Terminator::Return { .. } => [None, None],
+        };
+        jumps.into_iter().flatten()
     }
 }
 
@@ -418,38 +428,33 @@ impl Program {
 
     /// The blocks that the entry reaches, each after all that jump to it.
     pub fn reverse_postorder(&self) -> Vec<BlockId> {
-        let mut seen = vec![false; self.blocks.len()];
+        let mut seen: Arena<BlockId, bool> = self.blocks.ids().map(|_| false).collect();
         let mut order = Vec::new();
-        // (block, successors still to visit): an explicit stack, for chains may be long.
-        let mut stack: Vec<(BlockId, Vec<BlockId>)> = Vec::new();
-        let open = |id: BlockId, seen: &mut Vec<bool>| {
-            let fresh = seen
-                .get_mut(id.index())
-                .is_some_and(|seen| !std::mem::replace(seen, true));
-            let next = || {
-                self.blocks[id]
-                    .end
-                    .jumps()
-                    .iter()
-                    .map(|jump| jump.to)
-                    .collect()
-            };
-            fresh.then(|| (id, next()))
-        };
-        stack.extend(open(Program::ENTRY, &mut seen));
-        while let Some((id, next)) = stack.last_mut() {
-            // The last successor first: the first one then follows its predecessor in the order.
-            if let Some(to) = next.pop() {
-                let opened = open(to, &mut seen);
-                stack.extend(opened);
-            } else {
-                order.push(*id);
-                stack.pop();
+        // An explicit stack, for chains may be long. A block is there twice: to be entered, and to be left.
+        let mut stack = vec![(Program::ENTRY, Step::Enter)];
+        while let Some((id, step)) = stack.pop() {
+            match (step, seen.get_mut(id)) {
+                (Step::Leave, _) => order.push(id),
+                (Step::Enter, Some(seen)) if !*seen => {
+                    *seen = true;
+                    stack.push((id, Step::Leave));
+                    // The last successor is entered first: the first one then follows its predecessor in the order.
+                    let next = self.blocks[id].end.jumps();
+                    stack.extend(next.map(|jump| (jump.to, Step::Enter)));
+                }
+                (Step::Enter, _) => {}
             }
         }
         order.reverse();
         order
     }
+}
+
+/// What a walk does at a block.
+#[derive(Clone, Copy)]
+enum Step {
+    Enter,
+    Leave,
 }
 
 impl Default for Program {

@@ -1,21 +1,20 @@
 //! Which bytes of the frame are known to be there. Knows the `bounds` edges of a program, nothing else.
 
-use std::collections::BTreeMap;
-
 use crate::arena::Arena;
+use crate::assoc::Assoc;
 use crate::graph::{Edge, Graph};
 use crate::program::{BlockId, FrameAccess, Program, Terminator, Value};
 
 /// For each base, how many bytes from it on are known to lie inside the frame: every way from the entry has asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proven(BTreeMap<Option<Value>, u16>);
+pub struct Proven(Assoc<Option<Value>, u16>);
 
 impl Proven {
     /// Whether `length` bytes from `base` on are known to be there.
     pub fn covers(&self, base: Option<Value>, length: u32) -> bool {
         self.0
             .get(&base)
-            .is_some_and(|known| length <= u32::from(*known))
+            .is_some_and(|known| length <= u32::from(known))
     }
 
     /// Whether the access lies in what is known.
@@ -28,22 +27,7 @@ impl Proven {
 
     /// Each base with the number of bytes from it on that are known to be there.
     pub fn iter(&self) -> impl Iterator<Item = (Option<Value>, u16)> {
-        self.0.iter().map(|(base, length)| (*base, *length))
-    }
-
-    fn learn(&mut self, base: Option<Value>, length: u16) {
-        let known = self.0.entry(base).or_default();
-        *known = length.max(*known);
-    }
-
-    /// What both know.
-    fn meet(mut self, other: &Proven) -> Proven {
-        self.0.retain(|base, known| {
-            let other = other.0.get(base).copied();
-            *known = other.unwrap_or_default().min(*known);
-            other.is_some()
-        });
-        self
+        self.0.iter()
     }
 }
 
@@ -55,7 +39,10 @@ pub fn at_begin(program: &Program, graph: &Graph) -> Arena<BlockId, Proven> {
         let edges = graph.predecessors(*id).iter();
         let met = edges
             .map(|edge| behind(program, *edge, &known))
-            .reduce(|a, b| a.meet(&b));
+            .reduce(|mut a, b| {
+                a.0.meet(&b.0, |x, y| Some(x.min(y)));
+                a
+            });
         known[*id] = met.unwrap_or_default();
     }
     known
@@ -64,7 +51,7 @@ pub fn at_begin(program: &Program, graph: &Graph) -> Arena<BlockId, Proven> {
 fn behind(program: &Program, (from, which): Edge, known: &Arena<BlockId, Proven>) -> Proven {
     let mut proven = known[from].clone();
     if let (Terminator::Bounds { base, length, .. }, 0) = (&program.blocks[from].end, which) {
-        proven.learn(*base, *length);
+        proven.0.learn(*base, *length, u16::max);
     }
     proven
 }

@@ -6,7 +6,7 @@ use petgraph::stable_graph::NodeIndex;
 use serde_json::{Value, json};
 
 use crate::pipeline::{Edge, Node, Pipeline, Step};
-use crate::text;
+use crate::{text, words};
 
 /// Graphviz: `lvsc graph --format dot POLICY | dot -Tsvg`.
 pub fn dot(pipeline: &Pipeline) -> String {
@@ -14,7 +14,7 @@ pub fn dot(pipeline: &Pipeline) -> String {
     let nodes = text::nodes(pipeline);
     for (index, (node, _)) in nodes.iter().enumerate() {
         let step = pipeline.step(*node);
-        let label = text::step(pipeline, step)
+        let label = words::step(pipeline, step)
             .replace('\\', "\\\\")
             .replace('"', "\\\"");
         let shape = match step.step {
@@ -42,7 +42,7 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
     let nodes = text::nodes(pipeline);
     for (index, (node, _)) in nodes.iter().enumerate() {
         let step = pipeline.step(*node);
-        let label = text::step(pipeline, step).replace('"', "#quot;");
+        let label = words::step(pipeline, step).replace('"', "#quot;");
         let (open, close) = match step.step {
             Step::Match(_) | Step::Select { .. } => ("{\"", "\"}"),
             Step::Verdict(_) => ("([\"", "\"])"),
@@ -92,7 +92,7 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
     };
     json!({
         "kind": kind,
-        "text": text::step(pipeline, node),
+        "text": words::step(pipeline, node),
         "file": pipeline.manifest.files.get(usize::from(node.place.file)),
         "line": node.place.line,
     })

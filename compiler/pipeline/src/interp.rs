@@ -1,20 +1,38 @@
 //! The reference interpreter: what a pipeline means, written for clarity. Every engine must agree with it, byte for byte
 //! of frame and of state. Shares no code with the lowering or the targets.
+//!
+//! Where the crate's documentation leaves something open, this is the answer:
+//! - A value that speaks of an absent header is absent, and so is a choice of which no alternative is taken. Where an
+//!   absent value is bound, written or hashed, it is 0; where it is a condition, it does not hold.
+//! - Sizes, extents and offsets do not wrap: what is larger than any frame lies outside of it.
+//! - A key's value takes as many whole bytes as its width needs. Where no alternative of the key is taken, the key is
+//!   empty and the packet is not passive.
+//! - A rewrite mends the header's checksum by RFC 1624, equation 3, over the 16-bit words (from the header's begin) that
+//!   hold the field, whether or not they change: `HC' = ~(~HC + ~m + m')`, added up in full, then folded. So a wrong
+//!   checksum stays exactly as wrong as it was, and a right one becomes what RFC 1071 would compute anew. A rewrite of an
+//!   absent header does nothing.
+//! - The interpreter is worker 0.
 
 mod bits;
 mod packet;
 mod select;
+mod values;
+mod why;
+
+#[cfg(test)]
+mod tests;
 
 use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
-use lvsc_abi::image::{Bytes, Image, Width};
-use lvsc_abi::layout::counter;
+use lvsc_abi::image::{Bytes, Image};
+use lvsc_abi::layout::Layout;
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
 
 use self::packet::Running;
+pub(crate) use self::values::{arithmetic, compare, low};
 use crate::layout::{Sections, layout};
 use crate::pipeline::{
-    CounterId, Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, PoolId, Step, VariableId,
+    ChoiceId, CounterId, Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, PoolId, Step, VariableId,
 };
 
 /// Something that happened to a packet, as it happens.
@@ -22,18 +40,44 @@ use crate::pipeline::{
 pub enum Event<'a> {
     /// A header is present, its first byte at this offset (bytes).
     Found(HeaderId, usize),
-    /// A condition was decided.
-    Decided(&'a Expr, bool),
+    /// A condition was decided, because of these facts.
+    Decided(&'a Expr, bool, Vec<Fact>),
     /// A value was bound.
     Bound(VariableId, u128),
     /// A pool was asked.
     Selected(Selected),
-    /// A field was written: before, after.
-    Rewritten(HeaderId, FieldId, u128, u128),
+    /// A field was written.
+    Rewritten(Rewritten),
     /// A counter counted.
     Counted(CounterId),
-    /// The packet ended.
+    /// The packet ended; the interface by which it leaves, else by which it came.
     Ended(Outcome, u8),
+}
+
+/// What a condition was decided by. A conjunction that does not hold has only the facts of the part that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Whether a header is present.
+    Header(HeaderId, bool),
+    /// Which alternative of a choice was taken.
+    Alternative(ChoiceId, Option<usize>),
+    /// What a field, a variable or a property was.
+    Value(Expr, u128),
+}
+
+/// A field that was written, before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The header.
+    pub header: HeaderId,
+    /// The field.
+    pub field: FieldId,
+    /// What it was.
+    pub before: u128,
+    /// What it is.
+    pub after: u128,
+    /// The header's checksum before and after, where it was mended.
+    pub checksum: Option<(u16, u16)>,
 }
 
 /// How a pool was asked and what it answered.
@@ -41,14 +85,20 @@ pub enum Event<'a> {
 pub struct Selected {
     /// The pool.
     pub pool: PoolId,
-    /// Name of the alternative of the key that was taken.
-    pub key: String,
+    /// The key.
+    pub key: ChoiceId,
+    /// The alternative of the key that was taken.
+    pub alternative: Option<usize>,
     /// The ring hash of the key.
     pub hash: u64,
-    /// The ring's slot that was read, if it was.
-    pub slot: Option<u32>,
     /// What the connection table had to say.
     pub table: Table,
+    /// Index of the flow's entry in section `flows.<pool>`, found or made.
+    pub entry: Option<u64>,
+    /// The ring's slot that was read, if it was.
+    pub slot: Option<u32>,
+    /// The id that entry or slot named, be it usable or not.
+    pub picked: u16,
     /// The backend's id; `None` without a usable one.
     pub backend: Option<u16>,
 }
@@ -60,13 +110,13 @@ pub enum Table {
     None,
     /// The flow has an entry and keeps its backend.
     Hit,
-    /// The flow got an entry.
+    /// The flow has no entry, and there is a place for one.
     New,
-    /// The flow's backend is not usable any more: the entry was written anew.
+    /// The flow's backend is not usable any more: another one is sought.
     Moved,
     /// The bucket is full: no entry.
     Full,
-    /// The packet only tells of the flow, which has no entry.
+    /// The packet only tells of the flow, which has no entry with a usable backend.
     Passive,
 }
 
@@ -74,6 +124,11 @@ pub enum Table {
 pub trait Observer {
     /// Takes one event; `place` is the construct of the policy.
     fn see(&mut self, place: Place, event: Event<'_>);
+
+    /// Whether it looks at all: if not, no reasons are sought.
+    fn looks(&self) -> bool {
+        true
+    }
 }
 
 /// Sees nothing.
@@ -81,9 +136,14 @@ pub struct Blind;
 
 impl Observer for Blind {
     fn see(&mut self, _: Place, _: Event<'_>) {}
+
+    fn looks(&self) -> bool {
+        false
+    }
 }
 
-/// Decides one packet: its verdict, and the interface by which it leaves. `ingress` is the interface by which it came.
+/// Decides one packet: its verdict, and the interface by which it leaves. `ingress` is the interface by which it came;
+/// it is also the answer for a packet that does not leave. `sections` are those of the image's layout.
 pub fn run(
     pipeline: &Pipeline,
     sections: &Sections,
@@ -96,23 +156,28 @@ pub fn run(
     let mut at = pipeline.entry;
     loop {
         let node = pipeline.step(at);
+        let looks = observer.looks();
         let mut see = |event| observer.see(node.place, event);
         let edge = match &node.step {
             Step::Parse(headers) => {
-                for header in headers {
-                    if let Some(offset) = running.offset(*header) {
-                        see(Event::Found(*header, offset));
-                    }
-                }
+                let found = headers
+                    .iter()
+                    .filter_map(|id| Some((*id, running.offset(*id)?)));
+                found.for_each(|(header, offset)| see(Event::Found(header, offset)));
                 Edge::Next
             }
             Step::Match(condition) => {
                 let holds = running.holds(condition);
-                see(Event::Decided(condition, holds));
+                let facts = if looks {
+                    running.facts(condition)
+                } else {
+                    Vec::new()
+                };
+                see(Event::Decided(condition, holds, facts));
                 if holds { Edge::Yes } else { Edge::No }
             }
             Step::Let(variable, value) => {
-                let value = running.value(value).unwrap_or(0);
+                let value = running.value_or_zero(value);
                 running.bind(*variable, value);
                 see(Event::Bound(*variable, value));
                 Edge::Next
@@ -125,18 +190,19 @@ pub fn run(
                 let selected = running.select(*pool, *key);
                 let backend = selected.backend;
                 see(Event::Selected(selected));
-                match backend {
-                    Some(id) => {
-                        running.bind(*variable, u128::from(id));
-                        Edge::Yes
-                    }
-                    None => Edge::No,
+                if let Some(id) = backend {
+                    running.bind(*variable, u128::from(id));
+                }
+                if backend.is_some() {
+                    Edge::Yes
+                } else {
+                    Edge::No
                 }
             }
             Step::Rewrite(header, field, value) => {
-                let value = running.value(value).unwrap_or(0);
-                if let Some((before, after)) = running.rewrite(*header, *field, value) {
-                    see(Event::Rewritten(*header, *field, before, after));
+                let value = running.value_or_zero(value);
+                if let Some(rewritten) = running.rewrite(*header, *field, value) {
+                    see(Event::Rewritten(rewritten));
                 }
                 Edge::Next
             }
@@ -155,37 +221,27 @@ pub fn run(
     }
 }
 
-/// The value of an expression over a frame alone: no state, no variables. `None` where a header is absent.
+/// The value of an expression over a frame alone: every variable and all state is 0. `None` where a header is absent.
 pub fn evaluate(pipeline: &Pipeline, frame: &[u8], expr: &Expr) -> Option<u128> {
-    let layout = layout(pipeline);
-    let sections = Sections::of(pipeline, &layout);
-    let mut image = Bytes::new(layout);
-    let mut frame = frame.to_vec();
-    Running::new(pipeline, &sections, &mut image, &mut frame, 0).value(expr)
+    look(pipeline, frame, |running| running.value(expr))
 }
 
 /// The offset (bytes) of a header in a frame; `None` where it is absent.
 pub fn offset(pipeline: &Pipeline, frame: &[u8], header: HeaderId) -> Option<usize> {
-    let layout = layout(pipeline);
+    look(pipeline, frame, |running| running.offset(header))
+}
+
+fn look<T>(pipeline: &Pipeline, frame: &[u8], at: impl FnOnce(&Running<'_>) -> T) -> T {
+    let layout = Layout::new();
     let sections = Sections::of(pipeline, &layout);
     let mut image = Bytes::new(layout);
     let mut frame = frame.to_vec();
-    Running::new(pipeline, &sections, &mut image, &mut frame, 0).offset(header)
+    at(&Running::new(
+        pipeline, &sections, &mut image, &mut frame, 0,
+    ))
 }
 
-/// One packet more, and `length` bytes more, on a counter.
-fn count(image: &mut dyn Image, sections: &Sections, index: u64, length: usize) {
-    let Some(section) = image.layout().get(sections.counters).cloned() else {
-        return;
-    };
-    for (field, more) in [(counter::PACKETS, 1), (counter::BYTES, length as u64)] {
-        let at = section.at(index, field);
-        let before = image.load(at, Width::B8);
-        image.store(at, Width::B8, before.wrapping_add(more));
-    }
-}
-
-/// The interpreter as an engine.
+/// The interpreter as an engine, with an image and slots of its own.
 pub struct Interpreter {
     pipeline: Pipeline,
     sections: Sections,
@@ -194,14 +250,13 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// An interpreter with an empty image.
+    /// An interpreter with a fresh image: no backend is usable, no interface is known.
     pub fn new(pipeline: Pipeline) -> Interpreter {
         let layout = layout(&pipeline);
-        let sections = Sections::of(&pipeline, &layout);
         Interpreter {
-            sections,
+            sections: Sections::of(&pipeline, &layout),
             image: Bytes::new(layout),
-            slots: vec![vec![0; SLOT as usize]; BATCH],
+            slots: (0..BATCH).map(|_| vec![0; SLOT as usize]).collect(),
             pipeline,
         }
     }
@@ -240,27 +295,29 @@ impl Engine for Interpreter {
     }
 
     fn slot(&mut self, index: usize) -> &mut [u8] {
-        self.slots
-            .get_mut(index)
-            .map_or(&mut [], |slot| slot.as_mut_slice())
+        self.slots.get_mut(index).map_or(&mut [], Vec::as_mut_slice)
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
+        let mut outcome = Ok(());
         for (index, packet) in packets.iter_mut().enumerate() {
             let slot = self.slots.get_mut(index);
-            let frame = slot.and_then(|slot| slot.get_mut(packet.range()));
-            let frame = frame.ok_or(EngineError::Slot { packet: index })?;
+            let Some(frame) = slot.and_then(|slot| slot.get_mut(packet.range())) else {
+                packet.verdict = Verdict::Drop;
+                outcome = outcome.and(Err(EngineError::Slot { packet: index }));
+                continue;
+            };
+            let Interpreter {
+                pipeline,
+                sections,
+                image,
+                ..
+            } = self;
             let ingress = packet.interface;
-            (packet.verdict, packet.interface) = run(
-                &self.pipeline,
-                &self.sections,
-                &mut self.image,
-                frame,
-                ingress,
-                &mut Blind,
-            );
+            (packet.verdict, packet.interface) =
+                run(pipeline, sections, image, frame, ingress, &mut Blind);
         }
-        Ok(())
+        outcome
     }
 
     fn image(&self) -> &dyn Image {

@@ -103,3 +103,65 @@ impl Sections {
         *found.expect("a pool id belongs to its pipeline")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::sample::{KEPT, PLAIN, TURNS, policy};
+
+    #[test]
+    fn sections_stand_in_their_order_with_their_lengths() {
+        let layout = layout(&policy(&[]));
+        let found: Vec<(&str, u32)> = layout
+            .sections()
+            .map(|(_, section)| (section.name.as_str(), section.length))
+            .collect();
+        let expected = [
+            ("header", 1),
+            ("clock", 1),
+            ("interfaces", 2),
+            ("backends.plain", 4),
+            ("ring.plain", 1024),
+            ("backends.kept", 4),
+            ("ring.kept", 1024),
+            ("flows.kept", 8),
+            ("backends.turns", 4),
+            ("ring.turns", 1024),
+            ("flows.turns", 8),
+            ("cursor.turns", WORKERS),
+            ("counters", 16),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn ids_lead_to_the_sections_of_their_names() {
+        let pipeline = policy(&[]);
+        let layout = layout(&pipeline);
+        let sections = Sections::of(&pipeline, &layout);
+        let name = |id| layout.get(id).map(|section| section.name.as_str());
+        assert_eq!(name(sections.clock), Some("clock"));
+        assert_eq!(name(sections.interfaces), Some("interfaces"));
+        assert_eq!(name(sections.counters), Some("counters"));
+        let [plain, kept, turns] = [PLAIN, KEPT, TURNS].map(|pool| sections.pool(pool));
+        assert_eq!(name(plain.ring), Some("ring.plain"));
+        assert_eq!([plain.flows, plain.cursor].map(name), [None, None]);
+        assert_eq!(
+            [kept.flows, kept.cursor].map(name),
+            [Some("flows.kept"), None]
+        );
+        assert_eq!(name(turns.backends), Some("backends.turns"));
+        assert_eq!(name(turns.cursor), Some("cursor.turns"));
+        assert_eq!([kept.refused, turns.refused], [9, 13]);
+    }
+
+    #[test]
+    fn a_full_pool_still_has_a_record_for_none() {
+        let mut pipeline = policy(&[]);
+        let one = pipeline.manifest.pools[0].backends[0].clone();
+        pipeline.manifest.pools[0].backends.push(one);
+        let layout = layout(&pipeline);
+        assert_eq!(layout.named("backends.plain").unwrap().1.length, 8);
+    }
+}

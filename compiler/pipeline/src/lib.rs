@@ -50,6 +50,9 @@ pub mod interp;
 pub mod layout;
 pub mod lower;
 pub mod pipeline;
+#[cfg(test)]
+mod sample;
 pub mod simplify;
 pub mod text;
 pub mod trace;
+pub mod words;

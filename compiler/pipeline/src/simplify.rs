@@ -1,110 +1,91 @@
 //! The same meaning with less: constants folded, decided matches gone, unreachable steps and headers gone.
+//!
+//! Each change is harmless on its own: expressions have no effects, so one that is not needed may go; a condition that
+//! was decided on every way to a node is decided the same way there, as long as nothing that it reads was written.
+
+mod fold;
+mod known;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
 use petgraph::Direction;
+use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 
 use crate::pipeline::{ChoiceId, Edge, Expr, HeaderId, Pipeline, Step};
-use crate::text;
 
-/// A pipeline that does the same to every packet.
+/// A pipeline that does the same to every packet. Ids of headers, variables, sets and choices stay what they were.
 pub fn simplify(mut pipeline: Pipeline) -> Pipeline {
-    let nodes: Vec<NodeIndex> = pipeline.graph.node_indices().collect();
-    for node in nodes {
-        if let Some(weight) = pipeline.graph.node_weight_mut(node) {
-            match &mut weight.step {
-                Step::Match(expr) | Step::Let(_, expr) | Step::Rewrite(_, _, expr) => {
-                    *expr = fold(expr);
-                }
-                Step::Parse(_) | Step::Select { .. } | Step::Count(_) | Step::Verdict(_) => {}
+    drop_unreachable(&mut pipeline);
+    fold::expressions(&mut pipeline);
+    // What is simpler, or gone, may leave one way less on which something else was not decided.
+    loop {
+        let before = pipeline.graph.node_count();
+        let simpler = known::conditions(&pipeline);
+        let is_done = simpler.is_empty();
+        for (node, condition) in simpler {
+            if let Some(node) = pipeline.graph.node_weight_mut(node) {
+                node.step = Step::Match(condition);
             }
         }
+        skip_decided(&mut pipeline);
+        drop_unreachable(&mut pipeline);
+        if is_done && pipeline.graph.node_count() == before {
+            break;
+        }
     }
-    skip_decided(&mut pipeline);
-    drop_unreachable(&mut pipeline);
     forget_headers(&mut pipeline);
     pipeline
 }
 
-/// Conditions with a constant inside.
-fn fold(expr: &Expr) -> Expr {
-    let inner = |a: &Expr| Box::new(fold(a));
-    match expr {
-        Expr::And(a, b) => match (fold(a), fold(b)) {
-            (Expr::FALSE, _) | (_, Expr::FALSE) => Expr::FALSE,
-            (Expr::TRUE, other) | (other, Expr::TRUE) => other,
-            (a, b) => Expr::And(Box::new(a), Box::new(b)),
-        },
-        Expr::Or(a, b) => match (fold(a), fold(b)) {
-            (Expr::TRUE, _) | (_, Expr::TRUE) => Expr::TRUE,
-            (Expr::FALSE, other) | (other, Expr::FALSE) => other,
-            (a, b) => Expr::Or(Box::new(a), Box::new(b)),
-        },
-        Expr::Not(a) => match fold(a) {
-            Expr::TRUE => Expr::FALSE,
-            Expr::FALSE => Expr::TRUE,
-            Expr::Not(b) => *b,
-            a => Expr::Not(Box::new(a)),
-        },
-        Expr::Chosen(choice, each) => {
-            let each: Vec<Expr> = each.iter().map(fold).collect();
-            if each.iter().all(|expr| *expr == Expr::FALSE) {
-                return Expr::FALSE;
-            }
-            Expr::Chosen(*choice, each)
-        }
-        Expr::Binary(op, a, b) => Expr::Binary(*op, inner(a), inner(b)),
-        Expr::Compare(op, a, b) => Expr::Compare(*op, inner(a), inner(b)),
-        Expr::Resize(width, a) => Expr::Resize(*width, inner(a)),
-        Expr::In(a, set) => Expr::In(inner(a), *set),
-        Expr::Constant { .. }
-        | Expr::Field(..)
-        | Expr::Variable(_)
-        | Expr::Present(_)
-        | Expr::Interface(..)
-        | Expr::Backend(..) => expr.clone(),
-    }
-}
-
-/// Leads the ways to a match on a constant past it. A double negation of a value that is no truth value stays, for
-/// `fold` makes only conditions.
+/// Leads the ways to a match past it where its condition is a constant, or where it leads to one node anyhow. From the
+/// last to the first, for a match may lead to one node only when those behind it are gone.
 fn skip_decided(pipeline: &mut Pipeline) {
-    let decided: Vec<(NodeIndex, Edge)> = pipeline
-        .graph
-        .node_indices()
-        .filter_map(|node| match &pipeline.step(node).step {
-            Step::Match(condition) if *condition == Expr::TRUE => Some((node, Edge::Yes)),
-            Step::Match(condition) if *condition == Expr::FALSE => Some((node, Edge::No)),
-            _ => None,
-        })
-        .collect();
-    for (node, edge) in decided {
-        let next = pipeline.follow(node, edge);
-        let ways: Vec<(NodeIndex, Edge)> = pipeline
-            .graph
-            .edges_directed(node, Direction::Incoming)
-            .map(|way| (way.source(), *way.weight()))
-            .collect();
+    for node in toposort(&pipeline.graph, None)
+        .unwrap_or_default()
+        .into_iter()
+        .rev()
+    {
+        let Step::Match(condition) = &pipeline.step(node).step else {
+            continue;
+        };
+        let (yes, no) = (
+            pipeline.follow(node, Edge::Yes),
+            pipeline.follow(node, Edge::No),
+        );
+        let next = match condition {
+            Expr::Constant { value: 0, .. } => no,
+            Expr::Constant { .. } => yes,
+            _ if yes == no => yes,
+            _ => continue,
+        };
+        let into = pipeline.graph.edges_directed(node, Direction::Incoming);
+        let into: Vec<(NodeIndex, Edge)> =
+            into.map(|edge| (edge.source(), *edge.weight())).collect();
         pipeline.graph.remove_node(node);
-        for (from, edge) in ways {
+        for (from, edge) in into {
             pipeline.graph.add_edge(from, next, edge);
         }
     }
 }
 
 fn drop_unreachable(pipeline: &mut Pipeline) {
-    let reached: BTreeSet<NodeIndex> = text::nodes(pipeline)
-        .into_iter()
-        .map(|(node, _)| node)
-        .collect();
+    let mut reached = BTreeSet::new();
+    let mut open = vec![pipeline.entry];
+    while let Some(node) = open.pop() {
+        if reached.insert(node) {
+            open.extend(pipeline.graph.neighbors(node));
+        }
+    }
     pipeline
         .graph
         .retain_nodes(|_, node| reached.contains(&node));
 }
 
-/// The parse step names the headers that the steps ask for, and those before them.
+/// The parse step names the headers that the steps ask for, and those that they may stand behind.
 fn forget_headers(pipeline: &mut Pipeline) {
     let mut asked = Asked::default();
     for node in pipeline.graph.node_weights() {
@@ -114,32 +95,26 @@ fn forget_headers(pipeline: &mut Pipeline) {
                 asked.headers.insert(*header);
                 asked.by(expr);
             }
-            Step::Select { key, .. } => {
-                asked.choices.insert(*key);
-            }
+            Step::Select { key, .. } => asked.choice(*key),
             Step::Parse(_) | Step::Count(_) | Step::Verdict(_) => {}
         }
     }
+    // No alternative speaks of a choice, so one round is enough.
     for choice in asked.choices.clone() {
-        for way in &pipeline.choice(choice).alternatives {
-            asked.by(&way.condition);
-            for part in &way.key {
-                asked.by(part);
-            }
+        for alternative in &pipeline.choice(choice).alternatives {
+            asked.by(&alternative.condition);
+            alternative.key.iter().for_each(|part| asked.by(part));
         }
     }
-    let mut all: BTreeSet<HeaderId> = asked.headers;
-    for id in (0..pipeline.headers.len())
-        .rev()
-        .map(|id| HeaderId(id as u16))
-    {
-        if all.contains(&id) {
-            all.extend(pipeline.header(id).after.iter().map(|after| after.header));
+    let mut headers = asked.headers;
+    for (index, header) in pipeline.headers.iter().enumerate().rev() {
+        if headers.contains(&HeaderId(index as u16)) {
+            headers.extend(header.after.iter().map(|after| after.header));
         }
     }
     let entry = pipeline.entry;
     if let Some(node) = pipeline.graph.node_weight_mut(entry) {
-        node.step = Step::Parse(all.into_iter().collect());
+        node.step = Step::Parse(headers.into_iter().collect());
     }
 }
 
@@ -156,13 +131,13 @@ impl Asked {
             Expr::Field(header, _) | Expr::Present(header) => {
                 self.headers.insert(*header);
             }
-            Expr::Chosen(choice, _) => {
-                self.choices.insert(*choice);
-            }
+            Expr::Chosen(choice, _) => self.choice(*choice),
             _ => {}
         }
-        for part in expr.parts() {
-            self.by(part);
-        }
+        expr.parts().into_iter().for_each(|part| self.by(part));
+    }
+
+    fn choice(&mut self, choice: ChoiceId) {
+        self.choices.insert(choice);
     }
 }

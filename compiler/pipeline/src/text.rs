@@ -1,303 +1,220 @@
-//! Expressions and steps in the words of the policy language, and the graph as text.
+//! The graph as text that reads like a policy: a line a node, what a condition leads to indented below it.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
-use lvsc_abi::mac::Mac;
+use petgraph::algo::dominators::{Dominators, simple_fast};
 use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
+use petgraph::{Direction, visit::EdgeRef};
 
-use crate::pipeline::{
-    BackendField, Binary, Compare, Edge, Expr, FieldId, HeaderId, InterfaceField, InterfaceRef,
-    Kind, Node, Outcome, Pipeline, SetId, Step,
-};
+use crate::pipeline::{Edge, Pipeline, Step};
+use crate::words;
 
-/// A number as people write values of this kind.
-pub fn number(value: u128, kind: Kind) -> String {
-    match kind {
-        Kind::Number => value.to_string(),
-        Kind::Mac => Mac::from_bits(value as u64).to_string(),
-        Kind::Ip4 => Ipv4Addr::from_bits(value as u32).to_string(),
-        Kind::Ip6 => Ipv6Addr::from_bits(value).to_string(),
-    }
+/// A node and where its edges lead.
+pub type Reached = (NodeIndex, Vec<(Edge, NodeIndex)>);
+
+/// The nodes that the entry reaches, in reading order, with their edges. A drawing's numbers are the positions here.
+pub fn nodes(pipeline: &Pipeline) -> Vec<Reached> {
+    let lines = Reading::of(pipeline).lines.into_iter();
+    let node = |line| match line {
+        Line::Node { node, .. } => Some((node, edges(pipeline, node))),
+        Line::Else { .. } => None,
+    };
+    lines.filter_map(node).collect()
 }
 
-/// `ip4.dst`
-pub fn field(pipeline: &Pipeline, header: HeaderId, field: FieldId) -> String {
-    let name = &pipeline.field(header, field).name;
-    format!("{}.{name}", pipeline.header(header).name)
-}
-
-/// An expression as a policy would say it.
-pub fn expression(pipeline: &Pipeline, expr: &Expr) -> String {
-    Words { pipeline }.expr(expr, Kind::Number)
-}
-
-/// What a node does, in one line.
-pub fn step(pipeline: &Pipeline, node: &Node) -> String {
-    let words = Words { pipeline };
-    match &node.step {
-        Step::Parse(headers) => {
-            let names: Vec<&str> = headers
-                .iter()
-                .map(|id| pipeline.header(*id).name.as_str())
-                .collect();
-            format!("parse {}", names.join(", "))
-        }
-        Step::Match(condition) => format!("match {}", expression(pipeline, condition)),
-        Step::Let(variable, value) => {
-            format!(
-                "let {} = {}",
-                pipeline.variable(*variable).name,
-                expression(pipeline, value)
-            )
-        }
-        Step::Select {
-            pool,
-            variable,
-            key,
-        } => format!(
-            "select {} from {} by {}",
-            pipeline.variable(*variable).name,
-            pipeline.pool(*pool).name,
-            pipeline.choice(*key).name
-        ),
-        Step::Rewrite(header, id, value) => {
-            let kind = pipeline.field(*header, *id).kind;
-            format!(
-                "{} = {}",
-                field(pipeline, *header, *id),
-                words.expr(value, kind)
-            )
-        }
-        Step::Count(counter) => format!("count {}", words.counter(counter.0)),
-        Step::Verdict(Outcome::Drop(reason)) => format!("drop {}", words.counter(reason.0)),
-        Step::Verdict(Outcome::Pass) => "pass".to_owned(),
-        Step::Verdict(Outcome::Send(interface)) => format!("send {}", words.interface(*interface)),
-    }
-}
-
-/// The steps that the entry reaches, each before those that it leads to, with their edges.
-pub fn nodes(pipeline: &Pipeline) -> Vec<(NodeIndex, Vec<(Edge, NodeIndex)>)> {
-    let order = toposort(&pipeline.graph, None).unwrap_or_default();
-    let mut reached = vec![pipeline.entry];
-    let mut found = Vec::new();
-    for node in order
-        .into_iter()
-        .filter(|node| pipeline.graph.contains_node(*node))
-    {
-        if !reached.contains(&node) {
-            continue;
-        }
-        let edges: Vec<(Edge, NodeIndex)> = edges(&pipeline.step(node).step)
-            .iter()
-            .map(|edge| (*edge, pipeline.follow(node, *edge)))
-            .collect();
-        reached.extend(edges.iter().map(|(_, to)| *to));
-        found.push((node, edges));
-    }
-    found
-}
-
-/// The edges that leave a step, in the order in which they are shown.
-pub fn edges(step: &Step) -> &'static [Edge] {
-    match step {
+/// The edges that leave a node, in the order in which they are shown.
+pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
+    let edges: &[Edge] = match pipeline.step(node).step {
         Step::Match(_) | Step::Select { .. } => &[Edge::Yes, Edge::No],
         Step::Parse(_) | Step::Let(..) | Step::Rewrite(..) | Step::Count(_) => &[Edge::Next],
         Step::Verdict(_) => &[],
-    }
+    };
+    edges
+        .iter()
+        .map(|edge| (*edge, pipeline.follow(node, *edge)))
+        .collect()
 }
 
-/// The graph, a line a node: its number, what it does, where it goes, and its place in the policy.
+/// The graph, a line a node: its number, what it does, where it leads if not to what is read next, its place in the
+/// policy. Below a `match` stands what is done where it holds, below a `select` what is done without a backend; what
+/// comes out of there, and the other way, goes on behind it.
 pub fn graph(pipeline: &Pipeline) -> String {
-    let nodes = nodes(pipeline);
-    let number = |node: NodeIndex| {
-        nodes
-            .iter()
-            .position(|(known, _)| *known == node)
-            .unwrap_or(0)
-    };
-    let mut text = String::new();
-    for (at, (node, edges)) in nodes.iter().enumerate() {
-        let shown = pipeline.step(*node);
-        let ways: Vec<String> = edges
-            .iter()
-            .map(|(edge, to)| match edge {
-                Edge::Next if number(*to) == at + 1 => String::new(),
-                Edge::Next => format!("-> {}", number(*to)),
-                Edge::Yes => format!("yes -> {}", number(*to)),
-                Edge::No => format!("no -> {}", number(*to)),
-            })
-            .filter(|way| !way.is_empty())
-            .collect();
-        let place = place(pipeline, shown);
-        let line = format!("{at:>3}  {}", step(pipeline, shown));
-        let _ = write!(text, "{line}");
-        if !ways.is_empty() {
-            let _ = write!(text, "  [{}]", ways.join(", "));
+    let reading = Reading::of(pipeline);
+    let mut numbers = BTreeMap::new();
+    for line in &reading.lines {
+        if let Line::Node { node, .. } = line {
+            numbers.insert(*node, numbers.len());
         }
-        if !place.is_empty() {
-            let _ = write!(text, "  # {place}");
+    }
+    let number = |node: &NodeIndex| numbers.get(node).copied().unwrap_or_default();
+    let mut text = String::new();
+    for line in &reading.lines {
+        match line {
+            Line::Else { depth } => {
+                let _ = write!(text, "     {}else", "  ".repeat(*depth));
+            }
+            Line::Node { node, depth, jumps } => {
+                let shown = pipeline.step(*node);
+                let indent = "  ".repeat(*depth);
+                let _ = write!(
+                    text,
+                    "{:>3}  {indent}{}",
+                    number(node),
+                    words::step(pipeline, shown)
+                );
+                for (edge, to) in jumps {
+                    let _ = write!(text, "  [{}-> {}]", on(*edge), number(to));
+                }
+                let place = words::place(pipeline, shown.place);
+                if !place.is_empty() {
+                    let _ = write!(text, "  # {place}");
+                }
+            }
         }
         text.push('\n');
     }
     text
 }
 
-/// `policies/dr.lvs:15`; empty where there is no place.
-pub fn place(pipeline: &Pipeline, node: &Node) -> String {
-    let file = pipeline.manifest.files.get(usize::from(node.place.file));
-    match (file, node.place.line) {
-        (None, _) | (_, 0) => String::new(),
-        (Some(file), line) => format!("{file}:{line}"),
+fn on(edge: Edge) -> &'static str {
+    match edge {
+        Edge::Next => "",
+        Edge::Yes => "yes ",
+        Edge::No => "no ",
     }
 }
 
-struct Words<'a> {
+enum Line {
+    /// What the node above it does otherwise.
+    Else { depth: usize },
+    /// A node, and the edges that lead elsewhere than to what is read next.
+    Node {
+        node: NodeIndex,
+        depth: usize,
+        jumps: Vec<(Edge, NodeIndex)>,
+    },
+}
+
+/// The graph as nested blocks: a node's block is what only it leads to (what it dominates).
+struct Reading<'a> {
     pipeline: &'a Pipeline,
+    dominators: Dominators<NodeIndex>,
+    /// The nodes that are dominated by a node directly, each before those that it leads to.
+    below: BTreeMap<NodeIndex, Vec<NodeIndex>>,
+    lines: Vec<Line>,
 }
 
-impl Words<'_> {
-    /// `kind` says how a constant is written that stands alone.
-    fn expr(&self, expr: &Expr, kind: Kind) -> String {
-        let pipeline = self.pipeline;
-        match expr {
-            Expr::Constant { value, .. } => number(*value, kind),
-            Expr::Field(header, id) => field(pipeline, *header, *id),
-            Expr::Variable(id) => pipeline.variable(*id).name.clone(),
-            Expr::Resize(_, a) => self.expr(a, kind),
-            Expr::Binary(op, a, b) => {
-                let kind = self.kind(a).or_else(|| self.kind(b)).unwrap_or(kind);
-                format!(
-                    "({} {} {})",
-                    self.expr(a, kind),
-                    operator(*op),
-                    self.expr(b, kind)
-                )
-            }
-            Expr::Compare(op, a, b) => {
-                let kind = self
-                    .kind(a)
-                    .or_else(|| self.kind(b))
-                    .unwrap_or(Kind::Number);
-                format!(
-                    "{} {} {}",
-                    self.expr(a, kind),
-                    comparison(*op),
-                    self.expr(b, kind)
-                )
-            }
-            Expr::In(a, set) => format!("{} in {}", self.expr(a, Kind::Number), self.set(*set)),
-            Expr::And(a, b) => format!("{} and {}", self.inner(a), self.inner(b)),
-            Expr::Or(a, b) => format!("({} or {})", self.inner(a), self.inner(b)),
-            Expr::Not(a) => format!("not ({})", self.inner(a)),
-            Expr::Present(header) => pipeline.header(*header).name.clone(),
-            Expr::Chosen(choice, each) => self.chosen(&pipeline.choice(*choice).name, each, kind),
-            Expr::Interface(interface, part) => {
-                let part = match part {
-                    InterfaceField::Mac => "mac",
-                    InterfaceField::Index => "index",
-                };
-                format!("{}.{part}", self.interface(*interface))
-            }
-            Expr::Backend(variable, part) => {
-                let part = match part {
-                    BackendField::Mac => "mac",
-                    BackendField::Id => "id",
-                };
-                format!("{}.{part}", pipeline.variable(*variable).name)
+impl<'a> Reading<'a> {
+    fn of(pipeline: &'a Pipeline) -> Reading<'a> {
+        let dominators = simple_fast(&pipeline.graph, pipeline.entry);
+        let mut below: BTreeMap<NodeIndex, Vec<NodeIndex>> = BTreeMap::new();
+        for node in toposort(&pipeline.graph, None).unwrap_or_default() {
+            if let Some(above) = dominators.immediate_dominator(node) {
+                below.entry(above).or_default().push(node);
             }
         }
+        let mut reading = Reading {
+            pipeline,
+            dominators,
+            below,
+            lines: Vec::new(),
+        };
+        reading.block(pipeline.entry, 0, None);
+        reading
     }
 
-    fn inner(&self, expr: &Expr) -> String {
-        self.expr(expr, Kind::Number)
-    }
-
-    /// The alternatives that can hold, without the same words twice.
-    fn chosen(&self, name: &str, each: &[Expr], kind: Kind) -> String {
-        let mut ways: Vec<String> = Vec::new();
-        for expr in each.iter().filter(|expr| **expr != Expr::FALSE) {
-            let words = self.expr(expr, kind);
-            if !ways.contains(&words) {
-                ways.push(words);
-            }
-        }
-        if each.iter().all(|expr| *expr == Expr::TRUE) {
-            return name.to_owned();
-        }
-        format!("{name}: {}", ways.join(" | "))
-    }
-
-    fn kind(&self, expr: &Expr) -> Option<Kind> {
-        match expr {
-            Expr::Field(header, id) => Some(self.pipeline.field(*header, *id).kind),
-            Expr::Interface(_, InterfaceField::Mac) | Expr::Backend(_, BackendField::Mac) => {
-                Some(Kind::Mac)
-            }
-            Expr::Constant { .. } => None,
-            _ => expr.parts().into_iter().find_map(|part| self.kind(part)),
-        }
-    }
-
-    fn set(&self, id: SetId) -> String {
-        let set = self.pipeline.set(id);
-        let members: Vec<String> = set
-            .ranges
-            .iter()
-            .take(8)
-            .map(|(low, high)| {
-                if low == high {
-                    return number(*low, set.kind);
+    /// Reads a node and all that it dominates; `behind` is what is read after that.
+    fn block(&mut self, first: NodeIndex, depth: usize, behind: Option<NodeIndex>) {
+        let mut queue = VecDeque::from([first]);
+        while let Some(node) = queue.pop_front() {
+            let next = queue.front().copied().or(behind);
+            match edges(self.pipeline, node).as_slice() {
+                [] => self.lines.push(Line::Node {
+                    node,
+                    depth,
+                    jumps: Vec::new(),
+                }),
+                [(edge, to)] => {
+                    let follows = self.dominators.immediate_dominator(*to) == Some(node);
+                    let is_next = follows || next == Some(*to);
+                    let jumps = if is_next {
+                        Vec::new()
+                    } else {
+                        vec![(*edge, *to)]
+                    };
+                    self.lines.push(Line::Node { node, depth, jumps });
+                    if follows {
+                        queue.push_front(*to);
+                    }
                 }
-                format!("{}..{}", number(*low, set.kind), number(*high, set.kind))
-            })
-            .collect();
-        let more = if set.ranges.len() > 8 { ", ..." } else { "" };
-        format!("{{ {}{more} }}", members.join(", "))
-    }
-
-    fn counter(&self, index: u16) -> &str {
-        let found = self.pipeline.manifest.counters.get(usize::from(index));
-        found.map_or("", |counter| counter.name.as_str())
-    }
-
-    fn interface(&self, interface: InterfaceRef) -> String {
-        match interface {
-            InterfaceRef::Ingress => "ingress".to_owned(),
-            InterfaceRef::Named(id) => {
-                let found = self.pipeline.manifest.interfaces.get(usize::from(id.0));
-                found.map_or_else(String::new, |interface| interface.name.clone())
-            }
-            InterfaceRef::OfBackend(variable) => {
-                format!("{}.interface", self.pipeline.variable(variable).name)
+                ways => {
+                    for node in self.fork(node, ways, depth, next).into_iter().rev() {
+                        queue.push_front(node);
+                    }
+                }
             }
         }
     }
-}
 
-fn operator(op: Binary) -> &'static str {
-    match op {
-        Binary::Add => "+",
-        Binary::Sub => "-",
-        Binary::Mul => "*",
-        Binary::Div => "/",
-        Binary::Rem => "%",
-        Binary::And => "&",
-        Binary::Or => "|",
-        Binary::Xor => "^",
-        Binary::Shl => "<<",
-        Binary::Shr => ">>",
+    /// Reads a node with two ways on and what is indented below it; gives what is read behind that.
+    fn fork(
+        &mut self,
+        node: NodeIndex,
+        ways: &[(Edge, NodeIndex)],
+        depth: usize,
+        next: Option<NodeIndex>,
+    ) -> Vec<NodeIndex> {
+        let is_select = matches!(self.pipeline.step(node).step, Step::Select { .. });
+        let below = if is_select { Edge::No } else { Edge::Yes };
+        let own: Vec<NodeIndex> = ways
+            .iter()
+            .map(|(_, to)| *to)
+            .filter(|to| self.is_only_way(node, *to))
+            .collect();
+        let dominated = self.below.get(&node).cloned().unwrap_or_default();
+        let mut behind: Vec<NodeIndex> = dominated
+            .into_iter()
+            .filter(|node| !own.contains(node))
+            .collect();
+        let body = ways
+            .iter()
+            .find(|(edge, _)| *edge == below)
+            .map(|(_, to)| *to);
+        let body = body.filter(|to| own.contains(to));
+        let other = ways
+            .iter()
+            .find(|(edge, _)| *edge != below)
+            .map(|(_, to)| *to);
+        let other = other.filter(|to| own.contains(to));
+        if behind.is_empty() {
+            behind.extend(other);
+        }
+        let next = behind.first().copied().or(next);
+        let jumps = ways
+            .iter()
+            .filter(|(_, to)| !own.contains(to) && next != Some(*to));
+        self.lines.push(Line::Node {
+            node,
+            depth,
+            jumps: jumps.copied().collect(),
+        });
+        if let Some(body) = body {
+            self.block(body, depth + 1, next);
+        }
+        if let Some(other) = other.filter(|other| !behind.contains(other)) {
+            self.lines.push(Line::Else { depth });
+            self.block(other, depth + 1, next);
+        }
+        behind
+    }
+
+    fn is_only_way(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        let mut into = self.pipeline.graph.edges_directed(to, Direction::Incoming);
+        into.next().is_some_and(|edge| edge.source() == from) && into.next().is_none()
     }
 }
 
-fn comparison(op: Compare) -> &'static str {
-    match op {
-        Compare::Eq => "==",
-        Compare::Ne => "!=",
-        Compare::Lt => "<",
-        Compare::Le => "<=",
-        Compare::Gt => ">",
-        Compare::Ge => ">=",
-    }
-}
+#[cfg(test)]
+mod tests;

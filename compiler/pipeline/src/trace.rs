@@ -1,18 +1,18 @@
-//! What happened to a packet, in words: an observer of the interpreter.
+//! What happened to a packet, in words: an observer of the interpreter. Knows no terminal and no source text; whoever
+//! shows a trace puts the policy's lines beside it.
 
-use lvsc_abi::manifest::CounterKind;
 use lvsc_abi::place::Place;
 
-use crate::interp::{Event, Observer, Selected, Table};
-use crate::pipeline::{FieldId, HeaderId, Kind, Outcome, Pipeline, VariableKind};
-use crate::text;
+use crate::interp::{Event, Observer, Rewritten, Selected, Table};
+use crate::pipeline::{Expr, Outcome, Pipeline};
+use crate::words;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happened {
     /// The construct of the policy; line 0 where there is none.
     pub place: Place,
-    /// `match`, `select`, `rewrite`, ...: for filters and for JSON.
+    /// `header`, `match`, `let`, `select`, `rewrite`, `count`, `verdict`: for filters and for JSON.
     pub kind: &'static str,
     /// What happened, in words.
     pub text: String,
@@ -34,62 +34,111 @@ impl<'a> Trace<'a> {
         }
     }
 
-    fn selected(&self, selected: &Selected) -> String {
-        let pool = self.pipeline.pool(selected.pool);
-        let backend = selected
-            .backend
-            .and_then(|id| pool.backends.get(usize::from(id)));
-        let slot = match selected.slot {
-            Some(slot) => format!("slot {slot} of ring.{}", pool.name),
-            None => format!("table flows.{}", pool.name),
-        };
-        let why = match selected.table {
-            Table::None => "",
-            Table::Hit => ", the flow's entry",
-            Table::New => ", a new flow",
-            Table::Moved => ", the flow's backend is gone",
-            Table::Full => ", no place in the table",
-            Table::Passive => ", the flow has no entry",
-        };
-        let key = &selected.key;
-        let hash = selected.hash;
-        match backend {
-            Some(backend) => {
-                let address = backend.address.to_string();
-                let name = if backend.name == address {
-                    address
-                } else {
-                    format!("{} ({address})", backend.name)
-                };
-                format!(
-                    "{name} from {}: {slot}{why}; key {key}, hash {hash:#018x}",
-                    pool.name
-                )
-            }
-            None => format!(
-                "no usable backend in {}: {slot}{why}; key {key}, hash {hash:#018x}",
-                pool.name
-            ),
-        }
+    /// The record as lines: `policies/dr.lvs:14  match    yes: ip4.dst is 192.168.46.200`.
+    pub fn lines(&self) -> Vec<String> {
+        let place = |step: &Happened| words::place(self.pipeline, step.place);
+        let places: Vec<String> = self.steps.iter().map(place).collect();
+        let width = places
+            .iter()
+            .map(|place| place.chars().count())
+            .max()
+            .unwrap_or(0);
+        let lines = self.steps.iter().zip(places);
+        lines
+            .map(|(step, place)| format!("{place:width$}  {:7}  {}", step.kind, step.text))
+            .collect()
     }
 
-    fn rewritten(&self, header: HeaderId, field: FieldId, before: u128, after: u128) -> String {
+    fn decided(&self, condition: &Expr, holds: bool, why: &str) -> String {
+        let word = if holds { "yes" } else { "no" };
+        if why.is_empty() {
+            return format!("{word}: {}", words::expression(self.pipeline, condition));
+        }
+        format!("{word}: {why}")
+    }
+
+    /// `192.168.46.130 from web: a new flow, slot 17 of ring.web, entry 93 of flows.web; key ip4 tcp, hash 0x..`
+    fn selected(&self, selected: &Selected) -> String {
+        let pool = self.pipeline.pool(selected.pool);
+        let name = |id: u16| {
+            let backend = pool.backends.get(usize::from(id))?;
+            let address = backend.address.to_string();
+            let is_named = backend.name != address;
+            Some(if is_named {
+                format!("{} ({address})", backend.name)
+            } else {
+                address
+            })
+        };
+        let picked = name(selected.picked);
+        let who = match selected.backend {
+            Some(id) => picked.clone().unwrap_or_else(|| format!("backend {id}")),
+            None => "no backend".to_owned(),
+        };
+        let mut how: Vec<String> = Vec::new();
+        let state = match selected.table {
+            Table::None => "",
+            Table::Hit => "a known flow",
+            Table::New => "a new flow",
+            Table::Moved => "a known flow whose backend is not usable any more",
+            Table::Full => "a new flow for which the table has no place",
+            Table::Passive => "a flow that is not known",
+        };
+        how.extend((!state.is_empty()).then(|| state.to_owned()));
+        how.extend(
+            selected
+                .slot
+                .map(|slot| format!("slot {slot} of ring.{}", pool.name)),
+        );
+        how.extend(
+            selected
+                .entry
+                .map(|entry| format!("entry {entry} of flows.{}", pool.name)),
+        );
+        if selected.backend.is_none() {
+            how.push(picked.map_or_else(
+                || "which names no backend".to_owned(),
+                |picked| format!("which names {picked}, and that is not usable"),
+            ));
+        }
+        let choice = self.pipeline.choice(selected.key);
+        let key = selected
+            .alternative
+            .and_then(|taken| choice.alternatives.get(taken));
+        let key = key.map_or("none", |alternative| alternative.name.as_str());
+        let how = how.join(", ");
+        format!(
+            "{who} from {}: {how}; key {key}, hash {:#018x}",
+            pool.name, selected.hash
+        )
+    }
+
+    fn rewritten(&self, rewritten: &Rewritten) -> String {
+        let Rewritten {
+            header,
+            field,
+            before,
+            after,
+            checksum,
+        } = *rewritten;
+        let name = words::field(self.pipeline, header, field);
         let kind = self.pipeline.field(header, field).kind;
-        let name = text::field(self.pipeline, header, field);
-        let (before, after) = (text::number(before, kind), text::number(after, kind));
-        format!("{name}: {before} -> {after}")
+        let (before, after) = (words::number(before, kind), words::number(after, kind));
+        let text = format!("{name}: {before} -> {after}");
+        match (checksum, self.pipeline.header(header).checksum) {
+            (Some((was, is)), Some(id)) => {
+                let name = words::field(self.pipeline, header, id);
+                format!("{text}, {name}: {was:#06x} -> {is:#06x}")
+            }
+            (None, _) | (_, None) => text,
+        }
     }
 
     fn ended(&self, outcome: Outcome, interface: u8) -> String {
         match outcome {
-            Outcome::Pass => "pass: to the kernel, untouched".to_owned(),
+            Outcome::Pass => "pass: to the kernel".to_owned(),
             Outcome::Drop(reason) => {
-                let found = self.pipeline.manifest.counters.get(usize::from(reason.0));
-                let reason = found.filter(|counter| counter.kind == CounterKind::Reason);
-                format!(
-                    "drop, reason {}",
-                    reason.map_or("", |counter| &counter.name)
-                )
+                format!("drop, reason {}", words::counter(self.pipeline, reason.0))
             }
             Outcome::Send(_) => {
                 let found = self
@@ -97,9 +146,10 @@ impl<'a> Trace<'a> {
                     .manifest
                     .interfaces
                     .get(usize::from(interface));
+                let name = found.map(|interface| interface.name.clone());
                 format!(
                     "send by {}",
-                    found.map_or("an unknown interface", |interface| &interface.name)
+                    name.unwrap_or_else(|| format!("interface {interface}"))
                 )
             }
         }
@@ -108,42 +158,31 @@ impl<'a> Trace<'a> {
 
 impl Observer for Trace<'_> {
     fn see(&mut self, place: Place, event: Event<'_>) {
+        let pipeline = self.pipeline;
         let (kind, text) = match event {
             Event::Found(header, offset) => (
                 "header",
-                format!("{} at byte {offset}", self.pipeline.header(header).name),
+                format!("{} at byte {offset}", pipeline.header(header).name),
             ),
-            Event::Decided(condition, holds) => {
-                let word = if holds { "yes" } else { "no" };
-                (
-                    "match",
-                    format!("{word}: {}", text::expression(self.pipeline, condition)),
-                )
+            Event::Decided(condition, holds, facts) => {
+                let why = words::facts(pipeline, &facts);
+                ("match", self.decided(condition, holds, &why))
             }
             Event::Bound(variable, value) => {
-                let known = self.pipeline.variable(variable);
-                let kind = match known.kind {
-                    VariableKind::Value(48) => Kind::Mac,
-                    VariableKind::Value(_) | VariableKind::Backend(_) => Kind::Number,
-                };
+                let value = words::value(pipeline, &Expr::Variable(variable), value);
                 (
                     "let",
-                    format!("{} is {}", known.name, text::number(value, kind)),
+                    format!("{} is {value}", pipeline.variable(variable).name),
                 )
             }
             Event::Selected(selected) => ("select", self.selected(&selected)),
-            Event::Rewritten(header, field, before, after) => {
-                ("rewrite", self.rewritten(header, field, before, after))
-            }
-            Event::Counted(counter) => {
-                let found = self.pipeline.manifest.counters.get(usize::from(counter.0));
-                (
-                    "count",
-                    found.map_or_else(String::new, |counter| counter.name.clone()),
-                )
-            }
+            Event::Rewritten(rewritten) => ("rewrite", self.rewritten(&rewritten)),
+            Event::Counted(counter) => ("count", words::counter(pipeline, counter.0).to_owned()),
             Event::Ended(outcome, interface) => ("verdict", self.ended(outcome, interface)),
         };
         self.steps.push(Happened { place, kind, text });
     }
 }
+
+#[cfg(test)]
+mod tests;

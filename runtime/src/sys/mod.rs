@@ -1,6 +1,11 @@
 //! Thin wrappers of system calls. Everything unsafe about namespaces, mappings and sockets is here.
 
 #![expect(unsafe_code, reason = "system calls")]
+#![expect(
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "C gives and takes the same numbers with other signs"
+)]
 
 pub mod namespace;
 pub mod ring;

@@ -4,7 +4,8 @@
 //! table's lines come from memory while other packets are looked at:
 //!
 //! 1. what comes before the first effect on each way: parsing, matching, hashing. Where the packet goes on, and the
-//!    values that it needs there, are saved, and the address of the bucket;
+//!    values that it needs there, are saved, and the address of the bucket. To count is an effect that can wait: the
+//!    counter is saved, too;
 //! 2. touches those addresses;
 //! 3. goes on with each packet, in order.
 //!
@@ -34,14 +35,18 @@ pub(crate) struct Batch {
 /// Offsets in a descriptor (bytes).
 const OFFSET: u64 = 0;
 const LENGTH: u64 = 4;
-/// Offsets in what is saved for a packet (bytes): which resume, and the address to touch. Values come behind.
+/// Offsets in what is saved for a packet (bytes): which resume, the address to touch, addresses of counters. Values
+/// come behind.
 const RESUME: u64 = 0;
 const TOUCH: u64 = 4;
+const COUNTERS: u64 = 8;
+/// Size of an address (bytes).
+const ADDRESS: u64 = 4;
 
 /// Compiles a verified program.
 pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
     let Some(stages) = Stages::of(program) else {
-        let mut select = Select::new(program, layout, map);
+        let mut select = Select::new(program, layout, map, 0);
         head(&mut select);
         let order = program.reverse_postorder();
         each(&mut select, 0, |select| {
@@ -50,7 +55,7 @@ pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
         });
         return finish(select, 1);
     };
-    let mut select = Select::new(&stages.program, layout, map);
+    let mut select = Select::new(&stages.program, layout, map, stages.counts);
     head(&mut select);
     each(&mut select, stages.stride, |select| prefix(select, &stages));
     each(&mut select, stages.stride, |select| {
@@ -150,21 +155,31 @@ fn frame(select: &mut Select<'_>) {
         .local_set(local::LENGTH);
 }
 
+/// Each counter that may wait: where its address is saved, and its local. No address is 0.
+fn counters(select: &Select<'_>, stages: &Stages) -> impl Iterator<Item = (u64, u32)> + use<> {
+    let first = select.counters;
+    (0..stages.counts).map(move |number| (COUNTERS + ADDRESS * u64::from(number), first + number))
+}
+
 /// The first loop: up to where the packet goes on later.
 fn prefix(select: &mut Select<'_>, stages: &Stages) {
     frame(select);
-    select.region(
-        &stages.prefix,
-        &[],
-        |_| {},
-        |select, block, next| match stages.resume(block) {
-            Some((number, resume)) => save(select, number, resume),
-            None => select.block(block, next),
-        },
-    );
+    for (_, counter) in counters(select, stages) {
+        select.code.sink().i32_const(0).local_set(counter);
+    }
+    let body = |select: &mut Select<'_>, block, next| {
+        if let Some((number, resume)) = stages.resume(block) {
+            save(select, stages, number, resume);
+        } else {
+            select.waiting = Some(select.counters + stages.counted(block));
+            select.block(block, next);
+            select.waiting = None;
+        }
+    };
+    select.region(&stages.prefix, &[], |_| {}, body);
 }
 
-fn save(select: &mut Select<'_>, number: usize, resume: &Resume) {
+fn save(select: &mut Select<'_>, stages: &Stages, number: usize, resume: &Resume) {
     select.code.sink().local_get(local::SAVED);
     select.code.i32(number as u32);
     select
@@ -181,7 +196,15 @@ fn save(select: &mut Select<'_>, number: usize, resume: &Resume) {
         select.code.sink().local_get(local::DESCRIPTOR);
     }
     select.code.sink().i32_store(memory(TOUCH, 2));
-    for (at, value) in kept(select, resume) {
+    for (at, counter) in counters(select, stages) {
+        select
+            .code
+            .sink()
+            .local_get(local::SAVED)
+            .local_get(counter)
+            .i32_store(memory(at, 2));
+    }
+    for (at, value) in kept(select, stages, resume) {
         select
             .code
             .sink()
@@ -193,13 +216,14 @@ fn save(select: &mut Select<'_>, number: usize, resume: &Resume) {
 }
 
 /// Offset of each saved value, and its local.
-fn kept(select: &Select<'_>, resume: &Resume) -> Vec<(u64, u32)> {
+fn kept(select: &Select<'_>, stages: &Stages, resume: &Resume) -> Vec<(u64, u32)> {
     let locals = resume
         .live
         .iter()
         .filter_map(|value| select.local_of(*value));
-    (1..)
-        .map(|index: u64| index * u64::from(WORD))
+    (stages.values()..)
+        .step_by(WORD as usize)
+        .map(u64::from)
         .zip(locals)
         .collect()
 }
@@ -207,6 +231,18 @@ fn kept(select: &Select<'_>, resume: &Resume) -> Vec<(u64, u32)> {
 /// The last loop: each packet goes on where the first loop left it.
 fn rest(select: &mut Select<'_>, stages: &Stages) {
     frame(select);
+    for (at, _) in counters(select, stages) {
+        let address = memory(at, 2);
+        select
+            .code
+            .sink()
+            .local_get(local::SAVED)
+            .i32_load(address)
+            .local_tee(local::ADDRESS);
+        select.code.open_if();
+        select.count_at(0);
+        select.code.close();
+    }
     let entries: Vec<BlockId> = stages.resumes.iter().map(|resume| resume.block).collect();
     let dispatch = |select: &mut Select<'_>| {
         let numbers = 0..stages.resumes.len();
@@ -226,7 +262,7 @@ fn rest(select: &mut Select<'_>, stages: &Stages) {
         select.code.sink().br_table(depths, last);
         for resume in &stages.resumes {
             select.code.close();
-            for (at, value) in kept(select, resume) {
+            for (at, value) in kept(select, stages, resume) {
                 let at = memory(at, 3);
                 select
                     .code

@@ -1,7 +1,8 @@
 //! Accesses of the frame. The bounds were proven, so that an access of 3 bytes may be one of 2 and one of 1, and one
-//! of 7 two of 4 that overlap.
+//! of 7 two of 4 that overlap; where even more bytes are known to be there, one load takes them all.
 
 use lvsc_ir::program::{FrameAccess, Order, Value};
+use lvsc_ir::range::bytes_mask;
 
 use crate::code::{local, memory};
 use crate::select::{Select, Sense};
@@ -81,6 +82,28 @@ impl Select<'_> {
     }
 
     pub(crate) fn load_frame(&mut self, access: FrameAccess) {
+        let big = access.order == Order::Big && access.bytes > 1;
+        let more = FrameAccess {
+            bytes: access.bytes.next_power_of_two(),
+            ..access
+        };
+        if more != access && self.proven[self.current].allows(more) {
+            // One load of more bytes, all of them there. To reverse drops what is too much.
+            self.load_parts(more);
+            if !big {
+                self.code.i64(bytes_mask(access.bytes));
+                self.code.sink().i64_and();
+            }
+        } else {
+            self.load_parts(access);
+        }
+        if big {
+            self.swap_known(access.bytes);
+        }
+    }
+
+    /// Leaves the bytes as they lie, little endian.
+    fn load_parts(&mut self, access: FrameAccess) {
         for (offset, size) in parts(access.bytes) {
             self.frame_address(access.base);
             let at = memory(u64::from(access.offset) + u64::from(*offset), 0);
@@ -94,9 +117,6 @@ impl Select<'_> {
             if *offset > 0 {
                 sink.i64_const(i64::from(*offset) * 8).i64_shl().i64_or();
             }
-        }
-        if access.order == Order::Big && access.bytes > 1 {
-            self.swap_known(access.bytes);
         }
     }
 

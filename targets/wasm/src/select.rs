@@ -6,6 +6,7 @@ use lvsc_abi::verdict::Verdict;
 use lvsc_ir::arena::Arena;
 use lvsc_ir::graph::Graph;
 use lvsc_ir::program::{Binary, BlockId, Compare, Inst, Jump, Op, Program, Terminator, Value};
+use lvsc_ir::proven::{self, Proven};
 use lvsc_ir::range::{self, Range};
 
 use crate::code::{Code, Label, local, memory};
@@ -25,8 +26,16 @@ pub(crate) struct Select<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) map: &'a Map,
     pub(crate) ranges: Arena<Value, Range>,
-    /// Number of locals that values take, and vectors.
+    /// Number of locals.
     pub(crate) locals: u32,
+    /// Where counters are only noted, not counted: the local for the next one's address.
+    pub(crate) waiting: Option<u32>,
+    /// The first local for such an address.
+    pub(crate) counters: u32,
+    /// What is known of the frame's length at the begin of each block.
+    pub(crate) proven: Arena<BlockId, Proven>,
+    /// The block that is written.
+    pub(crate) current: BlockId,
     program: &'a Program,
     homes: Arena<Value, Home>,
     makers: Arena<Value, Option<&'a Inst>>,
@@ -40,15 +49,26 @@ pub(crate) enum Sense {
 }
 
 impl<'a> Select<'a> {
-    pub(crate) fn new(program: &'a Program, layout: &'a Layout, map: &'a Map) -> Select<'a> {
+    /// `counts` is the number of counters that may have to wait.
+    pub(crate) fn new(
+        program: &'a Program,
+        layout: &'a Layout,
+        map: &'a Map,
+        counts: u32,
+    ) -> Select<'a> {
         let (homes, values) = tree::homes(program);
+        let graph = Graph::of(program);
         let vectors = u32::from(search::needs_vector(program, layout));
         Select {
-            code: Code::new(values, vectors),
+            code: Code::new(values, counts, vectors),
             layout,
             map,
-            ranges: range::of(program, &Graph::of(program)),
-            locals: local::VALUES + values + vectors,
+            ranges: range::of(program, &graph),
+            proven: proven::at_begin(program, &graph),
+            current: Program::ENTRY,
+            locals: local::VALUES + values + counts + vectors,
+            waiting: None,
+            counters: local::VALUES + values,
             program,
             homes,
             makers: tree::makers(program),
@@ -111,13 +131,14 @@ impl<'a> Select<'a> {
     /// Whether a jump to the next block cannot fall through: it is one of two to the same block.
     fn needs_label(&self, from: BlockId, jump: &Jump) -> bool {
         let jumps = self.program.blocks[from].end.jumps();
-        jumps.iter().filter(|other| other.to == jump.to).count() > 1
+        jumps.filter(|other| other.to == jump.to).count() > 1
     }
 
     /// Writes a block of the program.
     pub(crate) fn block(&mut self, id: BlockId, next: Option<BlockId>) {
         let program = self.program;
         let block = &program.blocks[id];
+        self.current = id;
         for inst in &block.insts {
             self.inst(inst);
         }

@@ -11,8 +11,11 @@ use lvsc_ir::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Valu
 
 use crate::tree;
 
-/// Size of a saved word (bytes). The first one says where to go on and what to touch, values come behind.
+/// Size of a saved word (bytes).
 pub(crate) const WORD: u32 = 8;
+/// The most counters that a packet may reach before its first other effect and that are counted later. Each is an
+/// address of four bytes.
+const COUNTS_MAX: u32 = 4;
 
 /// A program in two parts.
 pub(crate) struct Stages {
@@ -24,7 +27,11 @@ pub(crate) struct Stages {
     pub(crate) rest: Vec<BlockId>,
     /// Where the rest is entered.
     pub(crate) resumes: Vec<Resume>,
-    /// Bytes saved for a packet.
+    /// Counters that a packet reaches before its first other effect, at most.
+    pub(crate) counts: u32,
+    /// For each block, how many of them a packet may have reached before it.
+    counted: Arena<BlockId, u32>,
+    /// Bytes saved for a packet: where to go on and what to touch, counters, values.
     pub(crate) stride: u32,
 }
 
@@ -45,9 +52,14 @@ impl Stages {
         if !insts.any(|inst| matches!(inst.op, Op::Find(..))) {
             return None;
         }
-        let program = split(program);
+        let Split {
+            program,
+            counted,
+            stops,
+        } = split(program);
         let graph = Graph::of(&program);
-        let is_last = |id: BlockId| !is_pure(&program.blocks[id]);
+        let is_last =
+            |id: BlockId| stops[id] || matches!(program.blocks[id].end, Terminator::Return { .. });
         let first = reach(&program, &[Program::ENTRY], |id| !is_last(id));
         let prefix = in_order(&graph, &first);
         let entries: Vec<BlockId> = prefix.iter().copied().filter(|id| is_last(*id)).collect();
@@ -62,15 +74,31 @@ impl Stages {
             })
             .collect();
         let most = resumes.iter().map(|resume| resume.live.len()).max()?;
-        let stride = (most as u32 + 1) * WORD;
+        let passed = prefix.iter().filter(|id| !is_last(**id));
+        let counts = passed
+            .map(|id| counted[*id] + counts(&program.blocks[*id]))
+            .max()?;
+        let stride = WORD + (WORD / 2 * counts).next_multiple_of(WORD) + most as u32 * WORD;
         let pays = resumes.iter().any(|resume| resume.bucket.is_some());
         (pays && stride <= SAVED).then_some(Stages {
             program,
             prefix,
             rest,
             resumes,
+            counts,
+            counted,
             stride,
         })
+    }
+
+    /// How many counters a packet may have reached before this block of the prefix.
+    pub(crate) fn counted(&self, block: BlockId) -> u32 {
+        self.counted[block]
+    }
+
+    /// Offset of the first value among what is saved (bytes).
+    pub(crate) fn values(&self) -> u32 {
+        WORD + (WORD / 2 * self.counts).next_multiple_of(WORD)
     }
 
     /// The resume at this block, and its number.
@@ -82,35 +110,79 @@ impl Stages {
     }
 }
 
-/// Neither an effect nor the end of the packet.
-fn is_pure(block: &Block) -> bool {
-    !matches!(block.end, Terminator::Return { .. })
-        && !block.insts.iter().any(|inst| inst.op.has_effect())
+/// A program whose blocks are split before their first effect that cannot be done later.
+struct Split {
+    program: Program,
+    /// For each block, how many counters a packet may have reached before it.
+    counted: Arena<BlockId, u32>,
+    /// Whether a block begins with such an effect.
+    stops: Arena<BlockId, bool>,
 }
 
-/// Splits each block before its first effect.
-fn split(program: &Program) -> Program {
-    let mut split = program.clone();
-    for id in program.blocks.ids() {
-        let block = &mut split.blocks[id];
-        let first = block.insts.iter().position(|inst| inst.op.has_effect());
-        let Some(first) = first.filter(|first| *first > 0) else {
-            continue;
-        };
+fn split(program: &Program) -> Split {
+    let graph = Graph::of(program);
+    let mut counted: Arena<BlockId, u32> = program.blocks.ids().map(|_| 0).collect();
+    let mut split = Split {
+        program: program.clone(),
+        counted: counted.clone(),
+        stops: program.blocks.ids().map(|_| false).collect(),
+    };
+    for id in graph.order() {
+        // `counted` holds the numbers behind the blocks so far.
+        let before = graph
+            .predecessors(*id)
+            .iter()
+            .map(|(from, _)| counted[*from]);
+        let before = before.max().unwrap_or_default();
+        split.counted[*id] = before;
+        let first = first_stop(&program.blocks[*id], before);
+        match first {
+            Some(0) => split.stops[*id] = true,
+            Some(first) => split.cut(*id, first),
+            None => {}
+        }
+        counted[*id] = before + counts(&split.program.blocks[*id]);
+    }
+    split
+}
+
+/// Index of the first effect that has to be done where it stands: to count can wait.
+fn first_stop(block: &Block, counted: u32) -> Option<usize> {
+    let mut free = COUNTS_MAX.saturating_sub(counted);
+    block.insts.iter().position(|inst| {
+        let waits = matches!(inst.op, Op::Count(..)) && free > 0;
+        free -= u32::from(waits);
+        inst.op.has_effect() && !waits
+    })
+}
+
+fn counts(block: &Block) -> u32 {
+    block
+        .insts
+        .iter()
+        .filter(|inst| matches!(inst.op, Op::Count(..)))
+        .count() as u32
+}
+
+impl Split {
+    /// Puts the instructions from `first` on into a block of their own.
+    fn cut(&mut self, id: BlockId, first: usize) {
+        let block = &mut self.program.blocks[id];
         let insts = block.insts.split_off(first);
         let place = insts.first().map_or(block.place, |inst| inst.place);
+        let (end, end_place) = (block.end.clone(), block.place);
+        block.place = place;
         let behind = Block {
             params: Vec::new(),
             insts,
-            end: block.end.clone(),
-            place: block.place,
+            end,
+            place: end_place,
         };
-        let to = split.blocks.push(behind);
-        let block = &mut split.blocks[id];
-        block.end = Terminator::Jump(Jump::to(to));
-        block.place = place;
+        let to = self.program.blocks.push(behind);
+        self.program.blocks[id].end = Terminator::Jump(Jump::to(to));
+        self.counted.push(0);
+        self.stops.push(true);
     }
-    split
 }
 
 /// The blocks that `from` reach, itself included; `passes` says which lead on.
@@ -123,11 +195,7 @@ fn reach(
     let mut open = from.to_vec();
     while let Some(id) = open.pop() {
         if passes(id) {
-            let next = program.blocks[id]
-                .end
-                .jumps()
-                .into_iter()
-                .map(|jump| jump.to);
+            let next = program.blocks[id].end.jumps().map(|jump| jump.to);
             open.extend(next.filter(|to| found.insert(*to)));
         }
     }

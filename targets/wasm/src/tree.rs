@@ -31,11 +31,7 @@ pub(crate) fn homes(program: &Program) -> (Arena<Value, Home>, u32) {
         for operand in block.insts.iter().flat_map(|inst| inst.op.operands()) {
             uses[operand] += 1;
         }
-        block
-            .end
-            .operands()
-            .into_iter()
-            .for_each(|operand| uses[operand] += 1);
+        block.end.operands().for_each(|operand| uses[operand] += 1);
     }
     let mut homes: Arena<Value, Home> = (0..program.values).map(|_| Home::Nowhere).collect();
     // Index in its block of the instruction that makes a value.
@@ -76,30 +72,21 @@ pub(crate) fn is_cheap(op: &Op) -> bool {
 /// For each instruction, whether its value is made at its only use.
 fn inline(block: &Block, uses: &Arena<Value, u32>, made: &mut Arena<Value, usize>) -> Vec<bool> {
     let insts = &block.insts;
-    let here = |value: Value, index: usize| {
-        insts
-            .get(index)
-            .is_some_and(|inst| inst.result == Some(value))
-    };
-    let mut users: Vec<Option<usize>> = vec![None; insts.len()];
-    let mut note = |operands: Vec<Value>, user: usize, made: &Arena<Value, usize>| {
-        for operand in operands {
-            let index = made[operand];
-            if uses[operand] == 1
-                && here(operand, index)
-                && let Some(entry) = users.get_mut(index)
-            {
-                *entry = Some(user);
-            }
-        }
-    };
     for (index, inst) in insts.iter().enumerate() {
-        note(inst.op.operands(), index, made);
-        if let Some(result) = inst.result {
-            made[result] = index;
+        inst.result.iter().for_each(|result| made[*result] = index);
+    }
+    let mut users: Vec<Option<usize>> = vec![None; insts.len()];
+    let read = insts.iter().enumerate();
+    let read = read.flat_map(|(user, inst)| inst.op.operands().map(move |value| (value, user)));
+    for (value, user) in read.chain(block.end.operands().map(|value| (value, insts.len()))) {
+        let index = made[value];
+        let here = insts
+            .get(index)
+            .is_some_and(|inst| inst.result == Some(value));
+        if let (1, true, Some(entry)) = (uses[value], here, users.get_mut(index)) {
+            *entry = Some(user);
         }
     }
-    note(block.end.operands(), insts.len(), made);
     let roots = roots(insts, &users);
     within_depth(&users, &roots)
 }

@@ -140,7 +140,7 @@ fn by_module(case: &Case) -> (Decided, Vec<(&'static str, u64)>) {
         loaded.arrive(index, frame, *ingress);
     }
     // In two calls: a batch may be gone on with.
-    let count = case.frames.len() as i32;
+    let count = i32::try_from(case.frames.len()).unwrap();
     loaded.batch(0, count / 2).unwrap();
     loaded.batch(count / 2, count).unwrap();
     let decided = case
@@ -215,9 +215,10 @@ proptest! {
 fn director(entries: u32) -> Case {
     let text = format!(
         "section ring.web slot 16\nsection backends.web backend 4\nsection flows.web flow {entries}\n\
-         section counters counter 8\nb0:\n  bounds +38 b1() else b8()\n\
+         section counters counter 8\nb0:\n  v50 = ingress\n  count counters[v50]\n  \
+         bounds +38 b1() else b8()\n\
          b1:\n  v0 = frame.be2 +12\n  v1 = const 0x800\n  v2 = eq v0, v1\n  if v2 b2() else b9()\n\
-         b2:\n  v3 = frame.be4 +26\n  v4 = frame.be4 +34\n  v5 = const 32\n  v6 = shl v3, v5\n  v7 = or v6, v4\n  \
+         b2:\n  v51 = const 5\n  count counters[v51]\n  v3 = frame.be4 +26\n  v4 = frame.be4 +34\n  v5 = const 32\n  v6 = shl v3, v5\n  v7 = or v6, v4\n  \
          v8 = const 0x9e3779b97f4a7c15\n  v9 = mul v7, v8\n  v10 = const 36\n  v11 = shr v9, v10\n  \
          v12 = const 8\n  v13 = const 7\n  v14 = and v9, v13\n  v15 = find flows.web[v14], v11\n  v16 = lt v15, v12\n  \
          v17 = mul v14, v12\n  if v16 b3() else b4()\n\

@@ -157,6 +157,7 @@ fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 fn broken(error: io::Error) -> Failure {
     Failure::told(format_args!("the lab broke down: {error}"))
 }

@@ -27,7 +27,6 @@ pub(super) fn prune(program: &Program) -> Program {
         block
             .end
             .jumps_mut()
-            .into_iter()
             .for_each(|jump| jump.to = numbers[jump.to]);
         pruned.blocks.push(block);
     }
@@ -42,7 +41,7 @@ fn thread(mut program: Program) -> Program {
         let block = &program.blocks[id];
         let handed_on = block.params.iter().all(|param| {
             let operands = block.end.operands();
-            uses[*param] as usize == operands.iter().filter(|value| *value == param).count()
+            uses[*param] as usize == operands.filter(|value| value == param).count()
         });
         let mut end = block.end.clone();
         for jump in end.jumps_mut() {
@@ -50,12 +49,29 @@ fn thread(mut program: Program) -> Program {
                 *jump = behind(jump, &program.blocks[jump.to].params, on);
             }
         }
+        end = decided(end);
         if let (true, true, Terminator::Jump(jump)) = (handed_on, block.insts.is_empty(), &end) {
             past[id] = Some(jump.clone());
         }
         program.blocks[id].end = end;
     }
     program
+}
+
+/// A branch both of whose ways are the same is a jump.
+pub(super) fn decided(end: Terminator) -> Terminator {
+    match end {
+        Terminator::If {
+            then, otherwise, ..
+        }
+        | Terminator::Bounds {
+            then, otherwise, ..
+        } if then == otherwise => Terminator::Jump(then),
+        Terminator::If { .. }
+        | Terminator::Bounds { .. }
+        | Terminator::Jump(_)
+        | Terminator::Return { .. } => end,
+    }
 }
 
 /// Where a jump ends that hands its values to `params`, from where it goes `on`.

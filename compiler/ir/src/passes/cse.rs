@@ -1,23 +1,51 @@
 //! Equal instructions are done once: what is pure where the first one dominates, and loads of the frame where every
 //! way between has left those bytes alone. Shared loads are never merged.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::Same;
 use crate::arena::Arena;
+use crate::assoc::Assoc;
 use crate::graph::Graph;
 use crate::program::{BlockId, FrameAccess, Inst, Op, Program, Value};
 
-/// Loads of the frame that need not be repeated, in the order of their text for equal results every time.
-type Loaded = BTreeMap<Key, Value>;
-/// A frame access that can be ordered.
-type Key = (Option<Value>, u16, u8, bool);
+/// Where pure instructions are done already. Only looked into, never gone through.
+type Done = HashMap<Op, Vec<(BlockId, Value)>, BuildHasherDefault<Quick>>;
+
+/// A hash for instructions, which nobody chooses to make it slow.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = lvsc_abi::hash::absorb(self.0, word);
+    }
+}
+
+/// Loads of the frame that need not be repeated.
+type Loaded = Assoc<FrameAccess, Value>;
 
 pub(super) fn run(mut program: Program) -> Program {
     let graph = Graph::of(&program);
     let mut same = Same::of(&program);
-    let mut pure: HashMap<Op, Vec<(BlockId, Value)>> = HashMap::new();
-    let mut loaded: Arena<BlockId, Loaded> = program.blocks.ids().map(|_| Loaded::new()).collect();
+    let mut pure = Done::default();
+    let mut loaded: Arena<BlockId, Loaded> =
+        program.blocks.ids().map(|_| Loaded::default()).collect();
     for id in graph.order() {
         let before = graph
             .predecessors(*id)
@@ -45,22 +73,22 @@ fn known(
     inst: &Inst,
     id: BlockId,
     graph: &Graph,
-    pure: &mut HashMap<Op, Vec<(BlockId, Value)>>,
+    pure: &mut Done,
     loaded: &mut Loaded,
 ) -> Option<(Value, Value)> {
     if let Op::StoreFrame(access, _) = inst.op {
-        loaded.retain(|key, _| is_apart(*key, access));
+        loaded.retain(|known| is_apart(*known, access));
     }
     let result = inst.result?;
     if inst.op.has_effect() {
         return None;
     }
     if let Op::LoadFrame(access) = inst.op {
-        let found = loaded.get(&key(access)).copied();
-        loaded.entry(key(access)).or_insert(result);
+        let found = loaded.get(&access);
+        loaded.learn(access, result, |first, _| first);
         return found.map(|value| (result, value));
     }
-    let equal = pure.entry(inst.op.clone()).or_default();
+    let equal = pure.entry(inst.op).or_default();
     let found = equal
         .iter()
         .find(|(from, _)| graph.dominates(*from, id))
@@ -71,20 +99,14 @@ fn known(
     found.map(|value| (result, value))
 }
 
-fn key(access: FrameAccess) -> Key {
-    let big = matches!(access.order, crate::program::Order::Big);
-    (access.base, access.offset, access.bytes, big)
-}
-
 /// Whether a store leaves these bytes alone: as far as constants tell.
-fn is_apart((base, offset, bytes, _): Key, store: FrameAccess) -> bool {
-    let end = |offset: u16, bytes: u8| u32::from(offset) + u32::from(bytes);
-    base == store.base
-        && (end(offset, bytes) <= u32::from(store.offset)
-            || end(store.offset, store.bytes) <= u32::from(offset))
+fn is_apart(known: FrameAccess, store: FrameAccess) -> bool {
+    let end = |access: FrameAccess| u32::from(access.offset) + u32::from(access.bytes);
+    let apart = end(known) <= u32::from(store.offset) || end(store) <= u32::from(known.offset);
+    known.base == store.base && apart
 }
 
 fn meet(mut a: Loaded, b: &Loaded) -> Loaded {
-    a.retain(|key, value| b.get(key) == Some(value));
+    a.meet(b, |x, y| (x == y).then_some(x));
     a
 }

@@ -2,7 +2,7 @@
 
 use crate::arena::Arena;
 use crate::graph::Graph;
-use crate::program::{BlockId, Program, Terminator, Value};
+use crate::program::{BlockId, Program, Value};
 
 pub(super) fn run(mut program: Program) -> Program {
     let graph = Graph::of(&program);
@@ -20,7 +20,6 @@ pub(super) fn run(mut program: Program) -> Program {
         block
             .end
             .jumps_mut()
-            .into_iter()
             .for_each(|jump| keep(&mut jump.args, &kept[jump.to]));
     }
     program
@@ -37,7 +36,11 @@ fn needed(program: &Program, graph: &Graph) -> Arena<Value, bool> {
     // Against the order: whoever reads a value comes after the one that makes it.
     for id in graph.order().iter().rev() {
         let block = &program.blocks[*id];
-        ends(&block.end).for_each(|value| needed[value] = true);
+        block
+            .end
+            .operand()
+            .into_iter()
+            .for_each(|value| needed[value] = true);
         for jump in block.end.jumps() {
             for (param, arg) in program.blocks[jump.to].params.iter().zip(&jump.args) {
                 needed[*arg] |= needed[*param];
@@ -45,23 +48,9 @@ fn needed(program: &Program, graph: &Graph) -> Arena<Value, bool> {
         }
         for inst in block.insts.iter().rev() {
             if inst.op.has_effect() || inst.result.is_none_or(|result| needed[result]) {
-                inst.op
-                    .operands()
-                    .into_iter()
-                    .for_each(|value| needed[value] = true);
+                inst.op.operands().for_each(|value| needed[value] = true);
             }
         }
     }
     needed
-}
-
-/// The values that an end reads by itself, those that it hands over left aside.
-fn ends(end: &Terminator) -> impl Iterator<Item = Value> + use<> {
-    let value = match end {
-        Terminator::Jump(_) => None,
-        Terminator::If { condition, .. } => Some(*condition),
-        Terminator::Bounds { base, .. } => *base,
-        Terminator::Return { interface, .. } => *interface,
-    };
-    value.into_iter()
 }

@@ -58,7 +58,7 @@ impl Facts {
 
     fn learn(&mut self, value: Value, op: &Op) {
         self.ranges[value] = range::of_op(op, |operand| self.range(operand));
-        self.ops[value] = Some(op.clone());
+        self.ops[value] = Some(*op);
     }
 }
 
@@ -145,7 +145,7 @@ impl Fold {
         block
             .end
             .for_each_operand(|value| *value = self.same.find(*value));
-        block.end = end(&block.end, &self.facts);
+        block.end = blocks::decided(end(&block.end, &self.facts));
     }
 
     /// What is handed over for a parameter.
@@ -153,9 +153,9 @@ impl Fold {
         let edges = graph.predecessors(id).iter();
         let jumps = edges.filter_map(|(from, which)| {
             // The end of `from` may be simpler by now, and not go here any more.
-            let jumps = self.before[*from].jumps();
+            let mut jumps = self.before[*from].jumps();
             jumps
-                .get(*which)
+                .nth(*which)
                 .and_then(|jump| jump.args.get(index))
                 .copied()
         });
@@ -180,12 +180,6 @@ fn param_of(param: Value, args: &[Value], place: Place, output: &mut Output<'_>,
 /// The end with its branch decided, where that is known.
 fn end(end: &Terminator, facts: &Facts) -> Terminator {
     match end {
-        Terminator::If {
-            then, otherwise, ..
-        }
-        | Terminator::Bounds {
-            then, otherwise, ..
-        } if then == otherwise => Terminator::Jump(then.clone()),
         Terminator::If {
             condition,
             then,

@@ -80,7 +80,7 @@ fn makers(program: &Program) -> Arena<Value, Option<Op>> {
     let mut makers: Arena<Value, Option<Op>> = (0..program.values).map(|_| None).collect();
     for inst in program.blocks.values().flat_map(|block| &block.insts) {
         if let Some(result) = inst.result {
-            makers[result] = Some(inst.op.clone());
+            makers[result] = Some(inst.op);
         }
     }
     makers

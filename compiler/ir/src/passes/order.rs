@@ -8,7 +8,9 @@ use super::{Same, makers};
 use crate::arena::Arena;
 use crate::eval;
 use crate::graph::Graph;
-use crate::program::{Binary, BlockId, Compare, FrameAccess, Inst, Op, Order, Program, Value};
+use crate::program::{
+    Binary, BlockId, Compare, FrameAccess, Inst, Op, Order, Program, Terminator, Value,
+};
 use crate::range::{self, Range, bytes_mask};
 
 pub(super) fn run(mut program: Program) -> Program {
@@ -118,7 +120,13 @@ impl Reversed {
         let mut shrunk = false;
         for id in order.iter().rev() {
             let block = &program.blocks[*id];
-            for value in block.end.operands() {
+            // A condition is 0 in either order.
+            let handed = block.end.jumps().flat_map(|jump| jump.args.iter().copied());
+            let read = match &block.end {
+                Terminator::If { .. } | Terminator::Jump(_) => None,
+                Terminator::Bounds { .. } | Terminator::Return { .. } => block.end.operand(),
+            };
+            for value in handed.chain(read) {
                 shrunk |= self.take_out(value);
             }
             for inst in block.insts.iter().rev() {
@@ -163,7 +171,7 @@ impl Reversed {
             ) => *bytes == width && *base != Some(value),
             Op::Swap(bytes, _) => *bytes == width && inst.result.is_none_or(|r| !self.is_in(r)),
             Op::Binary(Binary::And | Binary::Or | Binary::Xor, ..) => self.stays(inst, width),
-            Op::Select(condition, ..) => *condition != value && self.stays(inst, width),
+            Op::Select(_, a, b) => ![*a, *b].contains(&value) || self.stays(inst, width),
             Op::Const(_)
             | Op::FrameLength
             | Op::Ingress
@@ -231,30 +239,31 @@ impl Rewrite<'_> {
                     .for_each(|result| same.set(*result, value));
                 return;
             }
-            _ => {
-                if let Some(width) = width.or(operand) {
+            (Op::Compare(..), _) => {
+                if let Some(width) = operand {
                     self.constants(&mut inst, width);
                 }
             }
+            (_, Some(width)) => self.constants(&mut inst, width),
+            (_, None) => {}
         }
         self.insts.push(inst);
     }
 
-    /// Reverses the constants that an instruction reads.
+    /// Reverses the constants that an instruction works on.
     fn constants(&mut self, inst: &mut Inst, width: u8) {
-        let mut op = inst.op.clone();
-        let condition = if let Op::Select(condition, ..) = op {
-            Some(condition)
-        } else {
-            None
-        };
-        op.for_each_operand(|value| {
-            if let Some(known) = self.reversed.constant(*value)
-                && condition != Some(*value)
-            {
+        let mut op = inst.op;
+        let mut reverse = |value: &mut Value| {
+            if let Some(known) = self.reversed.constant(*value) {
                 *value = self.constant(eval::swap(width, known), inst);
             }
-        });
+        };
+        if let Op::Select(_, a, b) = &mut op {
+            reverse(a);
+            reverse(b);
+        } else {
+            op.for_each_operand(reverse);
+        }
         inst.op = op;
     }
 

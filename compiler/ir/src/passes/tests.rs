@@ -45,15 +45,19 @@ fn blocks_that_only_jump_on_are_jumped_past() {
         "blocks",
         "b0:\n  v0 = ingress\n  if v0 b1() else b2(v0)\nb1:\n  jump b3(v0)\nb2(v1):\n  jump b3(v1)\n\
          b3(v2):\n  return send v2\nb4:\n  jump b4()\n",
-        "b0:\n  v0 = ingress\n  if v0 b1(v0) else b1(v0)\n\nb1(v1):\n  return send v1\n",
+        "b0:\n  v0 = ingress\n  return send v0\n",
     );
 }
 
 #[test]
 fn a_block_whose_parameter_others_read_is_kept() {
-    let program = "b0:\n  v0 = ingress\n  if v0 b1(v0) else b1(v0)\n\nb1(v1):\n  if v1 b2() else b3()\n\n\
-        b2:\n  return send v1\n\nb3:\n  return drop\n";
-    check("blocks", program, program);
+    check(
+        "blocks",
+        "b0:\n  v0 = ingress\n  v1 = worker\n  if v0 b1(v0) else b1(v1)\nb1(v2):\n  jump b2()\n\
+         b2:\n  if v2 b3() else b4()\nb3:\n  return send v2\nb4:\n  return drop\n",
+        "b0:\n  v0 = ingress\n  v1 = worker\n  if v0 b1(v0) else b1(v1)\n\nb1(v2):\n  if v2 b2() else b3()\n\n\
+         b2:\n  return send v2\n\nb3:\n  return drop\n",
+    );
 }
 
 #[test]
@@ -264,6 +268,36 @@ fn a_question_is_not_asked_again() {
          b6:\n  if v0 b4() else b5()\n",
         "b0:\n  bounds +34 b1() else b5()\n\nb1:\n  jump b2()\n\nb2:\n  v0 = ingress\n  if v0 b3() else b6()\n\n\
          b3:\n  jump b4()\n\nb4:\n  return pass\n\nb5:\n  jump b6()\n\nb6:\n  return drop\n",
+    );
+}
+
+#[test]
+fn what_a_value_was_equal_to_decides_what_it_is_compared_with() {
+    check(
+        "known",
+        "b0:\n  v0 = ingress\n  v1 = const 6\n  v2 = eq v0, v1\n  if v2 b1() else b2()\n\
+         b1:\n  v3 = const 17\n  v4 = ne v0, v3\n  if v4 b3() else b4()\n\
+         b2:\n  v5 = const 17\n  v6 = eq v0, v5\n  if v6 b3() else b4()\n\
+         b3:\n  return pass\nb4:\n  return drop\n",
+        "b0:\n  v0 = ingress\n  v1 = const 6\n  v2 = eq v0, v1\n  if v2 b1() else b2()\n\n\
+         b1:\n  jump b3()\n\n\
+         b2:\n  v3 = const 17\n  v4 = eq v0, v3\n  if v4 b3() else b4()\n\n\
+         b3:\n  return pass\n\nb4:\n  return drop\n",
+    );
+}
+
+#[test]
+fn a_condition_is_zero_in_either_order() {
+    let program = |load: &str, mask: &str| {
+        format!(
+            "b0:\n  bounds +60 b1() else b3()\n\nb1:\n  v0 = frame.{load} +0\n  v1 = const {mask}\n  \
+             v2 = and v0, v1\n  if v2 b2() else b3()\n\nb2:\n  return pass\n\nb3:\n  return drop\n"
+        )
+    };
+    check(
+        "order",
+        &program("be6", "0x10000000000"),
+        &program("le6", "1"),
     );
 }
 

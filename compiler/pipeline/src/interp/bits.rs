@@ -21,10 +21,16 @@ pub(super) fn write(bytes: &mut [u8], offset: usize, width: u16, value: u128) {
     }
 }
 
-/// RFC 1624, equation 3, for each 16-bit word that changed: HC' = ~(~HC + ~m + m'), in one's complement.
-///
-/// `before` and `after` are the header's bytes; words are counted from its begin. Words that are equal are taken in
-/// too, which changes nothing but the representation of zero: a sum of 0xffff stays 0xffff.
+/// The 16-bit words in which the bits from `offset` to `end` lie, counted from the first byte; a byte that is not there
+/// is 0 (RFC 1071, section 4.1).
+pub(super) fn words(bytes: &[u8], offset: u32, end: u32) -> Vec<u16> {
+    let byte = |at: u32| u16::from(bytes.get(at as usize).copied().unwrap_or_default());
+    (offset / 16..end.div_ceil(16))
+        .map(|word| byte(word * 2) << 8 | byte(word * 2 + 1))
+        .collect()
+}
+
+/// RFC 1624, equation 3: HC' = ~(~HC + ~m + m'), in one's complement, over all pairs of a word before and after.
 pub(super) fn mend(checksum: u16, words: impl IntoIterator<Item = (u16, u16)>) -> u16 {
     let mut sum = u64::from(!checksum);
     for (before, after) in words {

@@ -1,33 +1,29 @@
-//! One packet on its way: where its headers are, what its variables hold, what expressions are worth.
+//! One packet on its way: where its headers are, what its variables hold, what is done to it.
 
 use std::collections::BTreeMap;
 
 use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{backend, interface};
-use lvsc_abi::mac::Mac;
+use lvsc_abi::layout::counter;
 use lvsc_abi::verdict::Verdict;
 
-use super::bits;
+use super::{Rewritten, bits};
 use crate::layout::Sections;
-use crate::pipeline::{
-    BackendField, Binary, ChoiceId, Compare, Expr, FieldId, HeaderId, InterfaceField, InterfaceRef,
-    Outcome, Pipeline, VariableId, VariableKind,
-};
+use crate::pipeline::{FieldId, Header, HeaderId, Outcome, Pipeline, VariableId};
 
 pub(super) struct Running<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) sections: &'a Sections,
     pub(super) image: &'a mut dyn Image,
+    pub(super) ingress: u8,
+    /// The first six bytes as they arrived, as a number; 0 where there are fewer.
+    pub(super) arrived: u128,
     frame: &'a mut [u8],
-    ingress: u8,
-    /// The first six bytes as they arrived, as a number.
-    arrived: u128,
-    /// Offsets of the headers as they arrived.
+    /// Offsets of the headers as they arrived, by id.
     offsets: Vec<Option<usize>>,
     variables: BTreeMap<VariableId, u128>,
 }
 
-/// A header that stands: where it begins, where the next one would, and where what encloses it ends.
+/// A header that stands: where it begins, where the next one would, and where what encloses that one ends.
 #[derive(Clone)]
 struct Standing {
     offset: usize,
@@ -44,15 +40,17 @@ impl<'a> Running<'a> {
         ingress: u8,
     ) -> Running<'a> {
         let arrived = bits::read(frame, 0, 48).unwrap_or(0);
+        let offsets = vec![None; pipeline.headers.len()];
+        let variables = BTreeMap::new();
         let mut running = Running {
             pipeline,
             sections,
             image,
-            frame,
             ingress,
             arrived,
-            offsets: Vec::new(),
-            variables: BTreeMap::new(),
+            frame,
+            offsets,
+            variables,
         };
         running.parse();
         running
@@ -61,51 +59,72 @@ impl<'a> Running<'a> {
     /// Finds the headers. Predecessors have smaller ids, so they are decided first.
     fn parse(&mut self) {
         let mut standing: Vec<Option<Standing>> = Vec::new();
-        for header in 0..self.pipeline.headers.len() {
-            let id = HeaderId(header as u16);
-            let found = self.stand(id, &standing);
-            self.offsets.truncate(header);
-            self.offsets.push(found.as_ref().map(|found| found.offset));
+        for (index, header) in self.pipeline.headers.iter().enumerate() {
+            let found = self.stand(HeaderId(index as u16), header, &standing);
+            self.place(index, found.as_ref().map(|found| found.offset));
             standing.push(found);
         }
     }
 
-    fn stand(&mut self, id: HeaderId, before: &[Option<Standing>]) -> Option<Standing> {
-        let header = self.pipeline.header(id);
+    fn place(&mut self, header: usize, at: Option<usize>) {
+        if let Some(place) = self.offsets.get_mut(header) {
+            *place = at;
+        }
+    }
+
+    fn stand(
+        &mut self,
+        id: HeaderId,
+        header: &Header,
+        before: &[Option<Standing>],
+    ) -> Option<Standing> {
         if header.after.is_empty() {
-            return self.fits(id, 0, Vec::new());
+            return self.fit(id, header, 0, &[]);
         }
         header.after.iter().find_map(|after| {
-            let predecessor = before.get(usize::from(after.header.0))?.clone()?;
+            let predecessor = before.get(usize::from(after.header.0))?.as_ref()?;
             if !self.holds(&after.when) {
                 return None;
             }
-            self.fits(id, predecessor.behind, predecessor.ends)
+            self.fit(id, header, predecessor.behind, &predecessor.ends)
         })
     }
 
     /// The header at this offset, if it lies inside the frame and what encloses it, is large enough and valid.
-    fn fits(&mut self, id: HeaderId, offset: usize, mut ends: Vec<usize>) -> Option<Standing> {
-        let header = self.pipeline.header(id);
+    fn fit(
+        &mut self,
+        id: HeaderId,
+        header: &Header,
+        offset: usize,
+        ends: &[usize],
+    ) -> Option<Standing> {
         let fixed = usize::from(header.fixed);
-        if offset + fixed > self.frame.len() {
+        let inside = |end: usize| end <= self.frame.len() && ends.iter().all(|outer| end <= *outer);
+        if !inside(offset.saturating_add(fixed)) {
             return None;
         }
         // From here on the header's own fields can be read.
-        self.offsets.truncate(usize::from(id.0));
-        self.offsets.push(Some(offset));
+        self.place(usize::from(id.0), Some(offset));
+        let length = |value: u128| usize::try_from(value).unwrap_or(usize::MAX);
         let size = match &header.size {
-            Some(size) => self.value(size)? as usize,
+            Some(size) => length(self.value(size)?),
             None => fixed,
         };
-        let behind = offset + size;
-        let inside = behind <= self.frame.len() && ends.iter().all(|end| behind <= *end);
-        let valid = header.valid.as_ref().is_none_or(|valid| self.holds(valid));
-        if size < fixed || !inside || !valid {
+        let behind = offset.saturating_add(size);
+        let inside = behind <= self.frame.len() && ends.iter().all(|outer| behind <= *outer);
+        if size < fixed || !inside {
             return None;
         }
+        if header
+            .valid
+            .as_ref()
+            .is_some_and(|valid| !self.holds(valid))
+        {
+            return None;
+        }
+        let mut ends = ends.to_vec();
         if let Some(extent) = &header.extent {
-            ends.push(offset + self.value(extent)? as usize);
+            ends.push(offset.saturating_add(length(self.value_or_zero(extent))));
         }
         Some(Standing {
             offset,
@@ -122,141 +141,66 @@ impl<'a> Running<'a> {
         self.variables.insert(variable, value);
     }
 
-    /// Whether a condition holds: what speaks of an absent header does not.
-    pub(super) fn holds(&self, condition: &Expr) -> bool {
-        self.value(condition).is_some_and(|value| value != 0)
+    pub(super) fn bound(&self, variable: VariableId) -> u128 {
+        self.variables.get(&variable).copied().unwrap_or(0)
     }
 
-    /// The value of an expression; `None` where it speaks of an absent header and is not a condition.
-    pub(super) fn value(&self, expr: &Expr) -> Option<u128> {
-        let width = u32::from(self.pipeline.width(expr));
-        let low = |value: u128| {
-            if width < 128 {
-                value & ((1 << width) - 1)
-            } else {
-                value
-            }
-        };
-        match expr {
-            Expr::Constant { value, .. } => Some(*value),
-            Expr::Field(header, field) => self.field(*header, *field),
-            Expr::Variable(variable) => {
-                Some(self.variables.get(variable).copied().unwrap_or_default())
-            }
-            Expr::Binary(op, a, b) => Some(low(arithmetic(*op, self.value(a)?, self.value(b)?))),
-            Expr::Resize(_, a) => Some(low(self.value(a)?)),
-            Expr::Compare(op, a, b) => Some(u128::from(
-                matches!((self.value(a), self.value(b)), (Some(a), Some(b)) if compare(*op, a, b)),
-            )),
-            Expr::In(a, set) => {
-                let ranges = &self.pipeline.set(*set).ranges;
-                let value = self.value(a);
-                let inside = |value: u128| {
-                    ranges
-                        .iter()
-                        .any(|(low, high)| (low..=high).contains(&&value))
-                };
-                Some(u128::from(value.is_some_and(inside)))
-            }
-            Expr::And(a, b) => Some(u128::from(self.holds(a) && self.holds(b))),
-            Expr::Or(a, b) => Some(u128::from(self.holds(a) || self.holds(b))),
-            Expr::Not(a) => Some(u128::from(!self.holds(a))),
-            Expr::Present(header) => Some(u128::from(self.offset(*header).is_some())),
-            Expr::Chosen(choice, each) => match self.alternative(*choice) {
-                Some(taken) => self.value(each.get(taken)?),
-                None => None,
-            },
-            Expr::Interface(interface, field) => self.interface(*interface, *field),
-            Expr::Backend(variable, BackendField::Id) => self.variables.get(variable).copied(),
-            Expr::Backend(variable, BackendField::Mac) => Some(u128::from(
-                Mac::from_record(self.record(*variable)).to_bits(),
-            )),
-        }
-    }
-
-    /// The first alternative whose condition holds.
-    pub(super) fn alternative(&self, choice: ChoiceId) -> Option<usize> {
-        let alternatives = &self.pipeline.choice(choice).alternatives;
-        alternatives
-            .iter()
-            .position(|way| self.holds(&way.condition))
-    }
-
-    fn field(&self, header: HeaderId, field: FieldId) -> Option<u128> {
+    /// The field as the frame now has it.
+    pub(super) fn field(&self, header: HeaderId, field: FieldId) -> Option<u128> {
         let offset = self.offset(header)?;
         let field = self.pipeline.field(header, field);
         bits::read(self.frame, offset * 8 + field.offset as usize, field.width)
     }
 
-    /// Writes a field and mends the header's checksum: the value before and after.
+    /// Writes a field and mends the header's checksum, if the header is there.
     pub(super) fn rewrite(
         &mut self,
         header: HeaderId,
         field: FieldId,
         value: u128,
-    ) -> Option<(u128, u128)> {
-        let offset = self.offset(header)?;
+    ) -> Option<Rewritten> {
         let before = self.field(header, field)?;
         let shape = self.pipeline.field(header, field);
-        let words = shape.offset / 16..(shape.offset + u32::from(shape.width)).div_ceil(16);
-        let word = |frame: &[u8], word: u32| {
-            bits::read(frame, offset * 8 + word as usize * 16, 16).unwrap_or(0) as u16
-        };
-        let old: Vec<u16> = words.clone().map(|at| word(self.frame, at)).collect();
-        bits::write(
-            self.frame,
-            offset * 8 + shape.offset as usize,
-            shape.width,
-            value,
-        );
-        let checksum = self.pipeline.header(header).checksum;
-        if let Some(sum) = checksum.filter(|sum| *sum != field) {
-            let new: Vec<u16> = words.map(|at| word(self.frame, at)).collect();
-            let was = self.field(header, sum)? as u16;
-            let mended = bits::mend(was, old.into_iter().zip(new));
-            let at = offset * 8 + self.pipeline.field(header, sum).offset as usize;
-            bits::write(self.frame, at, 16, u128::from(mended));
-        }
-        Some((before, self.field(header, field)?))
+        let bytes = self.frame.get_mut(self.offset(header)?..)?;
+        let end = shape.offset + u32::from(shape.width);
+        let old = bits::words(bytes, shape.offset, end);
+        bits::write(bytes, shape.offset as usize, shape.width, value);
+        let new = bits::words(bytes, shape.offset, end);
+        let checksum = self
+            .pipeline
+            .header(header)
+            .checksum
+            .filter(|sum| *sum != field);
+        let checksum = checksum.and_then(|sum| {
+            let at = self.pipeline.field(header, sum).offset as usize;
+            let was = bits::read(bytes, at, 16)? as u16;
+            let is = bits::mend(was, old.into_iter().zip(new));
+            bits::write(bytes, at, 16, u128::from(is));
+            Some((was, is))
+        });
+        let after = self.field(header, field)?;
+        Some(Rewritten {
+            header,
+            field,
+            before,
+            after,
+            checksum,
+        })
     }
 
-    /// The record of the backend in a variable.
-    fn record(&self, variable: VariableId) -> u64 {
-        let VariableKind::Backend(pool) = self.pipeline.variable(variable).kind else {
-            return 0;
-        };
-        let id = self.variables.get(&variable).copied().unwrap_or_default();
-        self.backend(pool, id as u64)
-    }
-
-    fn interface_index(&self, interface: InterfaceRef) -> u8 {
-        match interface {
-            InterfaceRef::Ingress => self.ingress,
-            InterfaceRef::Named(id) => id.0 as u8,
-            InterfaceRef::OfBackend(variable) => {
-                (self.record(variable) >> backend::INTERFACE_SHIFT) as u8
-            }
-        }
-    }
-
-    fn interface(&self, interface: InterfaceRef, field: InterfaceField) -> Option<u128> {
-        let index = self.interface_index(interface);
-        match field {
-            InterfaceField::Index => Some(u128::from(index)),
-            InterfaceField::Mac => {
-                let section = self.image.layout().get(self.sections.interfaces)?;
-                let at = section.at(u64::from(index), interface::RECORD);
-                let record = self.image.load(at, Width::B8);
-                let known = record >> interface::FLAGS_SHIFT & interface::KNOWN != 0;
-                let mac = u128::from(Mac::from_record(record).to_bits());
-                Some(if known { mac } else { self.arrived })
-            }
-        }
-    }
-
+    /// One packet more, and its bytes, on a counter.
     pub(super) fn count(&mut self, index: u64) {
-        let length = self.frame.len();
-        super::count(self.image, self.sections, index, length);
+        let Some(section) = self.image.layout().get(self.sections.counters).cloned() else {
+            return;
+        };
+        for (field, more) in [
+            (counter::PACKETS, 1),
+            (counter::BYTES, self.frame.len() as u64),
+        ] {
+            let at = section.at(index, field);
+            let before = self.image.load(at, Width::B8);
+            self.image.store(at, Width::B8, before.wrapping_add(more));
+        }
     }
 
     /// The verdict, and the interface: by which the packet leaves, else by which it came.
@@ -269,31 +213,5 @@ impl<'a> Running<'a> {
             Outcome::Pass => (Verdict::Pass, self.ingress),
             Outcome::Send(interface) => (Verdict::Send, self.interface_index(interface)),
         }
-    }
-}
-
-fn arithmetic(op: Binary, a: u128, b: u128) -> u128 {
-    match op {
-        Binary::Add => a.wrapping_add(b),
-        Binary::Sub => a.wrapping_sub(b),
-        Binary::Mul => a.wrapping_mul(b),
-        Binary::Div => a.checked_div(b).unwrap_or(0),
-        Binary::Rem => a.checked_rem(b).unwrap_or(0),
-        Binary::And => a & b,
-        Binary::Or => a | b,
-        Binary::Xor => a ^ b,
-        Binary::Shl => a.checked_shl(b as u32).unwrap_or(0),
-        Binary::Shr => a.checked_shr(b as u32).unwrap_or(0),
-    }
-}
-
-fn compare(op: Compare, a: u128, b: u128) -> bool {
-    match op {
-        Compare::Eq => a == b,
-        Compare::Ne => a != b,
-        Compare::Lt => a < b,
-        Compare::Le => a <= b,
-        Compare::Gt => a > b,
-        Compare::Ge => a >= b,
     }
 }

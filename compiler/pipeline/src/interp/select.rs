@@ -1,4 +1,4 @@
-//! Choosing a backend: the steps of the crate's documentation, one by one.
+//! Choosing a backend: the steps of the crate's documentation, one by one. The numbers here are the numbers there.
 
 use lvsc_abi::flows::{self, Entry};
 use lvsc_abi::hash;
@@ -11,151 +11,181 @@ use super::packet::Running;
 use super::{Selected, Table};
 use crate::pipeline::{ChoiceId, PoolId};
 
-/// What is being chosen for.
-struct Flow {
-    hash: u64,
-    /// The packet only tells of the flow.
-    passive: bool,
+/// The bucket of a flow, and what the clock says.
+struct Bucket {
+    /// Section `flows.<pool>`.
+    table: Section,
+    /// Index of the bucket's first entry.
+    first: u64,
+    /// Its words.
+    words: Vec<u64>,
+    /// The flow's tag.
+    tag: u64,
+    /// Seconds of the clock.
+    now: u64,
 }
 
 impl Running<'_> {
     pub(super) fn select(&mut self, pool: PoolId, key: ChoiceId) -> Selected {
-        let taken = self.alternative(key);
-        let alternatives = &self.pipeline.choice(key).alternatives;
-        let way = taken.and_then(|taken| alternatives.get(taken));
-        let flow = Flow {
-            hash: hash::ring(&self.key(key, taken)),
-            passive: way.is_some_and(|way| way.passive),
-        };
+        let alternative = self.alternative(key);
         let mut selected = Selected {
             pool,
-            key: way.map_or_else(String::new, |way| way.name.clone()),
-            hash: flow.hash,
-            slot: None,
+            key,
+            alternative,
+            hash: hash::ring(&self.key(key, alternative)),
             table: Table::None,
+            entry: None,
+            slot: None,
+            picked: slot::NONE,
             backend: None,
         };
-        let id = match self.pipeline.pool(pool).flows {
-            None => self.slot(pool, flow.hash, &mut selected),
-            Some(flows) => self.tracked(pool, flows, &flow, &mut selected),
+        selected.picked = match self.pipeline.pool(pool).flows {
+            None => self.slot(selected.hash, &mut selected),
+            Some(flows) => self.tracked(flows, &mut selected),
         };
-        if self.usable(pool, id) {
-            let first = self.pipeline.pool(pool).counters;
-            self.count(u64::from(first) + u64::from(id));
-            selected.backend = Some(id);
+        if self.is_usable(pool, selected.picked) {
+            let first = u64::from(self.pipeline.pool(pool).counters);
+            self.count(first + u64::from(selected.picked));
+            selected.backend = Some(selected.picked);
         }
         selected
     }
 
-    /// The key's values, each at its width, one after the other, as bytes; the last one padded with zero bits.
-    fn key(&self, key: ChoiceId, taken: Option<usize>) -> Vec<u8> {
+    /// The key's values in network byte order, one after the other, each in as many bytes as its width needs.
+    fn key(&self, key: ChoiceId, alternative: Option<usize>) -> Vec<u8> {
         let alternatives = &self.pipeline.choice(key).alternatives;
-        let values = taken
-            .and_then(|taken| alternatives.get(taken))
-            .map(|way| &way.key);
-        let mut bits = Vec::new();
-        for value in values.into_iter().flatten() {
-            let number = self.value(value).unwrap_or(0);
-            let width = self.pipeline.width(value);
-            bits.extend((0..width).rev().map(|bit| number >> bit & 1 == 1));
-        }
-        let byte = |bits: &[bool]| {
-            let value = bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
-            value << (8 - bits.len())
-        };
-        bits.chunks(8).map(byte).collect()
-    }
-
-    fn section(&self, id: SectionId) -> Section {
-        let found = self.image.layout().get(id).cloned();
-        found.expect("a pool's sections are in its pipeline's layout")
+        let taken = alternative.and_then(|taken| alternatives.get(taken));
+        let values = taken.into_iter().flat_map(|taken| &taken.key);
+        let bytes = values.flat_map(|value| {
+            let needed = usize::from(self.pipeline.width(value).div_ceil(8));
+            self.value_or_zero(value)
+                .to_be_bytes()
+                .into_iter()
+                .skip(16 - needed)
+        });
+        bytes.collect()
     }
 
     /// The backend in a ring slot.
-    fn slot(&self, pool: PoolId, index: u64, selected: &mut Selected) -> u16 {
-        let ring = self.section(self.sections.pool(pool).ring);
+    fn slot(&self, index: u64, selected: &mut Selected) -> u16 {
+        let ring = self.section(self.sections.pool(selected.pool).ring);
         selected.slot = Some((index & u64::from(ring.length - 1)) as u32);
         (self.image.load(ring.at(index, 0), Width::B4) & slot::BACKEND) as u16
     }
 
-    /// The record of a backend; of "none" it is never usable.
-    pub(super) fn backend(&self, pool: PoolId, id: u64) -> u64 {
-        let backends = self.section(self.sections.pool(pool).backends);
-        self.image.load(backends.at(id, 0), Width::B8)
-    }
-
-    fn usable(&self, pool: PoolId, id: u16) -> bool {
+    fn is_usable(&self, pool: PoolId, id: u16) -> bool {
         self.backend(pool, u64::from(id)) >> backend::FLAGS_SHIFT & backend::USABLE != 0
     }
 
-    /// With a connection table: the steps 1 to 3 of the crate's documentation.
-    fn tracked(&mut self, pool: PoolId, flows: Flows, flow: &Flow, selected: &mut Selected) -> u16 {
-        let clock = self.section(self.sections.clock);
-        let seed = self.image.load(clock.at(0, clock::SEED), Width::B8);
-        let now = self.image.load(clock.at(0, clock::SECONDS), Width::B8);
-        let table = self.section(self.sections.pool(pool).flows);
-        let hash = hash::table(flow.hash, seed);
-        let tag = flows::tag(hash);
-        let first = hash % u64::from(table.length / flows::BUCKET) * u64::from(flows::BUCKET);
-        let load =
-            |running: &Self, position| running.image.load(table.at(first + position, 0), Width::B8);
-        let bucket: Vec<u64> = (0..u64::from(flows::BUCKET))
-            .map(|at| load(self, at))
-            .collect();
-        let entry = |backend| Entry {
-            tag: tag as u32,
-            backend,
-            seconds: now as u16,
-        };
-
-        let found = flows::find(&bucket, tag);
-        if found != flows::ABSENT {
-            let known =
-                Entry::from_bits(load(self, found)).map_or(slot::NONE, |entry| entry.backend);
-            if self.usable(pool, known) {
-                selected.table = Table::Hit;
-                if !flow.passive {
-                    self.image.store(
-                        table.at(first + found, 0),
-                        Width::B8,
-                        entry(known).to_bits(),
-                    );
-                }
-                return known;
+    /// The backend with a connection table.
+    fn tracked(&mut self, flows: Flows, selected: &mut Selected) -> u16 {
+        let (pool, hash) = (selected.pool, selected.hash);
+        let alternatives = &self.pipeline.choice(selected.key).alternatives;
+        let taken = selected
+            .alternative
+            .and_then(|taken| alternatives.get(taken));
+        let is_passive = taken.is_some_and(|taken| taken.passive);
+        let bucket = self.bucket(pool, hash);
+        // 1.
+        let found = flows::find(&bucket.words, bucket.tag);
+        let known = bucket.entry(found);
+        if let Some(known) = known.filter(|known| self.is_usable(pool, known.backend)) {
+            selected.table = Table::Hit;
+            selected.entry = Some(bucket.first + found);
+            if !is_passive {
+                self.refresh(&bucket, found);
             }
+            return known.backend;
         }
-        if flow.passive {
+        // 2.
+        if is_passive {
             selected.table = Table::Passive;
-            return self.slot(pool, flow.hash, selected);
+            return self.slot(hash, selected);
         }
-        let place = if found == flows::ABSENT {
-            flows::vacant(&bucket, now, u64::from(flows.idle))
-        } else {
-            found
+        // 3.
+        let place = match known {
+            Some(_) => found,
+            None => flows::vacant(&bucket.words, bucket.now, u64::from(flows.idle)),
         };
         if place == flows::ABSENT {
             selected.table = Table::Full;
             self.count(u64::from(self.sections.pool(pool).refused));
-            return self.slot(pool, flow.hash, selected);
+            return self.slot(hash, selected);
         }
-        selected.table = if found == flows::ABSENT {
-            Table::New
-        } else {
+        selected.table = if known.is_some() {
             Table::Moved
+        } else {
+            Table::New
         };
-        let id = match self.pipeline.pool(pool).scheduler.pick() {
-            Pick::Hash => self.slot(pool, flow.hash, selected),
-            Pick::Cursor => {
-                let cursor = self.section(self.sections.pool(pool).cursor).at(0, 0);
-                let turn = self.image.load(cursor, Width::B8);
-                self.image.store(cursor, Width::B8, turn.wrapping_add(1));
-                self.slot(pool, turn, selected)
-            }
+        let index = match self.pipeline.pool(pool).scheduler.pick() {
+            Pick::Hash => hash,
+            Pick::Cursor => self.turn(pool),
         };
-        if self.usable(pool, id) {
+        let id = self.slot(index, selected);
+        if self.is_usable(pool, id) {
+            let seconds = bucket.now as u16;
+            let entry = Entry {
+                tag: bucket.tag as u32,
+                backend: id,
+                seconds,
+            };
             self.image
-                .store(table.at(first + place, 0), Width::B8, entry(id).to_bits());
+                .store(bucket.at(place), Width::B8, entry.to_bits());
+            selected.entry = Some(bucket.first + place);
         }
         id
+    }
+
+    fn bucket(&self, pool: PoolId, ring_hash: u64) -> Bucket {
+        let clock = self.section(self.sections.clock);
+        let seed = self.image.load(clock.at(0, clock::SEED), Width::B8);
+        let now = self.image.load(clock.at(0, clock::SECONDS), Width::B8);
+        let table = self.section(self.sections.pool(pool).flows);
+        let size = u64::from(flows::BUCKET);
+        let hash = hash::table(ring_hash, seed);
+        let first = hash % (u64::from(table.length) / size) * size;
+        let words = (first..first + size).map(|at| self.image.load(table.at(at, 0), Width::B8));
+        Bucket {
+            first,
+            words: words.collect(),
+            tag: flows::tag(hash),
+            now,
+            table,
+        }
+    }
+
+    /// The entry's seconds become now.
+    fn refresh(&mut self, bucket: &Bucket, position: u64) {
+        let at = bucket.at(position);
+        let kept = self.image.load(at, Width::B8) & !(flows::SECONDS_MASK << flows::SECONDS_SHIFT);
+        let seconds = (bucket.now & flows::SECONDS_MASK) << flows::SECONDS_SHIFT;
+        self.image.store(at, Width::B8, kept | seconds);
+    }
+
+    /// The worker's element of the cursor, which then is one more.
+    fn turn(&mut self, pool: PoolId) -> u64 {
+        let cursor = self.section(self.sections.pool(pool).cursor).at(0, 0);
+        let turn = self.image.load(cursor, Width::B8);
+        self.image.store(cursor, Width::B8, turn.wrapping_add(1));
+        turn
+    }
+
+    fn section(&self, id: SectionId) -> Section {
+        let found = self.image.layout().get(id).cloned();
+        found.expect("a pipeline's sections are in its layout")
+    }
+}
+
+impl Bucket {
+    /// Where in the image the entry lies.
+    fn at(&self, position: u64) -> u64 {
+        self.table.at(self.first + position, 0)
+    }
+
+    fn entry(&self, position: u64) -> Option<Entry> {
+        self.words
+            .get(position as usize)
+            .copied()
+            .and_then(Entry::from_bits)
     }
 }

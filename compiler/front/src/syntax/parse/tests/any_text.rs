@@ -164,3 +164,32 @@ fn a_policy_cut_anywhere_is_read() {
         check(&EVERYTHING[..at]);
     }
 }
+
+/// A quadratic way through any of these takes minutes.
+#[test]
+fn a_large_text_is_read_whatever_it_is() {
+    for sample in [
+        EDGE,
+        "match a { f(x }\n",
+        "}",
+        "$ ",
+        "((a",
+        "match a {",
+        "[::",
+        "a:b:c ",
+        "{ \"",
+        "hex\"",
+        "1..",
+        "x / 3/",
+        "pool a\n",
+        "{ use x; ",
+        "pool a ",
+    ] {
+        let text = sample.repeat(1_000_000 / sample.len());
+        let (file, diagnostics) = parse(FileId(0), &text);
+        assert!(
+            !(file.items.is_empty() && diagnostics.is_empty()),
+            "{sample:?}"
+        );
+    }
+}

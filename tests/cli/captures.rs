@@ -1,0 +1,129 @@
+//! `lvsc run` over captures and devices.
+
+use std::fs;
+
+use crate::support::{lvsc, said};
+use crate::{could_not, folder};
+
+#[test]
+fn a_capture_that_is_none_is_refused_and_nothing_is_written() {
+    let folder = folder();
+    let path = folder.path();
+    let run = [
+        "run",
+        "policies/dr.lvs",
+        "--pcap",
+        "in.pcap",
+        "--out",
+        "out.pcap",
+    ];
+    could_not(path, &run, &["cannot open in.pcap"]);
+    fs::write(
+        path.join("in.pcap"),
+        "this is no capture at all, whatever it is called",
+    )
+    .expect("a file");
+    could_not(path, &run, &["in.pcap"]);
+    let whole = capture(&[frame(1), frame(2), frame(3)]);
+    fs::write(path.join("in.pcap"), &whole[..whole.len() - 20]).expect("a file");
+    could_not(path, &run, &["in.pcap: packet 3"]);
+}
+
+#[test]
+fn a_capture_is_forwarded_in_order_and_with_its_times() {
+    let folder = folder();
+    let path = folder.path();
+    let input = capture(&[frame(1), vec![0; 9], frame(2), frame(3)]);
+    fs::write(path.join("in.pcap"), &input).expect("a file");
+    for engine in ["interp", "wasm"] {
+        if engine == "wasm" && !cfg!(feature = "wasm") {
+            continue;
+        }
+        let args = [
+            "run",
+            "policies/dr.lvs",
+            "--target",
+            engine,
+            "--pcap",
+            "in.pcap",
+            "--out",
+            "out.pcap",
+            "--out-pass",
+            "rest.pcap",
+            "--format",
+            "json",
+        ];
+        let said = said(lvsc(path).args(args));
+        assert_eq!((said.code, said.err.as_str()), (0, ""));
+        let expected = format!(
+            "{{\"version\":1,\"engine\":\"{engine}\",\"frames\":4,\"send\":3,\"drop\":0,\"pass\":1,\"reasons\":{{}}}}\n"
+        );
+        assert_eq!(said.out, expected);
+        let sent = frames(&fs::read(path.join("out.pcap")).expect("it was written"));
+        let times: Vec<u32> = sent.iter().map(|(seconds, _)| *seconds).collect();
+        assert_eq!(times, [1, 3, 4], "in order and with their times");
+        for (left, came) in sent.iter().zip([frame(1), frame(2), frame(3)]) {
+            assert_eq!(left.1[14..], came[14..], "the packet is untouched");
+            assert_ne!(left.1[..6], came[..6], "the frame has another destination");
+        }
+        assert_eq!(
+            frames(&fs::read(path.join("rest.pcap")).expect("it, too")).len(),
+            1
+        );
+    }
+}
+
+/// A SYN for the VIP from this port.
+fn frame(port: u8) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 0x77, 2, 0, 0, 0xff, 0, 1, 8, 0];
+    frame.extend([
+        0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0x9b, 0xb8, 192, 168, 46, 135, 192, 168, 46, 200,
+    ]);
+    frame.extend([
+        0x9c, port, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0,
+    ]);
+    frame
+}
+
+/// A pcap file of these frames, a second between them.
+fn capture(frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = Vec::new();
+    file.extend(0xa1b2_c3d4_u32.to_le_bytes());
+    file.extend([
+        2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0,
+    ]);
+    for (frame, seconds) in frames.iter().zip(1_u32..) {
+        for word in [seconds, 5, frame.len() as u32, frame.len() as u32] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(frame);
+    }
+    file
+}
+
+/// The frames of a pcap file with their seconds.
+fn frames(file: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
+    let mut found = Vec::new();
+    let mut at = 24;
+    while at < file.len() {
+        let length = word(at + 8) as usize;
+        found.push((word(at), file[at + 16..at + 16 + length].to_vec()));
+        at += 16 + length;
+    }
+    found
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interface_that_is_not_there_is_named_with_those_that_are() {
+    let folder = folder();
+    let run = ["run", "policies/dr.lvs", "-i", "none0"];
+    could_not(folder.path(), &run, &["no interface `none0`", "lo"]);
+    let run = ["run", "policies/two-services.lvs", "-i", "wan=none0"];
+    could_not(
+        folder.path(),
+        &run,
+        &["the policy has no interface `wan`", "lan"],
+    );
+}

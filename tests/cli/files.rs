@@ -1,0 +1,140 @@
+//! Files in, files out, and the streams that stand for them.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::support::{fed, lvsc, root, said, say};
+use crate::{could_not, folder, names};
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = folder();
+    let path = folder.path();
+    for command in ["check", "build", "graph", "test", "run"] {
+        could_not(
+            path,
+            &[command, "none.lvs"],
+            &["cannot read none.lvs: no such file"],
+        );
+    }
+    could_not(
+        path,
+        &["check", "policies"],
+        &["cannot read policies: is a directory"],
+    );
+    fs::write(path.join("odd.lvs"), b"# \xff\xfe").expect("a file");
+    could_not(
+        path,
+        &["check", "odd.lvs"],
+        &["odd.lvs is not UTF-8 text (byte 2)"],
+    );
+}
+
+#[test]
+fn a_wrong_policy_makes_no_file() {
+    let folder = folder();
+    fs::write(
+        folder.path().join("web.lvs"),
+        "match ip.dest == 192.0.2.1 { pass }\n",
+    )
+    .expect("a file");
+    fs::write(folder.path().join("web.wasm"), "the old one").expect("a file");
+    let said = said(lvsc(folder.path()).args(["build", "web.lvs"]));
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("error[unknown-field]"), "{}", said.err);
+    assert!(said.err.contains("web.lvs: 1 error"), "{}", said.err);
+    assert_eq!(names(folder.path()), ["web.lvs", "web.wasm"]);
+    let old = fs::read_to_string(folder.path().join("web.wasm")).expect("it is still there");
+    assert_eq!(old, "the old one");
+}
+
+#[test]
+fn a_build_lands_here_under_the_policys_name() {
+    let folder = folder();
+    let said = said(lvsc(folder.path()).args(["build", "policies/dr.lvs"]));
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert_eq!(names(folder.path()), ["dr.wasm"]);
+    let bytes = fs::read(folder.path().join("dr.wasm")).expect("it was written");
+    assert!(bytes.starts_with(b"\0asm"));
+    for word in ["dr.wasm: ", "memory", "tables", "flows.web", "ring.web"] {
+        assert!(said.out.contains(word), "no `{word}` in\n{}", said.out);
+    }
+}
+
+#[test]
+fn a_build_that_cannot_be_written_leaves_nothing() {
+    let folder = folder();
+    let args = ["build", "policies/dr.lvs", "-o", "none/dr.wasm"];
+    could_not(
+        folder.path(),
+        &args,
+        &["cannot write none/dr.wasm", "mkdir -p none"],
+    );
+    let args = ["build", "policies/dr.lvs", "-o", "policies"];
+    could_not(
+        folder.path(),
+        &args,
+        &["cannot write policies: is a directory"],
+    );
+}
+
+#[test]
+fn every_stage_can_be_written_to_standard_output() {
+    for (emit, begin) in [
+        ("graph", "  0  parse"),
+        ("ir", "section header"),
+        ("wat", "(module"),
+    ] {
+        let said = say(&["build", "policies/dr.lvs", "--emit", emit, "-o", "-"]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{emit}");
+        assert!(said.out.starts_with(begin), "{emit}: {}", said.out);
+    }
+}
+
+#[test]
+fn a_policy_may_come_from_standard_input() {
+    let text = fs::read_to_string(root().join("policies/dr.lvs")).expect("the policy");
+    let said = fed(lvsc(root()).args(["check", "-"]), &text);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(
+        said.out,
+        "<stdin>: ok (1 VIP, 1 pool, 2 backends, 3 tests)\n"
+    );
+}
+
+#[test]
+fn a_reader_who_leaves_early_is_no_error() {
+    let mut command = lvsc(root());
+    command.args(["build", "policies/dr.lvs", "--emit", "wat", "-o", "-"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_result_that_is_lost_is_an_error() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("the full device");
+    let output = lvsc(root())
+        .args(["check", "policies/dr.lvs"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("cannot write standard output"), "{err}");
+}

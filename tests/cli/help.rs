@@ -1,0 +1,58 @@
+//! Help, and words that are none.
+
+use crate::support::{lvsc, reviewed, root, said, say};
+use crate::{could_not, folder};
+
+#[test]
+fn help_is_as_reviewed() {
+    reviewed("snapshots/help", || {
+        let overview = say(&[]);
+        assert_eq!(overview.code, 0);
+        insta::assert_snapshot!("lvsc", overview.out);
+        insta::assert_snapshot!("lvsc-help", help(&["--help"]));
+        for command in ["check", "graph", "trace", "test", "build", "run"] {
+            insta::assert_snapshot!(command, help(&[command, "--help"]));
+        }
+    });
+}
+
+fn help(args: &[&str]) -> String {
+    let said = said(lvsc(root()).args(args).env("COLUMNS", "100"));
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    said.out
+}
+
+#[test]
+fn a_wrong_word_is_a_usage_error_with_the_near_one() {
+    let folder = folder();
+    let path = folder.path();
+    could_not(
+        path,
+        &["chekc"],
+        &["unrecognized subcommand 'chekc'", "'check'"],
+    );
+    could_not(
+        path,
+        &["build", "--tagret", "wasm"],
+        &["--tagret", "--target"],
+    );
+    could_not(path, &["trace", "policies/dr.lvs"], &["--packet", "--pcap"]);
+    could_not(path, &["run", "--pcap", "in.pcap"], &["--out"]);
+    could_not(path, &["run", "--requests", "0"], &["--requests"]);
+    could_not(path, &["run", "-i", "lan="], &["`eth0` or `lan=eth0`"]);
+    could_not(
+        path,
+        &["build", "--target", "xdp"],
+        &["no target `xdp`", "targets: wasm"],
+    );
+    could_not(
+        path,
+        &["build", "--target", "native"],
+        &["no target `native`"],
+    );
+    could_not(
+        path,
+        &["run", "--target", "xdp"],
+        &["no engine `xdp`", "engines: interp"],
+    );
+}
