@@ -3,8 +3,8 @@
 //! Every way that a packet can take is followed, with what is known on it: which headers stand where, and which
 //! alternatives were taken. So the code is specialised by what a packet is: behind an untagged Ethernet header all
 //! offsets are constants. Ways meet again as soon as what they know differs only in things that nobody asks for any
-//! more. Headers are looked for when they are first asked for, and before the frame is changed, for presence is that
-//! of the frame as it arrived.
+//! more. Headers are looked for when they are first asked for, and before a field is changed that decides where they
+//! stand, for presence is that of the frame as it arrived.
 //!
 //! Knows the pipeline and the program, no source text and no target. Shares no code with the interpreter, which is its
 //! judge.
@@ -20,9 +20,12 @@ mod members;
 mod needs;
 mod select;
 mod state;
+#[cfg(test)]
+mod tests;
 mod values;
+mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lvsc_abi::layout::{Layout, SectionId};
 use lvsc_abi::place::Place;
@@ -34,6 +37,7 @@ use petgraph::stable_graph::NodeIndex;
 use self::code::Code;
 use self::needs::Needs;
 use self::state::{Binding, Path, State};
+use self::written::Written;
 use crate::layout::Sections;
 use crate::pipeline::{Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, Step};
 
@@ -154,7 +158,8 @@ impl Lowering<'_> {
         self.arriving.entry(next).or_default().extend(paths);
     }
 
-    /// Writes a field. What must be known of the frame as it arrived is found out before.
+    /// Writes a field. What must be known of the frame as it arrived is found out before: where the headers stand that
+    /// are asked for behind it, if the field decides that.
     fn rewrite(
         &mut self,
         header: HeaderId,
@@ -163,15 +168,21 @@ impl Lowering<'_> {
         paths: Vec<Path>,
     ) -> Vec<Path> {
         let mut paths = self.value_or_zero(value, paths);
+        let written = Written::by(self.pipeline, header, field);
         for path in &mut paths {
             path.state
                 .choices
-                .retain(|choice, _| needs::is_lasting(self.pipeline, *choice));
+                .retain(|choice, _| !written.turns(self.pipeline, *choice));
         }
         self.needs = self.behind.clone().with_header(header);
+        let moves = written.moves_headers(self.pipeline);
         let mut settled = Vec::new();
         for path in paths {
-            let headers = self.needs.headers(&path.state);
+            let headers = if moves {
+                self.needs.headers(&path.state)
+            } else {
+                BTreeSet::from([header])
+            };
             settled.extend(headers.into_iter().fold(vec![path], |paths, header| {
                 paths
                     .into_iter()

@@ -6,6 +6,7 @@ use petgraph::Direction;
 use petgraph::stable_graph::NodeIndex;
 
 use super::state::{Presence, State};
+use super::written::Written;
 use crate::pipeline::{
     ChoiceId, Expr, HeaderId, InterfaceField, InterfaceRef, Outcome, Pipeline, Step, VariableId,
 };
@@ -65,33 +66,6 @@ pub(super) fn after(
     needs
 }
 
-/// Whether a choice comes out the same when the frame has been changed: it asks for presence only.
-pub(super) fn is_lasting(pipeline: &Pipeline, choice: ChoiceId) -> bool {
-    pipeline
-        .choice(choice)
-        .alternatives
-        .iter()
-        .all(|alternative| asks_presence(&alternative.condition))
-}
-
-fn asks_presence(condition: &Expr) -> bool {
-    match condition {
-        Expr::Constant { .. } | Expr::Present(_) => true,
-        Expr::And(..) | Expr::Or(..) | Expr::Not(_) => {
-            condition.parts().into_iter().all(asks_presence)
-        }
-        Expr::Field(..)
-        | Expr::Variable(_)
-        | Expr::Binary(..)
-        | Expr::Resize(..)
-        | Expr::Compare(..)
-        | Expr::In(..)
-        | Expr::Chosen(..)
-        | Expr::Interface(..)
-        | Expr::Backend(..) => false,
-    }
-}
-
 impl Needs {
     /// Also what is asked of this header.
     pub(super) fn with_header(mut self, header: HeaderId) -> Needs {
@@ -130,8 +104,8 @@ impl Needs {
                     }
                 }
             }
-            Step::Rewrite(header, _, value) => {
-                self.forget(pipeline);
+            Step::Rewrite(header, field, value) => {
+                self.forget(pipeline, &Written::by(pipeline, *header, *field));
                 self.headers.insert(*header);
                 self.expr(pipeline, value, Within::Step);
             }
@@ -139,17 +113,17 @@ impl Needs {
         }
     }
 
-    /// Choices that a change of the frame may turn are decided anew behind it: all their headers are asked for.
-    fn forget(&mut self, pipeline: &Pipeline) {
+    /// Choices that what is written may turn are decided anew behind it: all their headers are asked for.
+    fn forget(&mut self, pipeline: &Pipeline, written: &Written) {
         let Needs {
             choices, headers, ..
         } = self;
         choices.retain(|choice, uses| {
-            let lasts = is_lasting(pipeline, *choice);
-            if !lasts {
+            let turns = written.turns(pipeline, *choice);
+            if turns {
                 headers.extend(uses.all());
             }
-            lasts
+            !turns
         });
     }
 
