@@ -25,7 +25,7 @@ mod tests;
 mod values;
 mod written;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lvsc_abi::layout::{Layout, SectionId};
 use lvsc_abi::place::Place;
@@ -39,6 +39,7 @@ use self::needs::Needs;
 use self::state::{Binding, Path, State};
 use self::written::Written;
 use crate::layout::Sections;
+use crate::overlap::Overlap;
 use crate::pipeline::{Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, Step};
 
 /// The most blocks that a program may have.
@@ -62,7 +63,8 @@ pub enum LowerError {
 /// For what is no pipeline: a graph with a cycle, an id of another pipeline.
 pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError> {
     let order = toposort(&pipeline.graph, None).expect("a pipeline has no cycle");
-    let needs = needs::of_nodes(pipeline, &order);
+    let overlap = Overlap::of(pipeline);
+    let needs = needs::of_nodes(pipeline, &overlap, &order);
     let mut code = Code::new();
     let entry = Path {
         block: code.open(Vec::new()),
@@ -70,6 +72,7 @@ pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError
     };
     let mut lowering = Lowering {
         pipeline,
+        overlap,
         sections: Sections::of(pipeline, layout),
         code,
         needs: Needs::default(),
@@ -97,6 +100,7 @@ pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError
 
 struct Lowering<'a> {
     pipeline: &'a Pipeline,
+    overlap: Overlap,
     sections: Sections,
     code: Code,
     /// What may be asked from here on.
@@ -168,28 +172,21 @@ impl Lowering<'_> {
         paths: Vec<Path>,
     ) -> Vec<Path> {
         let mut paths = self.value_or_zero(value, paths);
-        let written = Written::by(self.pipeline, header, field);
+        let written = Written::by(self.pipeline, &self.overlap, header, field);
         for path in &mut paths {
             path.state
                 .choices
-                .retain(|choice, _| !written.turns(self.pipeline, *choice));
+                .retain(|choice, _| !written.turns(*choice));
         }
+        let moves = written.moves_headers();
         self.needs = self.behind.clone().with_header(header);
-        let moves = written.moves_headers(self.pipeline);
-        let mut settled = Vec::new();
-        for path in paths {
-            let headers = if moves {
-                self.needs.headers(&path.state)
-            } else {
-                BTreeSet::from([header])
-            };
-            settled.extend(headers.into_iter().fold(vec![path], |paths, header| {
-                paths
-                    .into_iter()
-                    .flat_map(|path| self.resolve(header, path).all())
-                    .collect()
-            }));
-        }
+        let mut settled = if moves {
+            self.settle(paths)
+        } else {
+            let each = paths.into_iter();
+            each.flat_map(|path| self.resolve(header, path).all())
+                .collect()
+        };
         if self.behind.arrival {
             settled = settled
                 .into_iter()
@@ -207,6 +204,22 @@ impl Lowering<'_> {
             }
         }
         written
+    }
+
+    /// Finds out where every header stands that may be asked for.
+    fn settle(&mut self, paths: Vec<Path>) -> Vec<Path> {
+        let ids = (0..self.pipeline.headers.len()).map(|index| HeaderId(index as u16));
+        ids.fold(paths, |paths, id| {
+            let mut found = Vec::new();
+            for path in paths {
+                if self.needs.headers(&path.state).contains(&id) {
+                    found.extend(self.resolve(id, path).all());
+                } else {
+                    found.push(path);
+                }
+            }
+            self.join(found)
+        })
     }
 
     fn count(&mut self, counter: u16, path: &Path) {

@@ -22,8 +22,8 @@ pub(crate) use self::network::{
 use crate::interp::{self, Blind, Observer};
 use crate::layout::{Sections, layout};
 use crate::pipeline::{
-    CounterId, Edge, Expr, Node, Outcome, Pipeline, PoolId, Step, Variable, VariableId,
-    VariableKind,
+    CounterId, Edge, Expr, FieldId, HeaderId, Node, Outcome, Pipeline, PoolId, Step, Variable,
+    VariableId, VariableKind,
 };
 
 /// Maglev without a connection table.
@@ -55,8 +55,19 @@ pub(crate) enum Stmt {
     /// From the pool into its variable, by the flow; what is done without a backend.
     Select(PoolId, Vec<Stmt>),
     Set(&'static str, Expr),
+    /// An assignment to a field of any header.
+    SetIn(HeaderId, FieldId, Expr),
     Count(CounterId),
     End(Outcome),
+}
+
+/// The pipeline of these statements over one header more, which lies where others do: `a: u64; b: u8; c: u8; d: u16`
+/// behind `after`, when this holds.
+pub(crate) fn overlaid(body: &[Stmt], after: &str, when: Expr) -> (Pipeline, HeaderId) {
+    let mut pipeline = policy(body);
+    let raw = id(pipeline.headers.len());
+    pipeline.headers.push(network::raw(after, when));
+    (pipeline, raw)
 }
 
 /// The pipeline of these statements; `pass` at the end. The statements of a block have one line after the other.
@@ -151,6 +162,10 @@ impl Draft {
                     vec![(Edge::Next, next)],
                 )
             }
+            Stmt::SetIn(header, field, value) => (
+                Step::Rewrite(*header, *field, value.clone()),
+                vec![(Edge::Next, next)],
+            ),
             Stmt::Count(counter) => (Step::Count(*counter), vec![(Edge::Next, next)]),
             Stmt::End(outcome) => (Step::Verdict(*outcome), Vec::new()),
         };

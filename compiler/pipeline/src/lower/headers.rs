@@ -2,14 +2,18 @@
 
 use lvsc_ir::program::{Binary, Compare, Op, Value};
 
-use super::Lowering;
 use super::code::Spot;
 use super::state::{Behind, Path, Presence, Split, Standing};
+use super::{BLOCKS_MAX, Lowering};
 use crate::pipeline::HeaderId;
 
 impl Lowering<'_> {
-    /// Splits by whether a header is present; on both sides the state then says so.
+    /// Splits by whether a header is present; on both sides the state then says so. Where the program has too many
+    /// blocks already, nothing more is looked for: it comes to nothing.
     pub(super) fn resolve(&mut self, header: HeaderId, path: Path) -> Split {
+        if self.code.len() > BLOCKS_MAX {
+            return Split::no(path);
+        }
         match path.state.headers.get(&header) {
             Some(Presence::Present(_)) => Split::yes(path),
             Some(Presence::Absent) => Split::no(path),

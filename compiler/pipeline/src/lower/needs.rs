@@ -7,6 +7,7 @@ use petgraph::stable_graph::NodeIndex;
 
 use super::state::{Presence, State};
 use super::written::Written;
+use crate::overlap::Overlap;
 use crate::pipeline::{
     ChoiceId, Expr, HeaderId, InterfaceField, InterfaceRef, Outcome, Pipeline, Step, VariableId,
 };
@@ -39,11 +40,15 @@ enum Within {
 }
 
 /// What each node and all behind it may ask. `order` has every node after its predecessors.
-pub(super) fn of_nodes(pipeline: &Pipeline, order: &[NodeIndex]) -> BTreeMap<NodeIndex, Needs> {
+pub(super) fn of_nodes(
+    pipeline: &Pipeline,
+    overlap: &Overlap,
+    order: &[NodeIndex],
+) -> BTreeMap<NodeIndex, Needs> {
     let mut found: BTreeMap<NodeIndex, Needs> = BTreeMap::new();
     for node in order.iter().rev() {
         let mut needs = after(pipeline, *node, &found);
-        needs.step(pipeline, &pipeline.step(*node).step);
+        needs.step(pipeline, overlap, &pipeline.step(*node).step);
         found.insert(*node, needs);
     }
     found
@@ -87,7 +92,7 @@ impl Needs {
     }
 
     /// From what is asked after a step to what is asked before it.
-    fn step(&mut self, pipeline: &Pipeline, step: &Step) {
+    fn step(&mut self, pipeline: &Pipeline, overlap: &Overlap, step: &Step) {
         match step {
             Step::Parse(_) | Step::Count(_) | Step::Verdict(Outcome::Drop(_) | Outcome::Pass) => {}
             Step::Match(condition) => self.expr(pipeline, condition, Within::Step),
@@ -105,7 +110,7 @@ impl Needs {
                 }
             }
             Step::Rewrite(header, field, value) => {
-                self.forget(pipeline, &Written::by(pipeline, *header, *field));
+                self.forget(&Written::by(pipeline, overlap, *header, *field));
                 self.headers.insert(*header);
                 self.expr(pipeline, value, Within::Step);
             }
@@ -114,12 +119,12 @@ impl Needs {
     }
 
     /// Choices that what is written may turn are decided anew behind it: all their headers are asked for.
-    fn forget(&mut self, pipeline: &Pipeline, written: &Written) {
+    fn forget(&mut self, written: &Written<'_>) {
         let Needs {
             choices, headers, ..
         } = self;
         choices.retain(|choice, uses| {
-            let turns = written.turns(pipeline, *choice);
+            let turns = written.turns(*choice);
             if turns {
                 headers.extend(uses.all());
             }

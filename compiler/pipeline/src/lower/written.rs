@@ -1,44 +1,55 @@
 //! What an assignment writes, and what is decided by it: where headers stand, which alternative is taken.
 
+use crate::overlap::Overlap;
 use crate::pipeline::{ChoiceId, Expr, FieldId, HeaderId, Pipeline};
 
 /// The fields that an assignment writes: its own, and the checksum of its header.
-pub(super) struct Written {
+pub(super) struct Written<'a> {
+    pipeline: &'a Pipeline,
+    overlap: &'a Overlap,
     header: HeaderId,
     fields: [Option<FieldId>; 2],
 }
 
-impl Written {
+impl<'a> Written<'a> {
     /// What an assignment to this field writes.
-    pub(super) fn by(pipeline: &Pipeline, header: HeaderId, field: FieldId) -> Written {
+    pub(super) fn by(
+        pipeline: &'a Pipeline,
+        overlap: &'a Overlap,
+        header: HeaderId,
+        field: FieldId,
+    ) -> Written<'a> {
         Written {
+            pipeline,
+            overlap,
             header,
             fields: [Some(field), pipeline.header(header).checksum],
         }
     }
 
     /// Whether the place or presence of some header depends on it.
-    pub(super) fn moves_headers(&self, pipeline: &Pipeline) -> bool {
-        pipeline.headers.iter().any(|header| {
+    pub(super) fn moves_headers(&self) -> bool {
+        self.pipeline.headers.iter().any(|header| {
             let own = [&header.size, &header.valid, &header.extent];
             let own = own.into_iter().flatten();
             let before = header.after.iter().map(|after| &after.when);
-            own.chain(before).any(|expr| self.is_read(pipeline, expr))
+            own.chain(before).any(|expr| self.is_read(expr))
         })
     }
 
     /// Whether a choice may come out otherwise behind it.
-    pub(super) fn turns(&self, pipeline: &Pipeline, choice: ChoiceId) -> bool {
-        let mut alternatives = pipeline.choice(choice).alternatives.iter();
-        alternatives.any(|alternative| self.is_read(pipeline, &alternative.condition))
+    pub(super) fn turns(&self, choice: ChoiceId) -> bool {
+        let mut alternatives = self.pipeline.choice(choice).alternatives.iter();
+        alternatives.any(|alternative| self.is_read(&alternative.condition))
     }
 
-    fn is_read(&self, pipeline: &Pipeline, expr: &Expr) -> bool {
+    fn is_read(&self, expr: &Expr) -> bool {
         let here = match expr {
-            Expr::Field(header, field) => {
-                *header == self.header && self.fields.contains(&Some(*field))
+            Expr::Field(header, field) if *header == self.header => {
+                self.fields.contains(&Some(*field))
             }
-            Expr::Chosen(choice, _) => self.turns(pipeline, *choice),
+            Expr::Field(header, _) => self.overlap.may(*header, self.header),
+            Expr::Chosen(choice, _) => self.turns(*choice),
             Expr::Constant { .. }
             | Expr::Variable(_)
             | Expr::Present(_)
@@ -52,7 +63,6 @@ impl Written {
             | Expr::Interface(..)
             | Expr::Backend(..) => false,
         };
-        let mut parts = expr.parts().into_iter();
-        here || parts.any(|part| self.is_read(pipeline, part))
+        here || expr.parts().into_iter().any(|part| self.is_read(part))
     }
 }

@@ -192,6 +192,23 @@ pub(crate) fn headers() -> Vec<Header> {
     each.collect()
 }
 
+/// A header that lies where others do.
+pub(super) fn raw(after: &str, when: Expr) -> Header {
+    Header {
+        name: "raw".to_owned(),
+        after: vec![After {
+            header: header(after),
+            when,
+        }],
+        fields: fields("a 64 b 8 c 8 d 16"),
+        fixed: 12,
+        size: None,
+        valid: None,
+        extent: None,
+        checksum: None,
+    }
+}
+
 pub(crate) fn sets() -> Vec<Set> {
     vec![
         Set {

@@ -1,7 +1,8 @@
 //! Random policies: a tape of numbers decides, so that a failing policy shrinks with its tape.
 
 use crate::pipeline::{
-    BackendField, Binary, Compare, Expr, InterfaceField, InterfaceId, InterfaceRef, Outcome,
+    BackendField, Binary, Compare, Expr, FieldId, HeaderId, InterfaceField, InterfaceId,
+    InterfaceRef, Outcome,
 };
 use crate::sample::*;
 
@@ -44,6 +45,8 @@ const NUMBERS: [u128; 10] = [
 /// Numbers that decide; zero when the tape is at its end, which is the simplest way on everywhere.
 pub(super) struct Tape<'a> {
     numbers: std::slice::Iter<'a, u32>,
+    /// The header of [`overlaid`].
+    raw: HeaderId,
     /// The pool whose backend is bound here.
     selected: Option<usize>,
     /// Whether [`PORT`] is bound here.
@@ -51,8 +54,9 @@ pub(super) struct Tape<'a> {
 }
 
 impl<'a> Tape<'a> {
-    pub(super) fn new(numbers: &'a [u32]) -> Tape<'a> {
+    pub(super) fn new(numbers: &'a [u32], raw: HeaderId) -> Tape<'a> {
         Tape {
+            raw,
             numbers: numbers.iter(),
             selected: None,
             has_port: false,
@@ -78,6 +82,10 @@ impl<'a> Tape<'a> {
     fn statement(&mut self, depth: usize) -> Stmt {
         match self.pick(if depth == 0 { 4 } else { 7 }) {
             0 => Stmt::Count(SEEN),
+            1 if self.pick(6) == 1 => {
+                let (field, width) = [(0, 64), (1, 8), (2, 8), (3, 16)][self.pick(4)];
+                Stmt::SetIn(self.raw, FieldId(field), self.value(width, 2))
+            }
             1 => {
                 let (name, width) = FIELDS[self.pick(FIELDS.len())];
                 Stmt::Set(name, self.value(width, 2))
@@ -89,6 +97,8 @@ impl<'a> Tape<'a> {
             }
             3 => {
                 let pool = self.pick(RS.len());
+                // Without a backend an earlier one of this pool is no longer bound, either.
+                self.selected = None;
                 let otherwise = vec![self.end()];
                 self.selected = Some(pool);
                 Stmt::Select([PLAIN, KEPT, TURNS][pool], otherwise)
