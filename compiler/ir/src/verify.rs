@@ -15,7 +15,9 @@ use lvsc_abi::verdict::Verdict;
 pub use self::error::{At, VerifyError};
 use crate::arena::Arena;
 use crate::graph::Graph;
-use crate::program::{Binary, Block, BlockId, Op, Program, SectionAccess, Terminator, Value};
+use crate::program::{
+    Binary, Block, BlockId, Class, Op, Program, SectionAccess, Terminator, Value,
+};
 use crate::proven::{self, Proven};
 
 /// A program that was checked against a layout.
@@ -224,7 +226,11 @@ fn check_instructions(
         match &inst.op {
             Op::Swap(bytes, _) => check_bytes(*bytes, at)?,
             Op::LoadFrame(access) | Op::StoreFrame(access, _) => check_bytes(access.bytes, at)?,
-            Op::Load(_, access) | Op::Store(access, _) => check_access(layout, *access, at)?,
+            Op::Load(class, access) => {
+                check_access(layout, *access, at)?;
+                check_class(layout, *class, access.section, at)?;
+            }
+            Op::Store(access, _) => check_access(layout, *access, at)?,
             Op::Exchange(access, ..) => check_exchange(layout, *access, at)?,
             Op::Find(section, ..) | Op::Vacant(section, ..) => {
                 let fits =
@@ -305,6 +311,29 @@ fn check_access(layout: &Layout, access: SectionAccess, at: At) -> Result<(), Ve
         return Err(VerifyError::Unaligned { at, offset, bytes });
     }
     Ok(())
+}
+
+/// Equal loads of configuration are merged: what changes while packets flow is none.
+fn check_class(
+    layout: &Layout,
+    class: Class,
+    section: SectionId,
+    at: At,
+) -> Result<(), VerifyError> {
+    let changes = |found: &Section| match found.element {
+        Element::Flow | Element::Cursor | Element::Counter => true,
+        Element::Header
+        | Element::Clock
+        | Element::Interface
+        | Element::Backend
+        | Element::Slot => false,
+    };
+    match class {
+        Class::Config if layout.get(section).is_some_and(changes) => {
+            Err(VerifyError::NoConfig { at, section })
+        }
+        Class::Config | Class::Shared => Ok(()),
+    }
 }
 
 fn check_exchange(layout: &Layout, access: SectionAccess, at: At) -> Result<(), VerifyError> {

@@ -90,11 +90,14 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
         Step::Count(_) => "count",
         Step::Verdict(_) => "verdict",
     };
+    // What stands in no line of the policy has no place.
+    let place = Some(node.place).filter(|place| place.line > 0);
+    let files = &pipeline.manifest.files;
     json!({
         "kind": kind,
         "text": words::step(pipeline, node),
-        "file": pipeline.manifest.files.get(usize::from(node.place.file)),
-        "line": node.place.line,
+        "file": place.and_then(|place| files.get(usize::from(place.file))),
+        "line": place.map(|place| place.line),
     })
 }
 
@@ -105,7 +108,8 @@ fn for_each_edge(
     for (from, (_, edges)) in nodes.iter().enumerate() {
         for (edge, to) in edges {
             let to = nodes.iter().position(|(node, _)| node == to);
-            visit(from, *edge, to.unwrap_or_default());
+            let to = to.expect("an edge leads to a node of the graph");
+            visit(from, *edge, to);
         }
     }
 }

@@ -48,7 +48,10 @@ pub fn graph(pipeline: &Pipeline) -> String {
             numbers.insert(*node, numbers.len());
         }
     }
-    let number = |node: &NodeIndex| numbers.get(node).copied().unwrap_or_default();
+    let number = |node: &NodeIndex| {
+        let found = numbers.get(node);
+        *found.expect("an edge leads to a node of the graph")
+    };
     let mut text = String::new();
     for line in &reading.lines {
         match line {

@@ -99,6 +99,14 @@ pub enum VerifyError {
         /// The section.
         section: SectionId,
     },
+    /// A load of configuration from a section that packets change.
+    #[error("{at}: section {} changes while packets flow: load it as shared", section.0)]
+    NoConfig {
+        /// The instruction.
+        at: At,
+        /// The section.
+        section: SectionId,
+    },
     /// A section access that does not lie inside its element.
     #[error("{at}: {bytes} bytes at {offset} leave the element of {stride} bytes")]
     OutsideElement {

@@ -176,6 +176,16 @@ fn an_access_that_leaves_its_element_is_refused() {
 }
 
 #[test]
+fn what_packets_change_is_no_configuration() {
+    let flows = block("  v0 = ingress\n  v1 = load.config8 flows.web[v0]+0");
+    let error = VerifyError::NoConfig {
+        at: at(0, 1),
+        section: SectionId(2),
+    };
+    refused(&flows, error);
+}
+
+#[test]
 fn an_access_across_its_alignment_is_refused() {
     let error = VerifyError::Unaligned {
         at: at(0, 1),
