@@ -14,6 +14,8 @@ pub enum Status {
     Fine,
     /// Something was found: an error in a policy, a failed test or proof.
     Findings,
+    /// The arguments make no sense, which was said.
+    Refused,
     /// A signal ended it.
     Interrupted,
 }
