@@ -8,6 +8,7 @@ mod engines;
 mod failure;
 mod interrupt;
 mod policy;
+mod remedy;
 mod targets;
 mod testing;
 mod ui;

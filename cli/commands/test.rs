@@ -6,10 +6,9 @@ use lvsc_front::source::{FileId, Span};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Test};
-use crate::config;
 use crate::engines::{self, ENGINES, Kind};
 use crate::failure::{Failure, Status};
-use crate::policy::{self, Checked};
+use crate::policy::{self, Broken, Checked};
 use crate::testing::{self, Fault, sides};
 use crate::ui::{ERROR, FINE, Ui, number, styled};
 
@@ -18,10 +17,10 @@ pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure>
     let format = args.output.format;
     let engines = chosen(&args.engine)?;
     let mut total = Total::default();
-    for text in config::policies(&args.policies, !global.no_config)? {
-        match policy::check(text, format, ui) {
-            None => total.broken += 1,
-            Some(checked) => one(&checked, &engines, format, &mut total, ui)?,
+    for chosen in policy::choose_all(&args.policies, global, ui)? {
+        match policy::check(chosen.read()?) {
+            Ok(checked) => one(&checked, &engines, format, &mut total, ui)?,
+            Err(broken) => total.broken(&broken, format, ui),
         }
     }
     match format {
@@ -46,7 +45,14 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
     if names.is_empty() {
         return Ok(ENGINES.iter().collect());
     }
-    names.iter().map(|name| engines::find(name)).collect()
+    let mut engines: Vec<&Kind> = Vec::new();
+    for name in names {
+        let engine = engines::find(name)?;
+        if engines.iter().all(|known| known.name != engine.name) {
+            engines.push(engine);
+        }
+    }
+    Ok(engines)
 }
 
 /// What came of all tests. A test counts once, on however many engines.
@@ -59,6 +65,18 @@ struct Total {
 }
 
 impl Total {
+    fn broken(&mut self, broken: &Broken, format: Format, ui: &mut Ui) {
+        self.broken += 1;
+        match format {
+            Format::Text => broken.say(ui),
+            Format::Json => self.results.push(json!({
+                "policy": broken.path,
+                "ok": false,
+                "diagnostics": broken.data(),
+            })),
+        }
+    }
+
     fn say(&self, engines: &[&Kind], ui: &mut Ui) {
         let names: Vec<&str> = engines.iter().map(|kind| kind.name).collect();
         let names = names.join(", ");
@@ -95,6 +113,7 @@ fn one(
     total: &mut Total,
     ui: &mut Ui,
 ) -> Result<(), Failure> {
+    checked.warn(format, ui);
     let tests = &checked.policy.tests;
     if tests.is_empty() {
         ui.detail(format_args!("{}: no `test` blocks", checked.text.path));

@@ -22,7 +22,8 @@ use crate::ui::{HEAD, Ui, diagnostics, styled, table};
 /// Follows packets.
 pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let format = args.output.format;
-    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+    let chosen = policy::choose(&args.source, global, ui)?;
+    let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
     let ingress = interface(&checked, args.on.as_deref())?;
