@@ -89,6 +89,22 @@ fn what_is_read_is_never_written_over() {
 }
 
 #[test]
+fn a_trace_drops_what_no_engine_is_given() {
+    let folder = folder();
+    let mut long = frame(1);
+    long.resize(65_536, 0);
+    fs::write(folder.path().join("in.pcap"), capture(&[long])).expect("a file");
+    let trace = ["trace", "policies/dr.lvs", "--pcap", "in.pcap"];
+    let said = said(lvsc(folder.path()).args(trace));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.out.contains("verdict  drop, reason oversize"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn a_capture_is_forwarded_in_order_and_with_its_times() {
     let folder = folder();
     let path = folder.path();
