@@ -1,6 +1,7 @@
 //! `lvsc test`: runs `test` blocks on every engine.
 
 use lvsc_abi::place::Place;
+use lvsc_abi::verdict::Verdict;
 use lvsc_front::policy::Test as Block;
 use lvsc_front::source::{FileId, Span};
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::args::{Format, Global, Test};
 use crate::engines::{self, ENGINES, Kind};
 use crate::failure::{Failure, Status};
 use crate::policy::{self, Broken, Checked};
-use crate::testing::{self, Fault, sides};
+use crate::testing::{self, Fault, Frames, sides};
 use crate::ui::{ERROR, FINE, Ui, number, styled};
 
 /// Tests policies. A line when all is well.
@@ -155,14 +156,25 @@ fn failed(checked: &Checked, test: &Block, engine: &str, fault: &Fault) -> Strin
         line(checked, fault.place),
         &checked.sources,
     );
-    if let Some(frames) = &fault.frames {
-        for line in sides("expected", &frames.expected, "actual", &frames.actual) {
-            text.push_str("\n    ");
-            text.push_str(&line);
-        }
-        text.push('\n');
+    for line in fault.frames.iter().flat_map(shown) {
+        text.push_str("\n    ");
+        text.push_str(&line);
     }
+    text.push('\n');
     text
+}
+
+/// The frame that was expected beside the one that left; where many would have been right, what came beside it.
+fn shown(frames: &Frames) -> Vec<String> {
+    if let Some(expected) = &frames.expected {
+        return sides("expected", expected, "actual", &frames.actual);
+    }
+    let became = match frames.verdict {
+        Verdict::Send => "left",
+        Verdict::Pass => "passed",
+        Verdict::Drop => "dropped",
+    };
+    sides("came", &frames.came, became, &frames.actual)
 }
 
 /// From a place to the end of its line, without a comment's worth of space.
@@ -191,7 +203,7 @@ fn data(checked: &Checked, test: &Block, engine: &str, fault: Option<Fault>) -> 
         let frames = fault.frames.map(|frames| {
             json!({
                 "came": hex(&frames.came),
-                "expected": hex(&frames.expected),
+                "expected": frames.expected.as_deref().map(hex),
                 "actual": hex(&frames.actual),
             })
         });
