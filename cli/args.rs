@@ -1,11 +1,14 @@
-//! The tree of arguments: the one source of `--help`, of usage errors and of the environment variables.
+//! The tree of arguments: the one source of `--help` and of usage errors.
 //!
 //! Knows what may be said, not what is done with it.
 
+mod environment;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// What `lvsc` alone prints.
 pub const OVERVIEW: &str = "\
@@ -21,7 +24,8 @@ more      lvsc --help, lvsc COMMAND --help
 ";
 
 const AFTER: &str = "\
-Every flag can be given in the environment too: `--format json` as LVSC_FORMAT=json.
+Environment: LVSC_COLOR, LVSC_FORMAT, LVSC_QUIET and LVSC_NO_CONFIG stand for the flags of these
+names (LVSC_FORMAT=json, LVSC_QUIET=1); a flag that is typed wins, an empty variable says nothing.
 Exit status: 0 fine; 1 findings (an error in a policy, a failed test or proof); 2 could not
 (usage, a file, the kernel refused); 130 interrupted.";
 
@@ -37,31 +41,59 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+/// Why there is nothing to do: a usage error, or the help that was asked for.
+pub struct Refusal {
+    /// What is to be said.
+    pub error: clap::Error,
+    /// How.
+    pub global: Global,
+}
+
 impl Cli {
-    /// Reads the arguments of the process. The error is a usage error, or the help that was asked for.
-    pub fn read() -> Result<Cli, clap::Error> {
-        let matches = environment(Cli::command()).try_get_matches()?;
-        Cli::from_arg_matches(&matches)
+    /// Reads the arguments and the environment of the process.
+    pub fn read() -> Result<Cli, Refusal> {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let (command, unusable) = environment::defaults(Cli::command());
+        let matches = command.try_get_matches_from(&words);
+        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        let cli = cli.and_then(|cli| unusable.map_or(Ok(cli), Err));
+        cli.map_err(|error| Refusal {
+            error,
+            global: Global {
+                color: typed_color(&words),
+                quiet: false,
+                verbose: false,
+                no_config: false,
+            },
+        })
     }
 }
 
-/// Binds each long flag to its variable: `--out-pass` to `LVSC_OUT_PASS`.
-fn environment(command: clap::Command) -> clap::Command {
-    let command = command.mut_args(|arg| match arg.get_long() {
-        None => arg,
-        Some(long) => {
-            let name = format!("LVSC_{}", long.to_uppercase().replace('-', "_"));
-            let name: &'static str = name.leak();
-            let arg = arg.env(name).hide_env(true);
-            if matches!(arg.get_action(), ArgAction::SetTrue) {
-                // `LVSC_QUIET=1`, as people write it.
-                arg.value_parser(FalseyValueParser::new())
-            } else {
-                arg
-            }
-        }
+/// What `--color` says among arguments that may not make sense otherwise.
+fn typed_color(words: &[OsString]) -> Color {
+    let words = words.iter().map(|word| word.to_str().unwrap_or_default());
+    let words: Vec<&str> = words.take_while(|word| *word != "--").collect();
+    let joined = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("--color="));
+    let apart = words.windows(2).filter_map(|pair| match pair {
+        ["--color", when] => Some(*when),
+        _ => None,
     });
-    command.mut_subcommands(environment)
+    let when = joined.chain(apart).next_back();
+    when.and_then(|when| Color::from_str(when, false).ok())
+        .unwrap_or(Color::Auto)
+}
+
+/// A capture's place.
+fn capture() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            Err("a capture is a file; standard input and output are not supported")
+        } else {
+            Ok(path)
+        }
+    })
 }
 
 /// Flags of all commands.
@@ -217,7 +249,7 @@ pub struct Packets {
     #[arg(long, value_name = "SENTENCE")]
     pub packet: Vec<String>,
     /// The frames of a capture (pcap or pcapng)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = capture())]
     pub pcap: Option<PathBuf>,
 }
 
@@ -304,15 +336,16 @@ pub struct Run {
     #[arg(
         long,
         value_name = "FILE",
+        value_parser = capture(),
         requires = "out",
         conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
     )]
     pub pcap: Option<PathBuf>,
     /// Where the capture's sent frames go
-    #[arg(long, value_name = "FILE", requires = "pcap")]
+    #[arg(long, value_name = "FILE", value_parser = capture(), requires = "pcap")]
     pub out: Option<PathBuf>,
     /// Where the capture's passed frames go
-    #[arg(long, value_name = "FILE", requires = "pcap")]
+    #[arg(long, value_name = "FILE", value_parser = capture(), requires = "pcap")]
     pub out_pass: Option<PathBuf>,
     /// A device to forward on; `lan=eth0` binds the policy's `interface lan`
     #[arg(
@@ -383,7 +416,22 @@ mod tests {
 
     #[test]
     fn the_tree_is_sound() {
-        environment(Cli::command()).debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_colour_is_known_of_arguments_that_make_no_sense() {
+        let color = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            typed_color(&words)
+        };
+        assert_eq!(color(&["lvsc", "chekc", "--color", "never"]), Color::Never);
+        assert_eq!(color(&["lvsc", "--color=always", "chekc"]), Color::Always);
+        assert_eq!(
+            color(&["lvsc", "chekc", "--", "--color=never"]),
+            Color::Auto
+        );
+        assert_eq!(color(&["lvsc", "--color"]), Color::Auto);
     }
 
     #[test]

@@ -12,122 +12,240 @@ use crate::failure::Failure;
 const NAME: &str = "lvsc.toml";
 /// Where a project's policy lies.
 const USUAL: &str = "policies/dr.lvs";
+const ONLY: &str = "the only .lvs file here";
+/// Most files that are named where there are several.
+const SHOWN: usize = 3;
 const BUILT_IN: &str = include_str!("../policies/dr.lvs");
 
 /// What `lvsc.toml` may say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Config {
+struct Said {
     /// The policy, relative to the configuration's folder.
     policy: Option<PathBuf>,
 }
 
-/// A policy's text, and where it is from.
+/// A configuration that was read.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// The policy that it names.
+    policy: Option<PathBuf>,
+}
+
+/// A policy that was chosen, and not read yet.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    origin: Origin,
+    /// Why it is this one, where nobody named it: `named by lvsc.toml`.
+    pub because: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    Input,
+    File(PathBuf),
+    BuiltIn,
+}
+
+/// A policy's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// What people call it.
     pub path: String,
     /// The text.
     pub source: String,
-    /// Why it is this one, where nobody named it: `named by lvsc.toml`.
-    pub because: Option<String>,
 }
 
-impl Text {
+impl Chosen {
+    fn named(path: &Path) -> Chosen {
+        let origin = if path.as_os_str() == "-" {
+            Origin::Input
+        } else {
+            Origin::File(path.to_owned())
+        };
+        Chosen {
+            origin,
+            because: None,
+        }
+    }
+
+    fn file_because(path: &Path, reason: impl Into<String>) -> Chosen {
+        Chosen {
+            origin: Origin::File(path.to_owned()),
+            because: Some(reason.into()),
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File(path) => Some(path),
+            Origin::Input | Origin::BuiltIn => None,
+        }
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> String {
+        match &self.origin {
+            Origin::Input => "<stdin>".to_owned(),
+            Origin::File(path) => path.display().to_string(),
+            Origin::BuiltIn => "<built-in>/dr.lvs".to_owned(),
+        }
+    }
+
     /// The file's name without its extension: `dr`.
     pub fn stem(&self) -> String {
-        let stem = Path::new(&self.path).file_stem();
+        let stem = match &self.origin {
+            Origin::Input => None,
+            Origin::File(path) => path.file_stem(),
+            Origin::BuiltIn => Path::new(USUAL).file_stem(),
+        };
         let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
-        stem.filter(|stem| !stem.starts_with('<'))
-            .unwrap_or_else(|| "policy".to_owned())
+        stem.unwrap_or_else(|| "policy".to_owned())
+    }
+
+    /// Reads it.
+    pub fn read(&self) -> Result<Text, Failure> {
+        let source = match &self.origin {
+            Origin::Input => {
+                let mut bytes = Vec::new();
+                let done = io::stdin().read_to_end(&mut bytes);
+                text(Path::new("<stdin>"), done.map(|_| bytes), None)?
+            }
+            Origin::File(path) => text(path, fs::read(path), self.because.as_deref())?,
+            Origin::BuiltIn => BUILT_IN.to_owned(),
+        };
+        Ok(Text {
+            path: self.name(),
+            source,
+        })
     }
 }
 
 /// The policy of a command.
-pub fn policy(named: Option<&Path>, configured: bool) -> Result<Text, Failure> {
+pub fn policy(named: Option<&Path>, config: Option<&Config>) -> Result<Chosen, Failure> {
     if let Some(path) = named {
-        return read(path);
+        return Ok(Chosen::named(path));
     }
-    if configured && let Some((path, config)) = from_config()? {
-        return Ok(because(
-            read(&path)?,
-            format!("named by {}", config.display()),
-        ));
+    if let Some((path, reason)) = config.and_then(Config::names) {
+        return Ok(Chosen::file_because(path, reason));
     }
-    match here()?.as_slice() {
-        [only] => Ok(because(read(only)?, "the only .lvs file here")),
-        _ if Path::new(USUAL).is_file() => Ok(because(read(Path::new(USUAL))?, "the usual place")),
-        _ => Ok(Text {
-            path: "<built-in>/dr.lvs".to_owned(),
-            source: BUILT_IN.to_owned(),
-            because: Some("built in, for there is none here".to_owned()),
-        }),
-    }
+    let here = inside(Path::new("."))?;
+    let reason = match here.as_slice() {
+        [only] => return Ok(Chosen::file_because(only, ONLY)),
+        _ if Path::new(USUAL).is_file() => {
+            return Ok(Chosen::file_because(Path::new(USUAL), "the usual place"));
+        }
+        [] => "built in, for there is none here".to_owned(),
+        several => format!(
+            "built in, for here are several, {}: name one",
+            list(several)
+        ),
+    };
+    Ok(Chosen {
+        origin: Origin::BuiltIn,
+        because: Some(reason),
+    })
 }
 
 /// The policies of `lvsc test`.
-pub fn policies(named: &[PathBuf], configured: bool) -> Result<Vec<Text>, Failure> {
+pub fn policies(named: &[PathBuf], config: Option<&Config>) -> Result<Vec<Chosen>, Failure> {
     if !named.is_empty() {
-        return named.iter().map(|path| read(path)).collect();
+        return Ok(named.iter().map(|path| Chosen::named(path)).collect());
     }
-    if !(configured && from_config()?.is_some()) {
-        for folder in [".", "policies"] {
+    if config.and_then(Config::names).is_none() {
+        for (folder, reason) in [
+            (".", "the .lvs files here"),
+            ("policies", "the usual place"),
+        ] {
             let found = inside(Path::new(folder))?;
+            if let [only] = found.as_slice()
+                && folder == "."
+            {
+                return Ok(vec![Chosen::file_because(only, ONLY)]);
+            }
             if !found.is_empty() {
-                return found.iter().map(|path| read(path)).collect();
+                let each = found.iter();
+                return Ok(each
+                    .map(|path| Chosen::file_because(path, reason))
+                    .collect());
             }
         }
     }
-    Ok(vec![policy(None, configured)?])
+    Ok(vec![policy(None, config)?])
 }
 
-fn because(text: Text, reason: impl Into<String>) -> Text {
-    Text {
-        because: Some(reason.into()),
-        ..text
+/// `a.lvs, b.lvs, c.lvs, ...`
+fn list(paths: &[PathBuf]) -> String {
+    let names = paths.iter().map(|path| path.display().to_string());
+    let mut names: Vec<String> = names.take(SHOWN).collect();
+    if paths.len() > SHOWN {
+        names.push("...".to_owned());
+    }
+    names.join(", ")
+}
+
+impl Config {
+    /// Finds and reads the configuration: in this folder, else above it.
+    pub fn find() -> Result<Option<Config>, Failure> {
+        let here = std::env::current_dir().map_err(|source| Failure::Read {
+            path: ".".into(),
+            because: None,
+            source,
+        })?;
+        let mut above = here.ancestors().map(|folder| folder.join(NAME));
+        let Some(path) = above.find(|path| path.is_file()) else {
+            return Ok(None);
+        };
+        let said = text(&path, fs::read(&path), None)?;
+        let wrong = |message: String| Failure::Config {
+            path: near(&here, &path),
+            message,
+        };
+        let said: Said = toml::from_str(&said)
+            .map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        if let Some(policy) = &said.policy
+            && (policy.as_os_str().is_empty() || policy.as_os_str() == "-")
+        {
+            let policy = policy.display();
+            return Err(wrong(format!(
+                "`policy` must name a file, and is \"{policy}\""
+            )));
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Ok(Some(Config {
+            policy: said.policy.map(|policy| near(&here, &folder.join(policy))),
+            path: near(&here, &path),
+        }))
+    }
+
+    /// The policy that it names, and that it does.
+    fn names(&self) -> Option<(&Path, String)> {
+        let policy = self.policy.as_deref()?;
+        Some((policy, format!("named by {}", self.path.display())))
     }
 }
 
-/// The policy that a configuration names, and the configuration.
-fn from_config() -> Result<Option<(PathBuf, PathBuf)>, Failure> {
-    let here = std::env::current_dir().map_err(|source| Failure::Read {
-        path: ".".into(),
-        source,
-    })?;
-    let Some(path) = here
-        .ancestors()
-        .map(|folder| folder.join(NAME))
-        .find(|path| path.is_file())
-    else {
-        return Ok(None);
-    };
-    let text = read(&path)?.source;
-    let config: Config = toml::from_str(&text).map_err(|error| Failure::Config {
-        path: path.clone(),
-        message: error.to_string().trim_end().to_owned(),
-    })?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let found = config.policy.map(|policy| folder.join(policy));
-    let found = found.map(|policy| {
-        policy
-            .strip_prefix(&here)
-            .map_or(policy.clone(), Path::to_owned)
-    });
-    Ok(found.map(|policy| (policy, path)))
-}
-
-fn here() -> Result<Vec<PathBuf>, Failure> {
-    inside(Path::new("."))
+/// A path as people here would write it.
+fn near(here: &Path, path: &Path) -> PathBuf {
+    path.strip_prefix(here).unwrap_or(path).to_owned()
 }
 
 /// The `.lvs` files of a folder, sorted; none where there is no such folder.
 fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |source| Failure::Read {
         path: folder.to_owned(),
+        because: None,
         source,
     };
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error)
+            if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) =>
+        {
+            return Ok(Vec::new());
+        }
         other => other.map_err(failed)?,
     };
     let mut found = Vec::new();
@@ -141,30 +259,14 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-fn read(path: &Path) -> Result<Text, Failure> {
-    let stdin = path.as_os_str() == "-";
-    let mut bytes = Vec::new();
-    let done = if stdin {
-        io::stdin().read_to_end(&mut bytes).map(|_| ())
-    } else {
-        fs::read(path).map(|read| bytes = read)
-    };
-    done.map_err(|source| Failure::Read {
+fn text(path: &Path, read: io::Result<Vec<u8>>, because: Option<&str>) -> Result<String, Failure> {
+    let bytes = read.map_err(|source| Failure::Read {
         path: path.to_owned(),
+        because: because.map(str::to_owned),
         source,
     })?;
-    let text = String::from_utf8(bytes).map_err(|error| Failure::NotText {
+    String::from_utf8(bytes).map_err(|error| Failure::NotText {
         path: path.to_owned(),
         at: error.utf8_error().valid_up_to(),
-    })?;
-    let name = if stdin {
-        "<stdin>".to_owned()
-    } else {
-        path.display().to_string()
-    };
-    Ok(Text {
-        path: name,
-        source: text,
-        because: None,
     })
 }

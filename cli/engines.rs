@@ -48,12 +48,19 @@ fn interp(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
 
 #[cfg(all(feature = "wasm", unix))]
 fn wasm(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
-    use lvsc_runtime::engine::wasm::WasmEngine;
+    use lvsc_runtime::engine::wasm::{LoadError, WasmEngine};
     use lvsc_target_wasm::Wasm;
 
     let artifact = crate::compile::program(pipeline)?.emit(&Wasm)?;
-    let engine = WasmEngine::load(&artifact.code).map_err(|error| Failure::Bug {
-        what: format!("the module cannot be run: {error}"),
+    let engine = WasmEngine::load(&artifact.code).map_err(|error| match error {
+        LoadError::Memory(source) => Failure::Memory(source),
+        LoadError::Module(_)
+        | LoadError::Refused(_)
+        | LoadError::Import { .. }
+        | LoadError::Export { .. }
+        | LoadError::Version { .. } => Failure::Bug {
+            what: format!("the module cannot be run: {error}"),
+        },
     })?;
     Ok(Box::new(engine))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use lvsc_runtime::io::pcap::CaptureError;
 
 use crate::compile::CompileError;
+use crate::remedy;
 
 /// How a command that could do its work ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Status {
     Fine,
     /// Something was found: an error in a policy, a failed test or proof.
     Findings,
+    /// The arguments make no sense, which was said.
+    Refused,
     /// A signal ended it.
     Interrupted,
 }
@@ -22,10 +25,12 @@ pub enum Status {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A file cannot be read.
-    #[error("cannot read {}: {}", path.display(), plain(source))]
+    #[error("cannot read {}{}: {}", path.display(), in_brackets(because.as_deref()), plain(source))]
     Read {
         /// The file.
         path: PathBuf,
+        /// Why it is this one, where nobody named it.
+        because: Option<String>,
         /// The system's reason.
         source: io::Error,
     },
@@ -44,6 +49,16 @@ pub enum Failure {
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
+    },
+    /// A file would be written over that is needed.
+    #[error("`{flag}` would overwrite {what}, {}", path.display())]
+    Overwrite {
+        /// What would write: `--out`.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
     },
     /// A configuration that cannot be read.
     #[error("{}: {message}", path.display())]
@@ -82,9 +97,12 @@ pub enum Failure {
     /// A checked policy has no artifact.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// A capture cannot be read or written.
+    /// A capture is not what it should be.
     #[error(transparent)]
-    Capture(#[from] CaptureError),
+    Capture(CaptureError),
+    /// There is no address space for a datapath's memory.
+    #[error("no address space for the datapath's memory: {}", plain(.0))]
+    Memory(io::Error),
     /// Something below, in its own words, with its remedy.
     #[error("{what}")]
     Told {
@@ -113,19 +131,19 @@ impl Failure {
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Failure::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("the file is there, but not for this user".to_owned())
-            }
-            Failure::Write { path, source }
-            | Failure::Capture(CaptureError::Write { path, source })
-                if source.kind() == io::ErrorKind::NotFound =>
-            {
-                let folder = folder(path);
-                Some(format!(
-                    "make the folder first: mkdir -p {}",
-                    folder.display()
-                ))
-            }
+            Failure::Read { path, source, .. } => remedy::unread(path, source),
+            Failure::Write { path, source } => remedy::unwritten(path, source),
+            Failure::NotText { path, .. } => Some(format!(
+                "save it as UTF-8: iconv -f latin1 -t utf-8 {} > NEW",
+                path.display()
+            )),
+            Failure::Overwrite { flag, .. } => Some(format!("name another file with `{flag}`")),
+            Failure::Capture(error) => remedy::capture(error),
+            Failure::Memory(_) => Some(
+                "5 GiB of address space are reserved (not used): raise the limit with \
+                 `ulimit -v unlimited`, or take the interpreter, `interp`"
+                    .to_owned(),
+            ),
             Failure::Unknown { kind, known, .. } => Some(format!("{kind}s: {}", known.join(", "))),
             Failure::NoInterface { known, .. } => {
                 Some(format!("interfaces of the policy: {}", known.join(", ")))
@@ -134,13 +152,27 @@ impl Failure {
             Failure::Bug { .. } | Failure::Compile(CompileError::Verify(_)) => {
                 Some("this is a fault of lvsc, not of the policy: please report it".to_owned())
             }
-            Failure::Read { .. }
-            | Failure::NotText { .. }
-            | Failure::Write { .. }
-            | Failure::Config { .. }
+            Failure::Config { .. }
             | Failure::NoStage { .. }
-            | Failure::Capture(_)
             | Failure::Compile(CompileError::Lower(_) | CompileError::Emit(_)) => None,
+        }
+    }
+}
+
+impl From<CaptureError> for Failure {
+    fn from(error: CaptureError) -> Failure {
+        match error {
+            CaptureError::Open { path, source } => Failure::Read {
+                path,
+                because: None,
+                source,
+            },
+            CaptureError::Write { path, source } => Failure::Write { path, source },
+            other @ (CaptureError::Format { .. }
+            | CaptureError::Link { .. }
+            | CaptureError::Packet { .. }
+            | CaptureError::Interface { .. }
+            | CaptureError::Unwritable { .. }) => Failure::Capture(other),
         }
     }
 }
@@ -151,6 +183,10 @@ pub fn folder(path: &Path) -> &Path {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
+}
+
+fn in_brackets(because: Option<&str>) -> String {
+    because.map_or_else(String::new, |because| format!(" ({because})"))
 }
 
 /// The system's words in our manner: `no such file or directory`.

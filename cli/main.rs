@@ -8,27 +8,35 @@ mod engines;
 mod failure;
 mod interrupt;
 mod policy;
+mod remedy;
 mod targets;
 mod testing;
 mod ui;
 
 use std::process::ExitCode;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Refusal};
 use crate::failure::{Failure, Status};
 use crate::ui::Ui;
 
 fn main() -> ExitCode {
-    let cli = match Cli::read() {
-        Ok(cli) => cli,
-        Err(error) => return ExitCode::from(ui::usage(&error)),
+    let (mut ui, ended) = match Cli::read() {
+        Ok(cli) => {
+            let mut ui = Ui::new(&cli.global);
+            let ended = command(&cli, &mut ui);
+            (ui, ended)
+        }
+        Err(Refusal { error, global }) => {
+            let mut ui = Ui::new(&global);
+            let ended = ui.usage(&error);
+            (ui, Ok(ended))
+        }
     };
-    let mut ui = Ui::new(&cli.global);
-    let ended = command(&cli, &mut ui);
     let ended = ended.and_then(|status| ui.lost().map_or(Ok(status), |lost| Err(unsaid(lost))));
     match ended {
         Ok(Status::Fine) => ExitCode::SUCCESS,
         Ok(Status::Findings) => ExitCode::from(1),
+        Ok(Status::Refused) => ExitCode::from(2),
         Ok(Status::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             ui.failure(&failure);

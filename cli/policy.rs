@@ -1,14 +1,16 @@
 //! A policy read, checked, and its findings said.
 
+use std::path::PathBuf;
+
 use lvsc_front::compile;
-use lvsc_front::diagnostics::{Diagnostic, Severity};
+use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::policy::Policy;
 use lvsc_front::source::SourceMap;
 use lvsc_pipeline::pipeline::Pipeline;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Source};
-use crate::config::{self, Text};
+use crate::config::{self, Chosen, Config, Text};
 use crate::failure::Failure;
 use crate::ui::{Ui, diagnostics};
 
@@ -26,49 +28,119 @@ pub struct Checked {
     pub sources: SourceMap,
 }
 
-/// Reads and checks the policy of a command. Errors and warnings are said; `None` where there are errors.
-pub fn open(
-    source: &Source,
-    global: &Global,
-    format: Format,
-    ui: &mut Ui,
-) -> Result<Option<Checked>, Failure> {
-    let text = config::policy(source.policy.as_deref(), !global.no_config)?;
-    if let Some(because) = &text.because {
-        ui.say(format_args!("policy: {} ({because})", text.path));
-    }
-    Ok(check(text, format, ui))
+/// A policy with errors.
+pub struct Broken {
+    /// What people call it.
+    pub path: String,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Its text and the prelude's.
+    pub sources: SourceMap,
 }
 
-/// Checks a policy and says what is wrong with it.
-pub fn check(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
+/// The policy of a command, not read yet. Where nobody named one, says which it is.
+pub fn choose(source: &Source, global: &Global, ui: &mut Ui) -> Result<Chosen, Failure> {
+    let named = source.policy.as_deref();
+    let config = match named {
+        Some(_) => None,
+        None => configuration(global, ui)?,
+    };
+    let chosen = config::policy(named, config.as_ref())?;
+    if let Some(because) = &chosen.because {
+        ui.say(format_args!("policy: {} ({because})", chosen.name()));
+    }
+    Ok(chosen)
+}
+
+/// The policies of `lvsc test`, said likewise.
+pub fn choose_all(named: &[PathBuf], global: &Global, ui: &mut Ui) -> Result<Vec<Chosen>, Failure> {
+    let config = match named {
+        [_, ..] => None,
+        [] => configuration(global, ui)?,
+    };
+    let chosen = config::policies(named, config.as_ref())?;
+    if let Some(because) = chosen.first().and_then(|first| first.because.as_ref()) {
+        let names: Vec<String> = chosen.iter().map(Chosen::name).collect();
+        let noun = if names.len() == 1 {
+            "policy"
+        } else {
+            "policies"
+        };
+        ui.say(format_args!("{noun}: {} ({because})", names.join(", ")));
+    }
+    Ok(chosen)
+}
+
+fn configuration(global: &Global, ui: &mut Ui) -> Result<Option<Config>, Failure> {
+    if global.no_config {
+        return Ok(None);
+    }
+    let config = Config::find()?;
+    if let Some(config) = &config {
+        ui.detail(format_args!("configuration: {}", config.path.display()));
+    }
+    Ok(config)
+}
+
+/// Reads and checks a policy. Errors and warnings are said; `None` where there are errors.
+pub fn open(chosen: &Chosen, format: Format, ui: &mut Ui) -> Result<Option<Checked>, Failure> {
+    match check(chosen.read()?) {
+        Ok(checked) => {
+            checked.warn(format, ui);
+            Ok(Some(checked))
+        }
+        Err(broken) => {
+            match format {
+                Format::Text => broken.say(ui),
+                Format::Json => ui.json(&json!({
+                    "version": 1,
+                    "policy": broken.path,
+                    "ok": false,
+                    "diagnostics": broken.data(),
+                })),
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Checks a policy.
+pub fn check(text: Text) -> Result<Checked, Broken> {
     let compilation = compile(&text.path, &text.source);
     let (diagnostics, sources) = (compilation.diagnostics, compilation.sources);
-    let Some((policy, pipeline)) = compilation.policy.zip(compilation.pipeline) else {
-        match format {
-            Format::Text => ui.diagnostics(&text.path, &diagnostics, &sources),
-            Format::Json => ui.json(&json!({
-                "version": 1,
-                "policy": text.path,
-                "ok": false,
-                "diagnostics": diagnostics::data(&diagnostics, &sources),
-            })),
-        }
-        return None;
-    };
-    debug_assert!(
-        diagnostics
-            .iter()
-            .all(|one| one.severity == Severity::Warning)
-    );
-    if format == Format::Text {
-        ui.warnings(&text.path, &diagnostics, &sources);
+    match compilation.policy.zip(compilation.pipeline) {
+        Some((policy, pipeline)) => Ok(Checked {
+            text,
+            policy,
+            pipeline,
+            warnings: diagnostics,
+            sources,
+        }),
+        None => Err(Broken {
+            path: text.path,
+            diagnostics,
+            sources,
+        }),
     }
-    Some(Checked {
-        text,
-        policy,
-        pipeline,
-        warnings: diagnostics,
-        sources,
-    })
+}
+
+impl Checked {
+    /// Says the warnings, to people.
+    pub fn warn(&self, format: Format, ui: &mut Ui) {
+        if format == Format::Text {
+            ui.warnings(&self.text.path, &self.warnings, &self.sources);
+        }
+    }
+}
+
+impl Broken {
+    /// Says what is wrong.
+    pub fn say(&self, ui: &mut Ui) {
+        ui.diagnostics(&self.path, &self.diagnostics, &self.sources);
+    }
+
+    /// The same as data.
+    pub fn data(&self) -> Value {
+        diagnostics::data(&self.diagnostics, &self.sources)
+    }
 }

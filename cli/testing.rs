@@ -1,6 +1,7 @@
 //! One `test` block of a policy on one engine.
 
 mod expect;
+mod judge;
 mod sides;
 
 pub use self::sides::sides;
@@ -14,7 +15,7 @@ use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::notation::{self, Defaults, Layer};
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
-use lvsc_front::policy::{Test, TestKind};
+use lvsc_front::policy::{Test, TestKind, TestStep};
 use lvsc_pipeline::pipeline::{InterfaceId, Pipeline, PoolId};
 use lvsc_runtime::publish::publish;
 use lvsc_runtime::world::World;
@@ -29,7 +30,7 @@ pub struct Fault {
     pub place: Place,
     /// Why.
     pub what: String,
-    /// The packet as it came, and what became of it: the frame that was expected, and the one that left.
+    /// The packet that it is about, where it is about one.
     pub frames: Option<Frames>,
 }
 
@@ -38,10 +39,12 @@ pub struct Fault {
 pub struct Frames {
     /// As it came.
     pub came: Vec<u8>,
-    /// As it should have left.
-    pub expected: Vec<u8>,
-    /// As it left.
+    /// As it should have left, where exactly one frame would have been right.
+    pub expected: Option<Vec<u8>>,
+    /// As it left, or lay there when it was decided.
     pub actual: Vec<u8>,
+    /// What was decided.
+    pub verdict: Verdict,
 }
 
 /// What became of a packet.
@@ -75,22 +78,16 @@ pub fn run(pipeline: &Pipeline, test: &Test, engine: &mut dyn Engine) -> Result<
         earlier: None,
     };
     running.publish();
-    for step in &test.steps {
-        let done = running.step(&step.kind);
-        done.map_err(|wrong| Fault {
-            place: wrong.place.unwrap_or(step.place),
-            what: wrong.what,
-            frames: wrong.frames,
-        })?;
-    }
-    Ok(())
+    test.steps.iter().try_for_each(|step| running.step(step))
 }
 
-/// What is wrong with a step; its place where it is not the step's own.
+/// What is wrong with what became of a packet.
 struct Wrong {
     what: String,
+    /// The part of the line that does not hold, where it is not all of it.
     place: Option<Place>,
-    frames: Option<Frames>,
+    /// The only frame that would have been right.
+    expected: Option<Vec<u8>>,
 }
 
 impl Wrong {
@@ -98,7 +95,21 @@ impl Wrong {
         Wrong {
             what: what.into(),
             place: None,
-            frames: None,
+            expected: None,
+        }
+    }
+
+    /// The fault of a line that is about this packet.
+    fn fault(self, line: Place, passage: &Passage) -> Fault {
+        Fault {
+            place: self.place.unwrap_or(line),
+            what: self.what,
+            frames: Some(Frames {
+                came: passage.came.clone(),
+                expected: self.expected,
+                actual: passage.left.clone(),
+                verdict: passage.verdict,
+            }),
         }
     }
 }
@@ -115,10 +126,11 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn step(&mut self, kind: &TestKind) -> Result<(), Wrong> {
-        match kind {
+    fn step(&mut self, step: &TestStep) -> Result<(), Fault> {
+        match &step.kind {
             TestKind::Send { layers, interface } => {
-                let passage = self.send(layers, *interface).map_err(Wrong::plain)?;
+                let passage = self.send(layers, *interface);
+                let passage = passage.map_err(|what| without_packet(step.place, what))?;
                 let last = self.last.replace(passage);
                 self.earlier = last.and_then(|last| last.backend);
                 Ok(())
@@ -129,19 +141,19 @@ impl Running<'_> {
                 interface,
                 checks,
             } => {
-                let passage = self
-                    .last
-                    .as_ref()
-                    .ok_or_else(|| Wrong::plain("nothing was sent"))?;
                 let expectation = expect::Expectation {
                     verdict: *verdict,
                     reason: reason.as_deref(),
                     interface: *interface,
                     checks,
                 };
-                expectation.of(self.pipeline, &self.world, passage)
+                self.judged(step.place, |passage| {
+                    expectation.of(self.pipeline, &self.world, passage)
+                })
             }
-            TestKind::SameBackend => self.same_backend(),
+            TestKind::SameBackend => {
+                self.judged(step.place, |passage| self.same_backend(passage.backend))
+            }
             TestKind::Backend { pool, backend, up } => {
                 self.turn(*pool, *backend, *up);
                 self.publish();
@@ -157,6 +169,17 @@ impl Running<'_> {
         }
     }
 
+    /// What a line says of the last packet.
+    fn judged(
+        &self,
+        line: Place,
+        judge: impl FnOnce(&Passage) -> Result<(), Wrong>,
+    ) -> Result<(), Fault> {
+        let passage = self.last.as_ref();
+        let passage = passage.ok_or_else(|| without_packet(line, "nothing was sent".to_owned()))?;
+        judge(passage).map_err(|wrong| wrong.fault(line, passage))
+    }
+
     fn send(&mut self, layers: &[Layer], interface: InterfaceId) -> Result<Passage, String> {
         let ingress = interface.0 as u8;
         let frame = frame(layers, &self.world, ingress).map_err(|error| error.to_string())?;
@@ -164,9 +187,8 @@ impl Running<'_> {
         pass(manifest, self.engine, frame, ingress).map_err(|error| error.to_string())
     }
 
-    fn same_backend(&self) -> Result<(), Wrong> {
+    fn same_backend(&self, last: Option<(PoolId, u16)>) -> Result<(), Wrong> {
         let name = |backend: (PoolId, u16)| name(&self.pipeline.manifest, backend);
-        let last = self.last.as_ref().and_then(|last| last.backend);
         match (self.earlier, last) {
             (Some(earlier), Some(last)) if earlier == last => Ok(()),
             (Some(earlier), Some(last)) => Err(Wrong::plain(format!(
@@ -197,6 +219,14 @@ impl Running<'_> {
             &self.world,
             self.engine.image_mut(),
         );
+    }
+}
+
+fn without_packet(place: Place, what: String) -> Fault {
+    Fault {
+        place,
+        what,
+        frames: None,
     }
 }
 

@@ -16,7 +16,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::args::{Color, Global};
-use crate::failure::Failure;
+use crate::failure::{Failure, Status};
 
 /// What is wrong.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -56,7 +56,7 @@ impl Ui {
         };
         Ui {
             colour,
-            quiet: global.quiet,
+            quiet: global.quiet && !global.verbose, // the one by a variable, the other typed
             verbose: global.verbose,
             lost: None,
         }
@@ -130,6 +130,20 @@ impl Ui {
         }
     }
 
+    /// Help, version and usage errors, which clap words.
+    pub fn usage(&mut self, error: &clap::Error) -> Status {
+        let text = error.render();
+        if error.use_stderr() {
+            let mut err = AutoStream::new(io::stderr(), self.colour);
+            let _ = write!(err, "{}", text.ansi()); // nowhere is left to complain
+            return Status::Refused;
+        }
+        let mut out = AutoStream::new(io::stdout(), self.colour);
+        let done = write!(out, "{}", text.ansi()).and_then(|()| out.flush());
+        self.note(done);
+        Status::Fine
+    }
+
     /// Whether progress may be drawn.
     pub fn draws(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
@@ -164,15 +178,4 @@ impl Talk {
             let _ = writeln!(err, "{line}"); // nowhere is left to complain
         }
     }
-}
-
-/// Help, version and usage errors, which clap words: the exit status.
-pub fn usage(error: &clap::Error) -> u8 {
-    let text = error.render().ansi().to_string();
-    let _ = if error.use_stderr() {
-        write!(anstream::stderr(), "{text}")
-    } else {
-        write!(anstream::stdout(), "{text}")
-    };
-    u8::try_from(error.exit_code()).unwrap_or(2)
 }

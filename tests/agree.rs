@@ -23,6 +23,9 @@ mod judge;
 mod packets;
 #[path = "agree/policies.rs"]
 mod policies;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/remedy.rs"]
+mod remedy;
 
 use judge::Bench;
 use proptest::prelude::*;

@@ -18,13 +18,16 @@ use crate::{compile, policy, targets};
 pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let target = targets::find(&args.target)?;
     let format = args.report.format;
-    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+    let chosen = policy::choose(&args.source, global, ui)?;
+    let name = format!("{}.{}", chosen.stem(), extension(target, args.emit));
+    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
+    let piped = path.as_os_str() == "-";
+    let written = ("-o", Some(path.as_path()).filter(|_| !piped));
+    file::apart(&[("the policy", chosen.file())], &[written])?;
+    let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
     let made = make(checked.pipeline, target, args.emit)?;
-    let name = format!("{}.{}", checked.text.stem(), made.extension);
-    let path = args.output.clone().unwrap_or_else(|| PathBuf::from(name));
-    let piped = path.as_os_str() == "-";
     if piped {
         ui.bytes(&made.bytes);
     } else {
@@ -42,29 +45,30 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
 /// What a build makes.
 struct Made {
     bytes: Vec<u8>,
-    extension: &'static str,
     /// What the bytes are part of, where they are more than text.
     artifact: Option<Artifact>,
 }
 
+fn extension(target: &dyn Target, emit: Option<Emit>) -> &'static str {
+    match emit {
+        Some(Emit::Graph) => "graph",
+        Some(Emit::Ir) => "lvsi",
+        Some(Emit::Wat) => "wat",
+        Some(Emit::Wasm) | None => target.extension(),
+    }
+}
+
 fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<Made, Failure> {
-    let text = |text: String, extension| Made {
+    let text = |text: String| Made {
         bytes: text.into_bytes(),
-        extension,
         artifact: None,
     };
     match emit {
-        Some(Emit::Graph) => Ok(text(
-            lvsc_pipeline::text::graph(&simplify(pipeline)),
-            "graph",
-        )),
+        Some(Emit::Graph) => Ok(text(lvsc_pipeline::text::graph(&simplify(pipeline)))),
         Some(Emit::Ir) => {
             let compiled = compile::program(&pipeline)?;
             let program = compiled.program.program();
-            Ok(text(
-                lvsc_ir::text::print(program, &compiled.layout),
-                "lvsi",
-            ))
+            Ok(text(lvsc_ir::text::print(program, &compiled.layout)))
         }
         Some(Emit::Wat) => {
             let artifact = wasm(&pipeline, target, "wat")?;
@@ -72,17 +76,16 @@ fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<M
             let wat = wat.map_err(|error| Failure::Bug {
                 what: format!("the module cannot be printed: {error}"),
             })?;
-            Ok(text(wat, "wat"))
+            Ok(text(wat))
         }
-        Some(Emit::Wasm) => Ok(whole(wasm(&pipeline, target, "wasm")?, target)),
-        None => Ok(whole(compile::program(&pipeline)?.emit(target)?, target)),
+        Some(Emit::Wasm) => Ok(whole(wasm(&pipeline, target, "wasm")?)),
+        None => Ok(whole(compile::program(&pipeline)?.emit(target)?)),
     }
 }
 
-fn whole(artifact: Artifact, target: &dyn Target) -> Made {
+fn whole(artifact: Artifact) -> Made {
     Made {
         bytes: artifact.code.clone(),
-        extension: target.extension(),
         artifact: Some(artifact),
     }
 }

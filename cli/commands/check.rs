@@ -10,7 +10,8 @@ use crate::ui::{FINE, Ui, diagnostics, number, styled};
 /// Checks a policy. One line when it is fine.
 pub fn run(args: &Check, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let format = args.output.format;
-    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+    let chosen = policy::choose(&args.source, global, ui)?;
+    let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
     match format {

@@ -15,7 +15,8 @@ pub fn run(args: &Graph, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     } else {
         Format::Text
     };
-    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+    let chosen = policy::choose(&args.source, global, ui)?;
+    let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
     let pipeline = simplify(checked.pipeline);

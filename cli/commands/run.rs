@@ -8,13 +8,23 @@ use lvsc_runtime::director::Summary;
 
 use crate::args::{Global, Run};
 use crate::failure::{Failure, Status};
-use crate::ui::{Ui, number};
+use crate::ui::{Ui, file, number};
 use crate::{engines, policy};
 
 /// Forwards packets.
 pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let kind = engines::find(&args.target)?;
-    let Some(checked) = policy::open(&args.source, global, args.output.format, ui)? else {
+    let chosen = policy::choose(&args.source, global, ui)?;
+    let read = [
+        ("the policy", chosen.file()),
+        ("what `--pcap` reads", args.pcap.as_deref()),
+    ];
+    let written = [
+        ("--out", args.out.as_deref()),
+        ("--out-pass", args.out_pass.as_deref()),
+    ];
+    file::apart(&read, &written)?;
+    let Some(checked) = policy::open(&chosen, args.output.format, ui)? else {
         return Ok(Status::Findings);
     };
     if let Some(path) = &args.pcap {

@@ -1,16 +1,16 @@
 //! `lvsc test`: runs `test` blocks on every engine.
 
 use lvsc_abi::place::Place;
+use lvsc_abi::verdict::Verdict;
 use lvsc_front::policy::Test as Block;
 use lvsc_front::source::{FileId, Span};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Test};
-use crate::config;
 use crate::engines::{self, ENGINES, Kind};
 use crate::failure::{Failure, Status};
-use crate::policy::{self, Checked};
-use crate::testing::{self, Fault, sides};
+use crate::policy::{self, Broken, Checked};
+use crate::testing::{self, Fault, Frames, sides};
 use crate::ui::{ERROR, FINE, Ui, number, styled};
 
 /// Tests policies. A line when all is well.
@@ -18,10 +18,10 @@ pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure>
     let format = args.output.format;
     let engines = chosen(&args.engine)?;
     let mut total = Total::default();
-    for text in config::policies(&args.policies, !global.no_config)? {
-        match policy::check(text, format, ui) {
-            None => total.broken += 1,
-            Some(checked) => one(&checked, &engines, format, &mut total, ui)?,
+    for chosen in policy::choose_all(&args.policies, global, ui)? {
+        match policy::check(chosen.read()?) {
+            Ok(checked) => one(&checked, &engines, format, &mut total, ui)?,
+            Err(broken) => total.broken(&broken, format, ui),
         }
     }
     match format {
@@ -46,7 +46,14 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
     if names.is_empty() {
         return Ok(ENGINES.iter().collect());
     }
-    names.iter().map(|name| engines::find(name)).collect()
+    let mut engines: Vec<&Kind> = Vec::new();
+    for name in names {
+        let engine = engines::find(name)?;
+        if engines.iter().all(|known| known.name != engine.name) {
+            engines.push(engine);
+        }
+    }
+    Ok(engines)
 }
 
 /// What came of all tests. A test counts once, on however many engines.
@@ -59,6 +66,18 @@ struct Total {
 }
 
 impl Total {
+    fn broken(&mut self, broken: &Broken, format: Format, ui: &mut Ui) {
+        self.broken += 1;
+        match format {
+            Format::Text => broken.say(ui),
+            Format::Json => self.results.push(json!({
+                "policy": broken.path,
+                "ok": false,
+                "diagnostics": broken.data(),
+            })),
+        }
+    }
+
     fn say(&self, engines: &[&Kind], ui: &mut Ui) {
         let names: Vec<&str> = engines.iter().map(|kind| kind.name).collect();
         let names = names.join(", ");
@@ -95,6 +114,7 @@ fn one(
     total: &mut Total,
     ui: &mut Ui,
 ) -> Result<(), Failure> {
+    checked.warn(format, ui);
     let tests = &checked.policy.tests;
     if tests.is_empty() {
         ui.detail(format_args!("{}: no `test` blocks", checked.text.path));
@@ -136,14 +156,25 @@ fn failed(checked: &Checked, test: &Block, engine: &str, fault: &Fault) -> Strin
         line(checked, fault.place),
         &checked.sources,
     );
-    if let Some(frames) = &fault.frames {
-        for line in sides("expected", &frames.expected, "actual", &frames.actual) {
-            text.push_str("\n    ");
-            text.push_str(&line);
-        }
-        text.push('\n');
+    for line in fault.frames.iter().flat_map(shown) {
+        text.push_str("\n    ");
+        text.push_str(&line);
     }
+    text.push('\n');
     text
+}
+
+/// The frame that was expected beside the one that left; where many would have been right, what came beside it.
+fn shown(frames: &Frames) -> Vec<String> {
+    if let Some(expected) = &frames.expected {
+        return sides("expected", expected, "actual", &frames.actual);
+    }
+    let became = match frames.verdict {
+        Verdict::Send => "left",
+        Verdict::Pass => "passed",
+        Verdict::Drop => "dropped",
+    };
+    sides("came", &frames.came, became, &frames.actual)
 }
 
 /// From a place to the end of its line, without a comment's worth of space.
@@ -172,7 +203,7 @@ fn data(checked: &Checked, test: &Block, engine: &str, fault: Option<Fault>) -> 
         let frames = fault.frames.map(|frames| {
             json!({
                 "came": hex(&frames.came),
-                "expected": hex(&frames.expected),
+                "expected": frames.expected.as_deref().map(hex),
                 "actual": hex(&frames.actual),
             })
         });

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use lvsc_abi::engine::Engine;
+use lvsc_abi::engine::{Engine, FRAME_MAX};
 use lvsc_abi::notation::{Header, decode, describe};
+use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
 use lvsc_front::source::FileId;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::trace::{Happened, Trace as Record};
+use lvsc_runtime::io::Loss;
 use lvsc_runtime::io::pcap::Reader;
 use lvsc_runtime::publish::publish;
 use lvsc_runtime::world::World;
@@ -22,7 +24,8 @@ use crate::ui::{HEAD, Ui, diagnostics, styled, table};
 /// Follows packets.
 pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let format = args.output.format;
-    let Some(checked) = policy::open(&args.source, global, format, ui)? else {
+    let chosen = policy::choose(&args.source, global, ui)?;
+    let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
     let ingress = interface(&checked, args.on.as_deref())?;
@@ -125,6 +128,9 @@ struct Followed {
 }
 
 fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u8) -> Followed {
+    if came.len() > FRAME_MAX as usize {
+        return oversize(came, ingress);
+    }
     let mut record = Record::new(&checked.pipeline);
     let mut left = came.clone();
     let (verdict, egress) = engine.observe(&mut left, ingress, &mut record);
@@ -135,6 +141,23 @@ fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u
         verdict,
         egress,
         steps: record.steps,
+    }
+}
+
+/// What becomes of a frame that no engine is given.
+fn oversize(came: Vec<u8>, ingress: u8) -> Followed {
+    let reason = Loss::Oversize.name();
+    Followed {
+        left: came.clone(),
+        came,
+        ingress,
+        verdict: Verdict::Drop,
+        egress: ingress,
+        steps: vec![Happened {
+            place: Place::default(),
+            kind: "verdict",
+            text: format!("drop, reason {reason}"),
+        }],
     }
 }
 
@@ -200,9 +223,11 @@ fn data(checked: &Checked, followed: &Followed) -> Value {
         found.map(|interface| interface.name.clone())
     };
     let steps = followed.steps.iter().map(|step| {
+        // A header is found by the packet, not by a line.
+        let place = Some(step.place).filter(|place| place.line > 0);
         json!({
-            "file": path(checked, step.place.file),
-            "line": step.place.line,
+            "file": place.map(|place| path(checked, place.file)),
+            "line": place.map(|place| place.line),
             "kind": step.kind,
             "text": step.text,
         })

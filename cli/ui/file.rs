@@ -39,13 +39,47 @@ fn written(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The file that a link leads to; the path itself where there is nothing yet.
+/// The file that a path leads to, by whatever links, be it there already or not.
 fn real(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
-        Ok(found) => Ok(found),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
-        Err(error) => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        found => return found,
     }
+    if let Ok(link) = fs::read_link(path) {
+        return real(&folder(path).join(link)); // ends: links in a circle are another error
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(fs::canonicalize(folder(path))?.join(name))
+}
+
+/// A file and what people call it; none where there is no such thing.
+pub type Named<'a> = (&'static str, Option<&'a Path>);
+
+/// Refuses to write over what is read, and to write two things to one file. What is no plain file holds nothing.
+pub fn apart(read: &[Named<'_>], written: &[Named<'_>]) -> Result<(), Failure> {
+    let plain = |path: &Path| {
+        let real = real(path).ok()?;
+        let holds = fs::metadata(&real).map_or(true, |found| found.is_file());
+        holds.then_some(real)
+    };
+    let mut taken: Vec<(String, PathBuf)> = Vec::new();
+    for (name, path) in read {
+        taken.extend(path.and_then(plain).map(|real| ((*name).to_owned(), real)));
+    }
+    for (flag, path) in written {
+        let Some((path, real)) = path.and_then(|path| Some((path, plain(path)?))) else {
+            continue;
+        };
+        if let Some((what, _)) = taken.iter().find(|(_, other)| *other == real) {
+            return Err(Failure::Overwrite {
+                flag,
+                path: path.to_owned(),
+                what: what.clone(),
+            });
+        }
+        taken.push((format!("what `{flag}` writes"), real));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -87,5 +121,42 @@ mod tests {
     fn what_is_no_plain_file_is_written_and_not_replaced() {
         write(Path::new("/dev/null"), b"gone").unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_even_where_it_leads_to_nothing_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("dr.wasm", &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(folder.path().join("dr.wasm")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn one_file_is_one_however_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("dr.lvs"), b"").unwrap();
+        let (policy, again, other) = (
+            at("dr.lvs"),
+            at("./../")
+                .join(folder.path().file_name().unwrap())
+                .join("dr.lvs"),
+            at("x"),
+        );
+        let read = [("the policy", Some(policy.as_path()))];
+        assert!(apart(&read, &[("--out", Some(&again))]).is_err());
+        assert!(
+            apart(
+                &read,
+                &[("--out", Some(&other)), ("--out-pass", Some(&other))]
+            )
+            .is_err()
+        );
+        assert!(apart(&read, &[("--out", Some(&other)), ("--out-pass", None)]).is_ok());
+        let null = Path::new("/dev/null");
+        assert!(apart(&read, &[("--out", Some(null)), ("--out-pass", Some(null))]).is_ok());
     }
 }

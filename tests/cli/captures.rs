@@ -17,16 +17,91 @@ fn a_capture_that_is_none_is_refused_and_nothing_is_written() {
         "--out",
         "out.pcap",
     ];
-    could_not(path, &run, &["cannot open in.pcap"]);
+    let missing = ["cannot read in.pcap: no such file or directory\n", "help: "];
+    could_not(path, &run, &missing);
     fs::write(
         path.join("in.pcap"),
         "this is no capture at all, whatever it is called",
     )
     .expect("a file");
-    could_not(path, &run, &["in.pcap"]);
+    could_not(path, &run, &["in.pcap is no capture", "help: give a pcap"]);
     let whole = capture(&[frame(1), frame(2), frame(3)]);
     fs::write(path.join("in.pcap"), &whole[..whole.len() - 20]).expect("a file");
-    could_not(path, &run, &["in.pcap: packet 3"]);
+    let broken = [
+        "in.pcap: packet 3",
+        "the file ends inside of it\n",
+        "editcap -r in.pcap whole.pcap 1-2",
+    ];
+    could_not(path, &run, &broken);
+    let mut raw = whole;
+    raw[20] = 101; // a capture of IP packets
+    fs::write(path.join("in.pcap"), &raw).expect("a file");
+    could_not(
+        path,
+        &run,
+        &["link type", "help: capture on one Ethernet interface"],
+    );
+}
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let folder = folder();
+    let path = folder.path();
+    let policy = fs::read(crate::support::root().join("policies/dr.lvs")).expect("the policy");
+    let packets = capture(&[frame(1)]);
+    fs::write(path.join("dr.lvs"), &policy).expect("a file");
+    fs::write(path.join("in.pcap"), &packets).expect("a file");
+    std::os::unix::fs::symlink("in.pcap", path.join("link")).expect("a link");
+    let run = |args: &[&str], words: &[&str]| {
+        let all = [&["run", "--pcap", "in.pcap"], args].concat();
+        could_not(path, &all, words);
+    };
+    let policy_is = "`--out` would overwrite the policy, dr.lvs";
+    run(
+        &["dr.lvs", "--out", "dr.lvs"],
+        &[policy_is, "help: name another file"],
+    );
+    run(&["--out", "dr.lvs"], &[policy_is]);
+    run(
+        &["--out", "link"],
+        &["`--out` would overwrite what `--pcap` reads, link"],
+    );
+    let same = "`--out-pass` would overwrite what `--out` writes, ./x";
+    run(&["--out", "x", "--out-pass", "./x"], &[same]);
+    run(
+        &["--out", "-"],
+        &["--out", "standard input and output are not supported"],
+    );
+    let build = ["build", "dr.lvs", "-o", "dr.lvs"];
+    could_not(path, &build, &["`-o` would overwrite the policy, dr.lvs"]);
+    assert_eq!(fs::read(path.join("dr.lvs")).expect("the policy"), policy);
+    assert_eq!(
+        fs::read(path.join("in.pcap")).expect("the capture"),
+        packets
+    );
+    let null = ["--out", "/dev/null", "--out-pass", "/dev/null"];
+    let said = said(
+        lvsc(path)
+            .args(["run", "dr.lvs", "--pcap", "in.pcap"])
+            .args(null),
+    );
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
+#[test]
+fn a_trace_drops_what_no_engine_is_given() {
+    let folder = folder();
+    let mut long = frame(1);
+    long.resize(65_536, 0);
+    fs::write(folder.path().join("in.pcap"), capture(&[long])).expect("a file");
+    let trace = ["trace", "policies/dr.lvs", "--pcap", "in.pcap"];
+    let said = said(lvsc(folder.path()).args(trace));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.out.contains("verdict  drop, reason oversize"),
+        "{}",
+        said.out
+    );
 }
 
 #[test]

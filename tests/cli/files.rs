@@ -26,7 +26,42 @@ fn a_file_that_cannot_be_read_is_named() {
     could_not(
         path,
         &["check", "odd.lvs"],
-        &["odd.lvs is not UTF-8 text (byte 2)"],
+        &[
+            "odd.lvs is not UTF-8 text (byte 2)",
+            "help: save it as UTF-8",
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_how_to_be() {
+    let folder = folder();
+    let path = folder.path();
+    for (wrong, help) in [
+        ("policies/dr.lv", "did you mean policies/dr.lvs?"),
+        ("vlan.lvs", "did you mean policies/vlan.lvs?"),
+        (
+            "policies/none.lvs",
+            "in policies are: dr-minimal.lvs, dr.lvs",
+        ),
+        ("none/dr.lvs", "there is no folder none"),
+        ("policies", "in policies are: dr-minimal.lvs"),
+        ("policies/dr.lvs/x", "a part of this path is a file"),
+    ] {
+        could_not(path, &["check", wrong], &[&format!("help: {help}")]);
+    }
+}
+
+#[test]
+fn tests_are_not_sought_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("policies"), "").expect("a file");
+    let said = said(lvsc(folder.path()).arg("test"));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.err.contains("policy: <built-in>/dr.lvs"),
+        "{}",
+        said.err
     );
 }
 

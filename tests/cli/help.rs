@@ -56,3 +56,28 @@ fn a_wrong_word_is_a_usage_error_with_the_near_one() {
         &["no engine `xdp`", "engines: interp"],
     );
 }
+
+#[test]
+fn help_that_is_lost_is_an_error() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = lvsc(root());
+    command.arg("--help").stdout(full.expect("the full device"));
+    let said = said(&mut command);
+    assert_eq!(said.code, 2);
+    assert!(
+        said.err.contains("cannot write standard output"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn a_usage_error_has_the_colour_that_was_asked_for() {
+    let colour = |when: &str| {
+        let mut command = lvsc(root());
+        command.args(["chekc", "--color", when]);
+        said(command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", "1"))
+    };
+    assert!(!colour("never").err.contains('\u{1b}'));
+    assert!(colour("always").err.contains('\u{1b}'));
+}

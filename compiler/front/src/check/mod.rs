@@ -22,6 +22,7 @@ mod fields;
 mod flow;
 mod headers;
 mod names;
+mod packet;
 mod pools;
 mod presence;
 mod scope;
@@ -32,7 +33,7 @@ mod testing;
 mod value;
 mod vips;
 
-pub use self::testing::packet;
+pub use self::packet::packet;
 
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::place::Place;

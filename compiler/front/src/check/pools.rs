@@ -68,7 +68,7 @@ impl<'a> Checker<'a> {
             self.names.set(&item.name.text, Thing::Interface(id));
         }
         if self.policy.manifest.interfaces.is_empty() {
-            let name = "default".to_owned();
+            let name = "ingress".to_owned(); // what a policy without interfaces calls it
             self.policy.manifest.interfaces.push(Interface {
                 name,
                 ..Interface::default()

@@ -1,39 +1,18 @@
-//! `test` blocks: packets in notation, and what is expected of them.
+//! `test` blocks: what is done, and what is expected.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use lvsc_abi::mac::Mac;
-use lvsc_abi::notation;
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::{Expr as Typed, FieldId, HeaderId, InterfaceId, InterfaceRef, Kind};
 
 use super::Checker;
-use super::constant::Constant;
 use super::names::Thing;
 use super::scope::Scope;
 use super::value::{Single, Value};
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::Code;
 use crate::policy::{Check, CheckKind, Test, TestKind, TestStep};
-use crate::source::{SourceMap, Span};
+use crate::source::Span;
 use crate::syntax::ast::{
-    self, BinaryOp, Condition, Expectation, Expr, ExprKind, File, Item, Layer, LayerArg, LayerKind,
-    LitKind, Path, TestLineKind,
+    self, BinaryOp, Condition, Expectation, Expr, ExprKind, Item, LitKind, Path, TestLineKind,
 };
-
-/// The values of a packet's layers; the constants of the files may be used.
-pub fn packet(
-    files: &[File],
-    layers: &[Layer],
-    sources: &SourceMap,
-) -> (Vec<notation::Layer>, Vec<Diagnostic>) {
-    let mut checker = Checker::new(sources);
-    let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
-    checker.collect_names(&items);
-    checker.constants(&items);
-    checker.diagnostics.clear(); // those of the policy are reported where it is compiled
-    let layers = checker.layers(layers).unwrap_or_default();
-    (layers, checker.diagnostics)
-}
 
 impl<'a> Checker<'a> {
     /// All `test` blocks.
@@ -131,86 +110,6 @@ impl<'a> Checker<'a> {
             backend: number,
             up,
         })
-    }
-
-    fn layers(&mut self, layers: &[Layer]) -> Option<Vec<notation::Layer>> {
-        let found: Vec<_> = layers.iter().map(|layer| self.layer(layer)).collect();
-        found.into_iter().collect()
-    }
-
-    fn layer(&mut self, layer: &Layer) -> Option<notation::Layer> {
-        let (name, ends, args) = match &layer.kind {
-            LayerKind::Header { name, ends, args } => (name, ends, args),
-            LayerKind::Payload(lit) => return self.payload(lit),
-        };
-        let mut found = notation::Layer {
-            name: name.text.clone(),
-            ..notation::Layer::default()
-        };
-        if let Some(ends) = ends {
-            found.src = Some(self.packet_value(&ends.0)?);
-            found.dst = Some(self.packet_value(&ends.1)?);
-        }
-        for arg in args {
-            match arg {
-                LayerArg::Field(name, value) => {
-                    let value = self.packet_value(value)?;
-                    found.fields.push((name.text.clone(), Some(value)));
-                }
-                LayerArg::Word(word) => found.fields.push((word.text.clone(), None)),
-                LayerArg::Value(lit) => {
-                    let message = "a value needs the name of its field: ttl=3";
-                    return self.error(Code::BadTest, message, lit.span);
-                }
-            }
-        }
-        Some(found)
-    }
-
-    fn payload(&mut self, lit: &ast::Lit) -> Option<notation::Layer> {
-        let bytes = match &lit.kind {
-            LitKind::Hex(bytes) => bytes.clone(),
-            LitKind::Str(text) => text.clone().into_bytes(),
-            LitKind::Bad => return None,
-            _ => {
-                return self.error(
-                    Code::BadTest,
-                    "a payload is hex\"..\" or a string",
-                    lit.span,
-                );
-            }
-        };
-        Some(notation::Layer {
-            payload: Some(bytes),
-            ..notation::Layer::default()
-        })
-    }
-
-    fn packet_value(&mut self, expr: &Expr) -> Option<notation::Value> {
-        if let ExprKind::Lit(ast::Lit {
-            kind: LitKind::Hex(bytes),
-            ..
-        }) = &expr.kind
-        {
-            return Some(notation::Value::Bytes(bytes.clone()));
-        }
-        match self.constant(expr)? {
-            Constant::One(Kind::Number, value) => Some(notation::Value::Int(value)),
-            Constant::One(Kind::Mac, value) => {
-                Some(notation::Value::Mac(Mac::from_bits(value as u64).0))
-            }
-            Constant::One(Kind::Ip4, value) => {
-                Some(notation::Value::Ip4(Ipv4Addr::from_bits(value as u32)))
-            }
-            Constant::One(Kind::Ip6, value) => {
-                Some(notation::Value::Ip6(Ipv6Addr::from_bits(value)))
-            }
-            Constant::Set(_) => self.error(
-                Code::BadTest,
-                "a packet has one value here, not a set",
-                expr.span,
-            ),
-        }
     }
 
     fn expectation(&mut self, found: &'a Expectation) -> Option<TestKind> {

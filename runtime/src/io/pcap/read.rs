@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pcap_file::pcap::{PcapReadError, PcapReader, RawPcapPacket};
@@ -19,12 +21,31 @@ const PCAP_HEADER: u64 = 24;
 /// Bytes in front of a packet in a pcap file.
 const PCAP_RECORD: u64 = 16;
 
-type Input = Box<dyn Read + Send>;
+/// The bytes of a capture; knows whether it has seen their end.
+struct Input {
+    bytes: Box<dyn Read + Send>,
+    end: End,
+}
+
+/// Whether the end of the bytes was seen; shared between the input and who reads from it.
+#[derive(Clone, Default)]
+struct End(Arc<AtomicBool>);
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.end.0.store(true, Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+}
 
 /// A capture file, read packet by packet: an iterator that ends after the last packet, or after the first error.
 pub struct Reader {
     path: PathBuf,
     format: Format,
+    end: End,
     /// Packets read so far.
     packets: u64,
     ended: bool,
@@ -74,19 +95,23 @@ impl Reader {
     }
 
     /// Reads a capture from anywhere, as the standard input; `name` stands for it in errors.
-    pub fn new(name: &Path, mut input: Input) -> Result<Reader, CaptureError> {
+    pub fn new(name: &Path, mut input: Box<dyn Read + Send>) -> Result<Reader, CaptureError> {
         let path = name.to_owned();
         let mut magic = Vec::new();
         if let Err(source) = input.by_ref().take(4).read_to_end(&mut magic) {
             return Err(CaptureError::Open { path, source });
         }
-        let again: Input = Box::new(io::Cursor::new(magic.clone()).chain(input));
+        let end = End::default();
+        let again = Input {
+            bytes: Box::new(io::Cursor::new(magic.clone()).chain(input)),
+            end: end.clone(),
+        };
         let format = match *magic {
             [] => Err("the file is empty".to_owned()),
             [0x0a, 0x0d, 0x0d, 0x0a] => {
                 let reader = PcapNgReader::with_capacity(again, LONGEST);
                 reader
-                    .map_err(|error| reason(&error))
+                    .map_err(|error| end.reason(&error, "its header"))
                     .map(|reader| Format::PcapNg {
                         reader,
                         interfaces: Vec::new(),
@@ -98,7 +123,7 @@ impl Reader {
             | [0xd4, 0xc3, 0xb2, 0xa1]
             | [0x4d, 0x3c, 0xb2, 0xa1] => {
                 let reader = PcapReader::with_capacity(again, LONGEST);
-                let reader = reader.map_err(|error| reason(&error));
+                let reader = reader.map_err(|error| end.reason(&error, "its header"));
                 reader.map(|reader| Format::Pcap {
                     reader,
                     offset: PCAP_HEADER,
@@ -124,6 +149,7 @@ impl Reader {
         Ok(Reader {
             path,
             format,
+            end,
             packets: 0,
             ended: false,
         })
@@ -161,15 +187,16 @@ impl Reader {
 
     fn advance(&mut self) -> Result<Option<Captured>, CaptureError> {
         loop {
+            let end = &self.end;
             let (offset, record) = match &mut self.format {
-                Format::Pcap { reader, offset } => (*offset, next_pcap(reader, offset)),
+                Format::Pcap { reader, offset } => (*offset, next_pcap(reader, offset, end)),
                 Format::PcapNg {
                     reader,
                     interfaces,
                     section,
                 } => (
                     reader.bytes_parsed(),
-                    next_pcapng(reader, interfaces, section),
+                    next_pcapng(reader, interfaces, section, end),
                 ),
             };
             match record {
@@ -221,7 +248,11 @@ impl Iterator for Reader {
     }
 }
 
-fn next_pcap(reader: &mut PcapReader<Input>, offset: &mut u64) -> Result<Record, String> {
+fn next_pcap(
+    reader: &mut PcapReader<Input>,
+    offset: &mut u64,
+    end: &End,
+) -> Result<Record, String> {
     let resolution = reader.header().ts_resolution;
     let Some(raw) = reader.next_raw_packet() else {
         return Ok(Record::End);
@@ -232,7 +263,7 @@ fn next_pcap(reader: &mut PcapReader<Input>, offset: &mut u64) -> Result<Record,
         incl_len,
         orig_len,
         data,
-    } = raw.map_err(|error| reason(&error))?;
+    } = raw.map_err(|error| end.reason(&error, "it"))?;
     let (per_second, scale) = match resolution {
         PcapTsResolution::MicroSecond => (1_000_000, 1000),
         PcapTsResolution::NanoSecond => (1_000_000_000, 1),
@@ -255,11 +286,12 @@ fn next_pcapng(
     reader: &mut PcapNgReader<Input>,
     interfaces: &mut Vec<Interface>,
     section: &mut usize,
+    end: &End,
 ) -> Result<Record, String> {
     let Some(block) = reader.next_block() else {
         return Ok(Record::End);
     };
-    let (block, _) = block.map_err(|error| reason(&error))?;
+    let (block, _) = block.map_err(|error| end.reason(&error, "it"))?;
     let first = *section as u32;
     let packet = |time, original_len, interface: u32, data: std::borrow::Cow<'_, [u8]>| {
         let (frame, interface) = (data.into_owned(), first + interface);
@@ -336,20 +368,27 @@ impl Fault for PcapNgReadError {
     }
 }
 
-fn reason(error: &impl Fault) -> String {
-    match error.io() {
-        Some(io) if io.kind() == ErrorKind::UnexpectedEof => {
-            format!("the file ends inside of it, or it states more than {LONGEST} bytes")
-        }
-        Some(io) => io.to_string(),
-        None => {
-            let mut text = error.to_string();
-            let mut cause = error.source();
-            while let Some(inner) = cause {
-                text = format!("{text}: {inner}");
-                cause = inner.source();
+impl End {
+    /// Why the reader cannot go on with `what`.
+    fn reason(&self, error: &impl Fault, what: &str) -> String {
+        match error.io() {
+            Some(io) if io.kind() == ErrorKind::UnexpectedEof => {
+                if self.0.load(Ordering::Relaxed) {
+                    format!("the file ends inside of {what}")
+                } else {
+                    format!("it states more than {LONGEST} bytes, which no packet has")
+                }
             }
-            text
+            Some(io) => io.to_string(),
+            None => {
+                let mut text = error.to_string();
+                let mut cause = error.source();
+                while let Some(inner) = cause {
+                    text = format!("{text}: {inner}");
+                    cause = inner.source();
+                }
+                text
+            }
         }
     }
 }
