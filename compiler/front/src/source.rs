@@ -86,6 +86,8 @@ struct File {
     text: String,
     /// Byte offset of each line's first character.
     lines: Vec<usize>,
+    /// Byte offsets at which no character begins, so that a column takes no walk along its line.
+    inside: Vec<usize>,
 }
 
 impl SourceMap {
@@ -99,10 +101,13 @@ impl SourceMap {
         let text = text.into();
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
         let lines = lines.collect();
+        let inside = (0..text.len()).filter(|at| !text.is_char_boundary(*at));
+        let inside = inside.collect();
         self.files.push(File {
             path: path.into(),
             text,
             lines,
+            inside,
         });
         FileId(self.files.len() as u32 - 1)
     }
@@ -134,10 +139,11 @@ impl SourceMap {
         let start = span.start as usize;
         let line = file.lines.partition_point(|first| *first <= start);
         let first = file.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let before = file.text.get(first..start).unwrap_or("");
+        let inside = |end| file.inside.partition_point(|at| *at < end);
+        let wide = inside(start) - inside(first);
         LineColumn {
             line,
-            column: before.chars().count() + 1,
+            column: start.saturating_sub(first + wide) + 1,
         }
     }
 

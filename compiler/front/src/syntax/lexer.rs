@@ -5,9 +5,9 @@
 //! diagnostic and a token, and lexing goes on. A byte order mark and CRLF line ends are tolerated.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take, take_till, take_while, take_while1};
+use nom::bytes::complete::{tag, take_till, take_while, take_while1};
 use nom::character::complete::{char, satisfy};
-use nom::combinator::{opt, peek, recognize, value, verify};
+use nom::combinator::{opt, peek, recognize, success, value, verify};
 use nom::error::{Error, ErrorKind};
 use nom::multi::many0_count;
 use nom::sequence::{pair, terminated};
@@ -119,7 +119,15 @@ fn is_hex(c: char) -> bool {
 
 fn comment(i: &str) -> Lexed<'_, &str> {
     let (_, line) = recognize(pair(char('#'), take_till(|c| c == '\n'))).parse(i)?;
-    take(line.trim_end_matches('\r').len()).parse(i)
+    first_bytes(i, line.trim_end_matches('\r').len())
+}
+
+/// nom's own `take` counts characters of a text, lengths here are bytes.
+fn first_bytes(i: &str, length: usize) -> Lexed<'_, &str> {
+    let (word, after) = i
+        .split_at_checked(length)
+        .ok_or_else(|| nom::Err::Error(Error::new(i, ErrorKind::Eof)))?;
+    Ok((after, word))
 }
 
 /// From a quote to the next, or to the end of the line where there is none.
@@ -168,13 +176,14 @@ fn sign(i: &str) -> Lexed<'_, Sym> {
     };
     let (sym, length): (Sym, usize) =
         found.ok_or_else(|| nom::Err::Error(Error::new(i, ErrorKind::OneOf)))?;
-    value(sym, take(length)).parse(i)
+    let (after, _) = first_bytes(i, length)?;
+    Ok((after, sym))
 }
 
 /// A number or an address with all that belongs to it: suffix, port, prefix length, range end.
 fn literal_word(i: &str) -> Lexed<'_, &str> {
-    verify(peek(take(1_usize)), |_: &str| begins_literal(i)).parse(i)?;
-    let (after, word) = take(word_length(i)).parse(i)?;
+    verify(success(i), |i: &str| begins_literal(i)).parse(i)?;
+    let (after, word) = first_bytes(i, word_length(i))?;
     let is_address = word.contains(':') || word.contains('.') && !word.contains("..");
     let tail = if is_address {
         opt(recognize((
@@ -190,7 +199,7 @@ fn literal_word(i: &str) -> Lexed<'_, &str> {
         opt(recognize(pair(char('/'), unit))).parse(after)
     };
     let (_, tail): (_, Option<&str>) = tail?;
-    take(word.len() + tail.map_or(0, str::len)).parse(i)
+    first_bytes(i, word.len() + tail.map_or(0, str::len))
 }
 
 /// A digit, `::`, or hexadecimal digits that turn out to be an address: `fe80::1` is one, `a: u8`

@@ -278,7 +278,7 @@ fn other_impossible_literals() {
         r#""abc\""#,
         "the string does not end on its line",
     );
-    check_bad(r#""a\qb""#, "bad-escape", r"\q", r"`\\q` is no escape");
+    check_bad(r#""a\qb""#, "bad-escape", r"\q", r"`\q` is no escape");
     assert_eq!(fixed("64k"), "64K");
     assert_eq!(fixed("20..10"), "10..20");
     assert_eq!(fixed("\"abc"), "\"abc\"");
@@ -344,6 +344,18 @@ fn comments_and_line_ends_are_tokens_and_a_byte_order_mark_is_none() {
         .map(|token| &text[token.span.range()])
         .collect();
     assert_eq!(texts, ["a", "# one", "\n", ";", "b", "# two"]);
+}
+
+#[test]
+fn a_comment_ends_with_its_line_in_any_script() {
+    use TokenKind::{Comment, Name, Newline};
+    let text = "# üüü 統 🦀\r\npass\n# è\ndrop";
+    assert_eq!(
+        kinds(text),
+        [Comment, Newline, Name, Newline, Comment, Newline, Name]
+    );
+    let (tokens, _) = lex(FileId(0), text);
+    assert_eq!(&text[tokens[0].span.range()], "# üüü 統 🦀");
 }
 
 #[test]

@@ -81,7 +81,12 @@ fn half(body: Word, first: usize) -> Diagnostic {
 }
 
 fn bad_escape(escape: Word) -> Diagnostic {
-    let message = format!("`{}` is no escape", escape.text.escape_debug());
+    let shown = |c: char| match c.is_ascii_graphic() {
+        true => c.to_string(),
+        false => c.escape_debug().to_string(),
+    };
+    let shown: String = escape.text.chars().map(shown).collect();
+    let message = format!("`{shown}` is no escape");
     Diagnostic::error(Code::BadEscape, message, escape.span)
         .note("the escapes are `\\\"`, `\\\\`, `\\n` and `\\t`")
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::samples::{DR, EDGE, EVERYTHING};
 use super::*;
-use crate::syntax::token::TokenKind;
+use crate::syntax::token::{Token, TokenKind};
 
 /// Parses as a policy and as a packet; all places can be marked in the text.
 fn check(text: &str) {
@@ -12,6 +12,15 @@ fn check(text: &str) {
     for pair in tokens.windows(2) {
         assert!(pair[0].span.end <= pair[1].span.start, "tokens in order");
     }
+    let mut between = 0;
+    let blank = |c| [' ', '\t', '\r', '\u{feff}'].contains(&c);
+    for token in &tokens {
+        let left_out = &text[between..token.span.start as usize];
+        assert_eq!(left_out.trim_matches(blank), "", "in no token");
+        between = token.span.end as usize;
+        check_token(token, &text[token.span.range()]);
+    }
+    assert_eq!(text[between..].trim_matches(blank), "", "in no token");
     let (file, diagnostics) = parse(FileId(0), text);
     let spans = file.items.iter().map(Item::span);
     let (layers, more) = parse_packet(FileId(0), text);
@@ -30,6 +39,19 @@ fn check(text: &str) {
     for span in spans.chain(places) {
         assert!(text.get(span.range()).is_some(), "{span:?} in {text:?}");
     }
+}
+
+/// A token's place has the text that its kind says.
+fn check_token(token: &Token, text: &str) {
+    let fits = match &token.kind {
+        TokenKind::Newline => text == "\n",
+        TokenKind::Semicolon => text == ";",
+        TokenKind::Comment => text.starts_with('#') && !text.contains('\n'),
+        TokenKind::Sym(sym) => text == sym.as_str(),
+        TokenKind::Name => text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_'),
+        TokenKind::Lit(_) | TokenKind::Unknown => !text.is_empty() && !text.contains('\n'),
+    };
+    assert!(fits, "{:?} is {text:?}", token.kind);
 }
 
 fn words() -> impl Strategy<Value = String> {
