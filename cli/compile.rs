@@ -6,16 +6,21 @@ use lvsc_ir::passes::optimize;
 use lvsc_ir::target::{EmitError, Target};
 use lvsc_ir::verify::{Verified, VerifyError, verify};
 use lvsc_pipeline::layout::layout;
-use lvsc_pipeline::lower::{LowerError, lower};
+use lvsc_pipeline::lower::{BLOCKS_MAX, LowerError, lower};
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_pipeline::simplify::simplify;
 
 /// Why a checked policy has no artifact.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The policy is too large.
-    #[error(transparent)]
-    Lower(#[from] LowerError),
+    /// The ways that a packet can take through the policy are too many.
+    #[error("{file}:{line}: here the program grows beyond {BLOCKS_MAX} blocks")]
+    TooLarge {
+        /// The policy's file.
+        file: String,
+        /// The line of the step at which it did.
+        line: u32,
+    },
     /// A fault of ours: lowering made what is no program.
     #[error("the program is not valid: {0}")]
     Verify(#[from] VerifyError),
@@ -38,12 +43,24 @@ pub struct Compiled {
 pub fn program(pipeline: &Pipeline) -> Result<Compiled, CompileError> {
     let pipeline = simplify(pipeline.clone());
     let layout = layout(&pipeline);
-    let program = verify(lower(&pipeline, &layout)?, &layout)?;
+    let program = verify(
+        lower(&pipeline, &layout).map_err(|error| too_large(&pipeline, &error))?,
+        &layout,
+    )?;
     Ok(Compiled {
         program: optimize(program, &layout),
         pipeline,
         layout,
     })
+}
+
+fn too_large(pipeline: &Pipeline, error: &LowerError) -> CompileError {
+    let LowerError::Blocks { place } = error;
+    let file = pipeline.manifest.files.get(usize::from(place.file));
+    CompileError::TooLarge {
+        file: file.cloned().unwrap_or_default(),
+        line: place.line,
+    }
 }
 
 impl Compiled {

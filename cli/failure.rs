@@ -1,4 +1,4 @@
-//! Why a command could not do what it was asked: exit status 2, one message, one remedy.
+//! Why a command could not do what it was asked: one message, one remedy, an exit status.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -128,6 +128,26 @@ impl Failure {
         }
     }
 
+    /// The exit status: a policy that is too large is a finding.
+    pub fn status(&self) -> u8 {
+        match self {
+            Failure::Compile(CompileError::TooLarge { .. } | CompileError::Emit(_)) => 1,
+            Failure::Compile(CompileError::Verify(_))
+            | Failure::Read { .. }
+            | Failure::NotText { .. }
+            | Failure::Write { .. }
+            | Failure::Overwrite { .. }
+            | Failure::Config { .. }
+            | Failure::Unknown { .. }
+            | Failure::NoInterface { .. }
+            | Failure::NoStage { .. }
+            | Failure::Capture(_)
+            | Failure::Memory(_)
+            | Failure::Told { .. }
+            | Failure::Bug { .. } => 2,
+        }
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -154,7 +174,15 @@ impl Failure {
             }
             Failure::Config { .. }
             | Failure::NoStage { .. }
-            | Failure::Compile(CompileError::Lower(_) | CompileError::Emit(_)) => None,
+            => None,
+            Failure::Compile(CompileError::Emit(_)) => Some(
+                "make the tables (`flows`) smaller, or use fewer of them".to_owned(),
+            ),
+            Failure::Compile(CompileError::TooLarge { .. }) => Some(
+                "every `match` doubles the ways to what follows it unless both sides know the same: \
+                 end a side early, or make two policies"
+                    .to_owned(),
+            ),
         }
     }
 }

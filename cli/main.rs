@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Ok(Status::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             ui.failure(&failure);
-            ExitCode::from(2)
+            ExitCode::from(failure.status())
         }
     }
 }

@@ -11,7 +11,7 @@ use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::trace::{Happened, Trace as Record};
 use lvsc_runtime::io::Loss;
 use lvsc_runtime::io::pcap::Reader;
-use lvsc_runtime::publish::publish;
+use lvsc_runtime::publish::{publish, publish_time};
 use lvsc_runtime::world::World;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     };
     let ingress = interface(&checked, args.on.as_deref())?;
     let manifest = &checked.pipeline.manifest;
-    let world = match args.packets.pcap {
+    let mut world = match args.packets.pcap {
         Some(_) => World::for_captures(manifest),
         None => World::for_tests(manifest),
     };
@@ -39,7 +39,11 @@ pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     };
     let mut engine = Interpreter::new(checked.pipeline.clone());
     publish(manifest, &world, engine.image_mut());
-    for (index, frame) in frames.into_iter().enumerate() {
+    for (index, (second, frame)) in frames.into_iter().enumerate() {
+        if second > world.seconds {
+            world.seconds = second;
+            publish_time(&world, engine.image_mut());
+        }
         let followed = follow(&checked, &mut engine, frame, ingress);
         match format {
             Format::Text if index > 0 => ui.print(format_args!("\n{}", words(&checked, &followed))),
@@ -66,6 +70,9 @@ fn interface(checked: &Checked, name: Option<&str>) -> Result<u8, Failure> {
         })
 }
 
+/// A frame, and the second of its arrival; a packet in notation comes at once.
+type Came = (u64, Vec<u8>);
+
 /// The frames that were asked for; `None` where a sentence is no packet, which was said.
 fn frames(
     args: &Trace,
@@ -73,7 +80,7 @@ fn frames(
     world: &World,
     ingress: u8,
     ui: &mut Ui,
-) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+) -> Result<Option<Vec<Came>>, Failure> {
     if let Some(path) = &args.packets.pcap {
         return captured(path, ui).map(Some);
     }
@@ -83,7 +90,7 @@ fn frames(
         match lvsc_front::packet(&text.path, &text.source, sentence) {
             Ok(layers) => {
                 let frame = testing::frame(&layers, world, ingress);
-                frames.push(frame.map_err(Failure::told)?);
+                frames.push((world.seconds, frame.map_err(Failure::told)?));
             }
             Err((found, sources)) => {
                 match args.output.format {
@@ -102,7 +109,7 @@ fn frames(
 }
 
 /// The frames of a capture; those of which only the begin was captured are left out.
-fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Vec<u8>>, Failure> {
+fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Came>, Failure> {
     let mut frames = Vec::new();
     for (captured, number) in Reader::open(path)?.zip(1_u64..) {
         let captured = captured?;
@@ -111,7 +118,7 @@ fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Vec<u8>>, Failure> {
                 "packet {number} is left out: only its begin was captured"
             ));
         } else {
-            frames.push(captured.frame);
+            frames.push((captured.time.as_secs(), captured.frame));
         }
     }
     Ok(frames)
