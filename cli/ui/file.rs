@@ -1,10 +1,11 @@
 //! Files that appear whole or not at all.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::failure::{Failure, folder};
+use lvsc_runtime::io::whole::{self, Unfinished};
+
+use crate::failure::Failure;
 
 /// Writes a whole file. What is no plain file (`/dev/null`, a pipe) is written as it is.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
@@ -15,43 +16,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn written(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = real(path)?;
-    match fs::metadata(&target) {
-        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(found) if !found.is_file() => {
-            return OpenOptions::new()
-                .write(true)
-                .open(&target)?
-                .write_all(bytes);
-        }
-        Ok(_) | Err(_) => {}
-    }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".lvsc-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666)); // less the umask
-    }
-    let mut file = builder.tempfile_in(folder(&target))?;
+    let (mut file, unfinished) = whole::create(path)?;
     file.write_all(bytes)?;
-    file.persist(target)?;
-    Ok(())
-}
-
-/// The file that a link leads to; the path itself where there is nothing yet.
-fn real(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Ok(found) => Ok(found),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
-        Err(error) => Err(error),
-    }
+    unfinished.map_or(Ok(()), Unfinished::finish)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use std::fs;
 
     fn names(folder: &Path) -> Vec<String> {
         let found = fs::read_dir(folder).unwrap();

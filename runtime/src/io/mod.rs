@@ -7,6 +7,7 @@
 #[cfg(target_os = "linux")]
 pub mod af_packet;
 pub mod pcap;
+pub mod whole;
 
 use std::io;
 use std::time::Duration;
