@@ -36,6 +36,16 @@ pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
     lab::run(args, &checked, kind, ui)
 }
 
+/// A trap is a fault of ours, whatever the packet.
+fn failed(summary: &Summary) -> Result<Status, Failure> {
+    match &summary.failure {
+        None => Ok(Status::Fine),
+        Some(error) => Err(Failure::Bug {
+            what: error.to_string(),
+        }),
+    }
+}
+
 /// `7 frames: 5 sent, 1 dropped (no_backend 1), 1 passed to the kernel`
 fn counts(summary: &Summary) -> String {
     let reasons = summary.reasons.iter();

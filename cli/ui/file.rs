@@ -1,10 +1,12 @@
 //! Files that appear whole or not at all.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::failure::{Failure, folder};
+use lvsc_runtime::io::whole::{self, Unfinished};
+
+use crate::failure::Failure;
 
 /// Writes a whole file. What is no plain file (`/dev/null`, a pipe) is written as it is.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
@@ -15,41 +17,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 fn written(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = real(path)?;
-    match fs::metadata(&target) {
-        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(found) if !found.is_file() => {
-            return OpenOptions::new()
-                .write(true)
-                .open(&target)?
-                .write_all(bytes);
-        }
-        Ok(_) | Err(_) => {}
-    }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".lvsc-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666)); // less the umask
-    }
-    let mut file = builder.tempfile_in(folder(&target))?;
+    let (mut file, unfinished) = whole::create(path)?;
     file.write_all(bytes)?;
-    file.persist(target)?;
-    Ok(())
-}
-
-/// The file that a path leads to, by whatever links, be it there already or not.
-fn real(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        found => return found,
-    }
-    if let Ok(link) = fs::read_link(path) {
-        return real(&folder(path).join(link)); // ends: links in a circle are another error
-    }
-    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
-    Ok(fs::canonicalize(folder(path))?.join(name))
+    unfinished.map_or(Ok(()), Unfinished::finish)
 }
 
 /// A file and what people call it; none where there is no such thing.
@@ -58,7 +28,7 @@ pub type Named<'a> = (&'static str, Option<&'a Path>);
 /// Refuses to write over what is read, and to write two things to one file. What is no plain file holds nothing.
 pub fn apart(read: &[Named<'_>], written: &[Named<'_>]) -> Result<(), Failure> {
     let plain = |path: &Path| {
-        let real = real(path).ok()?;
+        let real = whole::real(path).ok()?;
         let holds = fs::metadata(&real).map_or(true, |found| found.is_file());
         holds.then_some(real)
     };

@@ -68,6 +68,8 @@ pub enum Event {
         /// What changes.
         change: Change,
     },
+    /// Nothing changes, but somebody is to know.
+    Tell(Notice),
     /// Another policy takes over, with the flows and counters of the one before.
     Replace {
         /// Its engine, loaded.
@@ -102,6 +104,17 @@ pub enum Notice {
     },
     /// Backends that get no packets because their next hop is still not known, by name.
     Missing(Vec<String>),
+    /// Frames were lost before the director saw them, so many until now. Told once.
+    Overrun(u64),
+    /// A VIP is asked for from this VLAN, while backends' MACs are asked for without a tag. Told once.
+    Tagged(u16),
+    /// A device has another MAC than before.
+    Interface {
+        /// The device.
+        device: String,
+        /// Its MAC now.
+        mac: Mac,
+    },
     /// Another policy has taken over.
     Replaced(Carried),
     /// An event named a pool or a backend that the policy does not have.
@@ -244,9 +257,13 @@ impl<Meta> Director<Meta> {
         if self.batch.packets.is_empty() {
             return Ok(());
         }
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), self.engine.inside());
         let decided = self.engine.process(&mut self.batch.packets);
-        self.tally.spent(begin.elapsed(), self.batch.packets.len());
+        let inside = self.engine.inside().zip(before);
+        let spent = inside.map_or(begin.elapsed(), |(after, before)| {
+            after.saturating_sub(before)
+        });
+        self.tally.spent(spent, self.batch.packets.len());
         if let Err(error) = decided
             && self.tally.failed(&error)
         {
@@ -290,6 +307,7 @@ impl<Meta> Director<Meta> {
                 backend,
                 change,
             } => self.change(pool, backend, change),
+            Event::Tell(notice) => (self.notify)(notice),
             Event::Replace { engine, manifest } => self.replace(engine, *manifest),
         }
     }

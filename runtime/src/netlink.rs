@@ -43,6 +43,17 @@ pub struct Link {
     pub port: Option<u8>,
 }
 
+/// An address that an interface has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The interface's index.
+    pub index: u32,
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length of its subnet.
+    pub prefix: u8,
+}
+
 impl Netlink {
     /// Opens a socket.
     pub fn open() -> Result<Netlink> {
@@ -102,6 +113,16 @@ impl Netlink {
                 format!("there is no interface `{name}`"),
             )
         })
+    }
+
+    /// The addresses of all interfaces.
+    pub fn addresses(&mut self) -> Result<Vec<Address>> {
+        let request = Message::new(libc::RTM_GETADDR, libc::NLM_F_DUMP as u16).raw(&[0; 8]);
+        let answers = self.call(request)?;
+        Ok(answers
+            .iter()
+            .filter_map(|(_, payload)| address(payload))
+            .collect())
     }
 
     /// Switches an interface on.
@@ -217,6 +238,27 @@ fn link(payload: &[u8]) -> Option<Link> {
     Some(link)
 }
 
+fn address(payload: &[u8]) -> Option<Address> {
+    let (head, rest) = payload.split_first_chunk::<8>()?;
+    let [_, prefix, _, _, a, b, c, d] = *head;
+    // On a point-to-point link `IFA_ADDRESS` is the other end's.
+    let found = attributes(rest);
+    let of = |wanted| found.iter().find(|(kind, _)| *kind == wanted);
+    let (_, value) = of(libc::IFA_LOCAL).or_else(|| of(libc::IFA_ADDRESS))?;
+    Some(Address {
+        index: u32::from_ne_bytes([a, b, c, d]),
+        address: ip(value)?,
+        prefix,
+    })
+}
+
+/// An address of four or sixteen bytes.
+fn ip(value: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(value).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(value).map(IpAddr::from))
+        .ok()
+}
+
 fn neighbour(payload: &[u8], index: u32) -> Option<(IpAddr, Mac)> {
     let (head, rest) = payload.split_first_chunk::<12>()?;
     let [_, _, _, _, a, b, c, d, low, high, ..] = *head;
@@ -228,12 +270,7 @@ fn neighbour(payload: &[u8], index: u32) -> Option<(IpAddr, Mac)> {
     let mut mac = None;
     for (kind, value) in attributes(rest) {
         match kind {
-            NDA_DST => {
-                let four = <[u8; 4]>::try_from(value).map(IpAddr::from);
-                address = four
-                    .or_else(|_| <[u8; 16]>::try_from(value).map(IpAddr::from))
-                    .ok();
-            }
+            NDA_DST => address = ip(value),
             NDA_LLADDR => mac = value.try_into().ok().map(Mac),
             _ => {}
         }

@@ -3,13 +3,14 @@
 
 use std::io::Result;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lvsc_abi::mac::Mac;
 
 #[cfg(target_os = "linux")]
-use crate::sys::ring::{Options, PACKET_OUTGOING, Ring};
+use crate::sys::ring::{Only, Options, PACKET_OUTGOING, Ring, is_passing};
 
 /// Length of an ARP frame (bytes), without padding.
 pub const ARP_LENGTH: usize = 42;
@@ -94,12 +95,43 @@ pub fn announcement(vip: Ipv4Addr, own: Mac) -> Vec<u8> {
     .frame(everybody)
 }
 
-/// Answers for VIPs on one interface.
+/// A frame with a VLAN tag `{TPID, TCI}` behind its addresses.
+pub fn tagged(mut frame: Vec<u8>, (tpid, tci): (u16, u16)) -> Vec<u8> {
+    const ADDRESSES: usize = 12;
+    let tag = [tpid.to_be_bytes(), tci.to_be_bytes()].concat();
+    let at = frame.len().min(ADDRESSES);
+    frame.splice(at..at, tag);
+    frame
+}
+
+/// The MAC that a [`Responder`] tells; it may change while it answers.
+#[derive(Debug)]
+pub struct OwnMac(AtomicU64);
+
+impl OwnMac {
+    /// This one for now.
+    pub fn new(mac: Mac) -> OwnMac {
+        OwnMac(AtomicU64::new(mac.to_bits()))
+    }
+
+    /// The one that is told now.
+    pub fn get(&self) -> Mac {
+        Mac::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Another one from now on.
+    pub fn set(&self, mac: Mac) {
+        self.0.store(mac.to_bits(), Ordering::Relaxed);
+    }
+}
+
+/// Answers for VIPs on one interface, with the VLAN tag of whoever asks.
 #[cfg(target_os = "linux")]
 pub struct Responder {
     ring: Ring,
     vips: Vec<Ipv4Addr>,
-    own: Mac,
+    own: Arc<OwnMac>,
+    announced: Mac,
 }
 
 #[cfg(target_os = "linux")]
@@ -108,33 +140,66 @@ impl Responder {
     pub fn open(index: u32, own: Mac, vips: Vec<Ipv4Addr>) -> Result<Responder> {
         let ring = Ring::open(Options {
             index,
-            protocol: ETH_P_ARP,
+            only: Only::Type(ETH_P_ARP),
             vnet: false,
             ignore_outgoing: true,
             frame: 2048,
             frames: 64,
         })?;
-        for vip in &vips {
-            ring.send(&[], &announcement(*vip, own))?;
-        }
-        Ok(Responder { ring, vips, own })
+        let responder = Responder {
+            ring,
+            vips,
+            own: Arc::new(OwnMac::new(own)),
+            announced: own,
+        };
+        responder.announce()?;
+        Ok(responder)
     }
 
-    /// Answers until it is stopped.
-    pub fn serve(&mut self, stop: &AtomicBool) -> Result<()> {
+    /// The MAC that is told: one that is set is announced at once.
+    pub fn own(&self) -> Arc<OwnMac> {
+        Arc::clone(&self.own)
+    }
+
+    /// Answers until it is stopped. `met` is told the VLAN tag's TCI of every question that has one.
+    pub fn serve(&mut self, stop: &AtomicBool, mut met: impl FnMut(u16)) -> Result<()> {
         while !stop.load(Ordering::Relaxed) {
-            self.ring.wait(Duration::from_millis(50))?;
-            let (vips, own) = (&self.vips, self.own);
+            Ring::wait([&self.ring], Duration::from_millis(50))?;
+            let own = self.own.get();
+            if own != self.announced {
+                self.announced = own;
+                self.announce()?;
+            }
+            let vips = &self.vips;
             while let Some(reply) = self.ring.take(|frame| {
                 let ours = frame.kind != PACKET_OUTGOING;
-                ours.then(|| answer(frame.bytes, vips, own)).flatten()
+                let reply = ours.then(|| answer(frame.bytes, vips, own)).flatten()?;
+                Some((reply, frame.tag))
             }) {
-                if let Some(reply) = reply {
-                    self.ring.send(&[], &reply)?;
+                match reply {
+                    Some((reply, None)) => self.offer(&reply)?,
+                    Some((reply, Some(tag))) => {
+                        met(tag.1);
+                        self.offer(&tagged(reply, tag))?;
+                    }
+                    None => {}
                 }
             }
         }
         Ok(())
+    }
+
+    fn announce(&self) -> Result<()> {
+        let mut vips = self.vips.iter();
+        vips.try_for_each(|vip| self.offer(&announcement(*vip, self.announced)))
+    }
+
+    /// Sends where it can be sent now; who did not hear asks again.
+    fn offer(&self, frame: &[u8]) -> Result<()> {
+        match self.ring.send(&[], frame) {
+            Err(error) if !is_passing(&error) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 

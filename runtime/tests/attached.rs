@@ -19,7 +19,12 @@ fn main() {
 }
 
 #[cfg(target_os = "linux")]
+#[path = "attached/wire.rs"]
+mod wire;
+
+#[cfg(target_os = "linux")]
 mod linux {
+    use std::ops::ControlFlow;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
@@ -38,6 +43,8 @@ mod linux {
     use lvsc_runtime::netlink::{Message, Netlink};
     use lvsc_runtime::sys::namespace::{Namespace, isolate};
 
+    use crate::wire;
+
     fn host(name: &str, last: u8) -> Host {
         let ip = [192, 0, 2, last].into();
         Host {
@@ -47,7 +54,7 @@ mod linux {
         }
     }
 
-    fn plan() -> Plan {
+    pub(super) fn plan() -> Plan {
         Plan {
             vip: [192, 0, 2, 200].into(),
             port: 80,
@@ -93,9 +100,11 @@ mod linux {
     struct Forwarder {
         slots: Vec<Vec<u8>>,
         image: Bytes,
+        /// How long it sleeps over its first batch.
+        sleep: Duration,
     }
 
-    fn engine() -> AnyEngine {
+    fn engine(sleep: Duration) -> AnyEngine {
         let mut layout = Layout::new();
         layout.add("header", Element::Header, 1);
         layout.add("interfaces", Element::Interface, 1);
@@ -105,6 +114,7 @@ mod linux {
         Box::new(Forwarder {
             slots,
             image: Bytes::new(layout),
+            sleep,
         })
     }
 
@@ -125,6 +135,7 @@ mod linux {
         }
 
         fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
+            std::thread::sleep(std::mem::take(&mut self.sleep));
             for (index, packet) in packets.iter_mut().enumerate() {
                 let frame = &self.slots[index][packet.range()];
                 let ours = frame.len() > 36
@@ -160,16 +171,31 @@ mod linux {
         }
     }
 
-    fn open(
+    pub(super) fn open(
         station: &Namespace,
         backends: &[Host],
         devices: &[&str],
     ) -> Result<Attached, AttachError> {
         let devices: Vec<String> = devices.iter().map(|device| (*device).to_owned()).collect();
-        let manifest = manifest(backends);
+        attach(station, manifest(backends), &devices)
+    }
+
+    fn attach(
+        station: &Namespace,
+        manifest: Manifest,
+        devices: &[String],
+    ) -> Result<Attached, AttachError> {
+        let devices = devices.to_vec();
         station
-            .run(move || Attached::open(engine(), manifest, &devices))
+            .run(move || Attached::open(engine(Duration::ZERO), manifest, &devices))
             .unwrap()
+    }
+
+    /// A director that sleeps over its first batch.
+    pub(super) fn sleepy(station: &Namespace, sleep: Duration) -> Attached {
+        let manifest = manifest(&plan().servers);
+        let attached = move || Attached::open(engine(sleep), manifest, &["eth0".to_owned()]);
+        station.run(attached).unwrap().unwrap()
     }
 
     fn refused(station: &Namespace, devices: &[&str]) -> AttachError {
@@ -180,7 +206,7 @@ mod linux {
     }
 
     /// Waits until `done`, three seconds at most.
-    fn wait(done: impl Fn() -> bool) -> bool {
+    pub(super) fn wait(done: impl Fn() -> bool) -> bool {
         let begin = Instant::now();
         while !done() && begin.elapsed() < Duration::from_secs(3) {
             std::thread::sleep(Duration::from_millis(5));
@@ -196,11 +222,18 @@ mod linux {
             return;
         }
         let lab = Lab::up(plan()).unwrap();
+        wire::frames_come_whole_and_in_order(&lab);
         devices_that_will_not_do_are_named(&lab);
+        backends_that_cannot_work_are_named(&lab);
         an_attached_director_forwards_real_tcp(&lab);
         a_backend_that_nobody_answers_for_is_named(&lab);
+        wire::a_question_is_answered_with_its_tag(&lab);
+        wire::a_full_queue_is_no_reason_to_end(&lab);
+        wire::a_forgotten_backend_is_asked_for_at_once(&lab);
+        wire::another_mac_of_the_device_is_told_to_clients(&lab);
+        wire::a_burst_has_room_and_what_has_none_is_told(&lab);
         an_interface_that_goes_away_ends_the_run(&lab);
-        println!("4 passed, 0 failed");
+        println!("11 passed, 0 failed");
     }
 
     fn devices_that_will_not_do_are_named(lab: &Lab) {
@@ -222,6 +255,43 @@ mod linux {
         assert!(many.remedy().unwrap().contains("-i NAME=DEVICE"));
     }
 
+    fn backends_that_cannot_work_are_named(lab: &Lab) {
+        let station = lab.director().unwrap();
+        let eth0 = ["eth0".to_owned()];
+        let text = |change: fn(&mut Manifest)| {
+            let mut manifest = manifest(&plan().servers);
+            change(&mut manifest);
+            let error = attach(station, manifest, &eth0).err();
+            error.map_or(String::new(), |error| {
+                format!("{error}; {}", error.remedy().unwrap_or_default())
+            })
+        };
+        let own = text(|m| m.pools[0].backends[0].address = plan().director.ip.into());
+        assert!(
+            own.contains("rs1 has the address 192.0.2.131 of this host"),
+            "{own}"
+        );
+        let off = text(|m| m.pools[0].backends[1].address = [198, 51, 100, 1].into());
+        assert!(
+            off.contains("rs2 (198.51.100.1) is on no subnet of `eth0`"),
+            "{off}"
+        );
+        let fixed = text(|m| {
+            m.pools[0].backends[1].address = [198, 51, 100, 1].into();
+            m.pools[0].backends[1].mac = Some(plan().servers[1].mac);
+        });
+        assert_eq!(fixed, "", "whose MAC is fixed is asked for nothing");
+        let foreign = text(|m| m.interfaces[0].mac = Some(Mac([2, 0, 0, 0, 0, 1])));
+        assert!(
+            foreign.contains("`eth0` has 02:00:c0:00:02:83"),
+            "{foreign}"
+        );
+        assert!(
+            foreign.contains("ip link set eth0 address 02:00:00:00:00:01"),
+            "{foreign}"
+        );
+    }
+
     fn an_attached_director_forwards_real_tcp(lab: &Lab) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let ear = Arc::clone(&told);
@@ -239,7 +309,9 @@ mod linux {
         let learnt = |notice: &Notice| matches!(notice, Notice::Neighbour { .. });
         assert!(told.lock().unwrap().iter().all(learnt), "{told:?}");
 
-        let report = lab.run(&switch, 20, &mut |_| {}).unwrap();
+        let report = lab
+            .run(&switch, 20, &mut |_| ControlFlow::Continue(()))
+            .unwrap();
         assert_eq!(report.faults(), Vec::<String>::new());
         stop.store(true, Ordering::Relaxed);
         let summary = running.join().unwrap();

@@ -20,6 +20,7 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::ops::ControlFlow;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
@@ -151,7 +152,7 @@ mod linux {
         let mut director = Director::new(engine, manifest, world);
         let switch = director.switch();
         let answering = Arc::clone(&stop);
-        let answers = std::thread::spawn(move || responder.serve(&answering));
+        let answers = std::thread::spawn(move || responder.serve(&answering, |_| {}));
         let forwarding = Arc::clone(&stop);
         let forwards = std::thread::spawn(move || {
             let (_keep, events) = std::sync::mpsc::channel();
@@ -160,7 +161,9 @@ mod linux {
         });
 
         let report = lab
-            .run(&Switch(Arc::clone(&switch)), 20, &mut |_| {})
+            .run(&Switch(Arc::clone(&switch)), 20, &mut |_| {
+                ControlFlow::Continue(())
+            })
             .unwrap();
         assert_eq!(report.faults(), Vec::<String>::new());
         assert_eq!(report.servers.values().sum::<usize>(), 20);
@@ -168,7 +171,9 @@ mod linux {
         assert!(report.upload && report.download);
         println!("real TCP is forwarded and proven: {:?}", report.servers);
 
-        let report = lab.run(&Dead(Switch(switch)), 1, &mut |_| {}).unwrap();
+        let report = lab
+            .run(&Dead(Switch(switch)), 1, &mut |_| ControlFlow::Continue(()))
+            .unwrap();
         assert_eq!(report.answered, 0);
         assert!(
             report

@@ -202,3 +202,45 @@ fn an_interface_that_is_not_there_is_named_with_those_that_are() {
         &["the policy has no interface `wan`", "lan"],
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_that_says_nothing_can_be_interrupted() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let folder = folder();
+    let path = folder.path();
+    let made = Command::new("mkfifo").arg(path.join("in.pcap")).status();
+    assert!(made.expect("there is a `mkfifo`").success());
+    let args = "run policies/dr.lvs --target interp --pcap in.pcap --out out.pcap";
+    // Nobody writes; then somebody writes a begin, and no more.
+    for begin in [None, Some(&capture(&[frame(1)])[..60])] {
+        let mut child = lvsc(path)
+            .args(args.split(' '))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary can be started");
+        let writer = begin.map(|bytes| {
+            let mut pipe = fs::OpenOptions::new()
+                .write(true)
+                .open(path.join("in.pcap"))
+                .expect("somebody reads");
+            std::io::Write::write_all(&mut pipe, bytes).expect("it is written");
+            pipe
+        });
+        std::thread::sleep(Duration::from_millis(700));
+        assert_eq!(crate::names(path), ["in.pcap"], "no half-written file");
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(sent.expect("there is a `kill`").success());
+        let begin = Instant::now();
+        while child.try_wait().expect("it is ours").is_none() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "it goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(child.wait().expect("it ended").code(), Some(130));
+        assert_eq!(crate::names(path), ["in.pcap"]);
+        drop(writer);
+    }
+}

@@ -85,7 +85,7 @@ pub fn shown(command: &mut Command) -> (i32, String) {
 }
 
 /// The exit code; a signal's is 128 more, as in a shell.
-fn code(status: ExitStatus) -> i32 {
+pub fn code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status
         .code()

@@ -1,10 +1,11 @@
 //! Over a capture: its frames in, those that are sent into another one.
 
-use lvsc_runtime::director::{RunError, Summary, run_capture};
+use lvsc_runtime::director::{RunError, run_capture};
 use lvsc_runtime::io::pcap::{Reader, Replay, Writer};
 use lvsc_runtime::world::World;
 use serde_json::json;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use crate::args::{Format, Run};
 use crate::engines::Kind;
@@ -23,7 +24,10 @@ pub fn run(
 ) -> Result<Status, Failure> {
     let manifest = &checked.pipeline.manifest;
     let stop = interrupt::flag()?;
-    let reader = Reader::open(path)?;
+    let reader = match Reader::open_until(path, &stop) {
+        Err(_) if stop.load(Ordering::Relaxed) => return Ok(Status::Interrupted),
+        opened => opened?,
+    };
     let write = |path: Option<&Path>| path.map(Writer::create).transpose();
     let (sent, passed) = (
         write(args.out.as_deref())?,
@@ -54,15 +58,5 @@ pub fn run(
             "reasons": summary.reasons,
         })),
     }
-    failed(&summary)
-}
-
-/// A trap is a fault of ours, whatever the packet.
-fn failed(summary: &Summary) -> Result<Status, Failure> {
-    match &summary.failure {
-        None => Ok(Status::Fine),
-        Some(error) => Err(Failure::Bug {
-            what: error.to_string(),
-        }),
-    }
+    super::failed(&summary)
 }

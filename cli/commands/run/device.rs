@@ -1,5 +1,7 @@
 //! On an interface: the real director, until a signal.
 
+use std::collections::BTreeSet;
+
 use lvsc_abi::manifest::Manifest;
 
 use crate::args::{Binding, Run};
@@ -45,6 +47,11 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
                     name: name.clone(),
                     known: names.clone(),
                 })?;
+        if place.is_some() {
+            return Err(Failure::told(format_args!(
+                "the interface {name} is given two devices"
+            )));
+        }
         *place = Some(binding.device.clone());
     }
     for binding in bindings.iter().filter(|binding| binding.name.is_none()) {
@@ -66,7 +73,13 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
         .map(|(name, _)| name.clone())
         .collect();
     if missing.is_empty() {
-        return Ok(places.into_iter().flatten().collect());
+        let devices: Vec<String> = places.into_iter().flatten().collect();
+        return match twice(&devices) {
+            None => Ok(devices),
+            Some(device) => Err(Failure::told(format_args!(
+                "the device `{device}` is given to two interfaces"
+            ))),
+        };
     }
     Err(Failure::Told {
         what: format!(
@@ -78,6 +91,12 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
             missing.join("=DEVICE -i ")
         )),
     })
+}
+
+/// A device that stands there more than once.
+fn twice(devices: &[String]) -> Option<&String> {
+    let mut known = BTreeSet::new();
+    devices.iter().find(|device| !known.insert(*device))
 }
 
 #[cfg(target_os = "linux")]
@@ -119,15 +138,14 @@ mod linux {
             devices.join(", "),
             kind.name
         ));
-        attached
-            .run(&stop)
-            .map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
+        let ended = attached.run(&stop);
         let summary = attached.summary();
         match args.output.format {
             Format::Text => ui.print(report(&summary)),
             Format::Json => ui.json(&data(&summary, kind)),
         }
-        Ok(Status::Fine)
+        ended.map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
+        super::super::failed(&summary)
     }
 
     /// `rs1 (192.0.2.1)`, or the address where that is the name.
@@ -152,6 +170,17 @@ mod linux {
                     ));
                 }
             }
+            Notice::Overrun(frames) => talk.say(format_args!(
+                "warning: {} lost before the director saw them: more come than it can forward",
+                number(*frames as usize, "frame")
+            )),
+            Notice::Tagged(vid) => talk.say(format_args!(
+                "warning: VLAN {vid} asks for the VIP, but backends are asked for their MACs without a tag\n\
+                 help: give each backend behind a tag its `mac` in the policy"
+            )),
+            Notice::Interface { device, mac } => {
+                talk.say(format_args!("{device} is at {mac} now"));
+            }
             Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
             Notice::Replaced(_) | Notice::Unknown { .. } => {}
         }
@@ -159,6 +188,10 @@ mod linux {
 
     fn report(summary: &Summary) -> String {
         let mut lines = vec![super::super::counts(summary)];
+        if summary.overrun > 0 {
+            let frames = number(summary.overrun as usize, "frame");
+            lines.push(format!("{frames} lost before the director saw them"));
+        }
         let rows: Vec<Vec<String>> = summary
             .backends
             .iter()
@@ -180,6 +213,12 @@ mod linux {
                 .into_iter()
                 .map(|row| format!("  {row}")),
         );
+        let counters = summary.counters.iter().map(|(name, count)| {
+            let packets = number(count.packets as usize, "packet");
+            vec![name.clone(), packets, number(count.bytes as usize, "byte")]
+        });
+        let counters = table::align(&counters.collect::<Vec<_>>());
+        lines.extend(counters.into_iter().map(|row| format!("  {row}")));
         lines.join("\n")
     }
 
@@ -194,6 +233,9 @@ mod linux {
                 "bytes": backend.count.bytes,
             })
         });
+        let counters = summary.counters.iter().map(
+            |(name, count)| json!({ "name": name, "packets": count.packets, "bytes": count.bytes }),
+        );
         json!({
             "version": 1,
             "engine": kind.name,
@@ -202,6 +244,8 @@ mod linux {
             "drop": summary.drop,
             "pass": summary.pass,
             "reasons": summary.reasons,
+            "overrun": summary.overrun,
+            "counters": counters.collect::<Vec<_>>(),
             "backends": backends.collect::<Vec<_>>(),
         })
     }
@@ -248,6 +292,13 @@ mod tests {
             bound(&["dmz=eth0"])
                 .unwrap_err()
                 .contains("no interface `dmz`")
+        );
+        let wrong = bound(&["lan=nope", "lan=eth0"]).unwrap_err();
+        assert!(wrong.contains("lan is given two devices"), "{wrong}");
+        let wrong = bound(&["wan=eth0", "eth0"]).unwrap_err();
+        assert!(
+            wrong.contains("`eth0` is given to two interfaces"),
+            "{wrong}"
         );
         assert!(
             bound(&["a", "b", "c"])

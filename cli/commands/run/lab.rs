@@ -1,9 +1,13 @@
 //! In a lab: client, director and real servers of its own, and the proof of what happened between them.
 
+mod client;
 mod memory;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod record;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lvsc_runtime::director::Summary;
 use lvsc_runtime::lab::{Plan, PlanError, Report};
@@ -11,6 +15,7 @@ use lvsc_runtime::lab::{Plan, PlanError, Report};
 use crate::args::{Format, LabKind, Run};
 use crate::engines::Kind;
 use crate::failure::{Failure, Status};
+use crate::interrupt;
 use crate::policy::Checked;
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
@@ -23,12 +28,22 @@ struct Outcome {
     summary: Summary,
 }
 
+impl Outcome {
+    /// All that does not hold, in words.
+    fn faults(&self) -> Vec<String> {
+        let trap = self.summary.failure.iter().map(ToString::to_string);
+        self.report.faults().into_iter().chain(trap).collect()
+    }
+}
+
 /// A lab to be made.
 struct Order<'a> {
     args: &'a Run,
     checked: &'a Checked,
     kind: &'a Kind,
     plan: &'a Plan,
+    /// A signal asks to end.
+    stop: &'a AtomicBool,
 }
 
 impl Order<'_> {
@@ -42,22 +57,36 @@ impl Order<'_> {
         self.args.requests as usize
     }
 
-    /// A line that says how far the requests are.
-    fn progress(&self, ui: &Ui) -> impl FnMut(usize) {
+    /// A line that says how far the requests are; breaks off where a signal asks to end.
+    fn progress(&self, ui: &Ui) -> impl FnMut(usize) -> ControlFlow<()> {
         let mut progress = Progress::new(ui, "requests");
         let all = self.requests();
-        move |done| progress.at(done, all)
+        move |done| {
+            progress.at(done, all);
+            if self.is_stopped() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
 /// Tries a policy in a lab. Fine only where everything holds.
 pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<Status, Failure> {
     let plan = Plan::of(&checked.pipeline.manifest)?;
+    client::check(checked, &plan)?;
+    let stop = interrupt::flag()?;
     let order = Order {
         args,
         checked,
         kind,
         plan: &plan,
+        stop: &stop,
     };
     match args.lab {
         Some(LabKind::Memory) => in_memory(&order, ui),
@@ -66,10 +95,10 @@ pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<St
             Ok(status) => Ok(status),
             Err(refused) => {
                 ui.say(format_args!(
-                    "note: no network namespaces here ({}); the hosts are simulated instead",
-                    refused.what
+                    "note: no network namespaces here ({}); the hosts are simulated instead\n\
+                     help: for real ones {}",
+                    refused.what, refused.remedy
                 ));
-                ui.detail(format_args!("note: for real ones: {}", refused.remedy));
                 in_memory(&order, ui)
             }
         },
@@ -103,8 +132,8 @@ fn in_namespaces(order: &Order<'_>, ui: &mut Ui) -> Result<Result<Status, Refuse
         Err(refused) => Ok(Err(refused)),
         Ok((outcome, standing)) => {
             let status = say(order, &outcome, ui);
-            if order.args.hold {
-                standing.hold(ui)?;
+            if order.args.hold && !order.is_stopped() {
+                standing.hold(order.stop, ui)?;
             }
             Ok(Ok(status))
         }
@@ -129,17 +158,24 @@ fn in_memory(order: &Order<'_>, ui: &mut Ui) -> Result<Status, Failure> {
     Ok(status)
 }
 
+/// Says what came of it; of a lab that was stopped there is nothing to say.
 fn say(order: &Order<'_>, outcome: &Outcome, ui: &mut Ui) -> Status {
+    if order.is_stopped() {
+        return Status::Interrupted;
+    }
     match order.args.output.format {
         Format::Text => ui.confirm(record::words(order, outcome)),
         Format::Json => ui.json(&record::data(order, outcome)),
     }
-    let mut faults = outcome.report.faults();
-    if let Some(failure) = &outcome.summary.failure {
-        faults.push(failure.to_string());
-    }
+    let faults = outcome.faults();
     for fault in &faults {
         ui.fault(fault);
+    }
+    if outcome.report.gave_up.is_some() {
+        ui.talk(format_args!(
+            "the director: {}",
+            super::counts(&outcome.summary)
+        ));
     }
     if faults.is_empty() {
         Status::Fine

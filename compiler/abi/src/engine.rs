@@ -1,5 +1,7 @@
 //! What every engine does: takes a batch of frames, gives each a verdict.
 
+use std::time::Duration;
+
 use crate::image::Image;
 use crate::place::Place;
 use crate::verdict::Verdict;
@@ -76,6 +78,12 @@ pub trait Engine {
     /// Decides every packet, in order; packet `i` lies in slot `i`. A packet that traps is dropped, the ones after
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
+
+    /// Time spent in [`Engine::process`] on the decisions alone, without handing packets over and taking them back;
+    /// never less than before. `None`: nothing is handed over, the call is all that there is.
+    fn inside(&self) -> Option<Duration> {
+        None
+    }
 
     /// The state.
     fn image(&self) -> &dyn Image;

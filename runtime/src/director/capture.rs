@@ -35,13 +35,15 @@ pub fn run_capture(
 ) -> Result<Summary, RunError> {
     let mut director = Director::new(engine, manifest, world);
     let (_nobody, events) = mpsc::channel();
-    director.run(&mut replay, &events, stop).map_err(|error| {
-        let capture = error.downcast::<CaptureError>();
-        capture.map_or_else(RunError::Io, RunError::Capture)
-    })?;
+    let ended = director.run(&mut replay, &events, stop);
+    // A stop may break off a read in the middle of a packet.
     if stop.load(Ordering::Relaxed) {
         return Err(RunError::Stopped);
     }
+    ended.map_err(|error| {
+        let capture = error.downcast::<CaptureError>();
+        capture.map_or_else(RunError::Io, RunError::Capture)
+    })?;
     replay.finish().map_err(RunError::Capture)?;
     Ok(director.summary())
 }

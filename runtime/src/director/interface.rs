@@ -4,28 +4,29 @@
 //! it runs afterwards.
 
 mod fault;
+mod inspect;
 mod next_hop;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::Manifest;
 
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
 use crate::io::af_packet::{Interfaces, Offload};
 use crate::io::{Inbox, Received, Sent, Sink, Source};
-use crate::netlink::{Link, Netlink};
 use crate::vip::Responder;
 use crate::world::{World, draw_seed};
 
 pub use self::fault::{AttachError, Warning};
 use self::next_hop::NextHops;
+
+/// Between two looks at what the receive rings have lost.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A director on interfaces, ready to run.
 pub struct Attached {
@@ -40,13 +41,13 @@ pub struct Attached {
 impl Attached {
     /// Opens the devices, one for each interface of the manifest in its order, and announces the VIPs on them.
     ///
-    /// A MAC that the policy gives an interface counts more than the device's.
+    /// A MAC that the policy gives an interface must be the device's.
     pub fn open(
         engine: AnyEngine,
         manifest: Manifest,
         devices: &[String],
     ) -> Result<Attached, AttachError> {
-        let links = find(&manifest, devices)?;
+        let links = inspect::find(&manifest, devices)?;
         let mut world = World {
             seconds: 1,
             seed: draw_seed(),
@@ -54,27 +55,34 @@ impl Attached {
         };
         for (state, (link, mac)) in world.interfaces.iter_mut().zip(&links) {
             state.index = link.index;
-            state.mac = state.mac.or(Some(*mac));
+            state.mac = Some(*mac);
         }
-        own_macs(&manifest, &world, devices)?;
+        inspect::backends(&manifest, &world, &links)?;
         let indices: Vec<u32> = links.iter().map(|(link, _)| link.index).collect();
         let socket = |source| AttachError::Socket {
             device: devices.join(", "),
             source,
         };
         let io = Sockets(Interfaces::open(&indices).map_err(socket)?);
-        let vips = announced(&manifest);
+        let vips = inspect::announced(&manifest);
+        let mut warnings = inspect::warnings(&manifest, devices, &vips);
         let (mut responders, mut next_hops) = (Vec::new(), Vec::new());
-        for (number, ((link, _), state)) in (0..).zip(links.iter().zip(&world.interfaces)) {
-            let own = state.mac.unwrap_or(Mac([0; 6]));
+        for (number, (link, mac)) in (0..).zip(links) {
             let socket = |source| AttachError::Socket {
                 device: link.name.clone(),
                 source,
             };
-            responders.push(Responder::open(link.index, own, vips.clone()).map_err(socket)?);
-            next_hops.push(NextHops::open(link.index, asked(&manifest, number)).map_err(socket)?);
+            let responder = Responder::open(link.index, mac, vips.clone()).map_err(socket)?;
+            let wanted = inspect::asked(&manifest, number);
+            let hops = NextHops::open(link.clone(), number, responder.own(), wanted);
+            let mut hops = hops.map_err(socket)?;
+            if !hops.ask() {
+                let device = link.name.clone();
+                warnings.push(Warning::MayNotAsk { device });
+            }
+            responders.push(responder);
+            next_hops.push(hops);
         }
-        let warnings = warnings(&manifest, devices, &vips);
         let director = Director::new(engine, manifest, world);
         Ok(Attached {
             director,
@@ -138,8 +146,9 @@ impl Attached {
                 .get_or_insert(error);
         };
         thread::scope(|scope| {
-            for responder in responders {
-                scope.spawn(move || serve(responder, ended).unwrap_or_else(fail));
+            for (responder, hops) in responders.iter_mut().zip(&*next_hops) {
+                let met = meet(hops, events.0.clone());
+                scope.spawn(move || serve(responder, ended, met).unwrap_or_else(fail));
             }
             for hops in next_hops {
                 let events = events.0.clone();
@@ -164,19 +173,45 @@ fn forward(
     events: &Receiver<Event>,
     over: impl Fn() -> bool,
 ) -> io::Result<()> {
+    let mut looked = Instant::now();
+    let mut lost = 0;
     while !over() {
         for event in events.try_iter() {
             director.handle(event);
         }
         director.turn(io, WAIT)?;
+        if lost == 0 && looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            lost = io.0.dropped();
+            if lost > 0 {
+                director.handle(Event::Tell(Notice::Overrun(lost)));
+            }
+        }
     }
     Ok(())
 }
 
+/// Tells of the first VLAN that a VIP is asked for from, where backends are asked for: they are, without a tag.
+fn meet(hops: &NextHops, events: Sender<Event>) -> impl FnMut(u16) + Send + use<> {
+    const VID: u16 = 0x0fff;
+    let mut told = hops.is_idle();
+    move |tci| {
+        let vid = tci & VID;
+        if vid != 0 && !told {
+            told = true;
+            let _ = events.send(Event::Tell(Notice::Tagged(vid))); // a director that has ended wants no news
+        }
+    }
+}
+
 /// Answers for the VIPs; a link that goes down comes back.
-fn serve(responder: &mut Responder, ended: &AtomicBool) -> io::Result<()> {
+fn serve(
+    responder: &mut Responder,
+    ended: &AtomicBool,
+    mut met: impl FnMut(u16),
+) -> io::Result<()> {
     loop {
-        match responder.serve(ended) {
+        match responder.serve(ended, &mut met) {
             Err(error) if is_down(&error) => thread::sleep(WAIT),
             other => return other,
         }
@@ -205,120 +240,4 @@ impl Sink<Offload> for Sockets {
 
 fn is_down(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENETDOWN)
-}
-
-/// The links of the devices with their MACs.
-fn find(manifest: &Manifest, devices: &[String]) -> Result<Vec<(Link, Mac)>, AttachError> {
-    let wanted: Vec<String> = manifest
-        .interfaces
-        .iter()
-        .map(|known| known.name.clone())
-        .collect();
-    if wanted.len() != devices.len() {
-        return Err(AttachError::Count {
-            wanted,
-            given: devices.len(),
-        });
-    }
-    let links = Netlink::open().and_then(|mut netlink| netlink.links());
-    let links = links.map_err(|source| AttachError::Netlink { source })?;
-    let find = |device: &String| {
-        let Some(link) = links.iter().find(|link| link.name == *device) else {
-            let known = links.iter().map(|link| link.name.clone()).collect();
-            return Err(AttachError::Unknown {
-                device: device.clone(),
-                known,
-            });
-        };
-        let loopback = link.flags & libc::IFF_LOOPBACK as u32 != 0;
-        let mac = link.mac.filter(|_| !loopback);
-        let mac = mac.ok_or_else(|| AttachError::NotEthernet {
-            device: device.clone(),
-        })?;
-        if link.flags & libc::IFF_UP as u32 == 0 {
-            return Err(AttachError::Down {
-                device: device.clone(),
-            });
-        }
-        Ok((link.clone(), mac))
-    };
-    devices.iter().map(find).collect()
-}
-
-/// A backend is another host than the director.
-fn own_macs(manifest: &Manifest, world: &World, devices: &[String]) -> Result<(), AttachError> {
-    for backend in manifest.pools.iter().flat_map(|pool| &pool.backends) {
-        let own = |(state, _): &(&crate::world::InterfaceState, &String)| state.mac == backend.mac;
-        let mut interfaces = world.interfaces.iter().zip(devices);
-        if let (Some(mac), Some((_, device))) = (backend.mac, interfaces.find(own)) {
-            let (backend, device) = (backend.name.clone(), device.clone());
-            return Err(AttachError::OwnMac {
-                backend,
-                device,
-                mac,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The VIPs that can be answered for: single IPv4 addresses.
-fn announced(manifest: &Manifest) -> Vec<Ipv4Addr> {
-    let mut vips: Vec<Ipv4Addr> = (manifest.vips.iter())
-        .filter_map(|vip| match vip.address {
-            IpAddr::V4(address) if vip.prefix == 32 => Some(address),
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
-        })
-        .collect();
-    vips.sort_unstable();
-    vips.dedup();
-    vips
-}
-
-/// The addresses of the backends on an interface whose next hop the policy does not fix.
-fn asked(manifest: &Manifest, interface: u8) -> Vec<IpAddr> {
-    let backends = manifest.pools.iter().flat_map(|pool| &pool.backends);
-    let mut asked: Vec<IpAddr> = backends
-        .filter(|backend| backend.interface == interface && backend.mac.is_none())
-        .map(|backend| backend.address)
-        .collect();
-    asked.sort_unstable();
-    asked.dedup();
-    asked
-}
-
-fn warnings(manifest: &Manifest, devices: &[String], vips: &[Ipv4Addr]) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    for vip in &manifest.vips {
-        let answered = matches!(vip.address, IpAddr::V4(address) if vips.contains(&address));
-        if !answered {
-            warnings.push(Warning::NotAnnounced {
-                address: vip.address,
-                prefix: vip.prefix,
-            });
-        }
-    }
-    // With ip_nonlocal_bind every address can be bound to, and nothing is learnt.
-    if setting("ip_nonlocal_bind") == Some(false) {
-        let local = vips
-            .iter()
-            .filter(|vip| UdpSocket::bind((**vip, 0)).is_ok());
-        warnings.extend(local.map(|vip| Warning::LocalVip {
-            address: (*vip).into(),
-        }));
-    }
-    for device in devices {
-        if setting(&format!("conf/{device}/forwarding")) == Some(true) {
-            warnings.push(Warning::KernelForwards {
-                device: device.clone(),
-            });
-        }
-    }
-    warnings
-}
-
-/// A switch under /proc/sys/net/ipv4; `None` where it cannot be read.
-fn setting(name: &str) -> Option<bool> {
-    let text = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).ok()?;
-    Some(text.trim() != "0")
 }

@@ -75,7 +75,7 @@ pub struct Summary {
     pub backends: Vec<BackendSummary>,
     /// Packets given to the engine.
     pub decided: u64,
-    /// Time that the engine took for them.
+    /// Time that the decisions took, without handing the packets to the engine where it can tell.
     pub spent: Duration,
     /// Batches in which the engine failed on a packet.
     pub failures: u64,
@@ -101,7 +101,7 @@ pub struct BackendSummary {
 }
 
 impl Summary {
-    /// Nanoseconds in the engine for a packet; `None` before the first.
+    /// Nanoseconds that the decision on a packet took; `None` before the first.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn nanoseconds_per_packet(&self) -> Option<f64> {
         (self.decided > 0).then(|| self.spent.as_nanos() as f64 / self.decided as f64)

@@ -69,7 +69,6 @@ pub enum LoadError {
 pub struct WasmEngine {
     running: Running,
     spent: Duration,
-    packets: u64,
 }
 
 /// A module, its instance and its memory.
@@ -88,7 +87,6 @@ impl WasmEngine {
         Ok(WasmEngine {
             running,
             spent: Duration::ZERO,
-            packets: 0,
         })
     }
 
@@ -108,11 +106,6 @@ impl WasmEngine {
     /// What the feeder must know.
     pub fn manifest(&self) -> &Manifest {
         &self.running.contents.manifest
-    }
-
-    /// Time spent inside the module, and packets decided there, since the start.
-    pub fn spent(&self) -> (Duration, u64) {
-        (self.spent, self.packets)
     }
 }
 
@@ -298,7 +291,6 @@ impl Engine for WasmEngine {
         let begin = Instant::now();
         let decided = self.running.decide(packets.len());
         self.spent += begin.elapsed();
-        self.packets += packets.len() as u64;
         packets
             .iter_mut()
             .enumerate()
@@ -306,6 +298,10 @@ impl Engine for WasmEngine {
                 let taken = self.running.take_back(index, packet);
                 first.and(taken)
             })
+    }
+
+    fn inside(&self) -> Option<Duration> {
+        Some(self.spent)
     }
 
     fn image(&self) -> &dyn Image {

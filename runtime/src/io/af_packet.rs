@@ -5,18 +5,13 @@
 //! with its virtio-net header and is sent with it; the kernel splits and sums where the wire needs it. A VLAN tag that the
 //! kernel took out is put back. What was cut is counted and never sent.
 
-use std::io::{Error, ErrorKind, Result};
+use std::io::Result;
 use std::time::Duration;
 
+use crate::io::tap::{TAG, Tap, retag};
 use crate::io::{Inbox, Loss, Received, Sent, Sink, Source};
-use crate::sys::ring::{ETH_P_ALL, Frame, Options, PACKET_HOST, Ring, VNET};
+use crate::sys::ring::{Frame, PACKET_HOST, VNET, is_passing};
 
-/// Size of a ring slot: the longest frame with its headers (bytes).
-const SLOT: u32 = 69_632;
-/// Number of ring slots.
-const SLOTS: u32 = 128;
-/// Bytes of a VLAN tag.
-const TAG: usize = 4;
 /// `virtio_net_hdr.flags`: the checksum is still to be made.
 const NEEDS_CHECKSUM: u8 = 1;
 /// `virtio_net_hdr.gso_type`: nothing to split.
@@ -28,7 +23,7 @@ pub struct Offload([u8; VNET]);
 
 /// The sockets of a director, one an interface, in the manifest's order.
 pub struct Interfaces {
-    rings: Vec<Ring>,
+    taps: Vec<Tap>,
     next: usize,
     dropped: u64,
 }
@@ -36,19 +31,10 @@ pub struct Interfaces {
 impl Interfaces {
     /// Opens a socket on each interface (kernel indices) of the calling thread's namespace.
     pub fn open(indices: &[u32]) -> Result<Interfaces> {
-        let open = |index: &u32| {
-            Ring::open(Options {
-                index: *index,
-                protocol: ETH_P_ALL,
-                vnet: true,
-                ignore_outgoing: true,
-                frame: SLOT,
-                frames: SLOTS,
-            })
-        };
-        let rings = indices.iter().map(open).collect::<Result<Vec<_>>>()?;
+        let open = |index: &u32| Tap::open(*index, true);
+        let taps = indices.iter().map(open).collect::<Result<Vec<_>>>()?;
         Ok(Interfaces {
-            rings,
+            taps,
             next: 0,
             dropped: 0,
         })
@@ -56,23 +42,19 @@ impl Interfaces {
 
     /// Frames that the kernel dropped because the ring was full.
     pub fn dropped(&mut self) -> u64 {
-        self.dropped += self
-            .rings
-            .iter()
-            .map(|ring| u64::from(ring.dropped()))
-            .sum::<u64>();
+        self.dropped += self.taps.iter().map(Tap::dropped).sum::<u64>();
         self.dropped
     }
 
     fn drain(&mut self, inbox: &mut Inbox<'_, Offload>) {
-        let count = self.rings.len();
+        let count = self.taps.len();
         for step in 0..count {
             let interface = (self.next + step) % count;
-            let Some(ring) = self.rings.get_mut(interface) else {
+            let Some(tap) = self.taps.get_mut(interface) else {
                 continue;
             };
             while !inbox.is_full() {
-                if ring
+                if tap
                     .take(|frame| take(&frame, interface as u8, inbox))
                     .is_none()
                 {
@@ -102,22 +84,10 @@ fn take(frame: &Frame<'_>, interface: u8, inbox: &mut Inbox<'_, Offload>) {
     };
     match tag {
         None => room.copy_from_slice(frame.bytes),
-        Some((tpid, tci)) => retag(room, frame.bytes, tpid, tci),
+        Some(tag) => retag(room, frame.bytes, tag),
     }
     let meta = offload(frame.vnet, room, tag.is_some());
     inbox.commit(short, interface, meta);
-}
-
-/// Puts a tag back behind the addresses (IEEE 802.1Q, 9.3). `room` is four bytes longer than `bytes`.
-fn retag(room: &mut [u8], bytes: &[u8], tpid: u16, tci: u16) {
-    let (addresses, rest) = bytes.split_at(12);
-    let (head, behind) = room.split_at_mut(12);
-    let (tag, tail) = behind.split_at_mut(TAG);
-    head.copy_from_slice(addresses);
-    tail.copy_from_slice(rest);
-    let (first, second) = tag.split_at_mut(2);
-    first.copy_from_slice(&tpid.to_be_bytes());
-    second.copy_from_slice(&tci.to_be_bytes());
 }
 
 /// The virtio-net header for sending: what was said on arrival, moved by a tag that was put back, with the true length of
@@ -194,16 +164,7 @@ impl Source for Interfaces {
     fn receive(&mut self, wait: Duration, inbox: &mut Inbox<'_, Offload>) -> Result<Received> {
         self.drain(inbox);
         if inbox.is_empty() {
-            match self.rings.as_slice() {
-                [only] => only.wait(wait)?,
-                several => {
-                    // A short wait on each in turn: several interfaces share one thread.
-                    let share = wait / (several.len() as u32).max(1);
-                    for ring in several {
-                        ring.wait(share.min(Duration::from_millis(1)))?;
-                    }
-                }
-            }
+            Tap::wait(&self.taps, wait)?;
             self.drain(inbox);
         }
         Ok(Received::More)
@@ -212,25 +173,15 @@ impl Source for Interfaces {
 
 impl Sink<Offload> for Interfaces {
     fn send(&mut self, interface: u8, meta: &Offload, frame: &[u8]) -> Result<Sent> {
-        let Some(ring) = self.rings.get(usize::from(interface)) else {
+        let Some(tap) = self.taps.get(usize::from(interface)) else {
             return Ok(Sent::Lost);
         };
-        match ring.send(&meta.0, frame) {
+        match tap.send(&meta.0, frame) {
             Ok(()) => Ok(Sent::Gone),
             Err(error) if is_passing(&error) => Ok(Sent::Lost),
             Err(error) => Err(error),
         }
     }
-}
-
-/// A full queue, a link that is down or too small for the frame: the next frame may go.
-fn is_passing(error: &Error) -> bool {
-    error.kind() == ErrorKind::Interrupted
-        || error.kind() == ErrorKind::WouldBlock
-        || matches!(
-            error.raw_os_error(),
-            Some(libc::ENOBUFS | libc::ENETDOWN | libc::EMSGSIZE | libc::EINVAL)
-        )
 }
 
 #[cfg(test)]
@@ -245,16 +196,6 @@ mod tests {
         frame[23] = 6;
         frame[46] = 0x80;
         frame
-    }
-
-    #[test]
-    fn a_tag_goes_back_behind_the_addresses() {
-        let bytes: Vec<u8> = (0..20).collect();
-        let mut room = vec![0; 24];
-        retag(&mut room, &bytes, 0x88a8, 0x2064);
-        assert_eq!(room[..12], bytes[..12]);
-        assert_eq!(room[12..16], [0x88, 0xa8, 0x20, 0x64]);
-        assert_eq!(room[16..], bytes[12..]);
     }
 
     #[test]

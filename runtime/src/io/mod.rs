@@ -7,6 +7,9 @@
 #[cfg(target_os = "linux")]
 pub mod af_packet;
 pub mod pcap;
+#[cfg(target_os = "linux")]
+pub mod tap;
+pub mod whole;
 
 use std::io;
 use std::time::Duration;

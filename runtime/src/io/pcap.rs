@@ -3,6 +3,8 @@
 //! Knows files and nothing of engines, except for [`Replay`], which puts a [`Reader`] and two [`Writer`]s around a director.
 //! A capture that is broken is an error with its place; what was written so far is then removed, not left half.
 
+#[cfg(target_os = "linux")]
+mod patient;
 mod read;
 mod replay;
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::proof::{Captured, Direction, Node};
 use super::topology::port;
-use crate::sys::ring::{ETH_P_ALL, Options, PACKET_OUTGOING, Ring};
+use crate::io::tap::{TAG, Tap, retag};
+use crate::sys::ring::{Frame, PACKET_OUTGOING};
 
 /// A capture at all ports that runs.
 pub(super) struct Capture {
@@ -17,7 +18,7 @@ pub(super) struct Capture {
 }
 
 /// Frames, and how many were lost.
-type Seen = (Vec<Timed>, u32);
+type Seen = (Vec<Timed>, u64);
 
 struct Timed {
     time: Duration,
@@ -30,22 +31,15 @@ impl Capture {
         let stop = Arc::new(AtomicBool::new(false));
         let mut ports = Vec::new();
         for station in 0..stations {
-            let ring = Ring::open(Options {
-                index: port(station),
-                protocol: ETH_P_ALL,
-                vnet: true,
-                ignore_outgoing: false,
-                frame: 2048,
-                frames: 8192,
-            })?;
+            let tap = Tap::open(port(station), false)?;
             let stop = Arc::clone(&stop);
-            ports.push(std::thread::spawn(move || watch(ring, station, &stop)));
+            ports.push(std::thread::spawn(move || watch(tap, station, &stop)));
         }
         Ok(Capture { stop, ports })
     }
 
     /// Ends it: the frames since `since` in the order of their times, and how many the kernel could not keep.
-    pub(super) fn end(self, since: Duration) -> Result<(Vec<Captured>, u32)> {
+    pub(super) fn end(self, since: Duration) -> Result<(Vec<Captured>, u64)> {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
         let mut dropped = 0;
@@ -71,7 +65,7 @@ pub(super) fn now() -> Duration {
         .unwrap_or_default()
 }
 
-fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<Seen> {
+fn watch(mut tap: Tap, station: usize, stop: &AtomicBool) -> Result<Seen> {
     let node = match station {
         0 => Node::Client,
         1 => Node::Director,
@@ -81,8 +75,8 @@ fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<Seen> {
     loop {
         // Read before the last look, so that what came in time is kept.
         let last = stop.load(Ordering::Relaxed);
-        ring.wait(Duration::from_millis(20))?;
-        while let Some(timed) = ring.take(|frame| Timed {
+        Tap::wait([&tap], Duration::from_millis(20))?;
+        while let Some(timed) = tap.take(|frame| Timed {
             time: frame.time,
             captured: Captured {
                 node,
@@ -92,14 +86,26 @@ fn watch(mut ring: Ring, station: usize, stop: &AtomicBool) -> Result<Seen> {
                 } else {
                     Direction::From
                 },
-                frame: frame.bytes.to_vec(),
+                frame: whole(&frame),
                 length: frame.length,
             },
         }) {
             frames.push(timed);
         }
         if last {
-            return Ok((frames, ring.dropped()));
+            return Ok((frames, tap.dropped()));
+        }
+    }
+}
+
+/// The frame as it was on the wire, with a tag that the kernel took out.
+fn whole(frame: &Frame<'_>) -> Vec<u8> {
+    match frame.tag.filter(|_| frame.bytes.len() >= 12) {
+        None => frame.bytes.to_vec(),
+        Some(tag) => {
+            let mut room = vec![0; frame.bytes.len() + TAG];
+            retag(&mut room, frame.bytes, tag);
+            room
         }
     }
 }

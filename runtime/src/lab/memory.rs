@@ -12,13 +12,10 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use lvsc_abi::mac::Mac;
-
-use super::{Captured, Datapath, NEGATIVE, Node, Plan, Report, judge, planted};
+use super::{Captured, Datapath, NEGATIVE, Node, Plan, PlanError, Report, judge, planted};
 
 pub use self::directed::Directed;
 use self::host::Host;
@@ -44,28 +41,6 @@ pub trait Port: Datapath {
     fn handle(&mut self, frame: &mut Vec<u8>) -> bool;
 }
 
-/// Why there can be no simulated lab of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// A host has a group address as its MAC.
-    #[error("{name} cannot have the MAC {mac}, which is a group address")]
-    Group {
-        /// The host.
-        name: String,
-        /// Its MAC.
-        mac: Mac,
-    },
-    /// Two hosts have one MAC.
-    #[error("the MAC {0} is that of two hosts")]
-    Mac(Mac),
-    /// Two hosts have one address, or one has the VIP as its own.
-    #[error("the address {0} is that of two hosts, or of a host and the service")]
-    Address(Ipv4Addr),
-    /// Port 0 cannot be asked.
-    #[error("the service has the port 0, which nobody can ask")]
-    Port,
-}
-
 /// The lab.
 pub struct Lab {
     plan: Plan,
@@ -79,8 +54,8 @@ pub struct Lab {
 
 impl Lab {
     /// Sets the hosts up. No frame is sent yet.
-    pub fn new(plan: Plan) -> Result<Lab, Unfit> {
-        check(&plan)?;
+    pub fn new(plan: Plan) -> Result<Lab, PlanError> {
+        plan.check()?;
         let servers = plan.servers.iter().map(|server| {
             let host = Host::new(server.mac, server.ip, Some(plan.vip));
             (host, Serving::new(server.name.clone(), plan.port))
@@ -96,12 +71,12 @@ impl Lab {
     }
 
     /// Sends the requests and judges what was on the wire: first with the datapath off, which nobody may answer, then
-    /// `requests` small ones, an upload and a download. `progress` is told how many were made.
+    /// `requests` small ones, an upload and a download. `progress` is told how many were made, and says whether to go on.
     pub fn run(
         &mut self,
         port: &mut dyn Port,
         requests: usize,
-        progress: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Report {
         port.switch(false);
         let unwanted = (0..NEGATIVE)
@@ -109,28 +84,18 @@ impl Lab {
             .count();
         port.switch(true);
         self.take_frames();
-        let mut report = Report {
-            requests,
-            negative_answered: unwanted,
-            ..Report::default()
-        };
-        for number in 0..requests {
-            match self.ask(Exchange::Get, port) {
-                Ok(answer) => {
-                    report.answered += 1;
-                    *report.servers.entry(answer.server).or_default() += 1;
-                    if answer.client != self.plan.client.ip {
-                        report.foreign_client = Some(answer.client.to_string());
-                    }
-                }
-                Err(error) => {
-                    report.failure.get_or_insert_with(|| error.to_string());
-                }
-            }
-            progress(number + 1);
+        let client = self.plan.client.ip;
+        let mut report = Report::new(requests, unwanted);
+        let small = report.small(client, progress, || {
+            let answer = self.ask(Exchange::Get, port);
+            answer
+                .map(|answer| (answer.server, answer.client.to_string()))
+                .map_err(|error| error.to_string())
+        });
+        if small.is_continue() {
+            report.upload = self.ask(Exchange::Upload(LARGE), port).is_ok();
+            report.download = self.ask(Exchange::Download(LARGE), port).is_ok();
         }
-        report.upload = self.ask(Exchange::Upload(LARGE), port).is_ok();
-        report.download = self.ask(Exchange::Download(LARGE), port).is_ok();
         self.transmit(Node::Server(0), &planted(&self.plan), port);
         report.proof = judge(&self.plan, self.frames());
         report
@@ -219,28 +184,5 @@ impl Lab {
         let next = hosts.filter_map(|host| host.next(self.now)).min();
         self.now = self.now.max(next.unwrap_or(Duration::ZERO));
         next.is_some()
-    }
-}
-
-fn check(plan: &Plan) -> Result<(), Unfit> {
-    let (mut macs, mut addresses) = (BTreeSet::new(), BTreeSet::from([plan.vip]));
-    for host in plan.hosts() {
-        if host.mac.is_group() {
-            return Err(Unfit::Group {
-                name: host.name.clone(),
-                mac: host.mac,
-            });
-        }
-        if !macs.insert(host.mac) {
-            return Err(Unfit::Mac(host.mac));
-        }
-        if !addresses.insert(host.ip) {
-            return Err(Unfit::Address(host.ip));
-        }
-    }
-    if plan.port == 0 {
-        Err(Unfit::Port)
-    } else {
-        Ok(())
     }
 }

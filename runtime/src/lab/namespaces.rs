@@ -2,19 +2,20 @@
 
 use std::io::{Error, Result};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::capture::{Capture, now};
-use super::plan::Plan;
+use super::plan::{Host, Plan};
 use super::proof::{Proof, judge, planted};
 use super::report::Report;
 use super::topology::{ETH0, Topology, resolve};
 use super::{Datapath, NEGATIVE, http};
-use crate::sys::namespace::Namespace;
-use crate::sys::ring::{Options, Ring};
+use crate::sys::namespace::{Isolated, Namespace};
+use crate::sys::ring::{Only, Options, Ring};
 
 /// The longest wait for one small request.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,22 +54,31 @@ impl Lab {
         &self.plan
     }
 
+    /// The namespace of the client; its interface is `eth0`.
+    pub fn client(&self) -> Result<&Namespace> {
+        self.station(0)
+    }
+
     /// The namespace of the director; its interface is `eth0`.
     pub fn director(&self) -> Result<&Namespace> {
         self.station(1)
     }
 
-    /// How a person enters each station.
-    pub fn doors(&self) -> Vec<(String, String)> {
+    /// How a person enters each station: an ordinary user by way of the user namespace that was made.
+    pub fn doors(&self, isolated: Isolated) -> Vec<(String, String)> {
         let pid = std::process::id();
+        let first = match isolated {
+            Isolated::Network => String::new(),
+            Isolated::UserAndNetwork => {
+                format!("--user=/proc/{pid}/ns/user --preserve-credentials ")
+            }
+        };
         let each = self.plan.hosts().zip(&self.topology.stations);
-        each.map(|(host, station)| {
-            (
-                host.name.clone(),
-                format!("nsenter --net=/proc/{pid}/fd/{}", station.number()),
-            )
-        })
-        .collect()
+        let door = |(host, station): (&Host, &Namespace)| {
+            let net = format!("--net=/proc/{pid}/fd/{}", station.number());
+            (host.name.clone(), format!("nsenter {first}{net}"))
+        };
+        each.map(door).collect()
     }
 
     fn station(&self, number: usize) -> Result<&Namespace> {
@@ -83,14 +93,14 @@ impl Lab {
     }
 
     /// Sends the requests and judges what was on the wire: first with the datapath off, which nobody may answer, then
-    /// `requests` small ones, an upload and a download.
+    /// `requests` small ones, an upload and a download. `progress` is told how many were made, and says whether to go on.
     pub fn run(
         &self,
         datapath: &dyn Datapath,
         requests: usize,
-        progress: &mut dyn FnMut(usize),
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Report> {
-        let client = self.station(0)?;
+        let client = self.client()?;
         resolve(client, IpAddr::V4(self.plan.vip))?;
         let capture = Capture::begin(self.topology.stations.len())?;
         let target = self.target();
@@ -102,29 +112,17 @@ impl Lab {
         })?;
         datapath.switch(true);
         let since = now();
-        let mut report = Report {
-            requests,
-            negative_answered: unwanted,
-            ..Report::default()
-        };
-        for number in 0..requests {
-            let answer = client.run(move || http::get(target, PATIENCE))?;
-            match answer {
-                Ok(answer) => {
-                    report.answered += 1;
-                    *report.servers.entry(answer.server).or_default() += 1;
-                    if answer.client != self.plan.client.ip.to_string() {
-                        report.foreign_client = Some(answer.client);
-                    }
-                }
-                Err(error) => {
-                    report.failure.get_or_insert_with(|| error.to_string());
-                }
-            }
-            progress(number + 1);
+        let mut report = Report::new(requests, unwanted);
+        let small = report.small(self.plan.client.ip, progress, || {
+            let answer = client.run(move || http::get(target, PATIENCE)).flatten();
+            answer
+                .map(|answer| (answer.server, answer.client))
+                .map_err(|error| error.to_string())
+        });
+        if small.is_continue() {
+            report.upload = client.run(move || http::upload(target))?.unwrap_or(false);
+            report.download = client.run(move || http::download(target))?.unwrap_or(false);
         }
-        report.upload = client.run(move || http::upload(target))?.unwrap_or(false);
-        report.download = client.run(move || http::download(target))?.unwrap_or(false);
         // The last acknowledgements are still on their way.
         std::thread::sleep(Duration::from_millis(30));
         self.plant()?;
@@ -134,7 +132,7 @@ impl Lab {
         Ok(report)
     }
 
-    fn judged(&self, frames: &[super::proof::Captured], lost: u32) -> Proof {
+    fn judged(&self, frames: &[super::proof::Captured], lost: u64) -> Proof {
         let mut proof = judge(&self.plan, frames);
         if lost > 0 {
             proof.faults.push(format!("the capture lost {lost} frames"));
@@ -148,7 +146,7 @@ impl Lab {
         self.station(2)?.run(move || {
             let options = Options {
                 index: ETH0,
-                protocol: 0,
+                only: Only::All,
                 vnet: false,
                 ignore_outgoing: true,
                 frame: 2048,

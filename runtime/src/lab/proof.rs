@@ -35,7 +35,7 @@ pub struct Captured {
     pub node: Node,
     /// Which way.
     pub direction: Direction,
-    /// The frame's first bytes.
+    /// The frame, whole.
     pub frame: Vec<u8>,
     /// Its length on the wire.
     pub length: u32,
@@ -78,7 +78,7 @@ struct Packet<'a> {
     eth: (Mac, Mac),
     ip: (Ipv4Addr, Ipv4Addr),
     ports: (u16, u16),
-    /// IP header and what follows, as far as it was kept.
+    /// IP header and what follows.
     bytes: &'a [u8],
     length: u32,
     planted: bool,

@@ -10,8 +10,54 @@
 pub mod namespace;
 pub mod ring;
 
-use std::io::{Error, Result};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Error, ErrorKind, Result};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Waits until one of the descriptors can be read or the time is over: what `poll` says of each. A signal ends the wait.
+pub fn poll(fds: &[i32], time: Duration) -> Result<Vec<i16>> {
+    let poll = |fd: &i32| libc::pollfd {
+        fd: *fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut polls: Vec<libc::pollfd> = fds.iter().map(poll).collect();
+    let time = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: as many `pollfd` as are said.
+    let done = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as libc::nfds_t, time) };
+    if done < 0 {
+        let error = Error::last_os_error();
+        if error.kind() != ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(polls.iter().map(|poll| poll.revents).collect())
+}
+
+/// Gives an open file a name that nothing has yet; the file may be one that was made without a name.
+pub fn link(file: &File, path: &Path) -> Result<()> {
+    let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let to = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: both paths are only read.
+    let done = unsafe {
+        libc::linkat(
+            libc::AT_FDCWD,
+            from.as_ptr(),
+            libc::AT_FDCWD,
+            to.as_ptr(),
+            libc::AT_SYMLINK_FOLLOW,
+        )
+    };
+    if done < 0 {
+        Err(Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
 
 /// A blocking `NETLINK_ROUTE` socket.
 pub fn netlink_socket() -> Result<OwnedFd> {

@@ -1,10 +1,12 @@
 //! Network namespaces: `network_namespaces(7)`, `user_namespaces(7)`. They belong to the process and go with it.
 
 use std::fs;
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
+
+use crate::netlink::Netlink;
 
 /// Why no namespace can be had.
 #[derive(Debug, thiserror::Error)]
@@ -19,36 +21,54 @@ pub struct Refused {
 impl Refused {
     /// What a person can do about it.
     pub fn remedy(&self) -> &'static str {
-        match self.source.raw_os_error() {
-            Some(libc::ENOSPC) => {
-                "raise the limits: sysctl user.max_user_namespaces=1000 user.max_net_namespaces=1000"
-            }
-            Some(libc::EINVAL) => {
-                "this kernel has no network or user namespaces (CONFIG_NET_NS, CONFIG_USER_NS)"
-            }
-            _ => {
-                "run as root, or allow user namespaces: on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, \
-                 on Debian `sysctl kernel.unprivileged_userns_clone=1`, in a container `--security-opt seccomp=unconfined`"
-            }
-        }
+        remedy(&self.source)
     }
+}
+
+/// What a person can do where the system refuses a network of one's own.
+pub fn remedy(error: &Error) -> &'static str {
+    const LIMITS: &str =
+        "raise the limits: `sysctl user.max_user_namespaces=1000 user.max_net_namespaces=1000`";
+    const RIGHTS: &str = "run as root, or allow user namespaces: on Ubuntu \
+                          `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, on Debian \
+                          `sysctl kernel.unprivileged_userns_clone=1`, in a container \
+                          `--security-opt seccomp=unconfined`";
+    const KERNEL: &str = "the kernel needs network and user namespaces, bridge, veth and packet sockets \
+                          (CONFIG_NET_NS, CONFIG_USER_NS, CONFIG_BRIDGE, CONFIG_VETH, CONFIG_PACKET)";
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        LIMITS
+    } else if kind == ErrorKind::PermissionDenied {
+        RIGHTS
+    } else {
+        KERNEL
+    }
+}
+
+/// What [`isolate`] made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolated {
+    /// A network namespace.
+    Network,
+    /// A user namespace, and a network namespace in it.
+    UserAndNetwork,
 }
 
 /// Moves the process into a network namespace of its own, inside a user namespace where that needs one. Call it before
 /// any thread exists. Nothing has changed if it fails: it is tried in a forked child first.
-pub fn isolate() -> std::result::Result<(), Refused> {
+pub fn isolate() -> std::result::Result<Isolated, Refused> {
     try_in_child()?;
     enter()
 }
 
-fn enter() -> std::result::Result<(), Refused> {
+fn enter() -> std::result::Result<Isolated, Refused> {
     // SAFETY: plain system calls, here and below.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
-    let Err(first) = unshare(libc::CLONE_NEWNET, "unshare(CLONE_NEWNET)") else {
-        return Ok(());
-    };
-    if first.source.raw_os_error() != Some(libc::EPERM) {
-        return Err(first);
+    match unshare(libc::CLONE_NEWNET, "unshare(CLONE_NEWNET)") {
+        // CAP_SYS_ADMIN makes a network namespace, only CAP_NET_ADMIN may build in it.
+        Ok(()) if may_build() => return Ok(Isolated::Network),
+        Err(first) if first.source.kind() != ErrorKind::PermissionDenied => return Err(first),
+        Ok(()) | Err(_) => {}
     }
     unshare(libc::CLONE_NEWUSER, "unshare(CLONE_NEWUSER)")?;
     let write = |path: &'static str, text: String| {
@@ -60,7 +80,16 @@ fn enter() -> std::result::Result<(), Refused> {
     unshare(
         libc::CLONE_NEWNET,
         "unshare(CLONE_NEWNET) in a user namespace",
-    )
+    )?;
+    Ok(Isolated::UserAndNetwork)
+}
+
+/// Whether the kernel lets this process change the network that it is in, by switching on the loopback of a new one.
+fn may_build() -> bool {
+    const LOOPBACK: u32 = 1;
+    Netlink::open()
+        .and_then(|mut netlink| netlink.up(LOOPBACK))
+        .is_ok()
 }
 
 fn unshare(flags: i32, step: &'static str) -> std::result::Result<(), Refused> {
@@ -92,7 +121,7 @@ fn try_in_child() -> std::result::Result<(), Refused> {
     }
     if child == 0 {
         let code = match enter() {
-            Ok(()) => 0,
+            Ok(_) => 0,
             Err(refused) => {
                 let step = match refused.step {
                     "unshare(CLONE_NEWNET)" => 0,

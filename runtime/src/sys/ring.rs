@@ -22,6 +22,7 @@ const PACKET_STATISTICS: i32 = 6;
 const PACKET_VERSION: i32 = 10;
 const PACKET_VNET_HDR: i32 = 15;
 const PACKET_IGNORE_OUTGOING: i32 = 23;
+const SO_ATTACH_FILTER: i32 = 26;
 const TPACKET_V2: i32 = 1;
 const STATUS_USER: u32 = 1;
 const STATUS_VLAN_VALID: u32 = 1 << 4;
@@ -29,13 +30,52 @@ const STATUS_VLAN_TPID_VALID: u32 = 1 << 6;
 /// The `sockaddr_ll` stands behind the 32 bytes of `struct tpacket2_hdr`; the packet type is its byte 10.
 const PACKET_TYPE: usize = 32 + 10;
 
+/// Which frames a socket takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// All that there are.
+    All,
+    /// Those of this Ethernet type (host order), whatever VLAN tag the kernel took out. A socket that is bound to the
+    /// type is given such frames only after the kernel has thrown the tag away.
+    Type(u16),
+    /// Those of at most so many bytes.
+    Short(u32),
+    /// Those of more bytes.
+    Long(u32),
+}
+
+impl Only {
+    /// The filter as a classic BPF program (`Documentation/networking/filter.rst`); none lets all through.
+    fn program(self) -> Option<[libc::sock_filter; 4]> {
+        const LENGTH: u16 = 0x80; // ld len
+        const HALF: u16 = 0x28; // ldh [k]
+        const EQUAL: u16 = 0x15; // jeq #k
+        const GREATER: u16 = 0x25; // jgt #k
+        const RETURN: u16 = 0x06; // ret #k
+        const TYPE_AT: u32 = 12;
+        let (load, at, jump, k, taken) = match self {
+            Only::All => return None,
+            Only::Type(kind) => (HALF, TYPE_AT, EQUAL, u32::from(kind), true),
+            Only::Short(most) => (LENGTH, 0, GREATER, most, false),
+            Only::Long(most) => (LENGTH, 0, GREATER, most, true),
+        };
+        let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+        Some([
+            step(load, 0, 0, at),
+            step(jump, u8::from(!taken), u8::from(taken), k),
+            step(RETURN, 0, 0, u32::MAX),
+            step(RETURN, 0, 0, 0),
+        ])
+    }
+}
+
 /// How a socket is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The interface's index.
     pub index: u32,
-    /// The protocol, host order: [`ETH_P_ALL`], 0x0806.
-    pub protocol: u16,
+    /// Which frames it takes; a socket without slots takes none.
+    pub only: Only,
     /// With a virtio-net header before each frame: offloaded checksums and segmentation are said, not guessed.
     pub vnet: bool,
     /// Without the frames that this host sends.
@@ -68,6 +108,8 @@ pub struct Ring {
     map: *mut u8,
     size: usize,
     options: Options,
+    /// Size of a block (bytes), and the slots in one.
+    block: (u32, u32),
     next: u32,
 }
 
@@ -98,6 +140,7 @@ impl Ring {
             map: std::ptr::null_mut(),
             size: 0,
             options,
+            block: (0, 1),
             next: 0,
         };
         ring.set(PACKET_VERSION, &TPACKET_V2)?;
@@ -108,19 +151,35 @@ impl Ring {
             ring.set(PACKET_IGNORE_OUTGOING, &1_i32)?;
         }
         if options.frames > 0 {
+            ring.filter()?;
             ring.map()?;
         }
         ring.bind()?;
         Ok(ring)
     }
 
+    fn filter(&self) -> Result<()> {
+        let Some(mut steps) = self.options.only.program() else {
+            return Ok(());
+        };
+        let program = libc::sock_fprog {
+            len: steps.len() as u16,
+            filter: steps.as_mut_ptr(),
+        };
+        self.set_at(libc::SOL_SOCKET, SO_ATTACH_FILTER, &program)
+    }
+
     fn set<T>(&self, name: i32, value: &T) -> Result<()> {
+        self.set_at(SOL_PACKET, name, value)
+    }
+
+    fn set_at<T>(&self, level: i32, name: i32, value: &T) -> Result<()> {
         let size = size_of::<T>() as u32;
-        // SAFETY: `value` is `size` bytes.
+        // SAFETY: `value` is `size` bytes; what it points to lives until the call returns.
         let done = unsafe {
             libc::setsockopt(
                 self.fd.as_raw_fd(),
-                SOL_PACKET,
+                level,
                 name,
                 std::ptr::from_ref(value).cast(),
                 size,
@@ -135,10 +194,12 @@ impl Ring {
 
     fn map(&mut self) -> Result<()> {
         let Options { frame, frames, .. } = self.options;
-        let block = frame.max(4096).next_multiple_of(4096);
+        // Blocks are whole pages, a power of two of them; with a few slots in each little is lost to rounding.
+        let block = (frame * 8).next_power_of_two().max(4096);
         let each = block / frame;
         let blocks = frames.div_ceil(each);
         self.options.frames = blocks * each;
+        self.block = (block, each);
         let request = RingRequest {
             block_size: block,
             block_count: blocks,
@@ -170,7 +231,11 @@ impl Ring {
         // SAFETY: all zero is a valid `sockaddr_ll`.
         let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
         address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = self.options.protocol.to_be();
+        address.sll_protocol = if self.options.frames > 0 {
+            ETH_P_ALL.to_be()
+        } else {
+            0
+        };
         address.sll_ifindex = self.options.index as i32;
         let size = size_of::<libc::sockaddr_ll>() as u32;
         // SAFETY: `address` is `size` bytes.
@@ -188,27 +253,14 @@ impl Ring {
         }
     }
 
-    /// Waits until there is a frame or the time is over.
-    pub fn wait(&self, time: Duration) -> Result<()> {
-        let mut poll = libc::pollfd {
-            fd: self.fd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one `pollfd`.
-        let done = unsafe { libc::poll(&raw mut poll, 1, time.as_millis() as i32) };
-        if done < 0 {
-            let error = Error::last_os_error();
-            return if error.kind() == ErrorKind::Interrupted {
-                Ok(())
-            } else {
-                Err(error)
-            };
-        }
-        if poll.revents & libc::POLLERR != 0 {
-            return self.pending_error();
-        }
-        Ok(())
+    /// Waits until one of the rings has a frame or the time is over.
+    pub fn wait<'a>(rings: impl IntoIterator<Item = &'a Ring>, time: Duration) -> Result<()> {
+        let rings: Vec<&Ring> = rings.into_iter().collect();
+        let fds: Vec<i32> = rings.iter().map(|ring| ring.fd.as_raw_fd()).collect();
+        let events = super::poll(&fds, time)?;
+        let failed = rings.iter().zip(events);
+        let mut failed = failed.filter(|(_, events)| events & libc::POLLERR != 0);
+        failed.try_for_each(|(ring, _)| ring.pending_error())
     }
 
     fn pending_error(&self) -> Result<()> {
@@ -231,21 +283,40 @@ impl Ring {
         }
     }
 
-    /// Takes the next frame, if there is one.
-    pub fn take<R>(&mut self, read: impl FnOnce(Frame<'_>) -> R) -> Option<R> {
+    /// When the next frame arrived, if there is one.
+    pub fn next_time(&self) -> Option<Duration> {
+        let slot = self.slot()?;
+        // SAFETY: the slot is the mapping's and ours until it is given back.
+        unsafe {
+            let word = |offset: usize| slot.add(offset).cast::<u32>().read_unaligned();
+            Some(Duration::new(u64::from(word(16)), word(20)))
+        }
+    }
+
+    /// The next slot, if it is ours.
+    fn slot(&self) -> Option<*mut u8> {
         if self.map.is_null() {
             return None;
         }
-        let at = self.next as usize * self.options.frame as usize;
-        // SAFETY: slots lie inside the mapping; the status word says whose a slot is, and it is ours until it is given
-        // back below. Lengths and offsets are the kernel's, bounded here by the slot once more.
+        let (block, each) = self.block;
+        let at = (self.next / each) as usize * block as usize
+            + (self.next % each) as usize * self.options.frame as usize;
+        // SAFETY: slots lie inside the mapping; the status word says whose a slot is.
         unsafe {
             let slot = self.map.add(at);
+            let status = AtomicU32::from_ptr(slot.cast()).load(Ordering::Acquire);
+            (status & STATUS_USER != 0).then_some(slot)
+        }
+    }
+
+    /// Takes the next frame, if there is one.
+    pub fn take<R>(&mut self, read: impl FnOnce(Frame<'_>) -> R) -> Option<R> {
+        let slot = self.slot()?;
+        // SAFETY: the slot is the mapping's, and ours until it is given back below. Lengths and offsets are the kernel's,
+        // bounded here by the slot once more.
+        unsafe {
             let status = AtomicU32::from_ptr(slot.cast());
-            let flags = status.load(Ordering::Acquire);
-            if flags & STATUS_USER == 0 {
-                return None;
-            }
+            let flags = status.load(Ordering::Relaxed);
             let word = |offset: usize| slot.add(offset).cast::<u32>().read_unaligned();
             let half = |offset: usize| slot.add(offset).cast::<u16>().read_unaligned();
             let begin = usize::from(half(12)).min(self.options.frame as usize);
@@ -275,7 +346,7 @@ impl Ring {
         }
     }
 
-    /// Sends a frame behind its virtio-net header (empty on a socket without one).
+    /// Sends a frame behind its virtio-net header (empty on a socket without one). What [`is_passing`] is no reason to end.
     pub fn send(&self, vnet: &[u8], frame: &[u8]) -> Result<()> {
         let parts = [vnet, frame].map(|part| libc::iovec {
             iov_base: part.as_ptr().cast_mut().cast(),
@@ -307,6 +378,16 @@ impl Ring {
         let [_, dropped] = counts;
         dropped
     }
+}
+
+/// A full queue, a link that is down or too small for the frame: the next frame may go.
+pub fn is_passing(error: &Error) -> bool {
+    error.kind() == ErrorKind::Interrupted
+        || error.kind() == ErrorKind::WouldBlock
+        || matches!(
+            error.raw_os_error(),
+            Some(libc::ENOBUFS | libc::ENETDOWN | libc::EMSGSIZE | libc::EINVAL)
+        )
 }
 
 impl Drop for Ring {

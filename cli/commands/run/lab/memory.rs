@@ -2,7 +2,7 @@
 
 use lvsc_runtime::director::Director;
 use lvsc_runtime::lab::Node;
-use lvsc_runtime::lab::memory::{Directed, Lab, Unfit};
+use lvsc_runtime::lab::memory::{Directed, Lab};
 use lvsc_runtime::world::{World, draw_seed};
 
 use super::{Order, Outcome};
@@ -31,10 +31,4 @@ pub(super) fn run(order: &Order<'_>, ui: &Ui) -> Result<Outcome, Failure> {
         report,
         summary: director.director().summary(),
     })
-}
-
-impl From<Unfit> for Failure {
-    fn from(error: Unfit) -> Failure {
-        Failure::told(format_args!("the lab cannot try this policy: {error}"))
-    }
 }

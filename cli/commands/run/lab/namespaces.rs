@@ -12,12 +12,11 @@ use lvsc_runtime::director::Notice;
 use lvsc_runtime::director::interface::{AttachError, Attached};
 use lvsc_runtime::lab::Datapath;
 use lvsc_runtime::lab::namespaces::Lab;
-use lvsc_runtime::sys::namespace;
+use lvsc_runtime::sys::namespace::{self, Isolated};
 
 use super::{Order, Outcome, Refused};
 use crate::args::LabKind;
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::ui::Ui;
 
 /// The director's device in its namespace.
@@ -29,17 +28,17 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Standing {
     lab: Lab,
     director: Attached,
+    isolated: Isolated,
 }
 
 impl Standing {
     /// Says how to enter the nodes, and forwards until a signal. Everything made goes with the process.
-    pub(super) fn hold(mut self, ui: &mut Ui) -> Result<(), Failure> {
-        let stop = interrupt::flag()?;
+    pub(super) fn hold(mut self, stop: &AtomicBool, ui: &mut Ui) -> Result<(), Failure> {
         ui.talk("the lab stays up until Ctrl-C; to enter a node:");
-        for (name, command) in self.lab.doors() {
+        for (name, command) in self.lab.doors(self.isolated) {
             ui.talk(format_args!("  {name}: {command}"));
         }
-        self.director.run(&stop).map_err(broken)
+        self.director.run(stop).map_err(broken)
     }
 }
 
@@ -52,32 +51,36 @@ impl Datapath for Switch {
     }
 }
 
-/// Builds the lab, sends the requests and judges. No thread may exist before; no handler of signals is installed, so
-/// that Ctrl-C ends the process, and with it everything that was made.
+/// Builds the lab, sends the requests and judges. No thread may exist before. Everything made goes with the process.
 pub(super) fn up(
     order: &Order<'_>,
     ui: &Ui,
 ) -> Result<Result<(Outcome, Standing), Refused>, Failure> {
-    if let Err(refused) = namespace::isolate() {
-        return Ok(Err(Refused {
-            what: refused.to_string(),
-            remedy: refused.remedy().to_owned(),
-        }));
-    }
+    let isolated = match namespace::isolate() {
+        Ok(isolated) => isolated,
+        Err(refused) => {
+            return Ok(Err(Refused {
+                what: refused.to_string(),
+                remedy: refused.remedy().to_owned(),
+            }));
+        }
+    };
     let lab = match Lab::up(order.plan.clone()) {
         Ok(lab) => lab,
         Err(error) => {
             return Ok(Err(Refused {
                 what: format!("the lab's network cannot be built: {error}"),
-                remedy: "a kernel with bridge, veth and packet sockets".to_owned(),
+                remedy: namespace::remedy(&error).to_owned(),
             }));
         }
     };
     let (director, notices) = attach(order, &lab)?;
     let switch = Switch(director.director().switch());
+    let is_there = |address| order.plan.servers.iter().any(|host| host.ip == address);
     let missing = director
         .director()
         .without_mac()
+        .filter(|backend| is_there(backend.address))
         .map(|backend| backend.name.clone())
         .collect();
     let running = Running::start(director);
@@ -92,7 +95,12 @@ pub(super) fn up(
         report,
         summary: director.summary(),
     };
-    Ok(Ok((outcome, Standing { lab, director })))
+    let standing = Standing {
+        lab,
+        director,
+        isolated,
+    };
+    Ok(Ok((outcome, standing)))
 }
 
 fn attach(order: &Order<'_>, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
@@ -148,6 +156,9 @@ fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
             }
             Ok(
                 Notice::Missing(_)
+                | Notice::Overrun(_)
+                | Notice::Tagged(_)
+                | Notice::Interface { .. }
                 | Notice::Replaced(_)
                 | Notice::Unknown { .. }
                 | Notice::Failed(_),

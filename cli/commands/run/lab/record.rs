@@ -36,11 +36,11 @@ pub(super) fn words(order: &Order<'_>, outcome: &Outcome) -> String {
     lines.extend(shares(outcome));
     if let Some(nanoseconds) = outcome.summary.nanoseconds_per_packet() {
         lines.push(format!(
-            "  {nanoseconds:.0} ns per packet in {}",
+            "  {nanoseconds:.0} ns per packet inside {}",
             order.kind.name
         ));
     }
-    if outcome.report.faults().is_empty() {
+    if outcome.faults().is_empty() {
         lines.push(String::new());
         lines.push(styled(FINE, "direct routing holds"));
     }

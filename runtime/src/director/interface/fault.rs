@@ -52,6 +52,42 @@ pub enum AttachError {
         /// Their MAC.
         mac: Mac,
     },
+    /// A backend with an address of this host.
+    #[error(
+        "backend {backend} has the address {address} of this host: the director cannot be its own backend"
+    )]
+    OwnAddress {
+        /// The backend's name.
+        backend: String,
+        /// Their address.
+        address: IpAddr,
+    },
+    /// A backend of another subnet: nobody on the link has its MAC.
+    #[error(
+        "backend {backend} ({address}) is on no subnet of `{device}`: direct routing reaches only its own link"
+    )]
+    OffLink {
+        /// The backend's name.
+        backend: String,
+        /// Its address.
+        address: IpAddr,
+        /// The device.
+        device: String,
+    },
+    /// The policy fixes another MAC than the device has.
+    #[error(
+        "the policy gives the interface {interface} the MAC {wanted}, `{device}` has {mac} and takes no frames for another"
+    )]
+    ForeignMac {
+        /// The policy's name for it.
+        interface: String,
+        /// The MAC that the policy fixes.
+        wanted: Mac,
+        /// The device.
+        device: String,
+        /// The device's.
+        mac: Mac,
+    },
     /// The kernel's interfaces cannot be listed.
     #[error("cannot ask the kernel for its interfaces: {source}")]
     Netlink {
@@ -68,6 +104,10 @@ pub enum AttachError {
     },
 }
 
+/// How a program gets the rights that a director needs.
+const SETCAP: &str = "give the program the right once: \
+                      `sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v lvsc)\"`";
+
 impl AttachError {
     /// What to type, where that is known.
     pub fn remedy(&self) -> Option<String> {
@@ -75,15 +115,20 @@ impl AttachError {
             AttachError::Netlink { source } | AttachError::Socket { source, .. }
                 if source.kind() == ErrorKind::PermissionDenied =>
             {
-                let text = "run it with `sudo`, or give the program the right once: \
-                            `sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v lvsc)\"`";
-                Some(text.to_owned())
+                Some(format!("run it with `sudo`, or {SETCAP}"))
             }
             AttachError::Count { .. } => {
                 Some("give each interface a device: `-i NAME=DEVICE`".to_owned())
             }
             AttachError::Down { device } => Some(format!("`sudo ip link set {device} up`")),
+            AttachError::OffLink { device, .. } => Some(format!(
+                "give `{device}` an address of that subnet, or the backend its `mac` in the policy"
+            )),
+            AttachError::ForeignMac { wanted, device, .. } => Some(format!(
+                "leave `mac` out of the policy, or `sudo ip link set {device} address {wanted}`"
+            )),
             AttachError::Unknown { .. }
+            | AttachError::OwnAddress { .. }
             | AttachError::NotEthernet { .. }
             | AttachError::OwnMac { .. }
             | AttachError::Netlink { .. }
@@ -111,6 +156,14 @@ pub enum Warning {
         /// The device.
         device: String,
     },
+    /// Without `CAP_NET_ADMIN` the kernel does not resolve on request.
+    #[error(
+        "the kernel does not let this process ask for the backends' MACs on `{device}`: only those are used that the host knows by itself"
+    )]
+    MayNotAsk {
+        /// The device.
+        device: String,
+    },
     /// Nobody answers for it here.
     #[error("nobody is told where {address}/{prefix} is: only single IPv4 addresses are announced")]
     NotAnnounced {
@@ -131,6 +184,7 @@ impl Warning {
             Warning::KernelForwards { device } => {
                 format!("sysctl -w net.ipv4.conf.{device}.forwarding=0")
             }
+            Warning::MayNotAsk { .. } => SETCAP.to_owned(),
             Warning::NotAnnounced { .. } => "route it to this host".to_owned(),
         }
     }

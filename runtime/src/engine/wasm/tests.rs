@@ -198,7 +198,7 @@ fn each_packet_gets_its_verdict_and_its_frame_back() {
         );
     }
     assert_eq!(count(engine.image(), 0).packets, 4);
-    assert_eq!(engine.spent().1, 4);
+    assert!(engine.inside() > Some(Duration::ZERO));
 }
 
 #[test]

@@ -12,6 +12,8 @@ use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption
 use pcap_file::pcapng::{Block, PcapNgReadError, PcapNgReader};
 use pcap_file::{DataLink, pcap::PcapTsResolution};
 
+#[cfg(target_os = "linux")]
+use super::patient::Patient;
 use super::{CaptureError, Captured};
 
 /// The longest record that is read (bytes): what bounds the memory, whatever length a file states.
@@ -68,6 +70,13 @@ struct Interface {
     link: DataLink,
 }
 
+fn no_folder(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    Ok(())
+}
+
 /// What the next record is.
 enum Record {
     Packet(Captured),
@@ -79,19 +88,30 @@ enum Record {
 impl Reader {
     /// Opens a capture and reads its header.
     pub fn open(path: &Path) -> Result<Reader, CaptureError> {
-        let opened = File::open(path).and_then(|file| {
-            let folder = file.metadata()?.is_dir();
-            if folder {
-                Err(ErrorKind::IsADirectory.into())
-            } else {
-                Ok(file)
-            }
-        });
+        let opened = File::open(path).and_then(|file| no_folder(&file).map(|()| file));
         let file = opened.map_err(|source| CaptureError::Open {
             path: path.to_owned(),
             source,
         })?;
         Reader::new(path, Box::new(file))
+    }
+
+    /// The same, until `stop` is true: then any reading, as of a pipe to which nobody writes, ends with an error.
+    #[cfg(target_os = "linux")]
+    pub fn open_until(path: &Path, stop: &Arc<AtomicBool>) -> Result<Reader, CaptureError> {
+        let opened = Patient::open(path, Arc::clone(stop))
+            .and_then(|patient| no_folder(patient.file()).map(|()| patient));
+        let patient = opened.map_err(|source| CaptureError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        Reader::new(path, Box::new(patient))
+    }
+
+    /// The same; here `stop` is seen between two packets only.
+    #[cfg(not(target_os = "linux"))]
+    pub fn open_until(path: &Path, _stop: &Arc<AtomicBool>) -> Result<Reader, CaptureError> {
+        Reader::open(path)
     }
 
     /// Reads a capture from anywhere, as the standard input; `name` stands for it in errors.

@@ -1,8 +1,7 @@
 //! pcap files with nanoseconds, little endian: the same frames give the same bytes on any machine.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind};
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,37 +9,23 @@ use pcap_file::pcap::{PcapHeader, PcapPacket, PcapTsResolution, PcapWriteError, 
 use pcap_file::{DataLink, Endianness};
 
 use super::CaptureError;
+use crate::io::whole::{self, Unfinished};
 
 /// The longest frame of a capture (bytes), as other tools have it.
 const LONGEST: u32 = 262_144;
-/// Names that are tried for the temporary file.
-const TRIES: u32 = 100;
 
-/// A capture file in the making. It appears under its name when it is finished: until then it is a temporary file in the
-/// same folder, which is removed when the writer is dropped. A device or a pipe is written to directly.
+/// A capture file in the making. It appears under its name when it is finished, and not at all when the writer is dropped
+/// before. A device or a pipe is written to directly.
 pub struct Writer {
     path: PathBuf,
     output: PcapWriter<BufWriter<File>>,
-    temporary: Option<Temporary>,
-}
-
-/// A file that is removed unless it gets its name.
-struct Temporary {
-    path: PathBuf,
-    target: PathBuf,
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // Nobody is left to tell; and after the rename there is nothing to remove.
-        let _ = fs::remove_file(&self.path);
-    }
+    unfinished: Option<Unfinished>,
 }
 
 impl Writer {
     /// Begins a capture.
     pub fn create(path: &Path) -> Result<Writer, CaptureError> {
-        let (file, temporary) = open(path).map_err(|source| CaptureError::Write {
+        let (file, unfinished) = whole::create(path).map_err(|source| CaptureError::Write {
             path: path.to_owned(),
             source,
         })?;
@@ -56,7 +41,7 @@ impl Writer {
         Ok(Writer {
             path: path.to_owned(),
             output,
-            temporary,
+            unfinished,
         })
     }
 
@@ -75,41 +60,12 @@ impl Writer {
         self.output
             .flush()
             .map_err(|error| fault(&self.path, error))?;
-        match &self.temporary {
-            None => Ok(()),
-            Some(file) => {
-                fs::rename(&file.path, &file.target).map_err(|source| CaptureError::Write {
-                    path: self.path.clone(),
-                    source,
-                })
-            }
-        }
+        let named = self.unfinished.map_or(Ok(()), Unfinished::finish);
+        named.map_err(|source| CaptureError::Write {
+            path: self.path,
+            source,
+        })
     }
-}
-
-/// Opens what is to be written: where a plain file is or will be, a temporary one beside it.
-fn open(path: &Path) -> io::Result<(File, Option<Temporary>)> {
-    let target = match fs::metadata(path) {
-        Ok(found) if found.is_dir() => return Err(ErrorKind::IsADirectory.into()),
-        // What a link points to is replaced, not the link.
-        Ok(found) if found.is_file() => fs::canonicalize(path)?,
-        Ok(_) => return Ok((OpenOptions::new().write(true).open(path)?, None)),
-        Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
-        Err(error) => return Err(error),
-    };
-    let name = target.file_name().ok_or(ErrorKind::InvalidFilename)?;
-    for number in 0..TRIES {
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}-{number}", std::process::id()));
-        let path = target.with_file_name(hidden);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((file, Some(Temporary { path, target }))),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(ErrorKind::AlreadyExists.into())
 }
 
 fn fault(path: &Path, error: PcapWriteError) -> CaptureError {

@@ -130,6 +130,8 @@ impl Sink<()> for Wire<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use std::ops::ControlFlow;
+
     use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
     use lvsc_abi::image::{Bytes, Image, Width};
     use lvsc_abi::layout::{Element, Layout};
@@ -261,7 +263,7 @@ mod tests {
         }
         assert!(directed.questions().is_empty(), "both have answered");
 
-        let report = lab.run(&mut directed, 6, &mut |_| {});
+        let report = lab.run(&mut directed, 6, &mut |_| ControlFlow::Continue(()));
         assert_eq!(report.faults(), Vec::<String>::new());
         assert_eq!(report.servers.values().copied().collect::<Vec<_>>(), [3, 3]);
         let summary = directed.director().summary();

@@ -4,7 +4,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
+use lvsc_abi::mac::Mac;
 use lvsc_abi::notation::describe;
 
 use super::*;
@@ -185,27 +187,30 @@ fn the_client_resolves_the_vip_and_only_the_director_answers() {
     );
 }
 
+/// Damages the request's bytes on the way.
+struct Breaking(Readdress);
+
+impl Datapath for Breaking {
+    fn switch(&self, on: bool) {
+        self.0.switch(on);
+    }
+}
+
+impl Port for Breaking {
+    fn arp(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
+        self.0.arp(frame)
+    }
+    fn handle(&mut self, frame: &mut Vec<u8>) -> bool {
+        let sends = self.0.handle(frame);
+        if let Some(ttl) = frame.get_mut(22) {
+            *ttl -= 1; // and not the checksum
+        }
+        sends
+    }
+}
+
 #[test]
 fn a_datapath_that_breaks_packets_is_noticed() {
-    /// Damages the request's bytes on the way.
-    struct Breaking(Readdress);
-    impl Datapath for Breaking {
-        fn switch(&self, on: bool) {
-            self.0.switch(on);
-        }
-    }
-    impl Port for Breaking {
-        fn arp(&mut self, frame: &[u8]) -> Vec<Vec<u8>> {
-            self.0.arp(frame)
-        }
-        fn handle(&mut self, frame: &mut Vec<u8>) -> bool {
-            let sends = self.0.handle(frame);
-            if let Some(ttl) = frame.get_mut(22) {
-                *ttl -= 1; // and not the checksum
-            }
-            sends
-        }
-    }
     let (mut lab, mut datapath) = (Lab::new(plan()).unwrap(), Breaking(Readdress::new()));
     assert_eq!(
         lab.ask(Exchange::Get, &mut datapath),
@@ -238,7 +243,10 @@ fn a_datapath_that_sends_everything_back_ends_too() {
 fn a_whole_run_proves_direct_routing() {
     let (mut lab, mut datapath) = (Lab::new(plan()).unwrap(), Readdress::new());
     let mut told = Vec::new();
-    let report = lab.run(&mut datapath, 10, &mut |count| told.push(count));
+    let report = lab.run(&mut datapath, 10, &mut |count| {
+        told.push(count);
+        ControlFlow::Continue(())
+    });
     assert_eq!(report.faults(), Vec::<String>::new());
     assert_eq!(
         (report.requests, report.answered, report.negative_answered),
@@ -263,7 +271,9 @@ fn a_run_whose_datapath_cannot_be_switched_off_proves_nothing() {
         }
     }
     let mut lab = Lab::new(plan()).unwrap();
-    let report = lab.run(&mut Stuck(Readdress::new()), 1, &mut |_| {});
+    let report = lab.run(&mut Stuck(Readdress::new()), 1, &mut |_| {
+        ControlFlow::Continue(())
+    });
     assert_eq!(report.negative_answered, NEGATIVE);
     assert!(report.faults().join(" ").contains("the proof is void"));
 }
@@ -289,4 +299,34 @@ fn a_plan_that_cannot_be_is_refused() {
     assert!(refused(|plan| plan.client.mac = plan.servers[1].mac).contains("that of two hosts"));
     assert!(refused(|plan| plan.servers[0].ip = plan.vip).contains("192.168.46.200"));
     assert!(refused(|plan| plan.port = 0).contains("port 0"));
+}
+
+#[test]
+fn a_client_that_nobody_answers_gives_up_soon() {
+    let (mut lab, mut datapath) = (Lab::new(plan()).unwrap(), Breaking(Readdress::new()));
+    let mut sent = 0;
+    let report = lab.run(&mut datapath, 100, &mut |count| {
+        sent = count;
+        ControlFlow::Continue(())
+    });
+    assert_eq!((sent, report.gave_up), (3, Some(3)));
+    let faults = report.faults().join("; ");
+    assert!(
+        faults.contains("0 of 100 requests were answered"),
+        "{faults}"
+    );
+    assert!(!faults.contains("upload"), "{faults}");
+}
+
+#[test]
+fn a_run_that_is_stopped_sends_nothing_more() {
+    let (mut lab, mut datapath) = (Lab::new(plan()).unwrap(), Readdress::new());
+    let report = lab.run(&mut datapath, 100, &mut |count| match count {
+        2 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(
+        (report.answered, report.upload, report.gave_up),
+        (2, false, None)
+    );
 }

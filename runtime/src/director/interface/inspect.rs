@@ -1,0 +1,185 @@
+//! A look at the host before the director is put on its interfaces: do the devices, the addresses and the policy fit?
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+
+use lvsc_abi::mac::Mac;
+use lvsc_abi::manifest::Manifest;
+
+use super::fault::{AttachError, Warning};
+use crate::netlink::{Address, Link, Netlink};
+use crate::world::World;
+
+/// The links of the devices with their MACs. A MAC that the policy fixes must be the device's: it takes no other frames.
+pub(super) fn find(
+    manifest: &Manifest,
+    devices: &[String],
+) -> Result<Vec<(Link, Mac)>, AttachError> {
+    let wanted: Vec<String> = manifest
+        .interfaces
+        .iter()
+        .map(|known| known.name.clone())
+        .collect();
+    if wanted.len() != devices.len() {
+        return Err(AttachError::Count {
+            wanted,
+            given: devices.len(),
+        });
+    }
+    let links = Netlink::open().and_then(|mut netlink| netlink.links());
+    let links = links.map_err(|source| AttachError::Netlink { source })?;
+    let find = |device: &String| {
+        let Some(link) = links.iter().find(|link| link.name == *device) else {
+            let known = links.iter().map(|link| link.name.clone()).collect();
+            return Err(AttachError::Unknown {
+                device: device.clone(),
+                known,
+            });
+        };
+        let loopback = link.flags & libc::IFF_LOOPBACK as u32 != 0;
+        let mac = link.mac.filter(|_| !loopback);
+        let mac = mac.ok_or_else(|| AttachError::NotEthernet {
+            device: device.clone(),
+        })?;
+        if link.flags & libc::IFF_UP as u32 == 0 {
+            return Err(AttachError::Down {
+                device: device.clone(),
+            });
+        }
+        Ok((link.clone(), mac))
+    };
+    let found = devices.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    for (interface, (link, mac)) in manifest.interfaces.iter().zip(&found) {
+        if let Some(wanted) = interface.mac.filter(|wanted| wanted != mac) {
+            return Err(AttachError::ForeignMac {
+                interface: interface.name.clone(),
+                wanted,
+                device: link.name.clone(),
+                mac: *mac,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A backend is another host than the director, on one of its links.
+pub(super) fn backends(
+    manifest: &Manifest,
+    world: &World,
+    links: &[(Link, Mac)],
+) -> Result<(), AttachError> {
+    let netlink = Netlink::open().and_then(|mut netlink| netlink.addresses());
+    let addresses = netlink.map_err(|source| AttachError::Netlink { source })?;
+    for backend in manifest.pools.iter().flat_map(|pool| &pool.backends) {
+        let name = backend.name.clone();
+        let mut own = world.interfaces.iter().zip(links);
+        if let (Some(mac), Some((_, (link, _)))) =
+            (backend.mac, own.find(|(state, _)| state.mac == backend.mac))
+        {
+            let device = link.name.clone();
+            return Err(AttachError::OwnMac {
+                backend: name,
+                device,
+                mac,
+            });
+        }
+        if addresses.iter().any(|own| own.address == backend.address) {
+            return Err(AttachError::OwnAddress {
+                backend: name,
+                address: backend.address,
+            });
+        }
+        let link = links.get(usize::from(backend.interface));
+        if let (None, Some((link, _))) = (backend.mac, link)
+            && is_off(backend.address, link, &addresses)
+        {
+            return Err(AttachError::OffLink {
+                backend: name,
+                address: backend.address,
+                device: link.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the device has IPv4 addresses, and none of their subnets holds this one.
+fn is_off(address: IpAddr, link: &Link, addresses: &[Address]) -> bool {
+    let IpAddr::V4(address) = address else {
+        return false;
+    };
+    let mut subnets = addresses
+        .iter()
+        .filter(|own| own.index == link.index)
+        .filter_map(|own| match own.address {
+            IpAddr::V4(known) => Some((known, own.prefix)),
+            IpAddr::V6(_) => None,
+        })
+        .peekable();
+    let near = |(known, prefix): (Ipv4Addr, u8)| {
+        let free = 32_u32.saturating_sub(prefix.into());
+        let subnet = |address: Ipv4Addr| address.to_bits().checked_shr(free);
+        subnet(known) == subnet(address)
+    };
+    subnets.peek().is_some() && !subnets.any(near)
+}
+
+/// The VIPs that can be answered for: single IPv4 addresses.
+pub(super) fn announced(manifest: &Manifest) -> Vec<Ipv4Addr> {
+    let mut vips: Vec<Ipv4Addr> = (manifest.vips.iter())
+        .filter_map(|vip| match vip.address {
+            IpAddr::V4(address) if vip.prefix == 32 => Some(address),
+            IpAddr::V4(_) | IpAddr::V6(_) => None,
+        })
+        .collect();
+    vips.sort_unstable();
+    vips.dedup();
+    vips
+}
+
+/// The addresses of the backends on an interface whose next hop the policy does not fix.
+pub(super) fn asked(manifest: &Manifest, interface: u8) -> Vec<IpAddr> {
+    let backends = manifest.pools.iter().flat_map(|pool| &pool.backends);
+    let mut asked: Vec<IpAddr> = backends
+        .filter(|backend| backend.interface == interface && backend.mac.is_none())
+        .map(|backend| backend.address)
+        .collect();
+    asked.sort_unstable();
+    asked.dedup();
+    asked
+}
+
+pub(super) fn warnings(manifest: &Manifest, devices: &[String], vips: &[Ipv4Addr]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for vip in &manifest.vips {
+        let answered = matches!(vip.address, IpAddr::V4(address) if vips.contains(&address));
+        if !answered {
+            warnings.push(Warning::NotAnnounced {
+                address: vip.address,
+                prefix: vip.prefix,
+            });
+        }
+    }
+    // With ip_nonlocal_bind every address can be bound to, and nothing is learnt.
+    if setting("ip_nonlocal_bind") == Some(false) {
+        let local = vips
+            .iter()
+            .filter(|vip| UdpSocket::bind((**vip, 0)).is_ok());
+        warnings.extend(local.map(|vip| Warning::LocalVip {
+            address: (*vip).into(),
+        }));
+    }
+    for device in devices {
+        if setting(&format!("conf/{device}/forwarding")) == Some(true) {
+            warnings.push(Warning::KernelForwards {
+                device: device.clone(),
+            });
+        }
+    }
+    warnings
+}
+
+/// A switch under /proc/sys/net/ipv4; `None` where it cannot be read.
+fn setting(name: &str) -> Option<bool> {
+    let text = std::fs::read_to_string(format!("/proc/sys/net/ipv4/{name}")).ok()?;
+    Some(text.trim() != "0")
+}
