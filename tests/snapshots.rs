@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{files, reviewed, say, short};
+use support::{files, reviewed, root, say, short};
 
 #[test]
 fn every_stage_of_every_policy_is_as_reviewed() {
@@ -23,18 +23,27 @@ fn every_stage_of_every_policy_is_as_reviewed() {
 }
 
 #[test]
-fn equal_policies_give_equal_bytes() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let bytes = ["a.wasm", "b.wasm"].map(|name| {
-        let path = folder.path().join(name);
+fn equal_policies_give_equal_bytes_wherever_they_lie() {
+    let artifacts = ["one", "another/deeper"].map(|place| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join(place);
+        std::fs::create_dir_all(&place).expect("a folder in it");
+        let policy = place.join("dr.lvs");
+        std::fs::copy(root().join("policies/dr.lvs"), &policy).expect("a copy");
+        let policy = policy.to_str().expect("a plain name");
+        let module = place.join("dr.wasm");
         let said = say(&[
             "build",
-            "policies/dr.lvs",
+            policy,
             "-o",
-            path.to_str().expect("a plain name"),
+            module.to_str().expect("a plain name"),
         ]);
         assert_eq!(said.code, 0, "{}", said.err);
-        std::fs::read(path).expect("it was written")
+        let module = std::fs::read(module).expect("it was written");
+        assert!(!module.is_empty());
+        let stages = ["graph", "ir", "wat"]
+            .map(|stage| say(&["build", policy, "--emit", stage, "-o", "-"]).out);
+        (module, stages)
     });
-    assert!(!bytes[0].is_empty() && bytes[0] == bytes[1]);
+    assert!(artifacts[0] == artifacts[1]);
 }

@@ -68,3 +68,39 @@ fn the_policies_in_the_documents_do_what_the_documents_say() {
     }
     assert!(seen > 0, "the documents show no policy");
 }
+
+#[test]
+fn the_hash_of_the_documents_is_the_one_that_engines_compute() {
+    let page = root().join("docs/flow.md");
+    let fences = fences(&page);
+    let vector = fences.iter().find(|fence| fence.text.starts_with("key "));
+    let vector = &vector.expect("the page has a vector").text;
+    let told = |name: &str| {
+        let line = vector.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("the vector is whole").trim().replace(' ', "")
+    };
+    let number = |name| u64::from_str_radix(told(name).trim_start_matches("0x"), 16);
+    let key = told("key");
+    let bytes = (0..key.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&key[at..at + 2], 16));
+    let bytes: Vec<u8> = bytes.collect::<Result<_, _>>().expect("hexadecimal bytes");
+    let hash = lvsc_abi::hash::ring(&bytes);
+    assert_eq!(Ok(hash), number("ring hash"));
+    let seed = number("table seed").expect("a number");
+    assert_eq!(Ok(lvsc_abi::hash::table(hash, seed)), number("table hash"));
+
+    let policy = "pool web {\n  scheduler maglev\n  backend 192.0.2.21\n}\n\
+        match ip.dst == 198.51.100.7 {\n  select rs from web\n  dr(rs)\n}\n";
+    let packet = "eth / ip 192.0.2.1 -> 198.51.100.7 / tcp 40000 -> 80 S";
+    let said = fed(
+        lvsc(root()).args(["trace", "-", "--packet", packet]),
+        policy,
+    );
+    assert!(
+        said.out.contains(&format!("hash {hash:#018x}")),
+        "{}{}",
+        said.out,
+        said.err
+    );
+}

@@ -140,7 +140,13 @@ pub fn short(path: &Path) -> String {
 /// The pages that people read: the README and the documents.
 pub fn pages() -> Vec<PathBuf> {
     let mut pages = files("docs", "md");
-    pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let others = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "tests/README.md",
+    ];
+    pages.extend(others.map(|name| root().join(name)));
     pages.retain(|page| page.exists());
     pages
 }

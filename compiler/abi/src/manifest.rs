@@ -16,7 +16,7 @@ pub const VERSION: u32 = 1;
 pub struct Manifest {
     /// [`VERSION`].
     pub version: u32,
-    /// Source files, as the compiler was given them; places name them by index.
+    /// Names of the source files, without folders; places name them by index.
     pub files: Vec<String>,
     /// The interfaces, in the order of section `interfaces`. The first is where packets come in unless told.
     pub interfaces: Vec<Interface>,

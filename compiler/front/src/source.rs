@@ -4,6 +4,9 @@
 //! hands it in, so that a policy may come from a disk, an editor or a test.
 
 use std::ops::Range;
+use std::path::is_separator;
+
+use crate::prelude;
 
 /// The number of a source text in its [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +122,16 @@ impl SourceMap {
             .map_or("", |file| &file.text)
     }
 
+    /// What an artifact calls a file: without its folders, for equal texts give equal artifacts wherever they lie. The
+    /// prelude lies nowhere and is called by its path.
+    pub fn name(&self, file: FileId) -> &str {
+        let path = self.path(file);
+        if prelude::FILES.iter().any(|(known, _)| *known == path) {
+            return path;
+        }
+        path.rsplit(is_separator).next().unwrap_or(path)
+    }
+
     /// The path of a file as it was added; empty for a number this map did not give.
     pub fn path(&self, file: FileId) -> &str {
         self.files
@@ -173,6 +186,20 @@ mod tests {
         assert_eq!(at(8), (3, 1), "the end of the text");
         assert_eq!(map.snippet(Span::new(file, 3, 5)), "ä");
         assert_eq!(map.path(file), "a.lvs");
+    }
+
+    #[test]
+    fn a_name_has_no_folder_but_the_preludes() {
+        let mut map = SourceMap::new();
+        for (path, name) in [
+            ("/home/someone/dr.lvs", "dr.lvs"),
+            ("dr.lvs", "dr.lvs"),
+            ("prelude/dr.lvs", "prelude/dr.lvs"),
+        ] {
+            let file = map.add(path, "");
+            assert_eq!(map.name(file), name);
+            assert_eq!(map.path(file), path);
+        }
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
     }
 }
 
-/// `policies/dr.lvs:15`; empty where there is no place.
+/// `dr.lvs:15`; empty where there is no place.
 pub fn place(pipeline: &Pipeline, place: Place) -> String {
     let file = pipeline.manifest.files.get(usize::from(place.file));
     match (file, place.line) {

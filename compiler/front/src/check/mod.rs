@@ -79,7 +79,7 @@ impl<'a> Checker<'a> {
     fn new(sources: &'a SourceMap) -> Checker<'a> {
         let files = sources
             .files()
-            .map(|file| sources.path(file).to_owned())
+            .map(|file| sources.name(file).to_owned())
             .collect();
         let manifest = Manifest {
             version: lvsc_abi::manifest::VERSION,

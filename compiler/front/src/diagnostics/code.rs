@@ -1,4 +1,4 @@
-//! The names of all diagnostics: one line here, one page in the docs, one case in the tests.
+//! The names of all diagnostics: one line here, one case in `tests/errors/`.
 
 /// Makes the enum, its names and the list of all from one table.
 macro_rules! codes {
