@@ -4,7 +4,7 @@ use lvsc_abi::place::Place;
 use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Step};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
-use crate::policy::{Policy, Stmt, StmtKind};
+use crate::policy::{Branch, Policy, Stmt, StmtKind};
 
 /// The pipeline of a policy: what its statements do in order, and `pass` at the end.
 pub fn build(policy: &Policy) -> Pipeline {
@@ -38,17 +38,9 @@ fn block(graph: &mut StableGraph<Node, Edge>, stmts: &[Stmt], next: NodeIndex) -
 fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) -> NodeIndex {
     let (step, edges) = match &stmt.kind {
         StmtKind::Match {
-            condition,
-            then,
+            branches,
             otherwise,
-        } => {
-            let yes = block(graph, then, next);
-            let no = block(graph, otherwise, next);
-            (
-                Step::Match(condition.clone()),
-                vec![(yes, Edge::Yes), (no, Edge::No)],
-            )
-        }
+        } => return choose(graph, branches, otherwise, next),
         StmtKind::Select {
             pool,
             variable,
@@ -74,12 +66,37 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
         StmtKind::Count(counter) => (Step::Count(*counter), vec![(next, Edge::Next)]),
         StmtKind::Verdict(outcome) => (Step::Verdict(*outcome), Vec::new()),
     };
-    let node = graph.add_node(Node {
-        step,
-        place: stmt.place,
-    });
+    add(graph, step, stmt.place, &edges)
+}
+
+/// A chain of conditions; gives the first.
+fn choose(
+    graph: &mut StableGraph<Node, Edge>,
+    branches: &[Branch],
+    otherwise: &[Stmt],
+    next: NodeIndex,
+) -> NodeIndex {
+    let ways: Vec<NodeIndex> = branches
+        .iter()
+        .map(|branch| block(graph, &branch.then, next))
+        .collect();
+    let last = block(graph, otherwise, next);
+    branches.iter().zip(ways).rfold(last, |no, (branch, yes)| {
+        let step = Step::Match(branch.condition.clone());
+        let edges = [(yes, Edge::Yes), (no, Edge::No)];
+        add(graph, step, branch.place, &edges)
+    })
+}
+
+fn add(
+    graph: &mut StableGraph<Node, Edge>,
+    step: Step,
+    place: Place,
+    edges: &[(NodeIndex, Edge)],
+) -> NodeIndex {
+    let node = graph.add_node(Node { step, place });
     for (to, edge) in edges {
-        graph.add_edge(node, to, edge);
+        graph.add_edge(node, *to, *edge);
     }
     node
 }

@@ -44,9 +44,14 @@ pub fn compile(path: &str, text: &str) -> Compilation {
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span(), diagnostic.code));
     diagnostics.dedup();
     let fine = !diagnostics.iter().any(Diagnostic::is_error);
-    let pipeline = fine.then(|| build::build(&policy));
+    debug_assert!(
+        policy.is_some() || !fine,
+        "something was left out of the policy, and nobody is told"
+    );
+    let policy = policy.filter(|_| fine);
+    let pipeline = policy.as_ref().map(build::build);
     Compilation {
-        policy: fine.then_some(policy),
+        policy,
         pipeline,
         diagnostics,
         sources,

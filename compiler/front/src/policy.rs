@@ -45,13 +45,11 @@ pub struct Stmt {
 /// What a statement does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StmtKind {
-    /// One of two blocks, by a condition; then on.
+    /// One of several blocks; then on. Flat, so that a `switch` of ten thousand arms nests nothing.
     Match {
-        /// The condition.
-        condition: Expr,
-        /// Where it holds.
-        then: Block,
-        /// Where it does not.
+        /// The first whose condition holds is done.
+        branches: Vec<Branch>,
+        /// Where none holds.
         otherwise: Block,
     },
     /// Binds a value.
@@ -73,6 +71,17 @@ pub enum StmtKind {
     Count(CounterId),
     /// Ends the packet.
     Verdict(Outcome),
+}
+
+/// A block, and when it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The condition.
+    pub condition: Expr,
+    /// Where it holds.
+    pub then: Block,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A `test` block.

@@ -8,7 +8,7 @@ use super::scope::Scope;
 use super::stmts::Checked;
 use super::value::{Single, Value};
 use crate::diagnostics::Code;
-use crate::policy::{Block, StmtKind};
+use crate::policy::{Block, Branch, StmtKind};
 use crate::source::Span;
 use crate::syntax::ast::{self, AssignOp};
 
@@ -57,23 +57,23 @@ impl<'a> Checker<'a> {
     /// A rewrite of one field, or of the field of whichever header of a group is present.
     fn rewrites(&self, parts: Vec<(HeaderId, FieldId, Expr)>, span: Span) -> Block {
         let several = parts.len() > 1;
-        parts
-            .into_iter()
-            .rfold(Vec::new(), |otherwise, (header, field, value)| {
-                let rewrite = self.stmt(StmtKind::Rewrite(header, field, value), span);
-                if !several {
-                    return vec![rewrite];
-                }
-                let condition = Expr::Present(header);
-                vec![self.stmt(
-                    StmtKind::Match {
-                        condition,
-                        then: vec![rewrite],
-                        otherwise,
-                    },
-                    span,
-                )]
-            })
+        let rewrites = parts.into_iter().map(|(header, field, value)| {
+            let rewrite = self.stmt(StmtKind::Rewrite(header, field, value), span);
+            (header, rewrite)
+        });
+        if !several {
+            return rewrites.map(|(_, rewrite)| rewrite).collect();
+        }
+        let branches = rewrites.map(|(header, rewrite)| Branch {
+            condition: Expr::Present(header),
+            then: vec![rewrite],
+            place: self.place(span),
+        });
+        let kind = StmtKind::Match {
+            branches: branches.collect(),
+            otherwise: Vec::new(),
+        };
+        vec![self.stmt(kind, span)]
     }
 
     fn targets(&mut self, target: &Value, span: Span) -> Option<Vec<(HeaderId, FieldId)>> {

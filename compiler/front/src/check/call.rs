@@ -1,35 +1,131 @@
-//! Actions, expanded where they are called. Everything ends by construction: there is no recursion.
+//! Actions: each body is checked once, whether it is called or not, and expanded where it is called. Everything ends
+//! by construction: there is no recursion.
 
-use lvsc_pipeline::pipeline::VariableKind;
+use std::collections::BTreeMap;
+
+use lvsc_pipeline::pipeline::{InterfaceRef, PoolId, VariableKind};
 
 use super::Checker;
 use super::compare::named_type;
+use super::expand::{Expanded, Expansion};
 use super::names::Thing;
 use super::scope::{Local, Scope};
 use super::stmts::Checked;
-use super::value::Value;
+use super::value::{Type, Value};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::policy::{Stmt, StmtKind};
+use crate::policy::{Block, Stmt, StmtKind};
 use crate::source::Span;
-use crate::syntax::ast;
+use crate::syntax::ast::{self, Item};
+
+/// What is known of the bodies of actions.
+#[derive(Default)]
+pub(super) struct Bodies<'a> {
+    /// Being checked, the outermost first.
+    open: Vec<&'a str>,
+    /// Checked: whether every packet that enters it ends in it.
+    ends: BTreeMap<&'a str, bool>,
+}
+
+/// What a parameter takes.
+#[derive(Clone, Copy)]
+enum Parameter {
+    Backend,
+    Interface,
+    Value(Type),
+}
 
 impl<'a> Checker<'a> {
+    /// Checks the body of each action, with parameters that stand for any argument.
+    pub(super) fn actions(&mut self, items: &[&'a Item]) {
+        let policy = self.policy.clone(); // what is called is in the policy, the bodies are not
+        for item in items {
+            if let Item::Action(action) = item {
+                self.body(action);
+            }
+        }
+        self.policy = policy;
+    }
+
+    /// Whether every packet that enters the action ends in it.
+    fn body(&mut self, action: &'a ast::Action) -> bool {
+        let name = action.name.text.as_str();
+        if let Some(ends) = self.bodies.ends.get(name) {
+            return *ends;
+        }
+        // Which headers are there is known only where it is called.
+        let mut scope = Scope::unknown();
+        for param in &action.params {
+            let local = match self.parameter(param) {
+                Some(Parameter::Backend) => {
+                    let pool = PoolId(0);
+                    let kind = VariableKind::Backend(pool);
+                    Local::Backend(self.variable(&param.name, kind), pool)
+                }
+                Some(Parameter::Interface) => Local::Interface(InterfaceRef::Ingress),
+                Some(Parameter::Value(ty)) => {
+                    let kind = VariableKind::Value(ty.width);
+                    Local::Value(self.variable(&param.name, kind), ty)
+                }
+                None => Local::Broken,
+            };
+            scope.bind(&param.name.text, local);
+        }
+        self.bodies.open.push(name);
+        let ends = self.block(action.block.stmts.iter(), &mut scope).ends;
+        self.bodies.open.pop();
+        self.bodies.ends.insert(name, ends);
+        ends
+    }
+
     pub(super) fn call(
         &mut self,
         found: &'a ast::Call,
         span: Span,
         scope: &mut Scope,
     ) -> Option<Checked> {
+        let Some(action) = self.called(found, span) else {
+            for arg in &found.args {
+                self.value(arg, scope); // what is wrong in it is said all the same
+            }
+            return None;
+        };
+        let mut inner = scope.without_names();
+        let params = action.params.iter().zip(&found.args);
+        let bound: Vec<_> = params
+            .map(|(param, arg)| self.argument(param, arg, scope, &mut inner))
+            .collect();
+        let bound: Vec<Option<Stmt>> = bound.into_iter().collect::<Option<_>>()?;
+        let mut block: Block = bound.into_iter().flatten().collect();
+        if !self.bodies.open.is_empty() {
+            self.within_depth(span)?;
+            let ends = self.body(action);
+            return Some(Checked { block, ends });
+        }
+        let of = Expanded::Action(&action.name.text);
+        let body = self.expand(Expansion { of, span }, |checker| {
+            Some(checker.block(action.block.stmts.iter(), &mut inner))
+        })?;
+        (scope.facts, scope.broken) = (inner.facts, inner.broken);
+        block.extend(body.block);
+        Some(Checked {
+            block,
+            ends: body.ends,
+        })
+    }
+
+    /// The action that is called, if it can be, with so many arguments.
+    fn called(&mut self, found: &'a ast::Call, span: Span) -> Option<&'a ast::Action> {
         let action: &'a ast::Action = match self.names.get(&found.action.text) {
             Some(Thing::Action(action)) => action,
-            Some(Thing::Reserved) => return None,
+            Some(Thing::Broken) => return None,
             Some(_) | None => return self.unknown_name(&found.action, "action"),
         };
-        if self.calls.iter().any(|(name, _)| *name == action.name.text) {
+        let name = action.name.text.as_str();
+        if self.expands(Expanded::Action(name)) || self.bodies.open.contains(&name) {
             self.report(
                 Diagnostic::error(
                     Code::Recursion,
-                    format!("`{}` leads back to itself", action.name.text),
+                    format!("`{name}` leads back to itself"),
                     span,
                 )
                 .note("everything ends by construction: there is no recursion"),
@@ -39,28 +135,31 @@ impl<'a> Checker<'a> {
         if found.args.len() != action.params.len() {
             let (wanted, given) = (action.params.len(), found.args.len());
             let plural = if wanted == 1 { "" } else { "s" };
-            let message = format!(
-                "`{}` takes {wanted} argument{plural}, not {given}",
-                action.name.text
-            );
+            let message = format!("`{name}` takes {wanted} argument{plural}, not {given}");
             let wrong = Diagnostic::error(Code::WrongArguments, message, span);
             self.report(wrong.secondary(action.name.span, "declared here"));
             return None;
         }
-        let mut inner = scope.without_names();
-        let mut block = Vec::new();
-        for (param, arg) in action.params.iter().zip(&found.args) {
-            block.extend(self.argument(param, arg, scope, &mut inner)?);
+        Some(action)
+    }
+
+    fn parameter(&mut self, param: &'a ast::Typed) -> Option<Parameter> {
+        let ty = &param.ty;
+        let known = match ty.name.text.as_str() {
+            "backend" => Some(Parameter::Backend),
+            "interface" => Some(Parameter::Interface),
+            name => named_type(name).map(Parameter::Value),
+        };
+        match known.filter(|_| ty.argument.is_none()) {
+            Some(Parameter::Value(found)) if found.width > 64 => {
+                self.later("a parameter of more than 64 bits", ty.span)
+            }
+            Some(known) => Some(known),
+            None => {
+                let message = format!("no type is called `{}`", ty.name.text);
+                self.error(Code::UnknownType, message, ty.span)
+            }
         }
-        self.calls.push((&action.name.text, span));
-        let body = self.block(action.block.stmts.iter(), &mut inner);
-        self.calls.pop();
-        scope.facts = inner.facts;
-        block.extend(body.block);
-        Some(Checked {
-            block,
-            ends: body.ends,
-        })
     }
 
     /// Binds a parameter; a value is computed once, before the action.
@@ -71,31 +170,29 @@ impl<'a> Checker<'a> {
         scope: &Scope,
         inner: &mut Scope,
     ) -> Option<Option<Stmt>> {
-        let ty = &param.ty.name.text;
-        let name = &param.name.text;
-        let local = match (ty.as_str(), named_type(ty)) {
-            ("backend", _) => match self.value(arg, scope)? {
-                Value::Backend(variable, pool) => Local::Backend(variable, pool),
+        let Some(parameter) = self.parameter(param) else {
+            self.value(arg, scope)?;
+            return None;
+        };
+        let (local, stmt) = match parameter {
+            Parameter::Backend => match self.value(arg, scope)? {
+                Value::Backend(variable, pool) => (Local::Backend(variable, pool), None),
                 other => return self.wrong_argument("a backend", &other, arg.span),
             },
-            ("interface", _) => match self.value(arg, scope)? {
-                Value::Interface(interface) => Local::Interface(interface),
+            Parameter::Interface => match self.value(arg, scope)? {
+                Value::Interface(interface) => (Local::Interface(interface), None),
                 other => return self.wrong_argument("an interface", &other, arg.span),
             },
-            (_, Some(wanted)) => {
+            Parameter::Value(wanted) => {
                 let expr = self.typed(arg, wanted, scope)?;
                 self.present(&expr, arg.span, scope)?;
-                let id = self.variable(name, VariableKind::Value(wanted.width));
-                inner.bind(name, Local::Value(id, wanted));
-                return Some(Some(self.stmt(StmtKind::Let(id, expr), arg.span)));
-            }
-            (_, None) => {
-                let message = format!("no type is called `{ty}`");
-                return self.error(Code::UnknownType, message, param.ty.span);
+                let id = self.variable(&param.name, VariableKind::Value(wanted.width));
+                let stmt = self.stmt(StmtKind::Let(id, expr), arg.span);
+                (Local::Value(id, wanted), Some(stmt))
             }
         };
-        inner.bind(name, local);
-        Some(None)
+        inner.bind(&param.name.text, local);
+        Some(stmt)
     }
 
     fn wrong_argument<T>(&mut self, wanted: &str, found: &Value, span: Span) -> Option<T> {

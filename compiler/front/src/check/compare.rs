@@ -123,7 +123,7 @@ impl Checker<'_> {
             self.coerce(&Constant::One(member.kind, member.high), *ty, set_span)?;
         }
         // `not in` on a present field of a family without members holds; absence makes it false.
-        let set = self.set(*ty, own);
+        let set = self.set(*ty, own, set_span);
         let inside = Expr::In(Box::new(expr.clone()), set);
         Some(if negated {
             Self::present_and_not(expr, inside)
@@ -145,7 +145,7 @@ impl Checker<'_> {
     }
 
     /// The set with these members, sorted and merged; equal ones are shared.
-    fn set(&mut self, ty: Type, mut members: Vec<Member>) -> SetId {
+    fn set(&mut self, ty: Type, mut members: Vec<Member>, span: Span) -> SetId {
         members.sort_unstable();
         let mut ranges: Vec<(u128, u128)> = Vec::new();
         for Member { low, high, .. } in members {
@@ -161,11 +161,12 @@ impl Checker<'_> {
             ranges,
         };
         let known = self.policy.sets.iter().position(|known| *known == set);
-        let index = known.unwrap_or_else(|| {
-            self.policy.sets.push(set);
-            self.policy.sets.len() - 1
-        });
-        SetId(index as u16)
+        if let Some(known) = known {
+            return SetId(known as u16);
+        }
+        let id = self.next_id(self.policy.sets.len(), "sets", span);
+        self.policy.sets.push(set);
+        SetId(id)
     }
 }
 

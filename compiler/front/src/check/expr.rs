@@ -1,8 +1,9 @@
 //! Expressions: names resolved, widths decided, groups spread over their headers.
 
-use lvsc_pipeline::pipeline::{Binary, Expr, Kind};
+use lvsc_pipeline::pipeline::{Binary, ChoiceId, Expr, Kind};
 
 use super::Checker;
+use super::presence::Fact;
 use super::scope::Scope;
 use super::value::{Single, Type, Value};
 use crate::diagnostics::Code;
@@ -12,6 +13,11 @@ use crate::syntax::ast::{self, BinaryOp, ExprKind, UnaryOp};
 impl<'a> Checker<'a> {
     /// What an expression gives.
     pub(super) fn value(&mut self, expr: &'a ast::Expr, scope: &Scope) -> Option<Value> {
+        self.count_added(expr.span)?;
+        self.deeper(|checker| checker.value_of(expr, scope))
+    }
+
+    fn value_of(&mut self, expr: &'a ast::Expr, scope: &Scope) -> Option<Value> {
         match &expr.kind {
             ExprKind::Lit(lit) => Some(Value::One(Single::Constant(self.literal(lit)?))),
             ExprKind::Set(_) => Some(Value::One(Single::Constant(self.constant(expr)?))),
@@ -40,10 +46,7 @@ impl<'a> Checker<'a> {
                     .iter()
                     .map(|part| self.fit_truth(part, value, span))
                     .collect();
-                Some(Expr::Chosen(
-                    *choice,
-                    each.into_iter().collect::<Option<_>>()?,
-                ))
+                Some(self.any_way(*choice, each.into_iter().collect::<Option<_>>()?))
             }
             Value::Header(header) => Some(Expr::Present(*header)),
             Value::Group(choice) | Value::Flow(choice) => {
@@ -57,6 +60,20 @@ impl<'a> Checker<'a> {
             }
             Value::Backend(..) | Value::Interface(_) | Value::Macs(_) => self.no_truth(value, span),
         }
+    }
+
+    /// The condition of the alternative that is taken. The only one stands for itself where it cannot hold without its
+    /// header.
+    fn any_way(&mut self, choice: ChoiceId, each: Vec<Expr>) -> Expr {
+        let ways = self.policy.choices.get(usize::from(choice.0));
+        if let [only] = each.as_slice()
+            && let Some([way]) = ways.map(|choice| choice.alternatives.as_slice())
+            && let Expr::Present(header) = way.condition
+            && self.shapes().holding(only).contains(&Fact::Header(header))
+        {
+            return only.clone();
+        }
+        Expr::Chosen(choice, each)
     }
 
     fn fit_truth(&mut self, single: &Single, value: &Value, span: Span) -> Option<Expr> {
@@ -73,19 +90,22 @@ impl<'a> Checker<'a> {
 
     /// The value of an expression where exactly one typed value is wanted.
     pub(super) fn typed(&mut self, expr: &'a ast::Expr, ty: Type, scope: &Scope) -> Option<Expr> {
-        match self.value(expr, scope)? {
-            Value::One(single) => self.fit(&single, ty, expr.span),
+        let value = self.value(expr, scope)?;
+        self.as_type(value, ty, expr.span)
+    }
+
+    /// The value as one of this type.
+    pub(super) fn as_type(&mut self, value: Value, ty: Type, span: Span) -> Option<Expr> {
+        match value {
+            Value::One(single) => self.fit(&single, ty, span),
             Value::Each(choice, parts) => {
-                let each: Vec<_> = parts
-                    .iter()
-                    .map(|part| self.fit(part, ty, expr.span))
-                    .collect();
+                let each: Vec<_> = parts.iter().map(|part| self.fit(part, ty, span)).collect();
                 Some(Expr::Chosen(
                     choice,
                     each.into_iter().collect::<Option<_>>()?,
                 ))
             }
-            value => self.no_value(&value, expr.span),
+            value => self.no_value(&value, span),
         }
     }
 

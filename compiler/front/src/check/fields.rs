@@ -1,14 +1,13 @@
 //! Paths: what a name and the fields taken from it stand for.
 
 use lvsc_pipeline::pipeline::{
-    BackendField, ChoiceId, Expr, FieldId, HeaderId, InterfaceField, InterfaceRef, Kind,
+    BackendField, ChoiceId, Expr, HeaderId, InterfaceField, InterfaceRef, Kind,
 };
 
 use super::Checker;
-use super::constant::Constant;
 use super::flow;
-use super::names::Thing;
-use super::scope::{Local, Scope};
+use super::names::{BUILT_IN, Thing};
+use super::scope::{Fields, Local, Reader, Scope};
 use super::value::{Single, Type, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -24,7 +23,9 @@ impl<'a> Checker<'a> {
     pub(super) fn path(&mut self, path: &'a Path, scope: &Scope) -> Option<Value> {
         let mut tail = path.tail.as_slice();
         let mut value = match (self.names.get(&path.head.text), tail.split_first()) {
-            (Some(Thing::Header(instances)), Some((Segment::Index(index, span), rest))) => {
+            (Some(Thing::Header(instances)), Some((Segment::Index(index, span), rest)))
+                if scope.reads_anything() =>
+            {
                 tail = rest;
                 let instances = instances.clone();
                 self.instance(&path.head, &instances, index, *span)?
@@ -55,8 +56,16 @@ impl<'a> Checker<'a> {
             .filter(|of| self.has_field(of.header, &name.text))
         {
             return self
-                .header_field(fields.header, name, fields.widen)
+                .header_field(fields.header, name, fields.reader)
                 .map(Value::One);
+        }
+        let known = BUILT_IN.contains(&name.text.as_str()) || self.names.knows(&name.text);
+        if let Some(fields) = scope.header
+            && !scope.reads_anything()
+            && known
+            && self.names.constant(&name.text).is_none()
+        {
+            return self.foreign(name, fields);
         }
         match name.text.as_str() {
             "ingress" => return Some(Value::Interface(InterfaceRef::Ingress)),
@@ -73,7 +82,11 @@ impl<'a> Checker<'a> {
             Some(Thing::Group(choice)) => return Some(Value::Group(*choice)),
             Some(Thing::Interface(id)) => return Some(Value::Interface(InterfaceRef::Named(*id))),
             Some(Thing::Pool(pool)) => return Some(Value::Macs(*pool)),
-            Some(Thing::Reserved) => return None, // reported where it is declared
+            Some(Thing::Broken) => return None, // reported where it is declared
+            Some(Thing::Pending) => {
+                let message = format!("`{}` is not declared before this", name.text);
+                return self.error(Code::UnknownName, message, name.span);
+            }
             Some(Thing::Counter(_)) => "a counter",
             Some(Thing::Action(_)) => "an action",
             None => return self.unknown_value(name, scope),
@@ -91,13 +104,27 @@ impl<'a> Checker<'a> {
             known.extend(self.field_names(fields.header));
         }
         known.extend(self.names.all().map(str::to_owned));
-        known.extend(super::names::BUILT_IN.map(str::to_owned));
+        known.extend(BUILT_IN.map(str::to_owned));
         self.unknown(
             name,
             Code::UnknownName,
             &format!("nothing is called `{}`", name.text),
             &known,
         )
+    }
+
+    /// Whether a header is there must not depend on anything but the headers before it.
+    fn foreign<T>(&mut self, name: &Name, fields: Fields) -> Option<T> {
+        let title = self.header_name(fields.header)?;
+        let message = format!("`{}` is no field of `{title}`", name.text);
+        let note = match fields.reader {
+            Reader::When => "`when` reads the fields of the header before, by their bare names",
+            Reader::Shape | Reader::Computed => {
+                "`size`, `valid` and `extent` read the header's own fields, by their bare names"
+            }
+        };
+        self.report(Diagnostic::error(Code::BadHeader, message, name.span).note(note));
+        None
     }
 
     /// `vlan[1]`
@@ -128,7 +155,10 @@ impl<'a> Checker<'a> {
 
     fn field_of(&mut self, value: &Value, name: &Name) -> Option<Value> {
         match value {
-            Value::Header(header) => self.header_field(*header, name, false).map(Value::One),
+            Value::Header(header) => {
+                let single = self.header_field(*header, name, Reader::Computed)?;
+                self.of_header(*header, single, name.span)
+            }
             Value::Group(choice) => self.group_field(*choice, name),
             Value::Flow(choice) => self.flow_field(*choice, name),
             Value::Backend(variable, _) => match name.text.as_str() {
@@ -251,7 +281,7 @@ impl<'a> Checker<'a> {
         }
         let parts: Vec<_> = headers
             .iter()
-            .map(|h| self.header_field(*h, name, false))
+            .map(|h| self.header_field(*h, name, Reader::Computed))
             .collect();
         Some(Value::Each(
             choice,
@@ -268,85 +298,5 @@ impl<'a> Checker<'a> {
             _ => None,
         })
         .collect()
-    }
-
-    fn has_field(&self, header: HeaderId, name: &str) -> bool {
-        self.fixed_field(header, name).is_some() || self.names.computed(header, name).is_some()
-    }
-
-    pub(super) fn fixed_field(&self, header: HeaderId, name: &str) -> Option<FieldId> {
-        let fields = &self.policy.headers.get(usize::from(header.0))?.fields;
-        fields
-            .iter()
-            .position(|field| field.name == name)
-            .map(|id| FieldId(id as u16))
-    }
-
-    fn field_names(&self, header: HeaderId) -> Vec<String> {
-        let found = self.policy.headers.get(usize::from(header.0));
-        let fixed = found
-            .into_iter()
-            .flat_map(|header| &header.fields)
-            .map(|field| field.name.clone());
-        fixed
-            .chain(self.names.computed_names(header).map(str::to_owned))
-            .collect()
-    }
-
-    pub(super) fn field_type(&self, header: HeaderId, field: FieldId) -> Type {
-        let found = self.policy.headers.get(usize::from(header.0));
-        let field = found.and_then(|header| header.fields.get(usize::from(field.0)));
-        field.map_or(Type::TRUTH, |field| Type {
-            kind: field.kind,
-            width: field.width,
-        })
-    }
-
-    /// A field of a header, fixed or computed.
-    fn header_field(&mut self, header: HeaderId, name: &Name, widen: bool) -> Option<Single> {
-        if let Some(field) = self.fixed_field(header, &name.text) {
-            let ty = self.field_type(header, field);
-            let expr = Expr::Field(header, field);
-            if widen && ty.kind == Kind::Number && ty.width < 32 {
-                let wide = Type {
-                    kind: Kind::Number,
-                    width: 32,
-                };
-                return Some(Single::Typed(Expr::Resize(32, Box::new(expr)), wide));
-            }
-            return Some(Single::Typed(expr, ty));
-        }
-        let Some(computed) = self.names.computed(header, &name.text) else {
-            let title = self.policy.headers.get(usize::from(header.0))?.name.clone();
-            let known = self.field_names(header);
-            let message = format!("`{title}` has no field `{}`", name.text);
-            return self.unknown(name, Code::UnknownField, &message, &known);
-        };
-        if self
-            .calls
-            .iter()
-            .any(|(called, _)| *called == computed.name.text)
-        {
-            self.report(
-                Diagnostic::error(
-                    Code::Recursion,
-                    "a computed field leads back to itself",
-                    name.span,
-                )
-                .secondary(computed.name.span, "computed here"),
-            );
-            return None;
-        }
-        self.calls.push((&computed.name.text, name.span));
-        let scope = Scope::of_header(header, widen || computed.name.text == "extent");
-        let value = self.value(&computed.value, &scope);
-        self.calls.pop();
-        match value? {
-            Value::One(Single::Constant(Constant::One(Kind::Number, number))) if number < 2 => {
-                Some(Single::Constant(Constant::number(number)))
-            }
-            Value::One(single) => Some(single),
-            value => self.no_value(&value, computed.value.span),
-        }
     }
 }

@@ -8,9 +8,10 @@ use super::Checker;
 use super::compare::named_type;
 use super::flow;
 use super::names::Thing;
-use super::scope::Scope;
+use super::scope::{Reader, Scope};
 use super::value::Type;
 use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
 use crate::syntax::ast::{self, HeaderLine, Item, LitKind, Typed};
 
 /// A header may repeat at most so often.
@@ -21,17 +22,22 @@ impl<'a> Checker<'a> {
     pub(super) fn headers(&mut self, items: &[&'a Item]) {
         for item in items {
             match item {
-                Item::Header(header) => {
-                    let _ = self.header(header);
-                }
+                Item::Header(header) => self.header(header),
                 Item::Group(group) => {
-                    let _ = self.group(group);
+                    let thing = self.group(group).map(Thing::Group);
+                    self.settle(&group.name, thing);
                 }
                 _ => {}
             }
         }
         let flow = flow::choice(&self.policy.headers);
         self.policy.choices.push(flow);
+    }
+
+    /// What a name stands for; `None` where its declaration was reported.
+    fn settle(&mut self, name: &ast::Name, thing: Option<Thing<'a>>) {
+        self.left_out += usize::from(thing.is_none());
+        self.names.set(&name.text, thing.unwrap_or(Thing::Broken));
     }
 
     /// The flow: the choice that [`Checker::headers`] made last.
@@ -44,20 +50,28 @@ impl<'a> Checker<'a> {
         ChoiceId(found.unwrap_or(0) as u16)
     }
 
-    fn header(&mut self, header: &'a ast::Header) -> Option<()> {
-        let times = self.repetitions(header)?;
-        let (fields, fixed) = self.wire_fields(header)?;
+    fn header(&mut self, header: &'a ast::Header) {
+        let times = self.repetitions(header);
+        let before = self.before(header, times);
+        let fields = self.wire_fields(header);
+        let (Some(times), Some((fields, fixed))) = (times, fields) else {
+            return self.settle(&header.name, None);
+        };
+        self.left_out += usize::from(before.is_none());
+        let mut before = before.unwrap_or_default();
         let mut instances: Vec<HeaderId> = Vec::new();
         for number in 0..times {
-            let id = HeaderId(self.policy.headers.len() as u16);
             let name = &header.name.text;
+            let after = self.edges(header, &before);
+            let count = self.policy.headers.len();
+            let id = HeaderId(self.next_id(count, "headers", header.name.span));
             self.policy.headers.push(Header {
                 name: if number == 0 {
                     name.clone()
                 } else {
                     format!("{name}[{number}]")
                 },
-                after: Vec::new(),
+                after,
                 fields: fields.clone(),
                 fixed,
                 size: None,
@@ -65,13 +79,11 @@ impl<'a> Checker<'a> {
                 extent: None,
                 checksum: None,
             });
-            let after = self.predecessors(header, instances.last().copied());
-            self.lines(header, id)?;
-            self.policy.headers.get_mut(usize::from(id.0))?.after = after?;
+            self.lines(header, id);
             instances.push(id);
+            before = vec![id]; // a further instance follows its own kind only
         }
-        self.names.set(&header.name.text, Thing::Header(instances));
-        Some(())
+        self.settle(&header.name, Some(Thing::Header(instances)));
     }
 
     fn repetitions(&mut self, header: &'a ast::Header) -> Option<u16> {
@@ -145,71 +157,113 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// The edges of the parse graph that lead to one instance; `last` is the instance before it.
-    fn predecessors(
-        &mut self,
-        header: &'a ast::Header,
-        last: Option<HeaderId>,
-    ) -> Option<Vec<After>> {
-        let mut found = Vec::new();
-        for name in &header.after {
-            let own = name.text == header.name.text;
-            let before = match (self.names.get(&name.text), own, last) {
-                (_, true, last) => last.into_iter().collect(),
-                (_, false, Some(_)) => Vec::new(), // a further instance follows its own kind only
-                (Some(Thing::Header(instances)), false, None) => instances.clone(),
-                (Some(Thing::Group(choice)), false, None) => self.group_headers(*choice),
-                (Some(_) | None, false, None) => {
-                    return self.unknown_name(name, "header or group declared before this one");
-                }
-            };
-            for predecessor in before {
-                let scope = Scope::of_header(predecessor, false);
-                let when = match &header.when {
-                    Some(when) => self.condition(when, &scope)?,
-                    None => Expr::TRUE,
-                };
-                found.push(After {
-                    header: predecessor,
-                    when,
-                });
+    /// The headers behind which the first instance may stand.
+    fn before(&mut self, header: &'a ast::Header, times: Option<u16>) -> Option<Vec<HeaderId>> {
+        let name = &header.name.text;
+        let own = header.after.iter().find(|after| after.text == *name);
+        let others = header.after.iter().filter(|after| after.text != *name);
+        let found: Vec<_> = others.map(|after| self.instances(after)).collect();
+        match (own, times) {
+            (None, Some(2..)) => {
+                let message = format!("`{name}` may stand several times, but not behind itself");
+                let wrong = Diagnostic::error(Code::BadHeader, message, header.name.span);
+                let names = header.after.iter().map(|after| after.text.as_str());
+                let names: Vec<&str> = names.chain([name.as_str()]).collect();
+                let note = format!("name it too: `after {}`", names.join(", "));
+                self.report(wrong.note(note));
+                return None;
             }
+            (Some(own), Some(0..2)) => {
+                let message = format!("`{name}` may stand once, and so not behind itself");
+                let wrong = Diagnostic::error(Code::BadHeader, message, own.span);
+                self.report(wrong.note("`max 2` lets it stand twice"));
+                return None;
+            }
+            (None | Some(_), _) => {}
         }
-        Some(found)
+        let found: Vec<Vec<HeaderId>> = found.into_iter().collect::<Option<_>>()?;
+        if found.is_empty() && !self.policy.headers.is_empty() {
+            let message = format!("nothing stands before the first `{name}`");
+            let wrong = Diagnostic::error(Code::BadHeader, message, header.name.span);
+            self.report(wrong.note(format!(
+                "a frame begins with one header; say behind what: `header {name} after udp`"
+            )));
+            return None;
+        }
+        Some(found.concat())
+    }
+
+    /// The instances of a header or of the members of a group.
+    fn instances(&mut self, name: &'a ast::Name) -> Option<Vec<HeaderId>> {
+        match self.names.get(&name.text) {
+            Some(Thing::Header(instances)) => Some(instances.clone()),
+            Some(Thing::Group(choice)) => Some(self.group_headers(*choice)),
+            Some(Thing::Broken) => None,
+            Some(_) | None => self.unknown_name(name, "header or group declared before this one"),
+        }
+    }
+
+    /// The edges of the parse graph that lead to one instance from those before it.
+    fn edges(&mut self, header: &'a ast::Header, before: &[HeaderId]) -> Vec<After> {
+        let mut found = Vec::new();
+        for predecessor in before {
+            let scope = Scope::of_header(*predecessor, Reader::When);
+            let when = match &header.when {
+                Some(when) => self.condition(when, &scope),
+                None => Some(Expr::TRUE),
+            };
+            self.left_out += usize::from(when.is_none());
+            found.extend(when.map(|when| After {
+                header: *predecessor,
+                when,
+            }));
+        }
+        found
     }
 
     /// `size`, `valid`, `checksum` and `let` of one instance.
-    fn lines(&mut self, header: &'a ast::Header, id: HeaderId) -> Option<()> {
+    fn lines(&mut self, header: &'a ast::Header, id: HeaderId) {
         for line in &header.lines {
             if let HeaderLine::Let(computed) = line {
                 self.names.compute(id, computed);
             }
         }
-        let wide = Scope::of_header(id, true);
+        for line in &header.lines {
+            if self.line_of_header(line, id).is_some() {
+                continue;
+            }
+            self.left_out += 1;
+            if let HeaderLine::Let(computed) = line {
+                self.names.break_computed(id, &computed.name.text);
+            }
+        }
+    }
+
+    fn line_of_header(&mut self, line: &'a HeaderLine, id: HeaderId) -> Option<()> {
+        let shape = Scope::of_header(id, Reader::Shape);
         let bytes = Type {
             kind: Kind::Number,
             width: 32,
         };
-        for line in &header.lines {
-            match line {
-                HeaderLine::Field(_) => {}
-                HeaderLine::Size(expr) => {
-                    let size = self.typed(expr, bytes, &wide)?;
-                    self.policy.headers.get_mut(usize::from(id.0))?.size = Some(size);
-                }
-                HeaderLine::Valid(expr) => {
-                    let valid = self.condition(expr, &wide)?;
-                    self.policy.headers.get_mut(usize::from(id.0))?.valid = Some(valid);
-                }
-                HeaderLine::Let(computed) if computed.name.text == "extent" => {
-                    let extent = self.typed(&computed.value, bytes, &wide)?;
-                    self.policy.headers.get_mut(usize::from(id.0))?.extent = Some(extent);
-                }
-                HeaderLine::Let(computed) => {
-                    self.value(&computed.value, &Scope::of_header(id, false))?;
-                }
-                HeaderLine::Checksum(rule) => self.checksum(rule, id)?,
+        match line {
+            HeaderLine::Field(_) => {}
+            HeaderLine::Size(expr) => {
+                let size = self.typed(expr, bytes, &shape)?;
+                self.policy.headers.get_mut(usize::from(id.0))?.size = Some(size);
             }
+            HeaderLine::Valid(expr) => {
+                let valid = self.condition(expr, &shape)?;
+                self.policy.headers.get_mut(usize::from(id.0))?.valid = Some(valid);
+            }
+            HeaderLine::Let(computed) if computed.name.text == "extent" => {
+                let extent = self.typed(&computed.value, bytes, &shape)?;
+                self.policy.headers.get_mut(usize::from(id.0))?.extent = Some(extent);
+            }
+            HeaderLine::Let(computed) => {
+                let scope = Scope::of_header(id, Reader::Computed);
+                self.value(&computed.value, &scope)?;
+            }
+            HeaderLine::Checksum(rule) => self.checksum(rule, id)?,
         }
         Some(())
     }
@@ -235,28 +289,60 @@ impl<'a> Checker<'a> {
         Some(())
     }
 
-    fn group(&mut self, group: &'a ast::Group) -> Option<()> {
-        let mut alternatives = Vec::new();
-        for member in &group.members {
-            let header = match self.names.get(&member.text) {
-                Some(Thing::Header(instances)) => instances.first().copied()?,
-                Some(_) | None => {
-                    return self.unknown_name(member, "header declared before this group");
-                }
-            };
-            alternatives.push(Alternative {
-                name: member.text.clone(),
-                condition: Expr::Present(header),
-                key: Vec::new(),
-                passive: false,
-            });
-        }
-        let id = ChoiceId(self.policy.choices.len() as u16);
-        self.policy.choices.push(Choice {
-            name: group.name.text.clone(),
-            alternatives,
-        });
-        self.names.set(&group.name.text, Thing::Group(id));
-        Some(())
+    fn group(&mut self, group: &'a ast::Group) -> Option<ChoiceId> {
+        let members: Vec<_> = group
+            .members
+            .iter()
+            .map(|member| self.alternative(member))
+            .collect();
+        let alternatives = members.into_iter().collect::<Option<_>>()?;
+        Some(self.choice(group.name.text.clone(), alternatives, group.name.span))
+    }
+
+    fn alternative(&mut self, member: &'a ast::Name) -> Option<Alternative> {
+        let header = match self.names.get(&member.text) {
+            Some(Thing::Header(instances)) => instances.first().copied()?,
+            Some(Thing::Broken) => return None,
+            Some(_) | None => {
+                return self.unknown_name(member, "header declared before this group");
+            }
+        };
+        Some(present(&member.text, header))
+    }
+
+    /// The choice of one header, for what is computed from it and has no meaning without it.
+    pub(super) fn sole(&mut self, header: HeaderId, span: Span) -> Option<ChoiceId> {
+        let name = self.policy.headers.get(usize::from(header.0))?.name.clone();
+        let alternatives = vec![present(&name, header)];
+        let known = self
+            .policy
+            .choices
+            .iter()
+            .position(|choice| choice.alternatives == alternatives);
+        Some(match known {
+            Some(id) => ChoiceId(id as u16),
+            None => self.choice(name, alternatives, span),
+        })
+    }
+
+    /// A choice of its own.
+    pub(super) fn choice(
+        &mut self,
+        name: String,
+        alternatives: Vec<Alternative>,
+        span: Span,
+    ) -> ChoiceId {
+        let id = self.next_id(self.policy.choices.len(), "groups and keys", span);
+        self.policy.choices.push(Choice { name, alternatives });
+        ChoiceId(id)
+    }
+}
+
+fn present(name: &str, header: HeaderId) -> Alternative {
+    Alternative {
+        name: name.to_owned(),
+        condition: Expr::Present(header),
+        key: Vec::new(),
+        passive: false,
     }
 }

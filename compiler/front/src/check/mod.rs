@@ -1,6 +1,6 @@
 //! Checking: from syntax trees to a policy. All errors are found, not the first one only.
 //!
-//! Order: names, constants, headers and groups, the flow, interfaces, pools and counters, statements, tests. What has no
+//! Order: names, constants, headers and groups, the flow, interfaces, pools and counters, actions, statements, tests. What has no
 //! meaning yet is an error at its place; nothing is skipped silently.
 
 #![allow(
@@ -13,13 +13,16 @@
 )]
 
 mod assign;
+mod branches;
 mod call;
 mod compare;
 mod constant;
 mod destinations;
+mod expand;
 mod expr;
 mod fields;
 mod flow;
+mod header_fields;
 mod headers;
 mod names;
 mod packet;
@@ -35,19 +38,24 @@ mod vips;
 
 pub use self::packet::packet;
 
+use std::collections::BTreeSet;
+
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::place::Place;
 use lvsc_pipeline::pipeline::CounterId;
 
+use self::call::Bodies;
+use self::expand::Expansions;
 use self::names::{Names, Thing};
-use self::presence::Shapes;
-use crate::diagnostics::{Code, Diagnostic, LabelStyle};
+use self::presence::{Implied, Shapes};
+use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::Policy;
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast::{File, Item};
 
-/// Checks the files together, the prelude's first. The policy is complete exactly if no diagnostic is an error.
-pub fn check(files: &[File], sources: &SourceMap) -> (Policy, Vec<Diagnostic>) {
+/// Checks the files together, the prelude's first. Without a policy something had to be left out, and a diagnostic, one
+/// of these or of the parser's, is an error that says so.
+pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagnostic>) {
     let mut checker = Checker::new(sources);
     let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
     checker.collect_names(&items);
@@ -57,10 +65,12 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Policy, Vec<Diagnostic>) {
     checker.interfaces(&items);
     checker.pools(&items);
     checker.counters(&items);
+    checker.actions(&items);
     checker.statements(&items);
     checker.destinations();
     checker.tests(&items);
-    (checker.policy, checker.diagnostics)
+    let policy = (checker.left_out == 0).then_some(checker.policy);
+    (policy, checker.diagnostics)
 }
 
 /// What is known so far.
@@ -69,8 +79,15 @@ struct Checker<'a> {
     names: Names<'a>,
     policy: Policy,
     diagnostics: Vec<Diagnostic>,
-    /// The calls that are being expanded, the outermost first.
-    calls: Vec<(&'a str, Span)>,
+    /// What was said: the same at the same place is said once.
+    said: BTreeSet<(Option<Span>, Code, String)>,
+    /// Statements and lines of headers that are not in the policy, because they are wrong.
+    left_out: usize,
+    expansions: Expansions<'a>,
+    bodies: Bodies<'a>,
+    implied: Implied,
+    /// Lists that grew beyond what 16 bits count.
+    too_long: BTreeSet<&'static str>,
     /// Headers with a checksum that also covers a pseudo-header.
     transport: Vec<lvsc_pipeline::pipeline::HeaderId>,
 }
@@ -94,27 +111,24 @@ impl<'a> Checker<'a> {
                 ..Policy::default()
             },
             diagnostics: Vec::new(),
-            calls: Vec::new(),
+            said: BTreeSet::new(),
+            left_out: 0,
+            expansions: Expansions::default(),
+            bodies: Bodies::default(),
+            implied: Implied::default(),
+            too_long: BTreeSet::new(),
             transport: Vec::new(),
         }
     }
 
-    /// Takes a diagnostic. Inside an action that is being expanded it also shows the call.
-    fn report(&mut self, diagnostic: Diagnostic) {
-        let found = match self.calls.first() {
-            Some((name, span)) => {
-                let label = crate::diagnostics::Label {
-                    span: *span,
-                    text: format!("in this use of `{name}`"),
-                    style: LabelStyle::Secondary,
-                };
-                let mut found = diagnostic;
-                found.labels.push(label);
-                found
-            }
-            None => diagnostic,
-        };
-        self.diagnostics.push(found);
+    /// Takes a diagnostic. Inside an expansion it also shows the use.
+    fn report(&mut self, mut diagnostic: Diagnostic) {
+        let place = diagnostic.span();
+        let said = (place, diagnostic.code, diagnostic.message.clone());
+        if self.said.insert(said) {
+            diagnostic.labels.extend(self.use_label());
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// Reports an error; `None`, so that it can be returned.
@@ -142,15 +156,28 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn shapes(&self) -> Shapes<'_> {
+    fn shapes(&mut self) -> Shapes<'_> {
+        let (headers, choices) = (&self.policy.headers, &self.policy.choices);
+        self.implied.refresh(headers, choices);
         Shapes {
-            headers: &self.policy.headers,
-            choices: &self.policy.choices,
+            choices,
+            implied: &self.implied,
         }
     }
 
+    /// The number of what is added to a list of so many; one that 16 bits cannot count is an error.
+    fn next_id(&mut self, count: usize, list: &'static str, span: Span) -> u16 {
+        u16::try_from(count).unwrap_or_else(|_| {
+            if self.too_long.insert(list) {
+                let message = format!("the policy has more than {} {list}", 1 << 16);
+                let _: Option<()> = self.error(Code::PolicyTooLarge, message, span);
+            }
+            u16::MAX
+        })
+    }
+
     /// The counter with this name and kind; made where there is none.
-    fn counter(&mut self, kind: CounterKind, name: &str) -> CounterId {
+    fn counter(&mut self, kind: CounterKind, name: &str, span: Span) -> CounterId {
         let counters = &mut self.policy.manifest.counters;
         let found = counters
             .iter()
@@ -162,7 +189,7 @@ impl<'a> Checker<'a> {
             });
             counters.len() - 1
         });
-        CounterId(index as u16)
+        CounterId(self.next_id(index, "counters", span))
     }
 
     fn constants(&mut self, items: &[&'a Item]) {
@@ -180,7 +207,7 @@ impl<'a> Checker<'a> {
             if let Some(first) = item.by.first() {
                 let _: Option<()> = self.later("a counter with keys", first.span);
             }
-            let id = self.counter(CounterKind::Policy, &item.name.text);
+            let id = self.counter(CounterKind::Policy, &item.name.text, item.name.span);
             self.names.set(&item.name.text, Thing::Counter(id));
         }
     }

@@ -27,15 +27,18 @@ pub(super) enum Thing<'a> {
     Counter(CounterId),
     /// An action.
     Action(&'a Action),
-    /// Declared, but not (yet) of use.
-    Reserved,
+    /// Declared further down than what is being checked.
+    Pending,
+    /// Its declaration is wrong, and was reported.
+    Broken,
 }
 
 /// All names, and the computed fields of headers.
 #[derive(Default)]
 pub(super) struct Names<'a> {
     things: BTreeMap<String, (Span, Thing<'a>)>,
-    lets: BTreeMap<(HeaderId, String), &'a Let>,
+    /// `None` where the field's value is wrong, and was reported.
+    lets: BTreeMap<(HeaderId, String), Option<&'a Let>>,
 }
 
 impl<'a> Names<'a> {
@@ -50,13 +53,14 @@ impl<'a> Names<'a> {
     pub(super) fn constant(&self, name: &str) -> Option<&Option<Constant>> {
         match self.get(name)? {
             Thing::Constant(value) => Some(value),
+            Thing::Broken => Some(&None),
             Thing::Header(_)
             | Thing::Group(_)
             | Thing::Pool(_)
             | Thing::Interface(_)
             | Thing::Counter(_)
             | Thing::Action(_)
-            | Thing::Reserved => None,
+            | Thing::Pending => None,
         }
     }
 
@@ -71,10 +75,15 @@ impl<'a> Names<'a> {
     }
 
     pub(super) fn compute(&mut self, header: HeaderId, field: &'a Let) {
-        self.lets.insert((header, field.name.text.clone()), field);
+        self.lets
+            .insert((header, field.name.text.clone()), Some(field));
     }
 
-    pub(super) fn computed(&self, header: HeaderId, name: &str) -> Option<&'a Let> {
+    pub(super) fn break_computed(&mut self, header: HeaderId, name: &str) {
+        self.lets.insert((header, name.to_owned()), None);
+    }
+
+    pub(super) fn computed(&self, header: HeaderId, name: &str) -> Option<Option<&'a Let>> {
         self.lets.get(&(header, name.to_owned())).copied()
     }
 
@@ -92,17 +101,17 @@ impl<'a> Checker<'a> {
     pub(super) fn collect_names(&mut self, items: &[&'a Item]) {
         for item in items {
             let (name, thing) = match item {
-                Item::Const(item) => (&item.name, Thing::Reserved),
-                Item::Interface(item) => (&item.name, Thing::Reserved),
-                Item::Pool(item) => (&item.name, Thing::Reserved),
-                Item::Counter(item) => (&item.name, Thing::Reserved),
-                Item::Header(item) => (&item.name, Thing::Reserved),
-                Item::Group(item) => (&item.name, Thing::Reserved),
+                Item::Const(item) => (&item.name, Thing::Pending),
+                Item::Interface(item) => (&item.name, Thing::Pending),
+                Item::Pool(item) => (&item.name, Thing::Pending),
+                Item::Counter(item) => (&item.name, Thing::Pending),
+                Item::Header(item) => (&item.name, Thing::Pending),
+                Item::Group(item) => (&item.name, Thing::Pending),
                 Item::Action(item) => (&item.name, Thing::Action(item)),
-                Item::Set(item) => (&item.name, Thing::Reserved),
-                Item::Table(item) => (&item.name, Thing::Reserved),
-                Item::Meter(item) => (&item.name, Thing::Reserved),
-                Item::Fn(item) => (&item.name, Thing::Reserved),
+                Item::Set(item) => (&item.name, Thing::Broken),
+                Item::Table(item) => (&item.name, Thing::Broken),
+                Item::Meter(item) => (&item.name, Thing::Broken),
+                Item::Fn(item) => (&item.name, Thing::Broken),
                 Item::Use(_) | Item::Target(_) | Item::Test(_) | Item::Stmt(_) => continue,
             };
             self.declare(name, thing);

@@ -161,7 +161,8 @@ impl<'a> Checker<'a> {
         for item in items {
             let Item::Pool(item) = item else { continue };
             let pool = self.pool(item);
-            let id = PoolId(self.policy.manifest.pools.len() as u16);
+            let count = self.policy.manifest.pools.len();
+            let id = PoolId(self.next_id(count, "pools", item.name.span));
             self.policy.manifest.pools.push(pool);
             self.names.set(&item.name.text, Thing::Pool(id));
         }
@@ -209,7 +210,7 @@ impl<'a> Checker<'a> {
         let name = item.name.text.clone();
         let flows = self.table(scheduler, flows);
         if flows.is_some() {
-            self.counter(CounterKind::Refused, &name);
+            self.counter(CounterKind::Refused, &name, item.name.span);
         }
         let counters = self.policy.manifest.counters.len() as u32;
         for backend in &backends {

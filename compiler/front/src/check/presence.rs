@@ -17,11 +17,51 @@ pub(super) enum Fact {
 /// All that surely holds at a point of the policy.
 pub(super) type Facts = BTreeSet<Fact>;
 
-/// Headers and choices, of which facts speak.
+/// What a present header implies, for each header. Kept until a header or a choice is added: without a memory, headers
+/// with two predecessors each take twice the time at every step.
+#[derive(Default)]
+pub(super) struct Implied {
+    facts: Vec<Facts>,
+    choices: usize,
+}
+
+impl Implied {
+    /// Takes in what was added.
+    pub(super) fn refresh(&mut self, headers: &[Header], choices: &[Choice]) {
+        if (self.facts.len(), self.choices) == (headers.len(), choices.len()) {
+            return;
+        }
+        self.choices = choices.len();
+        self.facts = (0..headers.len())
+            .map(|id| Facts::from([Fact::Header(HeaderId(id as u16))]))
+            .collect();
+        for (id, choice) in choices.iter().enumerate() {
+            for way in &choice.alternatives {
+                if let Expr::Present(header) = way.condition
+                    && let Some(facts) = self.facts.get_mut(usize::from(header.0))
+                {
+                    facts.insert(Fact::Choice(ChoiceId(id as u16)));
+                }
+            }
+        }
+        // Predecessors come first. A present header has a present one.
+        for (id, header) in headers.iter().enumerate() {
+            let before = header.after.iter().map(|after| usize::from(after.header.0));
+            let common = before
+                .filter_map(|before| self.facts.get(before).cloned())
+                .reduce(|a, b| &a & &b);
+            if let (Some(facts), Some(common)) = (self.facts.get_mut(id), common) {
+                facts.extend(common);
+            }
+        }
+    }
+}
+
+/// Choices, of which facts speak, and what headers imply.
 #[derive(Clone, Copy)]
 pub(super) struct Shapes<'a> {
-    pub(super) headers: &'a [Header],
     pub(super) choices: &'a [Choice],
+    pub(super) implied: &'a Implied,
 }
 
 impl<'a> Shapes<'a> {
@@ -35,18 +75,15 @@ impl<'a> Shapes<'a> {
             Expr::Not(a) => self.failing(a),
             Expr::Present(header) => self.header(*header),
             Expr::Chosen(choice, each) => self.chosen(*choice, each),
-            Expr::Compare(..)
-            | Expr::In(..)
-            | Expr::Field(..)
+            Expr::Compare(_, a, b) => self.close_all(&needs(a) | &needs(b)),
+            Expr::In(a, _) => self.close_all(needs(a)),
+            Expr::Field(..)
             | Expr::Binary(..)
             | Expr::Resize(..)
             | Expr::Constant { .. }
             | Expr::Variable(_)
             | Expr::Interface(..)
-            | Expr::Backend(..) => needs(condition)
-                .into_iter()
-                .flat_map(|f| self.close(f))
-                .collect(),
+            | Expr::Backend(..) => self.close_all(needs(condition)),
         }
     }
 
@@ -134,37 +171,31 @@ impl<'a> Shapes<'a> {
         }
     }
 
-    /// A present header has a present predecessor, and is one of its groups' alternatives.
     fn header(self, header: HeaderId) -> Facts {
-        let mut facts = Facts::from([Fact::Header(header)]);
-        let found = self.headers.get(usize::from(header.0));
-        let before = found.into_iter().flat_map(|header| &header.after);
-        let common = before
-            .map(|after| self.header(after.header))
-            .reduce(|a, b| &a & &b);
-        facts.extend(common.unwrap_or_default());
-        for (id, choice) in self.choices.iter().enumerate() {
-            if choice
-                .alternatives
-                .iter()
-                .any(|a| a.condition == Expr::Present(header))
-            {
-                facts.insert(Fact::Choice(ChoiceId(id as u16)));
-            }
-        }
+        let known = self.implied.facts.get(usize::from(header.0));
+        known.cloned().unwrap_or_default()
+    }
+
+    fn close_all(self, facts: Facts) -> Facts {
         facts
+            .into_iter()
+            .flat_map(|fact| self.close(fact))
+            .collect()
     }
 }
 
-/// What a value needs to have a meaning.
+/// What a value needs to have a meaning. A condition always has one: without its headers a comparison is false.
 pub(super) fn needs(value: &Expr) -> Facts {
     match value {
         Expr::Field(header, _) => Facts::from([Fact::Header(*header)]),
         Expr::Chosen(choice, _) => Facts::from([Fact::Choice(*choice)]),
-        Expr::And(..) | Expr::Or(..) | Expr::Not(_) | Expr::Present(_) => Facts::new(),
         Expr::Compare(..)
         | Expr::In(..)
-        | Expr::Binary(..)
+        | Expr::And(..)
+        | Expr::Or(..)
+        | Expr::Not(_)
+        | Expr::Present(_) => Facts::new(),
+        Expr::Binary(..)
         | Expr::Resize(..)
         | Expr::Constant { .. }
         | Expr::Variable(_)

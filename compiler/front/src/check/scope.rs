@@ -1,5 +1,7 @@
 //! What names stand for at one point of a policy, and what is surely present there.
 
+use std::collections::BTreeMap;
+
 use lvsc_pipeline::pipeline::{HeaderId, InterfaceRef, PoolId, VariableId};
 
 use super::presence::Facts;
@@ -21,10 +23,10 @@ pub(super) enum Local {
 /// One point of a policy.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
-    locals: Vec<(String, Local)>,
+    locals: BTreeMap<String, Local>,
     /// What surely holds.
     pub(super) facts: Facts,
-    /// A condition around it is wrong: nothing is said of what may be absent.
+    /// What holds is not known, as a condition around it is wrong: nothing is said of what may be absent.
     pub(super) broken: bool,
     /// Whose fields may be named without the header.
     pub(super) header: Option<Fields>,
@@ -35,15 +37,35 @@ pub(super) struct Scope {
 pub(super) struct Fields {
     /// Of this header.
     pub(super) header: HeaderId,
-    /// Numbers are 32 bits wide, so that `ihl * 4` does not wrap.
-    pub(super) widen: bool,
+    /// By what.
+    pub(super) reader: Reader,
+}
+
+/// What reads the fields of a header by their bare names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The `when` of a header behind it, and nothing but this header's fields.
+    When,
+    /// Its own `size`, `valid` and `extent`, and nothing but its fields. Numbers are 32 bits wide, so that `ihl * 4`
+    /// does not wrap.
+    Shape,
+    /// A computed field, and whatever else there is.
+    Computed,
 }
 
 impl Scope {
     /// The fields of one header, and no local names.
-    pub(super) fn of_header(header: HeaderId, widen: bool) -> Scope {
+    pub(super) fn of_header(header: HeaderId, reader: Reader) -> Scope {
         Scope {
-            header: Some(Fields { header, widen }),
+            header: Some(Fields { header, reader }),
+            ..Scope::default()
+        }
+    }
+
+    /// A point of which nothing is known.
+    pub(super) fn unknown() -> Scope {
+        Scope {
+            broken: true,
             ..Scope::default()
         }
     }
@@ -57,16 +79,21 @@ impl Scope {
         }
     }
 
+    /// Whether more than the fields of one header may be read.
+    pub(super) fn reads_anything(&self) -> bool {
+        self.header
+            .is_none_or(|fields| fields.reader == Reader::Computed)
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<Local> {
-        let found = self.locals.iter().rev().find(|(known, _)| known == name);
-        found.map(|(_, local)| *local)
+        self.locals.get(name).copied()
     }
 
     pub(super) fn bind(&mut self, name: &str, local: Local) {
-        self.locals.push((name.to_owned(), local));
+        self.locals.insert(name.to_owned(), local);
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.locals.iter().map(|(name, _)| name.as_str())
+        self.locals.keys().map(String::as_str)
     }
 }

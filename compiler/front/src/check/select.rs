@@ -1,7 +1,7 @@
 //! `select`: the pool, what identifies the flow, and what is done without a usable backend.
 
 use lvsc_abi::manifest::CounterKind;
-use lvsc_pipeline::pipeline::{Alternative, Choice, ChoiceId, Expr, Outcome, VariableKind};
+use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Expr, Outcome, VariableKind};
 
 use super::Checker;
 use super::names::Thing;
@@ -25,14 +25,16 @@ impl<'a> Checker<'a> {
         scope: &mut Scope,
     ) -> Option<Checked> {
         let pool = match self.names.get(&found.from.text) {
-            Some(Thing::Pool(id)) => *id,
-            Some(Thing::Reserved) => return None,
-            Some(_) | None => return self.unknown_name(&found.from, "pool"),
+            Some(Thing::Pool(id)) => Some(*id),
+            Some(Thing::Broken) => None,
+            Some(_) | None => self.unknown_name(&found.from, "pool"),
         };
-        let key = self.key(&found.by, span, scope)?;
+        let key = self.key(&found.by, span, scope);
         let otherwise = if let Some(block) = &found.otherwise {
+            let before = self.left_out;
             let checked = self.block(block.stmts.iter(), &mut scope.clone());
-            if !checked.ends {
+            // A statement that was left out may have been the one that ends it.
+            if !checked.ends && self.left_out == before {
                 self.report(
                     Diagnostic::error(
                         Code::ElseMustEnd,
@@ -44,10 +46,11 @@ impl<'a> Checker<'a> {
             }
             checked.block
         } else {
-            let counter = self.counter(CounterKind::Reason, NO_BACKEND);
+            let counter = self.counter(CounterKind::Reason, NO_BACKEND, span);
             self.end(Outcome::Drop(counter), span).block
         };
-        let variable = self.variable(&found.name.text, VariableKind::Backend(pool));
+        let (pool, key) = (pool?, key?);
+        let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
         Some(self.one(
             StmtKind::Select {
@@ -105,11 +108,7 @@ impl<'a> Checker<'a> {
                 other => return self.no_value(other, written.span),
             }
         }
-        self.policy.choices.push(Choice {
-            name: "key".to_owned(),
-            alternatives,
-        });
-        Some(ChoiceId((self.policy.choices.len() - 1) as u16))
+        Some(self.choice("key".to_owned(), alternatives, span))
     }
 
     fn key_part(&mut self, single: &Single, span: Span) -> Option<Expr> {

@@ -4,6 +4,7 @@ use lvsc_abi::manifest::CounterKind;
 use lvsc_pipeline::pipeline::{ChoiceId, Expr, Outcome, Variable, VariableId, VariableKind};
 
 use super::Checker;
+use super::branches::Branches;
 use super::compare::named_type;
 use super::names::Thing;
 use super::presence::{Fact, Facts, needs};
@@ -18,6 +19,7 @@ use crate::syntax::ast::{self, Item};
 const PLAIN_DROP: &str = "policy";
 
 /// What was made of a block.
+#[derive(Default)]
 pub(super) struct Checked {
     pub(super) block: Block,
     /// Every packet that enters it ends in it.
@@ -42,10 +44,7 @@ impl<'a> Checker<'a> {
         scope: &mut Scope,
     ) -> Checked {
         let mut inner = scope.clone();
-        let mut checked = Checked {
-            block: Vec::new(),
-            ends: false,
-        };
+        let mut checked = Checked::default();
         let mut warned = false;
         for stmt in stmts {
             if checked.ends && !std::mem::replace(&mut warned, true) {
@@ -58,20 +57,29 @@ impl<'a> Checker<'a> {
                     .note("every packet ends before it"),
                 );
             }
-            if let Some(found) = self.statement(stmt, &mut inner) {
+            if let Some(found) = self.deeper(|checker| checker.statement(stmt, &mut inner)) {
                 checked.ends |= found.ends;
                 checked.block.extend(found.block);
+            } else {
+                self.left_out += 1;
+                inner.broken |= decides(&stmt.kind);
             }
         }
-        scope.facts = inner.facts;
+        (scope.facts, scope.broken) = (inner.facts, inner.broken);
         checked
     }
 
     fn statement(&mut self, stmt: &'a ast::Stmt, scope: &mut Scope) -> Option<Checked> {
         let span = stmt.span;
+        self.count_added(span)?;
         match &stmt.kind {
             ast::StmtKind::Match(found) => {
-                self.branches(&found.branches, found.otherwise.as_ref(), scope)
+                let mut all = Branches::new(scope);
+                for branch in &found.branches {
+                    let condition = self.condition(&branch.condition, &all.rest);
+                    self.branch(&mut all, condition, &branch.block, branch.condition.span);
+                }
+                self.chosen(all, found.otherwise.as_ref(), scope)
             }
             ast::StmtKind::Switch(found) => self.switch(found, scope),
             ast::StmtKind::Let(found) => {
@@ -90,14 +98,14 @@ impl<'a> Checker<'a> {
                 }
                 let counter = match self.names.get(&found.counter.text) {
                     Some(Thing::Counter(id)) => *id,
-                    Some(Thing::Reserved) => return None,
+                    Some(Thing::Broken) => return None,
                     Some(_) | None => return self.unknown_name(&found.counter, "counter"),
                 };
                 Some(self.one(StmtKind::Count(counter), span))
             }
             ast::StmtKind::Drop(found) => {
                 let reason = found.reason.as_ref().map_or(PLAIN_DROP, |name| &name.text);
-                let counter = self.counter(CounterKind::Reason, reason);
+                let counter = self.counter(CounterKind::Reason, reason, span);
                 Some(self.end(Outcome::Drop(counter), span))
             }
             ast::StmtKind::Pass => Some(self.end(Outcome::Pass, span)),
@@ -136,74 +144,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn branches(
-        &mut self,
-        branches: &'a [ast::Branch],
-        otherwise: Option<&'a ast::Block>,
-        scope: &mut Scope,
-    ) -> Option<Checked> {
-        let Some((first, rest)) = branches.split_first() else {
-            return Some(match otherwise {
-                Some(block) => self.block(block.stmts.iter(), scope),
-                None => Checked {
-                    block: Vec::new(),
-                    ends: false,
-                },
-            });
-        };
-        let condition = self.condition(&first.condition, scope);
-        let mut yes = scope.clone();
-        let mut no = scope.clone();
-        if let Some(condition) = &condition {
-            yes.facts.extend(self.shapes().holding(condition));
-            no.facts.extend(self.shapes().failing(condition));
-        } else {
-            (yes.broken, no.broken) = (true, true);
-        }
-        let then = self.block(first.block.stmts.iter(), &mut yes);
-        let otherwise = self.branches(rest, otherwise, &mut no);
-        let (condition, otherwise) = (condition?, otherwise?);
-        Some(self.joined(
-            condition,
-            (then, yes.facts),
-            (otherwise, no.facts),
-            first.condition.span,
-            scope,
-        ))
-    }
-
-    /// One of two blocks; what holds behind it is what holds at the end of those that go on.
-    pub(super) fn joined(
-        &self,
-        condition: Expr,
-        (then, yes): (Checked, Facts),
-        (otherwise, no): (Checked, Facts),
-        span: Span,
-        scope: &mut Scope,
-    ) -> Checked {
-        scope.facts = match (then.ends, otherwise.ends) {
-            (true, _) => no,
-            (false, true) => yes,
-            (false, false) => &yes & &no,
-        };
-        let ends = then.ends && otherwise.ends;
-        let kind = StmtKind::Match {
-            condition,
-            then: then.block,
-            otherwise: otherwise.block,
-        };
-        Checked {
-            block: vec![self.stmt(kind, span)],
-            ends,
-        }
-    }
-
-    pub(super) fn variable(&mut self, name: &str, kind: VariableKind) -> VariableId {
+    pub(super) fn variable(&mut self, name: &ast::Name, kind: VariableKind) -> VariableId {
+        let id = self.next_id(self.policy.variables.len(), "variables", name.span);
         self.policy.variables.push(Variable {
-            name: name.to_owned(),
+            name: name.text.clone(),
             kind,
         });
-        VariableId((self.policy.variables.len() - 1) as u16)
+        VariableId(id)
     }
 
     fn let_stmt(&mut self, found: &'a ast::Let, scope: &mut Scope) -> Option<Checked> {
@@ -215,13 +162,7 @@ impl<'a> Checker<'a> {
                     let message = format!("no type is called `{}`", ty.name.text);
                     return self.error(Code::UnknownType, message, ty.span);
                 };
-                match value {
-                    Value::One(single) => {
-                        let expr = self.fit(&single, wanted, found.value.span)?;
-                        Single::Typed(expr, wanted)
-                    }
-                    other => return self.no_value(&other, found.value.span),
-                }
+                Single::Typed(self.as_type(value, wanted, found.value.span)?, wanted)
             }
             (Value::One(single @ Single::Typed(..)), None) => single,
             (Value::Each(choice, parts), None) => {
@@ -248,17 +189,26 @@ impl<'a> Checker<'a> {
             return self.later("a variable of more than 64 bits", found.value.span);
         }
         self.present(&expr, found.value.span, scope)?;
-        let id = self.variable(&found.name.text, VariableKind::Value(ty.width));
+        let id = self.variable(&found.name, VariableKind::Value(ty.width));
         scope.bind(&found.name.text, Local::Value(id, ty));
         Some(self.one(StmtKind::Let(id, expr), found.span))
     }
 
     /// A field of a group as one value: its alternatives have one type.
-    fn each_as_one(&mut self, choice: ChoiceId, parts: &[Single], span: Span) -> Option<Single> {
+    pub(super) fn each_as_one(
+        &mut self,
+        choice: ChoiceId,
+        parts: &[Single],
+        span: Span,
+    ) -> Option<Single> {
         let ty = parts.iter().find_map(|part| match part {
             Single::Typed(_, ty) => Some(*ty),
             Single::Constant(_) => None,
-        })?;
+        });
+        let Some(ty) = ty else {
+            let message = "these constants have no width of their own";
+            return self.error(Code::TypeMismatch, message, span);
+        };
         let each: Vec<_> = parts.iter().map(|part| self.fit(part, ty, span)).collect();
         Some(Single::Typed(
             Expr::Chosen(choice, each.into_iter().collect::<Option<_>>()?),
@@ -305,6 +255,14 @@ impl<'a> Checker<'a> {
         );
         None
     }
+}
+
+/// Statements that packets may end in: without them it is not known what holds behind.
+fn decides(kind: &ast::StmtKind) -> bool {
+    matches!(
+        kind,
+        ast::StmtKind::Match(_) | ast::StmtKind::Switch(_) | ast::StmtKind::Call(_)
+    )
 }
 
 /// A name whose declaration failed is known all the same, so that its uses are not reported too.

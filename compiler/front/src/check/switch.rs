@@ -3,115 +3,114 @@
 use lvsc_pipeline::pipeline::Expr;
 
 use super::Checker;
+use super::branches::Branches;
+use super::constant::Constant;
 use super::scope::Scope;
 use super::stmts::Checked;
 use super::value::{Single, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{self, Arm, BinaryOp, Pattern, PatternKind};
+use crate::syntax::ast::{self, BinaryOp, Pattern, PatternKind};
+
+/// When the patterns of an arm fit.
+enum Fits {
+    Always,
+    If(Expr),
+}
 
 impl<'a> Checker<'a> {
     pub(super) fn switch(&mut self, found: &'a ast::Switch, scope: &mut Scope) -> Option<Checked> {
-        let value = self.value(&found.value, scope)?;
-        self.arms(&value, found.value.span, &found.arms, scope)
-    }
-
-    fn arms(
-        &mut self,
-        value: &Value,
-        value_span: Span,
-        arms: &'a [Arm],
-        scope: &mut Scope,
-    ) -> Option<Checked> {
-        let Some((first, rest)) = arms.split_first() else {
-            return Some(Checked {
-                block: Vec::new(),
-                ends: false,
-            });
-        };
-        let matches = self.alternatives(value, value_span, &first.patterns);
-        let guard = match &first.guard {
-            Some(guard) => Some(self.condition(guard, scope)?),
-            None => None,
-        };
-        let condition = match (matches?, guard) {
-            (None, None) => {
-                if let Some(unreached) = rest.first() {
-                    self.report(
-                        Diagnostic::warning(
-                            Code::UnreachableStatement,
-                            "no packet reaches this",
-                            unreached.span,
-                        )
-                        .secondary(first.span, "this takes all that is left"),
-                    );
+        let value = self.value(&found.value, scope);
+        let value = value.map(|value| (value, found.value.span));
+        let mut all = Branches::new(scope);
+        let mut arms = found.arms.iter();
+        let mut last = None;
+        for arm in arms.by_ref() {
+            let fits = self.alternatives(value.as_ref(), &arm.patterns);
+            let guard = match &arm.guard {
+                Some(guard) => self.condition(guard, &all.rest).map(Fits::If),
+                None => Some(Fits::Always),
+            };
+            let condition = match (fits, guard) {
+                (Some(Fits::Always), Some(Fits::Always)) => {
+                    last = Some(arm);
+                    break;
                 }
-                return Some(self.block(first.block.stmts.iter(), scope));
-            }
-            (None, Some(guard)) => guard,
-            (Some(pattern), None) => pattern,
-            (Some(pattern), Some(guard)) => Expr::And(Box::new(pattern), Box::new(guard)),
-        };
-        let mut yes = scope.clone();
-        let mut no = scope.clone();
-        yes.facts.extend(self.shapes().holding(&condition));
-        no.facts.extend(self.shapes().failing(&condition));
-        let then = self.block(first.block.stmts.iter(), &mut yes);
-        let otherwise = self.arms(value, value_span, rest, &mut no)?;
-        Some(self.joined(
-            condition,
-            (then, yes.facts),
-            (otherwise, no.facts),
-            first.span,
-            scope,
-        ))
+                (Some(Fits::If(a)), Some(Fits::If(b))) => Some(Expr::And(Box::new(a), Box::new(b))),
+                (Some(Fits::If(one)), Some(Fits::Always))
+                | (Some(Fits::Always), Some(Fits::If(one))) => Some(one),
+                (None, _) | (_, None) => None,
+            };
+            self.branch(&mut all, condition, &arm.block, arm.span);
+        }
+        if let (Some(last), Some(unreached)) = (last, arms.next()) {
+            let message = "no packet reaches this";
+            self.report(
+                Diagnostic::warning(Code::UnreachableStatement, message, unreached.span)
+                    .secondary(last.span, "this takes all that is left"),
+            );
+        }
+        let checked = self.chosen(all, last.map(|arm| &arm.block), scope);
+        value.and(checked)
     }
 
-    /// The condition that one of the patterns fits; `None` for `_`.
+    /// When one of the patterns fits. All are checked, also where the value itself is wrong.
     fn alternatives(
         &mut self,
-        value: &Value,
-        value_span: Span,
+        value: Option<&(Value, Span)>,
         patterns: &'a [Pattern],
-    ) -> Option<Option<Expr>> {
-        let mut found: Option<Expr> = None;
-        for pattern in patterns {
-            let Some(one) = self.pattern(value, value_span, pattern)? else {
-                return Some(None);
-            };
-            found = Some(match found {
-                None => one,
-                Some(before) => Expr::Or(Box::new(before), Box::new(one)),
-            });
+    ) -> Option<Fits> {
+        let each: Vec<_> = patterns
+            .iter()
+            .map(|pattern| self.pattern(value, pattern))
+            .collect();
+        let mut conditions = Vec::new();
+        for fits in each {
+            match fits? {
+                Fits::Always => return Some(Fits::Always),
+                Fits::If(condition) => conditions.push(condition),
+            }
         }
-        Some(found)
+        any(conditions).map(Fits::If)
     }
 
-    fn pattern(
-        &mut self,
-        value: &Value,
-        value_span: Span,
-        pattern: &'a Pattern,
-    ) -> Option<Option<Expr>> {
+    fn pattern(&mut self, value: Option<&(Value, Span)>, pattern: &'a Pattern) -> Option<Fits> {
+        let span = pattern.span;
         let with = match &pattern.kind {
-            PatternKind::Any => return Some(None),
-            PatternKind::Tuple(_) => return self.later("a tuple", pattern.span),
-            PatternKind::Masked { .. } => return self.later("a masked pattern", pattern.span),
+            PatternKind::Any => return Some(Fits::Always),
+            PatternKind::Tuple(_) => return self.later("a tuple", span),
+            PatternKind::Masked { .. } => return self.later("a masked pattern", span),
             PatternKind::Lit(lit) => Value::One(Single::Constant(self.literal(lit)?)),
             PatternKind::Path(path) => match self.path(path, &Scope::default())? {
                 constant @ (Value::One(Single::Constant(_)) | Value::Interface(_)) => constant,
                 other => {
                     let message = format!("a pattern is a constant, this is {}", other.describe());
-                    return self.error(Code::NotAConstant, message, pattern.span);
+                    return self.error(Code::NotAConstant, message, span);
                 }
             },
         };
         let op = match &with {
-            Value::One(Single::Constant(super::constant::Constant::Set(_))) => BinaryOp::In,
+            Value::One(Single::Constant(Constant::Set(_))) => BinaryOp::In,
             _ => BinaryOp::Eq,
         };
-        let span = pattern.span;
-        let truth = self.compare(op, (value, value_span), (&with, span), span)?;
-        Some(Some(self.truth(&truth, span)?))
+        let (value, value_span) = value?;
+        let truth = self.compare(op, (value, *value_span), (&with, span), span)?;
+        self.truth(&truth, span).map(Fits::If)
     }
+}
+
+/// One of the conditions, asked in order; as a tree that is no taller than it must be.
+fn any(mut conditions: Vec<Expr>) -> Option<Expr> {
+    while conditions.len() > 1 {
+        let mut rest = conditions.into_iter();
+        let pairs = std::iter::from_fn(|| {
+            let first = rest.next()?;
+            Some(match rest.next() {
+                Some(second) => Expr::Or(Box::new(first), Box::new(second)),
+                None => first,
+            })
+        });
+        conditions = pairs.collect();
+    }
+    conditions.pop()
 }

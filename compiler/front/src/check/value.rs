@@ -83,7 +83,10 @@ impl Value {
         let text = match self {
             Value::One(Single::Constant(constant)) => constant.describe(),
             Value::One(Single::Typed(_, ty)) => return ty.describe(),
-            Value::Each(..) => "a field of several headers",
+            Value::Each(_, parts) => match parts.as_slice() {
+                [only] => return Value::One(only.clone()).describe(),
+                _ => "a field of several headers",
+            },
             Value::Header(_) => "a header",
             Value::Group(_) => "a group of headers",
             Value::Flow(_) => "the flow",

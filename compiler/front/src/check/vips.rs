@@ -63,16 +63,13 @@ fn walk(policy: &Policy, block: &[Stmt], known: &Destination, found: &mut Vec<Re
     for stmt in block {
         match &stmt.kind {
             StmtKind::Match {
-                condition,
-                then,
+                branches,
                 otherwise,
             } => {
-                walk(
-                    policy,
-                    then,
-                    &known.and(Destination::of(policy, condition, &[])),
-                    found,
-                );
+                for branch in branches {
+                    let here = known.and(Destination::of(policy, &branch.condition, &[]));
+                    walk(policy, &branch.then, &here, found);
+                }
                 walk(policy, otherwise, known, found);
             }
             StmtKind::Select {

@@ -99,6 +99,8 @@ codes! {
     FlowsNeeded => "flows-needed",
     /// A property's value is out of its range or of the wrong kind.
     BadValue => "bad-value",
+    /// More than the compiler counts, or actions and computed fields that expand to more.
+    PolicyTooLarge => "policy-too-large",
     /// A header whose lines contradict each other.
     BadHeader => "bad-header",
     /// A line of a test that cannot be meant.

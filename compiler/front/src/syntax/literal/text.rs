@@ -81,9 +81,12 @@ fn half(body: Word, first: usize) -> Diagnostic {
 }
 
 fn bad_escape(escape: Word) -> Diagnostic {
-    let shown = |c: char| match c.is_ascii_graphic() {
-        true => c.to_string(),
-        false => c.escape_debug().to_string(),
+    let shown = |c: char| {
+        if c.is_ascii_graphic() {
+            c.to_string()
+        } else {
+            c.escape_debug().to_string()
+        }
     };
     let shown: String = escape.text.chars().map(shown).collect();
     let message = format!("`{shown}` is no escape");
