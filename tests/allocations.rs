@@ -13,6 +13,9 @@ mod engines;
 #[allow(dead_code, reason = "the test uses a part")]
 #[path = "../cli/failure.rs"]
 mod failure;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/remedy.rs"]
+mod remedy;
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
