@@ -11,7 +11,7 @@ fn a_trace_says_which_lines_decided_and_what_changed() {
     let said = say(&["trace", "policies/dr.lvs", "--packet", packet]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     reviewed("snapshots/cli", || {
-        insta::assert_snapshot!("trace", said.out)
+        insta::assert_snapshot!("trace", said.out);
     });
     let said = say(&[
         "trace",

@@ -4,7 +4,7 @@ use lvsc_pipeline::pipeline::VariableKind;
 
 use super::Checker;
 use super::compare::named_type;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::scope::{Local, Scope};
 use super::stmts::Checked;
 use super::value::Value;
@@ -23,7 +23,7 @@ impl<'a> Checker<'a> {
         let action: &'a ast::Action = match self.names.get(&found.action.text) {
             Some(Thing::Action(action)) => action,
             Some(Thing::Reserved) => return None,
-            Some(_) | None => return self.unknown_name(&found.action, "action"),
+            Some(_) | None => return self.unknown_name(&found.action, &[Sort::Action]),
         };
         if self.calls.iter().any(|(name, _)| *name == action.name.text) {
             self.report(

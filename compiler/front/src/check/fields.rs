@@ -72,8 +72,8 @@ impl<'a> Checker<'a> {
             Some(Thing::Header(instances)) => return instances.first().copied().map(Value::Header),
             Some(Thing::Group(choice)) => return Some(Value::Group(*choice)),
             Some(Thing::Interface(id)) => return Some(Value::Interface(InterfaceRef::Named(*id))),
-            Some(Thing::Pool(pool)) => return Some(Value::Macs(*pool)),
-            Some(Thing::Reserved) => return None, // reported where it is declared
+            Some(Thing::Pool(pool)) => return Some(Value::Pool(*pool)),
+            Some(Thing::Pending(_) | Thing::Reserved) => return None, // reported where it is declared
             Some(Thing::Counter(_)) => "a counter",
             Some(Thing::Action(_)) => "an action",
             None => return self.unknown_value(name, scope),
@@ -117,6 +117,10 @@ impl<'a> Checker<'a> {
             .and_then(|number| instances.get(number));
         if let Some(header) = found {
             return Some(Value::Header(*header));
+        }
+        if instances.len() == 1 {
+            let what = format!("`{}[{number}]`, a header inside a tunnel,", name.text);
+            return self.later(&what, span);
         }
         let message = format!(
             "`{}` may stand {} times: there is no [{number}]",
@@ -167,10 +171,10 @@ impl<'a> Checker<'a> {
                 "ip" => self.later("`.ip` of an interface", name.span),
                 _ => self.no_field(name, "an interface", &["mac", "index"]),
             },
-            Value::Macs(pool) if name.text == "macs" => Some(Value::Macs(*pool)),
-            Value::Macs(_) => self.no_field(name, "a pool", &["macs"]),
-            Value::One(_) | Value::Each(..) => {
-                let message = format!("{} has no fields", value.describe());
+            Value::Pool(pool) if name.text == "macs" => Some(Value::Macs(*pool)),
+            Value::Pool(_) => self.no_field(name, "a pool", &["macs"]),
+            Value::One(_) | Value::Each(..) | Value::Macs(_) => {
+                let message = format!("no field can be taken from {}", value.describe());
                 self.error(Code::UnknownField, message, name.span)
             }
         }

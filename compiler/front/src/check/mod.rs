@@ -14,6 +14,7 @@
 
 mod assign;
 mod call;
+mod checksum;
 mod compare;
 mod constant;
 mod destinations;
@@ -21,7 +22,10 @@ mod expr;
 mod fields;
 mod flow;
 mod headers;
+mod interfaces;
+mod known;
 mod names;
+mod once;
 mod pools;
 mod presence;
 mod scope;
@@ -36,8 +40,9 @@ pub use self::testing::packet;
 
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::place::Place;
-use lvsc_pipeline::pipeline::CounterId;
+use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 
+use self::checksum::Checksum;
 use self::names::{Names, Thing};
 use self::presence::Shapes;
 use crate::diagnostics::{Code, Diagnostic, LabelStyle};
@@ -51,6 +56,7 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Policy, Vec<Diagnostic>) {
     let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
     checker.collect_names(&items);
     checker.refuse_later_items(&items);
+    checker.once(&items);
     checker.constants(&items);
     checker.headers(&items);
     checker.interfaces(&items);
@@ -70,8 +76,12 @@ struct Checker<'a> {
     diagnostics: Vec<Diagnostic>,
     /// The calls that are being expanded, the outermost first.
     calls: Vec<(&'a str, Span)>,
-    /// Headers with a checksum that also covers a pseudo-header.
-    transport: Vec<lvsc_pipeline::pipeline::HeaderId>,
+    /// The constants that are being evaluated: each names the next one.
+    pending: Vec<&'a str>,
+    /// The ports that backends are given: the pool, the port and its place.
+    ports: Vec<(usize, u16, Span)>,
+    /// What the checksums of headers are over.
+    checksums: Vec<(HeaderId, Checksum)>,
 }
 
 impl<'a> Checker<'a> {
@@ -94,7 +104,9 @@ impl<'a> Checker<'a> {
             },
             diagnostics: Vec::new(),
             calls: Vec::new(),
-            transport: Vec::new(),
+            pending: Vec::new(),
+            ports: Vec::new(),
+            checksums: Vec::new(),
         }
     }
 
@@ -166,9 +178,10 @@ impl<'a> Checker<'a> {
 
     fn constants(&mut self, items: &[&'a Item]) {
         for item in items {
-            if let Item::Const(item) = item {
-                let value = self.constant(&item.value);
-                self.names.set(&item.name.text, Thing::Constant(value));
+            let Item::Const(item) = item else { continue };
+            // Perhaps an earlier one has named it.
+            if let Some(Thing::Pending(_)) = self.names.get(&item.name.text) {
+                let _ = self.evaluate(item);
             }
         }
     }
@@ -178,6 +191,8 @@ impl<'a> Checker<'a> {
             let Item::Counter(item) = item else { continue };
             if let Some(first) = item.by.first() {
                 let _: Option<()> = self.later("a counter with keys", first.span);
+            } else if let Some(capacity) = &item.capacity {
+                let _: Option<()> = self.later("`capacity` of a counter", capacity.span);
             }
             let id = self.counter(CounterKind::Policy, &item.name.text);
             self.names.set(&item.name.text, Thing::Counter(id));

@@ -43,7 +43,7 @@ impl<'a> Shapes<'a> {
             | Expr::Constant { .. }
             | Expr::Variable(_)
             | Expr::Interface(..)
-            | Expr::Backend(..) => needs(condition)
+            | Expr::Backend(..) => fields(condition)
                 .into_iter()
                 .flat_map(|f| self.close(f))
                 .collect(),
@@ -156,8 +156,37 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// What a value needs to have a meaning.
+/// What a value needs to have a meaning. A condition needs nothing: without its fields it is false.
 pub(super) fn needs(value: &Expr) -> Facts {
+    if decides(value) {
+        return Facts::new();
+    }
+    fields(value)
+}
+
+/// A condition: a comparison, what is made of them, or a truth that is constant.
+fn decides(expr: &Expr) -> bool {
+    match expr {
+        Expr::Compare(..)
+        | Expr::In(..)
+        | Expr::And(..)
+        | Expr::Or(..)
+        | Expr::Not(_)
+        | Expr::Present(_)
+        | Expr::Constant { width: 1, .. } => true,
+        Expr::Chosen(_, each) => each.iter().all(decides),
+        Expr::Field(..)
+        | Expr::Binary(..)
+        | Expr::Resize(..)
+        | Expr::Constant { .. }
+        | Expr::Variable(_)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => false,
+    }
+}
+
+/// The fields that it is made of: without them it has no value, and does not hold.
+pub(super) fn fields(value: &Expr) -> Facts {
     match value {
         Expr::Field(header, _) => Facts::from([Fact::Header(*header)]),
         Expr::Chosen(choice, _) => Facts::from([Fact::Choice(*choice)]),
@@ -169,6 +198,6 @@ pub(super) fn needs(value: &Expr) -> Facts {
         | Expr::Constant { .. }
         | Expr::Variable(_)
         | Expr::Interface(..)
-        | Expr::Backend(..) => value.parts().into_iter().flat_map(needs).collect(),
+        | Expr::Backend(..) => value.parts().into_iter().flat_map(fields).collect(),
     }
 }

@@ -9,7 +9,7 @@ use lvsc_pipeline::pipeline::{Expr as Typed, FieldId, HeaderId, InterfaceId, Int
 
 use super::Checker;
 use super::constant::Constant;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::scope::Scope;
 use super::value::{Single, Value};
 use crate::diagnostics::{Code, Diagnostic};
@@ -21,10 +21,10 @@ use crate::syntax::ast::{
 };
 
 /// The values of a packet's layers; the constants of the files may be used.
-pub fn packet(
-    files: &[File],
-    layers: &[Layer],
-    sources: &SourceMap,
+pub fn packet<'a>(
+    files: &'a [File],
+    layers: &'a [Layer],
+    sources: &'a SourceMap,
 ) -> (Vec<notation::Layer>, Vec<Diagnostic>) {
     let mut checker = Checker::new(sources);
     let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
@@ -75,7 +75,7 @@ impl<'a> Checker<'a> {
                     None => InterfaceId(0),
                     Some(name) => match self.names.get(&name.text) {
                         Some(Thing::Interface(id)) => *id,
-                        Some(_) | None => return self.unknown_name(name, "interface"),
+                        Some(_) | None => return self.unknown_name(name, &[Sort::Interface]),
                     },
                 };
                 let layers = self.layers(&packet.layers)?;
@@ -104,7 +104,7 @@ impl<'a> Checker<'a> {
             );
         };
         let Some(Thing::Pool(id)) = self.names.get(&pool.text) else {
-            return self.unknown_name(pool, "pool");
+            return self.unknown_name(pool, &[Sort::Pool]);
         };
         let id = *id;
         let known = &self.policy.manifest.pools.get(usize::from(id.0))?.backends;
@@ -133,12 +133,12 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn layers(&mut self, layers: &[Layer]) -> Option<Vec<notation::Layer>> {
+    fn layers(&mut self, layers: &'a [Layer]) -> Option<Vec<notation::Layer>> {
         let found: Vec<_> = layers.iter().map(|layer| self.layer(layer)).collect();
         found.into_iter().collect()
     }
 
-    fn layer(&mut self, layer: &Layer) -> Option<notation::Layer> {
+    fn layer(&mut self, layer: &'a Layer) -> Option<notation::Layer> {
         let (name, ends, args) = match &layer.kind {
             LayerKind::Header { name, ends, args } => (name, ends, args),
             LayerKind::Payload(lit) => return self.payload(lit),
@@ -186,7 +186,7 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn packet_value(&mut self, expr: &Expr) -> Option<notation::Value> {
+    fn packet_value(&mut self, expr: &'a Expr) -> Option<notation::Value> {
         if let ExprKind::Lit(ast::Lit {
             kind: LitKind::Hex(bytes),
             ..

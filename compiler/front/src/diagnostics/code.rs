@@ -77,6 +77,8 @@ codes! {
     UnknownType => "unknown-type",
     /// Two things with one name.
     DuplicateName => "duplicate-name",
+    /// A property that has one value is said twice.
+    DuplicateProperty => "duplicate-property",
     /// A value of another kind or width is needed.
     TypeMismatch => "type-mismatch",
     /// A constant that does not fit its width.
