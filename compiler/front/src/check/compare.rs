@@ -3,7 +3,7 @@
 use lvsc_pipeline::pipeline::{Compare, Expr, InterfaceField, InterfaceRef, Kind, Set, SetId};
 
 use super::Checker;
-use super::constant::{Constant, Member};
+use super::constant::{Constant, Member, other_family};
 use super::value::{Single, Type, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -18,6 +18,9 @@ impl Checker<'_> {
         (b, b_span): (&Value, Span),
         span: Span,
     ) -> Option<Value> {
+        if let (Value::One(a), Value::One(b)) = (a, b) {
+            self.never_equal(a, b, span);
+        }
         let value = match (a, b) {
             (Value::Interface(a), Value::Interface(b)) => {
                 self.interfaces_equal(op, *a, *b, span)?
@@ -41,6 +44,28 @@ impl Checker<'_> {
             })?,
         };
         Some(value)
+    }
+
+    /// Warns of an address that is compared with those of the other family alone.
+    fn never_equal(&mut self, a: &Single, b: &Single, span: Span) {
+        let kinds = |single: &Single| match single {
+            Single::Typed(_, ty) => vec![ty.kind],
+            Single::Constant(constant) => {
+                let members = constant.members();
+                members.iter().map(|member| member.kind).collect()
+            }
+        };
+        let (first, second) = (kinds(a), kinds(b));
+        let mut pairs = first
+            .iter()
+            .flat_map(|a| second.iter().map(move |b| (*a, *b)));
+        let constants = matches!((a, b), (Single::Constant(_), Single::Constant(_)));
+        if !constants && !second.is_empty() && pairs.all(|(a, b)| other_family(a, b)) {
+            self.report(
+                Diagnostic::warning(Code::NeverTrue, "this can never be true", span)
+                    .label("an address of one IP version is none of the other"),
+            );
+        }
     }
 
     fn interfaces_equal(

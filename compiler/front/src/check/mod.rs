@@ -27,7 +27,9 @@ mod known;
 mod names;
 mod once;
 mod pools;
+mod possible;
 mod presence;
+mod reach;
 mod scope;
 mod select;
 mod stmts;
@@ -64,6 +66,7 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Policy, Vec<Diagnostic>) {
     checker.counters(&items);
     checker.statements(&items);
     checker.destinations();
+    checker.reach();
     checker.tests(&items);
     (checker.policy, checker.diagnostics)
 }

@@ -62,7 +62,7 @@ impl<'a> Checker<'a> {
             condition,
             (then, yes.facts),
             (otherwise, no.facts),
-            first.span,
+            tested(first),
             scope,
         ))
     }
@@ -114,4 +114,11 @@ impl<'a> Checker<'a> {
         let truth = self.compare(op, (value, value_span), (&with, span), span)?;
         Some(Some(self.truth(&truth, span)?))
     }
+}
+
+/// Where an arm says what it takes: its patterns and its guard.
+fn tested(arm: &Arm) -> Span {
+    let patterns = arm.patterns.iter().map(|pattern| pattern.span);
+    let all = patterns.chain(arm.guard.iter().map(|guard| guard.span));
+    all.reduce(Span::join).unwrap_or(arm.span)
 }

@@ -113,6 +113,12 @@ codes! {
     EmptyPool => "empty-pool",
     /// A statement that no packet reaches.
     UnreachableStatement => "unreachable-statement",
+    /// A condition that no packet meets.
+    NeverTrue => "never-true",
+    /// A condition whose packets ended earlier.
+    TakenEarlier => "taken-earlier",
+    /// A condition that keeps ICMP errors from the `select` of their flow.
+    IcmpErrorsLost => "icmp-errors-lost",
     /// The addresses that clients use could not be derived.
     NoVip => "no-vip",
 }
