@@ -1,10 +1,12 @@
-//! Every wrong policy in `tests/errors/` says what its snapshot beside it says, and every code has such a policy.
+//! Every wrong policy in `tests/errors/` says what its snapshot beside it says, and every code has such a policy:
+//! `CODE.lvs`, or several in a folder `CODE/`.
 
 #![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod support;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use lvsc_front::diagnostics::Code;
 use support::{files, reviewed, say, short};
@@ -14,12 +16,16 @@ const WITHOUT_A_CASE: [(Code, &str); 1] = [(Code::FileTooLarge, "needs a text of
 
 #[test]
 fn every_wrong_policy_is_told_what_is_wrong() {
-    reviewed("errors", || {
-        for path in files("tests/errors", "lvs") {
-            let name = path
-                .file_stem()
-                .expect("a file has a name")
-                .to_string_lossy();
+    for path in files("tests/errors", "lvs") {
+        let folder = short(path.parent().expect("a file is in a folder"));
+        let folder = folder
+            .strip_prefix("tests/")
+            .expect("the folder of the tests");
+        let name = path
+            .file_stem()
+            .expect("a file has a name")
+            .to_string_lossy();
+        reviewed(folder, || {
             let said = say(&["check", &short(&path)]);
             assert!(said.code <= 1, "{name}: exit {}\n{}", said.code, said.err);
             let errors = said.err.contains("\nerror[") || said.err.starts_with("error[");
@@ -29,22 +35,34 @@ fn every_wrong_policy_is_told_what_is_wrong() {
                 "{name}: errors and exit status\n{}",
                 said.err
             );
-            let code = format!("[{name}]");
+            let code = format!("[{}]", code(&path));
             assert!(
                 said.err.contains(&code),
                 "{name}: does not occur in\n{}",
                 said.err
             );
             insta::assert_snapshot!(name.as_ref(), said.err);
-        }
-    });
+        });
+    }
+}
+
+/// The code that a wrong policy is the case of.
+fn code(path: &Path) -> String {
+    let folder = path.parent().expect("a file is in a folder");
+    let case = if folder.ends_with("tests/errors") {
+        path
+    } else {
+        folder
+    };
+    let name = case.file_stem().expect("a file and a folder have names");
+    name.to_string_lossy().into_owned()
 }
 
 #[test]
 fn every_code_has_a_case() {
     let cases: BTreeSet<String> = files("tests/errors", "lvs")
         .iter()
-        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .map(|path| code(path))
         .collect();
     let known: BTreeSet<String> = Code::ALL
         .iter()
@@ -65,7 +83,12 @@ fn every_code_has_a_case() {
 
 #[test]
 fn findings_are_given_as_data_too() {
-    let said = say(&["check", "tests/errors/unknown-name.lvs", "--format", "json"]);
+    let said = say(&[
+        "check",
+        "tests/errors/unknown-name/misspelled.lvs",
+        "--format",
+        "json",
+    ]);
     assert_eq!((said.code, said.err.as_str()), (1, ""));
     let data: serde_json::Value = serde_json::from_str(&said.out).expect("one JSON document");
     assert_eq!(data["version"], 1);

@@ -49,6 +49,14 @@ fn every_policy_has_tests_of_its_own() {
 }
 
 #[test]
+fn what_users_copy_gets_no_warning() {
+    for path in files("policies", "lvs") {
+        let said = say(&["check", &short(&path)]);
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", short(&path));
+    }
+}
+
+#[test]
 fn the_policies_in_the_documents_do_what_the_documents_say() {
     let mut seen = 0;
     for fence in pages().iter().flat_map(|page| fences(page)) {
@@ -64,6 +72,8 @@ fn the_policies_in_the_documents_do_what_the_documents_say() {
         } else {
             let said = fed(lvsc(root()).args(["test", "-"]), &fence.text);
             assert_eq!(said.code, 0, "{}\n{}{}", fence.place, said.out, said.err);
+            let checked = fed(lvsc(root()).args(["check", "-"]), &fence.text);
+            assert_eq!(checked.err, "", "{}", fence.place);
         }
     }
     assert!(seen > 0, "the documents show no policy");

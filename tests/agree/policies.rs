@@ -70,7 +70,7 @@ const HEADERS: [&str; 10] = [
 ];
 
 /// A header, and an assignment to one of its fields.
-const ASSIGNMENTS: [(&str, &str); 19] = [
+const ASSIGNMENTS: [(&str, &str); 16] = [
     ("eth", "eth.src = ingress.mac"),
     ("eth", "eth.src = wan.mac"),
     ("eth", "eth.dst = 02:00:00:00:00:55"),
@@ -82,14 +82,11 @@ const ASSIGNMENTS: [(&str, &str); 19] = [
     ("ip4", "ip4.ecn = ip4.ecn ^ 3"),
     ("ip4", "ip4.id = ip4.length"),
     ("ip4", "ip4.df = 1"),
-    ("ip4", "ip4.src = ip4.dst"),
     ("ip6", "ip6.ttl = ip6.ttl % 7"),
     ("vlan", "vlan.vid = 20"),
     ("vlan", "vlan.vid += 1"),
     ("vlan", "vlan.pcp = 7"),
     ("vlan[1]", "vlan[1].vid = vlan.vid"),
-    ("shim", "shim.tag -= 1"),
-    ("shim", "shim.kind = 0"),
 ];
 
 const SWITCHES: [(&str, &str); 5] = [

@@ -1,7 +1,7 @@
 //! A checked policy as a pipeline graph. Statements become nodes, what follows them becomes edges.
 
 use lvsc_abi::place::Place;
-use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Step};
+use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
 use crate::policy::{Branch, Policy, Stmt, StmtKind};
@@ -22,9 +22,24 @@ pub fn build(policy: &Policy) -> Pipeline {
         entry,
         headers: policy.headers.clone(),
         variables: policy.variables.clone(),
-        sets: policy.sets.clone(),
+        sets: policy.sets.iter().map(joined).collect(),
         choices: policy.choices.clone(),
         manifest: policy.manifest.clone(),
+    }
+}
+
+/// The set with ranges that touch made one.
+fn joined(set: &Set) -> Set {
+    let mut ranges: Vec<(u128, u128)> = Vec::new();
+    for &(low, high) in &set.ranges {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(low) => *last = high,
+            Some(_) | None => ranges.push((low, high)),
+        }
+    }
+    Set {
+        ranges,
+        ..set.clone()
     }
 }
 

@@ -11,6 +11,8 @@ use lvsc_pipeline::pipeline::{
     Outcome, PoolId, Set, Variable, VariableId,
 };
 
+use crate::source::Span;
+
 /// A checked policy.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
@@ -18,7 +20,7 @@ pub struct Policy {
     pub headers: Vec<Header>,
     /// What `let` and `select` bind.
     pub variables: Vec<Variable>,
-    /// Constant sets.
+    /// Constant sets. Their ranges may touch here: single addresses stay single.
     pub sets: Vec<Set>,
     /// Groups and the flow.
     pub choices: Vec<Choice>,
@@ -38,8 +40,10 @@ pub type Block = Vec<Stmt>;
 pub struct Stmt {
     /// What is done.
     pub kind: StmtKind,
-    /// Where it stands.
+    /// Where it stands, for the manifest.
     pub place: Place,
+    /// The same, for diagnostics: of a `match` its condition.
+    pub span: Span,
 }
 
 /// What a statement does.
@@ -80,8 +84,10 @@ pub struct Branch {
     pub condition: Expr,
     /// Where it holds.
     pub then: Block,
-    /// Where it stands.
+    /// Where the condition stands, for the manifest.
     pub place: Place,
+    /// The same, for diagnostics.
+    pub span: Span,
 }
 
 /// A `test` block.

@@ -68,6 +68,7 @@ impl<'a> Checker<'a> {
             condition: Expr::Present(header),
             then: vec![rewrite],
             place: self.place(span),
+            span,
         });
         let kind = StmtKind::Match {
             branches: branches.collect(),
@@ -92,26 +93,6 @@ impl<'a> Checker<'a> {
             let message = "only a field of a header can be assigned to";
             self.error(Code::NotAssignable, message, span)
         })
-    }
-
-    /// A field that a transport checksum covers needs that checksum mended, which comes later.
-    fn covered(&mut self, header: HeaderId, field: FieldId, span: Span) -> Option<()> {
-        let name = &self
-            .policy
-            .headers
-            .get(usize::from(header.0))?
-            .fields
-            .get(usize::from(field.0))?
-            .name;
-        let pseudo = ["src", "dst", "protocol", "length"].contains(&name.as_str())
-            && self.transport.iter().any(|id| {
-                let behind = self.policy.headers.get(usize::from(id.0));
-                behind.is_some_and(|behind| behind.after.iter().any(|after| after.header == header))
-            });
-        if pseudo || self.transport.contains(&header) {
-            return self.later("assigning a field that a transport checksum covers", span);
-        }
-        Some(())
     }
 }
 

@@ -63,6 +63,7 @@ impl<'a> Checker<'a> {
             condition,
             then: checked.block,
             place: self.place(span),
+            span,
         }));
     }
 
@@ -89,13 +90,13 @@ impl<'a> Checker<'a> {
         if all.broken {
             return None;
         }
-        let block = match all.found.first().map(|first| first.place) {
-            Some(place) => {
+        let block = match all.found.first().map(|first| first.span) {
+            Some(span) => {
                 let kind = StmtKind::Match {
                     branches: all.found,
                     otherwise: last.block,
                 };
-                vec![crate::policy::Stmt { kind, place }]
+                vec![self.stmt(kind, span)]
             }
             None => last.block,
         };

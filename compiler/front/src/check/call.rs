@@ -8,7 +8,7 @@ use lvsc_pipeline::pipeline::{InterfaceRef, PoolId, VariableKind};
 use super::Checker;
 use super::compare::named_type;
 use super::expand::{Expanded, Expansion};
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::scope::{Local, Scope};
 use super::stmts::Checked;
 use super::value::{Type, Value};
@@ -118,7 +118,7 @@ impl<'a> Checker<'a> {
         let action: &'a ast::Action = match self.names.get(&found.action.text) {
             Some(Thing::Action(action)) => action,
             Some(Thing::Broken) => return None,
-            Some(_) | None => return self.unknown_name(&found.action, "action"),
+            Some(_) | None => return self.unknown_name(&found.action, &[Sort::Action]),
         };
         let name = action.name.text.as_str();
         if self.expands(Expanded::Action(name)) || self.bodies.open.contains(&name) {

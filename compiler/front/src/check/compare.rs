@@ -3,7 +3,7 @@
 use lvsc_pipeline::pipeline::{Compare, Expr, InterfaceField, InterfaceRef, Kind, Set, SetId};
 
 use super::Checker;
-use super::constant::{Constant, Member};
+use super::constant::{Constant, Member, other_family};
 use super::value::{Single, Type, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -18,16 +18,24 @@ impl Checker<'_> {
         (b, b_span): (&Value, Span),
         span: Span,
     ) -> Option<Value> {
+        if let (Value::One(a), Value::One(b)) = (a, b) {
+            self.never_equal(a, b, span);
+        }
         let value = match (a, b) {
             (Value::Interface(a), Value::Interface(b)) => {
                 self.interfaces_equal(op, *a, *b, span)?
             }
             (_, Value::Macs(_)) => {
-                return self.later("the MACs of a pool outside of a test", b_span);
+                let what =
+                    "`.macs` of a pool anywhere but in `expect send lan { eth.dst in web.macs }`";
+                return self.later(what, b_span);
             }
             _ => self.pair(a, b, span, |checker, a, b| {
-                let truth = match op {
-                    BinaryOp::In | BinaryOp::NotIn => {
+                let truth = match (op, a, b) {
+                    (_, Single::Constant(a), Single::Constant(b)) => {
+                        checker.decided(op, a, b, span).map(truth)
+                    }
+                    (BinaryOp::In | BinaryOp::NotIn, ..) => {
                         checker.member((a, a_span), (b, b_span), op == BinaryOp::NotIn)
                     }
                     _ => checker.ordered(compare_operator(op)?, (a, a_span), (b, b_span)),
@@ -36,6 +44,28 @@ impl Checker<'_> {
             })?,
         };
         Some(value)
+    }
+
+    /// Warns of an address that is compared with those of the other family alone.
+    fn never_equal(&mut self, a: &Single, b: &Single, span: Span) {
+        let kinds = |single: &Single| match single {
+            Single::Typed(_, ty) => vec![ty.kind],
+            Single::Constant(constant) => {
+                let members = constant.members();
+                members.iter().map(|member| member.kind).collect()
+            }
+        };
+        let (first, second) = (kinds(a), kinds(b));
+        let mut pairs = first
+            .iter()
+            .flat_map(|a| second.iter().map(move |b| (*a, *b)));
+        let constants = matches!((a, b), (Single::Constant(_), Single::Constant(_)));
+        if !constants && !second.is_empty() && pairs.all(|(a, b)| other_family(a, b)) {
+            self.report(
+                Diagnostic::warning(Code::NeverTrue, "this can never be true", span)
+                    .label("an address of one IP version is none of the other"),
+            );
+        }
     }
 
     fn interfaces_equal(
@@ -74,10 +104,7 @@ impl Checker<'_> {
                 let b = self.fit(&Single::Typed(b.clone(), *second), *first, b_span)?;
                 return Some(Expr::Compare(op, Box::new(a.clone()), Box::new(b)));
             }
-            (Single::Constant(_), Single::Constant(_)) => {
-                let span = a_span.join(b_span);
-                return self.error(Code::TypeMismatch, "both sides are constants", span);
-            }
+            (Single::Constant(_), Single::Constant(_)) => return None, // see `compare`
         };
         match constant {
             Constant::One(kind, _) if ty.other_family(*kind) => Some(Expr::FALSE),
@@ -85,14 +112,16 @@ impl Checker<'_> {
                 let value = self.coerce(constant, *ty, span)?;
                 Some(compared(op, expr.clone(), value))
             }
-            Constant::Set(_) => {
-                self.report(
-                    Diagnostic::error(Code::TypeMismatch, "a value is never equal to a set", span)
-                        .note("`in` asks whether it is one of the members"),
-                );
-                None
-            }
+            Constant::Set(_) => self.no_set(span),
         }
+    }
+
+    pub(super) fn no_set<T>(&mut self, span: Span) -> Option<T> {
+        self.report(
+            Diagnostic::error(Code::TypeMismatch, "a value is never equal to a set", span)
+                .note("`in` asks whether it is one of the members"),
+        );
+        None
     }
 
     fn member(
@@ -102,7 +131,8 @@ impl Checker<'_> {
         negated: bool,
     ) -> Option<Expr> {
         let Single::Typed(expr, ty) = value else {
-            return self.error(Code::TypeMismatch, "both sides are constants", value_span);
+            let message = "a value of the packet is needed before `in`";
+            return self.error(Code::TypeMismatch, message, value_span);
         };
         let Single::Constant(constant) = set else {
             return self.error(Code::TypeMismatch, "a set is needed behind `in`", set_span);
@@ -134,7 +164,7 @@ impl Checker<'_> {
 
     /// `x not in S`: false where x is absent, so it is not simply the negation.
     fn present_and_not(expr: &Expr, inside: Expr) -> Expr {
-        let present = super::presence::needs(expr)
+        let present = super::presence::fields(expr)
             .into_iter()
             .filter_map(|need| match need {
                 super::presence::Fact::Header(header) => Some(Expr::Present(header)),
@@ -144,13 +174,13 @@ impl Checker<'_> {
         present.fold(not, |all, one| Expr::And(Box::new(one), Box::new(all)))
     }
 
-    /// The set with these members, sorted and merged; equal ones are shared.
+    /// The set with these members, sorted, those that overlap merged; equal ones are shared.
     fn set(&mut self, ty: Type, mut members: Vec<Member>, span: Span) -> SetId {
         members.sort_unstable();
         let mut ranges: Vec<(u128, u128)> = Vec::new();
         for Member { low, high, .. } in members {
             match ranges.last_mut() {
-                Some((_, last)) if low <= last.saturating_add(1) => *last = (*last).max(high),
+                Some((_, last)) if low <= *last => *last = (*last).max(high),
                 Some(_) | None => ranges.push((low, high)),
             }
         }
@@ -176,18 +206,26 @@ fn compared(op: Compare, a: Expr, b: Expr) -> Expr {
     else {
         return Expr::Compare(op, Box::new(a), Box::new(b));
     };
-    let holds = match op {
-        Compare::Eq => first == second,
-        Compare::Ne => first != second,
-        Compare::Lt => first < second,
-        Compare::Le => first <= second,
-        Compare::Gt => first > second,
-        Compare::Ge => first >= second,
-    };
+    truth(holds(op, *first, *second))
+}
+
+/// The comparison of two numbers.
+pub(super) fn holds(op: Compare, a: u128, b: u128) -> bool {
+    match op {
+        Compare::Eq => a == b,
+        Compare::Ne => a != b,
+        Compare::Lt => a < b,
+        Compare::Le => a <= b,
+        Compare::Gt => a > b,
+        Compare::Ge => a >= b,
+    }
+}
+
+fn truth(holds: bool) -> Expr {
     if holds { Expr::TRUE } else { Expr::FALSE }
 }
 
-fn compare_operator(op: BinaryOp) -> Option<Compare> {
+pub(super) fn compare_operator(op: BinaryOp) -> Option<Compare> {
     Some(match op {
         BinaryOp::Eq => Compare::Eq,
         BinaryOp::Ne => Compare::Ne,

@@ -1,11 +1,18 @@
 //! Constants: literals, names of constants, and arithmetic on them, known at compile time.
 
+use std::collections::BTreeSet;
+
 use lvsc_pipeline::pipeline::Kind;
 
 use super::Checker;
+use super::compare::{compare_operator, holds};
+use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Lit, LitKind, Path, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Path, UnaryOp};
+
+/// So many constants may wait for later ones: each takes some of the stack.
+const PENDING_MAX: usize = 64;
 
 /// A constant. Its width comes from what it meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +55,15 @@ impl Constant {
             Constant::Set(_) => "a set",
         }
     }
+}
+
+fn compares(op: BinaryOp) -> bool {
+    compare_operator(op).is_some() || matches!(op, BinaryOp::In | BinaryOp::NotIn)
+}
+
+/// Both are IP addresses, of different versions.
+pub(super) fn other_family(a: Kind, b: Kind) -> bool {
+    matches!((a, b), (Kind::Ip4, Kind::Ip6) | (Kind::Ip6, Kind::Ip4))
 }
 
 /// What a kind is called in a message.
@@ -97,9 +113,9 @@ fn literal(lit: &Lit) -> Option<Constant> {
     })
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// The constant of an expression that must be one.
-    pub(super) fn constant(&mut self, expr: &Expr) -> Option<Constant> {
+    pub(super) fn constant(&mut self, expr: &'a Expr) -> Option<Constant> {
         match &expr.kind {
             ExprKind::Lit(lit) => self.literal(lit),
             ExprKind::Set(members) => self.members(members),
@@ -111,17 +127,22 @@ impl Checker<'_> {
                     UnaryOp::Neg | UnaryOp::BitNot => self.not_constant(expr.span),
                 }
             }
+            ExprKind::Binary(binary) if compares(binary.op) => {
+                let (left, right) = (self.constant(&binary.left), self.constant(&binary.right));
+                let holds = self.decided(binary.op, &left?, &right?, expr.span)?;
+                Some(Constant::number(holds.into()))
+            }
             ExprKind::Binary(binary) => {
                 let left = self.constant_number(&binary.left)?;
                 let right = self.constant_number(&binary.right)?;
                 self.arithmetic(binary.op, left, right, expr.span)
             }
-            ExprKind::Tuple(_) => self.not_constant(expr.span),
+            ExprKind::Tuple(_) => self.later("a tuple", expr.span),
         }
     }
 
     /// A constant number.
-    pub(super) fn constant_number(&mut self, expr: &Expr) -> Option<u128> {
+    pub(super) fn constant_number(&mut self, expr: &'a Expr) -> Option<u128> {
         match self.constant(expr)? {
             Constant::One(Kind::Number, value) => Some(value),
             other => {
@@ -145,23 +166,44 @@ impl Checker<'_> {
         })
     }
 
-    fn members(&mut self, exprs: &[Expr]) -> Option<Constant> {
+    /// A set; equal members are one, for a set of sets of sets would grow beyond all bounds.
+    fn members(&mut self, exprs: &'a [Expr]) -> Option<Constant> {
         let parts: Vec<Option<Constant>> = exprs.iter().map(|expr| self.constant(expr)).collect();
         let parts: Vec<Constant> = parts.into_iter().collect::<Option<_>>()?;
-        Some(Constant::Set(
-            parts.iter().flat_map(Constant::members).collect(),
-        ))
+        let members: BTreeSet<Member> = parts.iter().flat_map(Constant::members).collect();
+        Some(Constant::Set(members.into_iter().collect()))
     }
 
-    fn named_constant(&mut self, path: &Path) -> Option<Constant> {
+    fn named_constant(&mut self, path: &'a Path) -> Option<Constant> {
         let Some(name) = path.as_name() else {
             return self.not_constant(path.span);
         };
-        match self.names.constant(&name.text) {
-            Some(found) => found.clone(),
-            None if self.names.knows(&name.text) => self.not_constant(path.span),
-            None => self.unknown_name(name, "constant"),
+        let item: &'a Const = match self.names.get(&name.text) {
+            Some(Thing::Constant(value)) => return value.clone(),
+            Some(Thing::Unevaluated(item)) => item,
+            Some(_) => return self.not_constant(path.span),
+            None => return self.unknown_name(name, &[Sort::Constant]),
+        };
+        let at = self.pending.iter().position(|open| *open == item.name.text);
+        if at.is_some() {
+            let message = format!("`{}` leads back to itself", item.name.text);
+            return self.error(Code::Recursion, message, name.span);
         }
+        if self.pending.len() == PENDING_MAX {
+            let message = format!("more than {PENDING_MAX} constants that each name a later one");
+            return self.error(Code::NestingTooDeep, message, name.span);
+        }
+        self.evaluate(item)
+    }
+
+    /// Evaluates a constant, after those that it names.
+    pub(super) fn evaluate(&mut self, item: &'a Const) -> Option<Constant> {
+        self.pending.push(&item.name.text);
+        let value = self.constant(&item.value);
+        self.pending.pop();
+        let thing = Thing::Constant(value.clone());
+        self.names.set(&item.name.text, thing);
+        value
     }
 
     pub(super) fn arithmetic(
@@ -183,20 +225,49 @@ impl Checker<'_> {
             BinaryOp::BitXor => Some(a ^ b),
             BinaryOp::Shl => shift.and_then(|distance| a.checked_mul(1 << distance)),
             BinaryOp::Shr => shift.map(|distance| a >> distance),
-            BinaryOp::Eq => Some((a == b).into()),
-            BinaryOp::Ne => Some((a != b).into()),
-            BinaryOp::Lt => Some((a < b).into()),
-            BinaryOp::Le => Some((a <= b).into()),
-            BinaryOp::Gt => Some((a > b).into()),
-            BinaryOp::Ge => Some((a >= b).into()),
             BinaryOp::And => Some((a != 0 && b != 0).into()),
             BinaryOp::Or => Some((a != 0 || b != 0).into()),
-            BinaryOp::In | BinaryOp::NotIn => return self.not_constant(span),
+            BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge
+            | BinaryOp::In
+            | BinaryOp::NotIn => return self.not_constant(span), // see `decided`
         };
         value.map(Constant::number).or_else(|| {
             let message = format!("`{}` of these constants has no value", op.as_str());
             self.error(Code::BadArithmetic, message, span)
         })
+    }
+
+    /// The comparison of two constants. An address of one family is none of the other.
+    pub(super) fn decided(
+        &mut self,
+        op: BinaryOp,
+        a: &Constant,
+        b: &Constant,
+        span: Span,
+    ) -> Option<bool> {
+        let Constant::One(kind, value) = a else {
+            return self.no_set(span);
+        };
+        let members = b.members();
+        let comparable = |member: &Member| member.kind == *kind || other_family(member.kind, *kind);
+        if let Some(wrong) = members.iter().find(|member| !comparable(member)) {
+            let message = format!("{} is never {}", describe(*kind), describe(wrong.kind));
+            return self.error(Code::TypeMismatch, message, span);
+        }
+        let mut own = members.iter().filter(|member| member.kind == *kind);
+        match (compare_operator(op), b) {
+            (None, _) => {
+                let inside = own.any(|member| (member.low..=member.high).contains(value));
+                Some(inside == (op == BinaryOp::In))
+            }
+            (Some(_), Constant::Set(_)) => self.no_set(span),
+            (Some(op), Constant::One(_, other)) => Some(own.any(|_| holds(op, *value, *other))),
+        }
     }
 
     fn not_constant<T>(&mut self, span: Span) -> Option<T> {

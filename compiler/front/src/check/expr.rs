@@ -3,6 +3,7 @@
 use lvsc_pipeline::pipeline::{Binary, ChoiceId, Expr, Kind};
 
 use super::Checker;
+use super::constant::Constant;
 use super::presence::Fact;
 use super::scope::Scope;
 use super::value::{Single, Type, Value};
@@ -58,7 +59,9 @@ impl<'a> Checker<'a> {
                     .len();
                 Some(Expr::Chosen(*choice, vec![Expr::TRUE; count]))
             }
-            Value::Backend(..) | Value::Interface(_) | Value::Macs(_) => self.no_truth(value, span),
+            Value::Backend(..) | Value::Interface(_) | Value::Pool(_) | Value::Macs(_) => {
+                self.no_truth(value, span)
+            }
         }
     }
 
@@ -79,6 +82,8 @@ impl<'a> Checker<'a> {
     fn fit_truth(&mut self, single: &Single, value: &Value, span: Span) -> Option<Expr> {
         match single {
             Single::Typed(expr, Type::TRUTH) => Some(expr.clone()),
+            Single::Constant(Constant::One(Kind::Number, 0)) => Some(Expr::FALSE),
+            Single::Constant(Constant::One(Kind::Number, 1)) => Some(Expr::TRUE),
             Single::Typed(..) | Single::Constant(_) => self.no_truth(value, span),
         }
     }
@@ -116,7 +121,7 @@ impl<'a> Checker<'a> {
 
     fn unary(&mut self, op: UnaryOp, operand: &'a ast::Expr, scope: &Scope) -> Option<Value> {
         let value = self.value(operand, scope)?;
-        let all = Single::Constant(super::constant::Constant::number(0));
+        let all = Single::Constant(Constant::number(0));
         let (first, value) = match op {
             // -a is 0 - a, ~a is all ones xor a, both at the width of a.
             UnaryOp::Neg => (Binary::Sub, value),
@@ -220,7 +225,7 @@ impl<'a> Checker<'a> {
 
     fn distance(&mut self, b: &Single, ty: Type, span: Span) -> Option<Expr> {
         match b {
-            Single::Constant(super::constant::Constant::One(Kind::Number, value))
+            Single::Constant(Constant::One(Kind::Number, value))
                 if *value < u128::from(ty.width) =>
             {
                 Some(Expr::Constant {
@@ -291,6 +296,7 @@ impl<'a> Checker<'a> {
             | Value::Flow(_)
             | Value::Backend(..)
             | Value::Interface(_)
+            | Value::Pool(_)
             | Value::Macs(_) => self.no_value(value, span),
         }
     }

@@ -63,7 +63,7 @@ impl<'a> Checker<'a> {
         if let Some(fields) = scope.header
             && !scope.reads_anything()
             && known
-            && self.names.constant(&name.text).is_none()
+            && !self.names.is_constant(&name.text)
         {
             return self.foreign(name, fields);
         }
@@ -81,8 +81,8 @@ impl<'a> Checker<'a> {
             Some(Thing::Header(instances)) => return instances.first().copied().map(Value::Header),
             Some(Thing::Group(choice)) => return Some(Value::Group(*choice)),
             Some(Thing::Interface(id)) => return Some(Value::Interface(InterfaceRef::Named(*id))),
-            Some(Thing::Pool(pool)) => return Some(Value::Macs(*pool)),
-            Some(Thing::Broken) => return None, // reported where it is declared
+            Some(Thing::Pool(pool)) => return Some(Value::Pool(*pool)),
+            Some(Thing::Broken | Thing::Unevaluated(_)) => return None, // reported where it is declared
             Some(Thing::Pending) => {
                 let message = format!("`{}` is not declared before this", name.text);
                 return self.error(Code::UnknownName, message, name.span);
@@ -145,6 +145,10 @@ impl<'a> Checker<'a> {
         if let Some(header) = found {
             return Some(Value::Header(*header));
         }
+        if instances.len() == 1 {
+            let what = format!("`{}[{number}]`, a header inside a tunnel,", name.text);
+            return self.later(&what, span);
+        }
         let message = format!(
             "`{}` may stand {} times: there is no [{number}]",
             name.text,
@@ -197,10 +201,10 @@ impl<'a> Checker<'a> {
                 "ip" => self.later("`.ip` of an interface", name.span),
                 _ => self.no_field(name, "an interface", &["mac", "index"]),
             },
-            Value::Macs(pool) if name.text == "macs" => Some(Value::Macs(*pool)),
-            Value::Macs(_) => self.no_field(name, "a pool", &["macs"]),
-            Value::One(_) | Value::Each(..) => {
-                let message = format!("{} has no fields", value.describe());
+            Value::Pool(pool) if name.text == "macs" => Some(Value::Macs(*pool)),
+            Value::Pool(_) => self.no_field(name, "a pool", &["macs"]),
+            Value::One(_) | Value::Each(..) | Value::Macs(_) => {
+                let message = format!("no field can be taken from {}", value.describe());
                 self.error(Code::UnknownField, message, name.span)
             }
         }

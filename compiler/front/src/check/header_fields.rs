@@ -121,7 +121,10 @@ impl Checker<'_> {
                 Some(Single::Constant(Constant::number(number)))
             }
             Value::One(single) => Some(single),
-            Value::Each(choice, parts) => self.each_as_one(choice, &parts, computed.value.span),
+            Value::Each(choice, parts) => {
+                let one = self.each_as_one(choice, &parts, computed.value.span);
+                one.map(|(expr, ty)| Single::Typed(expr, ty))
+            }
             value => self.no_value(&value, computed.value.span),
         }
     }

@@ -1,13 +1,13 @@
 //! Header declarations: their places in the parse graph, their fields on the wire, and groups of them.
 
 use lvsc_pipeline::pipeline::{
-    After, Alternative, Choice, ChoiceId, Expr, Field, FieldId, Header, HeaderId, Kind,
+    After, Alternative, Choice, ChoiceId, Expr, Field, Header, HeaderId, Kind,
 };
 
 use super::Checker;
 use super::compare::named_type;
 use super::flow;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::scope::{Reader, Scope};
 use super::value::Type;
 use crate::diagnostics::{Code, Diagnostic};
@@ -110,8 +110,7 @@ impl<'a> Checker<'a> {
             };
             let ty = self.field_kind(typed)?;
             if fields.iter().any(|field| field.name == typed.name.text) {
-                let message = format!("`{}` is declared twice", typed.name.text);
-                return self.error(Code::DuplicateName, message, typed.name.span);
+                return None; // said in `once`
             }
             let crooked = !offset.is_multiple_of(8);
             if crooked && offset % 8 + u32::from(ty.width) > 64 {
@@ -199,7 +198,7 @@ impl<'a> Checker<'a> {
             Some(Thing::Header(instances)) => Some(instances.clone()),
             Some(Thing::Group(choice)) => Some(self.group_headers(*choice)),
             Some(Thing::Broken) => None,
-            Some(_) | None => self.unknown_name(name, "header or group declared before this one"),
+            Some(_) | None => self.unknown_name(name, &[Sort::Header, Sort::Group]),
         }
     }
 
@@ -268,27 +267,6 @@ impl<'a> Checker<'a> {
         Some(())
     }
 
-    fn checksum(&mut self, rule: &'a ast::Name, id: HeaderId) -> Option<()> {
-        let field = self.fixed_field(id, "checksum");
-        let field = field.filter(|field: &FieldId| self.field_type(id, *field).width == 16);
-        let Some(field) = field else {
-            let message = "a header with a checksum has a field `checksum: u16`";
-            return self.error(Code::BadHeader, message, rule.span);
-        };
-        match rule.text.as_str() {
-            "internet" => {
-                self.policy.headers.get_mut(usize::from(id.0))?.checksum = Some(field);
-            }
-            "transport" => self.transport.push(id),
-            _ => {
-                let known = ["internet", "transport"].map(str::to_owned);
-                let message = format!("no checksum rule is called `{}`", rule.text);
-                return self.unknown(rule, Code::BadHeader, &message, &known);
-            }
-        }
-        Some(())
-    }
-
     fn group(&mut self, group: &'a ast::Group) -> Option<ChoiceId> {
         let members: Vec<_> = group
             .members
@@ -304,7 +282,7 @@ impl<'a> Checker<'a> {
             Some(Thing::Header(instances)) => instances.first().copied()?,
             Some(Thing::Broken) => return None,
             Some(_) | None => {
-                return self.unknown_name(member, "header declared before this group");
+                return self.unknown_name(member, &[Sort::Header]);
             }
         };
         Some(present(&member.text, header))

@@ -15,6 +15,7 @@
 mod assign;
 mod branches;
 mod call;
+mod checksum;
 mod compare;
 mod constant;
 mod destinations;
@@ -24,10 +25,15 @@ mod fields;
 mod flow;
 mod header_fields;
 mod headers;
+mod interfaces;
+mod known;
 mod names;
+mod once;
 mod packet;
 mod pools;
+mod possible;
 mod presence;
+mod reach;
 mod scope;
 mod select;
 mod stmts;
@@ -42,9 +48,10 @@ use std::collections::BTreeSet;
 
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::place::Place;
-use lvsc_pipeline::pipeline::CounterId;
+use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 
 use self::call::Bodies;
+use self::checksum::Checksum;
 use self::expand::Expansions;
 use self::names::{Names, Thing};
 use self::presence::{Implied, Shapes};
@@ -60,6 +67,7 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagno
     let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
     checker.collect_names(&items);
     checker.refuse_later_items(&items);
+    checker.once(&items);
     checker.constants(&items);
     checker.headers(&items);
     checker.interfaces(&items);
@@ -68,6 +76,7 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagno
     checker.actions(&items);
     checker.statements(&items);
     checker.destinations();
+    checker.reach();
     checker.tests(&items);
     let policy = (checker.left_out == 0).then_some(checker.policy);
     (policy, checker.diagnostics)
@@ -88,8 +97,12 @@ struct Checker<'a> {
     implied: Implied,
     /// Lists that grew beyond what 16 bits count.
     too_long: BTreeSet<&'static str>,
-    /// Headers with a checksum that also covers a pseudo-header.
-    transport: Vec<lvsc_pipeline::pipeline::HeaderId>,
+    /// The constants that are being evaluated: each names the next one.
+    pending: Vec<&'a str>,
+    /// The ports that backends are given: the pool, the port and its place.
+    ports: Vec<(usize, u16, Span)>,
+    /// What the checksums of headers are over.
+    checksums: Vec<(HeaderId, Checksum)>,
 }
 
 impl<'a> Checker<'a> {
@@ -117,7 +130,9 @@ impl<'a> Checker<'a> {
             bodies: Bodies::default(),
             implied: Implied::default(),
             too_long: BTreeSet::new(),
-            transport: Vec::new(),
+            pending: Vec::new(),
+            ports: Vec::new(),
+            checksums: Vec::new(),
         }
     }
 
@@ -194,9 +209,10 @@ impl<'a> Checker<'a> {
 
     fn constants(&mut self, items: &[&'a Item]) {
         for item in items {
-            if let Item::Const(item) = item {
-                let value = self.constant(&item.value);
-                self.names.set(&item.name.text, Thing::Constant(value));
+            let Item::Const(item) = item else { continue };
+            // Perhaps an earlier one has named it.
+            if let Some(Thing::Unevaluated(_)) = self.names.get(&item.name.text) {
+                let _ = self.evaluate(item);
             }
         }
     }
@@ -206,6 +222,8 @@ impl<'a> Checker<'a> {
             let Item::Counter(item) = item else { continue };
             if let Some(first) = item.by.first() {
                 let _: Option<()> = self.later("a counter with keys", first.span);
+            } else if let Some(capacity) = &item.capacity {
+                let _: Option<()> = self.later("`capacity` of a counter", capacity.span);
             }
             let id = self.counter(CounterKind::Policy, &item.name.text, item.name.span);
             self.names.set(&item.name.text, Thing::Counter(id));

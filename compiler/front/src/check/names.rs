@@ -8,13 +8,15 @@ use super::Checker;
 use super::constant::Constant;
 use crate::diagnostics::{Code, Diagnostic, nearest};
 use crate::source::Span;
-use crate::syntax::ast::{Action, Item, Let, Name};
+use crate::syntax::ast::{Action, Const, Item, Let, Name};
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Thing<'a> {
     /// A constant; `None` where its value is wrong (and was reported).
     Constant(Option<Constant>),
+    /// A constant that is not evaluated yet.
+    Unevaluated(&'a Const),
     /// The instances of a header.
     Header(Vec<HeaderId>),
     /// A group of headers.
@@ -33,40 +35,87 @@ pub(super) enum Thing<'a> {
     Broken,
 }
 
+/// What kind of thing a name stands for, as a message calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Constant,
+    Interface,
+    Pool,
+    Set,
+    Table,
+    Meter,
+    Counter,
+    Header,
+    Group,
+    Function,
+    Action,
+}
+
+impl Sort {
+    fn describe(self) -> &'static str {
+        match self {
+            Sort::Constant => "constant",
+            Sort::Interface => "interface",
+            Sort::Pool => "pool",
+            Sort::Set => "set",
+            Sort::Table => "table",
+            Sort::Meter => "meter",
+            Sort::Counter => "counter",
+            Sort::Header => "header",
+            Sort::Group => "group",
+            Sort::Function => "function",
+            Sort::Action => "action",
+        }
+    }
+
+    fn article(self) -> &'static str {
+        match self {
+            Sort::Interface | Sort::Action => "an",
+            Sort::Constant
+            | Sort::Pool
+            | Sort::Set
+            | Sort::Table
+            | Sort::Meter
+            | Sort::Counter
+            | Sort::Header
+            | Sort::Group
+            | Sort::Function => "a",
+        }
+    }
+}
+
+/// A name that an item declares.
+struct Declared<'a> {
+    span: Span,
+    sort: Sort,
+    thing: Thing<'a>,
+}
+
 /// All names, and the computed fields of headers.
 #[derive(Default)]
 pub(super) struct Names<'a> {
-    things: BTreeMap<String, (Span, Thing<'a>)>,
+    things: BTreeMap<String, Declared<'a>>,
     /// `None` where the field's value is wrong, and was reported.
     lets: BTreeMap<(HeaderId, String), Option<&'a Let>>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&Thing<'a>> {
-        self.things.get(name).map(|(_, thing)| thing)
+        self.things.get(name).map(|declared| &declared.thing)
     }
 
     pub(super) fn knows(&self, name: &str) -> bool {
         self.things.contains_key(name)
     }
 
-    pub(super) fn constant(&self, name: &str) -> Option<&Option<Constant>> {
-        match self.get(name)? {
-            Thing::Constant(value) => Some(value),
-            Thing::Broken => Some(&None),
-            Thing::Header(_)
-            | Thing::Group(_)
-            | Thing::Pool(_)
-            | Thing::Interface(_)
-            | Thing::Counter(_)
-            | Thing::Action(_)
-            | Thing::Pending => None,
-        }
+    pub(super) fn is_constant(&self, name: &str) -> bool {
+        let declared = self.things.get(name);
+        declared.is_some_and(|declared| declared.sort == Sort::Constant)
     }
 
     pub(super) fn set(&mut self, name: &str, thing: Thing<'a>) {
-        if let Some((_, old)) = self.things.get_mut(name) {
-            *old = thing;
+        if let Some(declared) = self.things.get_mut(name) {
+            declared.thing = thing;
         }
     }
 
@@ -100,57 +149,83 @@ impl<'a> Checker<'a> {
     /// Takes the names of all items; the second of two equal ones is an error.
     pub(super) fn collect_names(&mut self, items: &[&'a Item]) {
         for item in items {
-            let (name, thing) = match item {
-                Item::Const(item) => (&item.name, Thing::Pending),
-                Item::Interface(item) => (&item.name, Thing::Pending),
-                Item::Pool(item) => (&item.name, Thing::Pending),
-                Item::Counter(item) => (&item.name, Thing::Pending),
-                Item::Header(item) => (&item.name, Thing::Pending),
-                Item::Group(item) => (&item.name, Thing::Pending),
-                Item::Action(item) => (&item.name, Thing::Action(item)),
-                Item::Set(item) => (&item.name, Thing::Broken),
-                Item::Table(item) => (&item.name, Thing::Broken),
-                Item::Meter(item) => (&item.name, Thing::Broken),
-                Item::Fn(item) => (&item.name, Thing::Broken),
+            let (name, sort, thing) = match item {
+                Item::Const(item) => (&item.name, Sort::Constant, Thing::Unevaluated(item)),
+                Item::Interface(item) => (&item.name, Sort::Interface, Thing::Pending),
+                Item::Pool(item) => (&item.name, Sort::Pool, Thing::Pending),
+                Item::Counter(item) => (&item.name, Sort::Counter, Thing::Pending),
+                Item::Header(item) => (&item.name, Sort::Header, Thing::Pending),
+                Item::Group(item) => (&item.name, Sort::Group, Thing::Pending),
+                Item::Action(item) => (&item.name, Sort::Action, Thing::Action(item)),
+                Item::Set(item) => (&item.name, Sort::Set, Thing::Broken),
+                Item::Table(item) => (&item.name, Sort::Table, Thing::Broken),
+                Item::Meter(item) => (&item.name, Sort::Meter, Thing::Broken),
+                Item::Fn(item) => (&item.name, Sort::Function, Thing::Broken),
                 Item::Use(_) | Item::Target(_) | Item::Test(_) | Item::Stmt(_) => continue,
             };
-            self.declare(name, thing);
+            self.declare(name, sort, thing);
         }
     }
 
-    fn declare(&mut self, name: &Name, thing: Thing<'a>) {
+    fn declare(&mut self, name: &Name, sort: Sort, thing: Thing<'a>) {
         if BUILT_IN.contains(&name.text.as_str()) {
             let message = format!("`{}` is a name of the language", name.text);
             let _: Option<()> = self.error(Code::DuplicateName, message, name.span);
             return;
         }
-        if let Some((first, _)) = self.names.things.get(&name.text) {
+        if let Some(first) = self.names.things.get(&name.text) {
             let message = format!("`{}` is declared twice", name.text);
             let found = Diagnostic::error(Code::DuplicateName, message, name.span)
                 .label("again")
-                .secondary(*first, "first declared here");
+                .secondary(first.span, "first declared here");
             self.report(found);
             return;
         }
-        self.names
-            .things
-            .insert(name.text.clone(), (name.span, thing));
+        let span = name.span;
+        let declared = Declared { span, sort, thing };
+        self.names.things.insert(name.text.clone(), declared);
     }
 
-    /// Reports a name that nothing has, with the nearest one that something has.
-    pub(super) fn unknown_name<T>(&mut self, name: &Name, wanted: &str) -> Option<T> {
-        let known = self
-            .names
-            .all()
-            .chain(BUILT_IN)
-            .map(str::to_owned)
-            .collect::<Vec<_>>();
-        self.unknown(
-            name,
-            Code::UnknownName,
-            &format!("no {wanted} is called `{}`", name.text),
-            &known,
-        )
+    /// Reports a name that stands for nothing of these sorts: for something else, for something that comes too late, or for
+    /// nothing at all, with the nearest name that would do. What is wrong where it is declared was reported there.
+    pub(super) fn unknown_name<T>(&mut self, name: &Name, wanted: &[Sort]) -> Option<T> {
+        let sorts: Vec<&str> = wanted.iter().map(|sort| sort.describe()).collect();
+        let sorts = sorts.join(" or ");
+        let article = wanted.first().map_or("a", |sort| sort.article());
+        if BUILT_IN.contains(&name.text.as_str()) {
+            let message = format!(
+                "`{}` is a word of the language, not {article} {sorts}",
+                name.text
+            );
+            return self.error(Code::TypeMismatch, message, name.span);
+        }
+        if let Some(found) = self.names.things.get(&name.text) {
+            let declared = found.span;
+            let (code, message) = if !wanted.contains(&found.sort) {
+                let (own, sort) = (found.sort.article(), found.sort.describe());
+                let message = format!("`{}` is {own} {sort}, not {article} {sorts}", name.text);
+                (Code::TypeMismatch, message)
+            } else if matches!(found.thing, Thing::Broken) {
+                return None;
+            } else {
+                let place = if declared > name.span {
+                    "below"
+                } else {
+                    "here, and no use before"
+                };
+                let message = format!("`{}` is declared {place}", name.text);
+                (Code::UnknownName, message)
+            };
+            self.report(
+                Diagnostic::error(code, message, name.span).secondary(declared, "declared here"),
+            );
+            return None;
+        }
+        let known = self.names.things.iter();
+        let known = known.filter(|(_, declared)| wanted.contains(&declared.sort));
+        let known: Vec<String> = known.map(|(known, _)| known.clone()).collect();
+        let message = format!("no {sorts} is called `{}`", name.text);
+        self.unknown(name, Code::UnknownName, &message, &known)
     }
 
     /// Reports an unknown word, with the nearest of the known ones.

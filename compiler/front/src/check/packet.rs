@@ -27,9 +27,9 @@ pub fn packet(
     (layers, checker.diagnostics)
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// The layers with their values; only those that make a packet.
-    pub(super) fn layers(&mut self, layers: &[Layer]) -> Option<Vec<notation::Layer>> {
+    pub(super) fn layers(&mut self, layers: &'a [Layer]) -> Option<Vec<notation::Layer>> {
         let found: Vec<_> = layers.iter().map(|layer| self.layer(layer)).collect();
         let found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
         match fault(&found) {
@@ -41,7 +41,7 @@ impl Checker<'_> {
         }
     }
 
-    fn layer(&mut self, layer: &Layer) -> Option<notation::Layer> {
+    fn layer(&mut self, layer: &'a Layer) -> Option<notation::Layer> {
         let (name, ends, args) = match &layer.kind {
             LayerKind::Header { name, ends, args } => (name, ends, args),
             LayerKind::Payload(lit) => return self.payload(lit),
@@ -89,7 +89,7 @@ impl Checker<'_> {
         })
     }
 
-    fn packet_value(&mut self, expr: &Expr) -> Option<notation::Value> {
+    fn packet_value(&mut self, expr: &'a Expr) -> Option<notation::Value> {
         if let ExprKind::Lit(ast::Lit {
             kind: LitKind::Hex(bytes),
             ..

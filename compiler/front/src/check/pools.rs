@@ -1,4 +1,4 @@
-//! Interfaces and pools: what the control plane fills.
+//! Pools and their backends: what the control plane fills.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use lvsc_abi::flows::IDLE_MAX;
 use lvsc_abi::mac::Mac;
-use lvsc_abi::manifest::{Backend, CounterKind, Flows, Interface, Pool, Vip};
+use lvsc_abi::manifest::{Backend, CounterKind, Flows, Pool};
 use lvsc_abi::scheduler::{Pick, Scheduler};
-use lvsc_pipeline::pipeline::{InterfaceId, PoolId};
+use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine, Prop};
 
-/// Most interfaces: an index is a byte.
-const INTERFACES_MAX: usize = 255;
 /// Most backends of a pool: a ring slot names them with 16 bits, and one value stands for "none".
 const BACKENDS_MAX: usize = 65_534;
 /// Most entries of a connection table: 512 MiB.
@@ -44,112 +42,11 @@ const LATER: [&str; 12] = [
 ];
 
 impl<'a> Checker<'a> {
-    /// The interfaces; one without a name where the policy declares none.
-    pub(super) fn interfaces(&mut self, items: &[&'a Item]) {
-        for item in items {
-            let Item::Interface(item) = item else {
-                continue;
-            };
-            let mut interface = Interface {
-                name: item.name.text.clone(),
-                ..Interface::default()
-            };
-            for prop in &item.props {
-                let _ = self.interface_prop(prop, &mut interface);
-            }
-            let interfaces = &mut self.policy.manifest.interfaces;
-            if interfaces.len() == INTERFACES_MAX {
-                let message = format!("more than {INTERFACES_MAX} interfaces");
-                let _: Option<()> = self.error(Code::BadValue, message, item.span);
-                return;
-            }
-            let id = InterfaceId(interfaces.len() as u16);
-            interfaces.push(interface);
-            self.names.set(&item.name.text, Thing::Interface(id));
-        }
-        if self.policy.manifest.interfaces.is_empty() {
-            let name = "ingress".to_owned(); // what a policy without interfaces calls it
-            self.policy.manifest.interfaces.push(Interface {
-                name,
-                ..Interface::default()
-            });
-        }
-    }
-
-    fn interface_prop(&mut self, prop: &'a Prop, interface: &mut Interface) -> Option<()> {
-        let value = self.only_value(&prop.name, &prop.values, prop.span)?;
-        match (prop.name.text.as_str(), &value.kind) {
-            (
-                "mac",
-                ExprKind::Lit(ast::Lit {
-                    kind: LitKind::Mac(mac),
-                    span,
-                }),
-            ) => {
-                interface.mac = Some(self.unicast(Mac(*mac), *span)?);
-            }
-            (
-                "ip",
-                ExprKind::Lit(ast::Lit {
-                    kind: LitKind::Ip4(ip),
-                    ..
-                }),
-            ) => {
-                interface.ip = Some(IpAddr::V4(*ip));
-            }
-            (
-                "ip",
-                ExprKind::Lit(ast::Lit {
-                    kind: LitKind::Ip6(ip),
-                    ..
-                }),
-            ) => {
-                interface.ip = Some(IpAddr::V6(*ip));
-            }
-            ("vip", _) => {
-                let address = self.address(value)?;
-                let prefix = if address.is_ipv4() { 32 } else { 128 };
-                self.policy.manifest.vips.push(Vip {
-                    address,
-                    prefix,
-                    port: None,
-                });
-            }
-            ("mac", _) => {
-                return self.bad_value("`mac` is a MAC address: 02:00:00:00:00:01", value.span);
-            }
-            ("ip", _) => return self.bad_value("`ip` is an address", value.span),
-            _ => {
-                let known = ["mac", "ip", "vip"].map(str::to_owned);
-                let message = format!("an interface has no property `{}`", prop.name.text);
-                return self.unknown(&prop.name, Code::UnknownProperty, &message, &known);
-            }
-        }
-        Some(())
-    }
-
-    fn address(&mut self, expr: &'a Expr) -> Option<IpAddr> {
-        use super::constant::Constant::One;
-        use lvsc_pipeline::pipeline::Kind;
-        match self.constant(expr)? {
-            One(Kind::Ip4, bits) => Some(IpAddr::V4((bits as u32).into())),
-            One(Kind::Ip6, bits) => Some(IpAddr::V6(bits.into())),
-            _ => self.bad_value("an address is needed", expr.span),
-        }
-    }
-
-    fn unicast(&mut self, mac: Mac, span: Span) -> Option<Mac> {
+    pub(super) fn unicast(&mut self, mac: Mac, span: Span) -> Option<Mac> {
         if mac.is_group() || mac.to_bits() == 0 {
             return self.bad_value("this MAC is no single station's", span);
         }
         Some(mac)
-    }
-
-    fn only_value(&mut self, name: &Name, values: &'a [Expr], span: Span) -> Option<&'a Expr> {
-        match values {
-            [value] => Some(value),
-            _ => self.bad_value(&format!("`{}` takes one value", name.text), span),
-        }
     }
 
     pub(super) fn bad_value<T>(&mut self, message: &str, span: Span) -> Option<T> {
@@ -262,7 +159,12 @@ impl<'a> Checker<'a> {
         let (address, port) = match line.address.kind {
             LitKind::Ip4(address) => (IpAddr::V4(address), None),
             LitKind::Ip6(address) => (IpAddr::V6(address), None),
-            LitKind::Endpoint(endpoint) => (endpoint.ip(), Some(endpoint.port())),
+            LitKind::Endpoint(endpoint) => {
+                let port = self.port_span(line.address.span);
+                let pool = self.policy.manifest.pools.len();
+                self.ports.push((pool, endpoint.port(), port));
+                (endpoint.ip(), Some(endpoint.port()))
+            }
             LitKind::Bad => return None,
             _ => {
                 return self.bad_value(
@@ -291,6 +193,19 @@ impl<'a> Checker<'a> {
         Some(backend)
     }
 
+    /// The port of an endpoint.
+    fn port_span(&self, endpoint: Span) -> Span {
+        let address = self
+            .sources
+            .snippet(endpoint)
+            .rfind(':')
+            .map_or(0, |at| at + 1);
+        Span {
+            start: endpoint.start + address as u32,
+            ..endpoint
+        }
+    }
+
     fn option(&mut self, option: &'a ast::BackendOption, backend: &mut Backend) -> Option<()> {
         let word = option.name.text.as_str();
         match (word, option.value.as_ref()) {
@@ -312,11 +227,11 @@ impl<'a> Checker<'a> {
                 backend.mac = Some(self.unicast(Mac(*mac), *span)?);
             }
             ("via", Some(value)) => {
-                let ExprKind::Path(path) = &value.kind else {
+                let Some(name) = word_of(value) else {
                     return self.bad_value("`via` takes the name of an interface", value.span);
                 };
-                let Some(Thing::Interface(id)) = self.names.get(&path.head.text) else {
-                    return self.unknown_name(&path.head, "interface");
+                let Some(Thing::Interface(id)) = self.names.get(&name.text) else {
+                    return self.unknown_name(name, &[Sort::Interface]);
                 };
                 backend.interface = id.0 as u8;
             }
@@ -358,38 +273,29 @@ impl<'a> Checker<'a> {
     /// `flows off`, `flows 64K idle 15m`. `Some(None)` is `off`.
     fn flows(&mut self, prop: &'a Prop) -> Option<Option<Flows>> {
         let mut flows = FLOWS_DEFAULT;
-        let mut values = prop.values.iter();
-        let first = values.next();
-        match first.map(|value| &value.kind) {
-            Some(ExprKind::Path(path)) if path.head.text == "off" && prop.values.len() == 1 => {
-                return Some(None);
+        let word = |value| word_of(value).map_or("", |name| &name.text);
+        let (size, rest) = match prop.values.as_slice() {
+            [only] if word(only) == "off" => return Some(None),
+            [first, ..] if word(first) == "auto" => {
+                return self.later("`flows auto`", first.span);
             }
-            Some(ExprKind::Path(path)) if path.head.text == "auto" => {
-                return self.later("`flows auto`", path.span);
-            }
-            Some(ExprKind::Lit(ast::Lit {
-                kind: LitKind::Int(entries),
-                span,
-            })) => {
-                if !(8..=FLOWS_MAX).contains(entries) {
-                    return self.bad_value("a connection table has from 8 to 64M entries", *span);
-                }
-                flows.entries = (*entries as u32).next_power_of_two();
-            }
-            Some(_) | None => return self.bad_flows(prop.span),
+            [size, rest @ ..] => (size, rest),
+            [] => return self.bad_flows(prop.span),
+        };
+        let ExprKind::Lit(ast::Lit {
+            kind: LitKind::Int(entries),
+            ..
+        }) = &size.kind
+        else {
+            return self.bad_flows(prop.span);
+        };
+        if !(8..=FLOWS_MAX).contains(entries) {
+            return self.bad_value("a connection table has from 8 to 64M entries", size.span);
         }
-        match (values.next(), values.next(), values.next()) {
-            (None, ..) => {}
-            (
-                Some(Expr {
-                    kind: ExprKind::Path(word),
-                    ..
-                }),
-                Some(value),
-                None,
-            ) if word.head.text == "idle" => {
-                flows.idle = self.idle(value)?;
-            }
+        flows.entries = (*entries as u32).next_power_of_two();
+        match rest {
+            [] => {}
+            [idle, value] if word(idle) == "idle" => flows.idle = self.idle(value)?,
             _ => return self.bad_flows(prop.span),
         }
         Some(Some(flows))
@@ -439,5 +345,13 @@ impl<'a> Checker<'a> {
                 None
             }
         }
+    }
+}
+
+/// The one name that an expression is.
+pub(super) fn word_of(expr: &Expr) -> Option<&Name> {
+    match &expr.kind {
+        ExprKind::Path(path) => path.as_name(),
+        _ => None,
     }
 }

@@ -184,10 +184,12 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// What a value needs to have a meaning. A condition always has one: without its headers a comparison is false.
+/// What a value needs to have a meaning. A condition needs nothing: without its fields it is false.
 pub(super) fn needs(value: &Expr) -> Facts {
     match value {
         Expr::Field(header, _) => Facts::from([Fact::Header(*header)]),
+        // A comparison of a group's field; a computed field, which has one header, needs that.
+        Expr::Chosen(_, each) if each.len() > 1 && each.iter().all(decides) => Facts::new(),
         Expr::Chosen(choice, _) => Facts::from([Fact::Choice(*choice)]),
         Expr::Compare(..)
         | Expr::In(..)
@@ -201,5 +203,43 @@ pub(super) fn needs(value: &Expr) -> Facts {
         | Expr::Variable(_)
         | Expr::Interface(..)
         | Expr::Backend(..) => value.parts().into_iter().flat_map(needs).collect(),
+    }
+}
+
+/// A condition: a comparison, what is made of them, or a truth that is constant.
+fn decides(expr: &Expr) -> bool {
+    match expr {
+        Expr::Compare(..)
+        | Expr::In(..)
+        | Expr::And(..)
+        | Expr::Or(..)
+        | Expr::Not(_)
+        | Expr::Present(_)
+        | Expr::Constant { width: 1, .. } => true,
+        Expr::Chosen(_, each) => each.iter().all(decides),
+        Expr::Field(..)
+        | Expr::Binary(..)
+        | Expr::Resize(..)
+        | Expr::Constant { .. }
+        | Expr::Variable(_)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => false,
+    }
+}
+
+/// The fields that it is made of: without them it has no value, and does not hold.
+pub(super) fn fields(value: &Expr) -> Facts {
+    match value {
+        Expr::Field(header, _) => Facts::from([Fact::Header(*header)]),
+        Expr::Chosen(choice, _) => Facts::from([Fact::Choice(*choice)]),
+        Expr::And(..) | Expr::Or(..) | Expr::Not(_) | Expr::Present(_) => Facts::new(),
+        Expr::Compare(..)
+        | Expr::In(..)
+        | Expr::Binary(..)
+        | Expr::Resize(..)
+        | Expr::Constant { .. }
+        | Expr::Variable(_)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => value.parts().into_iter().flat_map(fields).collect(),
     }
 }

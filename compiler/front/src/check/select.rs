@@ -4,7 +4,7 @@ use lvsc_abi::manifest::CounterKind;
 use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Expr, Outcome, VariableKind};
 
 use super::Checker;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::presence::{Fact, Facts};
 use super::scope::{Local, Scope};
 use super::stmts::Checked;
@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
         let pool = match self.names.get(&found.from.text) {
             Some(Thing::Pool(id)) => Some(*id),
             Some(Thing::Broken) => None,
-            Some(_) | None => self.unknown_name(&found.from, "pool"),
+            Some(_) | None => self.unknown_name(&found.from, &[Sort::Pool]),
         };
         let key = self.key(&found.by, span, scope);
         let otherwise = if let Some(block) = &found.otherwise {

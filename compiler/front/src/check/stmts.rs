@@ -5,11 +5,10 @@ use lvsc_pipeline::pipeline::{ChoiceId, Expr, Outcome, Variable, VariableId, Var
 
 use super::Checker;
 use super::branches::Branches;
-use super::compare::named_type;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::presence::{Fact, Facts, needs};
 use super::scope::{Local, Scope};
-use super::value::{Single, Value};
+use super::value::{Single, Type, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::{Block, Stmt, StmtKind};
 use crate::source::Span;
@@ -99,7 +98,7 @@ impl<'a> Checker<'a> {
                 let counter = match self.names.get(&found.counter.text) {
                     Some(Thing::Counter(id)) => *id,
                     Some(Thing::Broken) => return None,
-                    Some(_) | None => return self.unknown_name(&found.counter, "counter"),
+                    Some(_) | None => return self.unknown_name(&found.counter, &[Sort::Counter]),
                 };
                 Some(self.one(StmtKind::Count(counter), span))
             }
@@ -127,6 +126,7 @@ impl<'a> Checker<'a> {
         Stmt {
             kind,
             place: self.place(span),
+            span,
         }
     }
 
@@ -154,36 +154,12 @@ impl<'a> Checker<'a> {
     }
 
     fn let_stmt(&mut self, found: &'a ast::Let, scope: &mut Scope) -> Option<Checked> {
-        let value = self.value(&found.value, scope)?;
-        let single = match (value, &found.ty) {
-            (value, Some(ty)) => {
-                let Some(wanted) = named_type(&ty.name.text).filter(|_| ty.argument.is_none())
-                else {
-                    let message = format!("no type is called `{}`", ty.name.text);
-                    return self.error(Code::UnknownType, message, ty.span);
-                };
-                Single::Typed(self.as_type(value, wanted, found.value.span)?, wanted)
+        let (expr, ty) = match &found.ty {
+            Some(ty) => {
+                let ty = self.written_type(ty)?;
+                (self.typed(&found.value, ty, scope)?, ty)
             }
-            (Value::One(single @ Single::Typed(..)), None) => single,
-            (Value::Each(choice, parts), None) => {
-                self.each_as_one(choice, &parts, found.value.span)?
-            }
-            (Value::One(Single::Constant(_)), None) => {
-                self.report(
-                    Diagnostic::error(
-                        Code::TypeMismatch,
-                        "this constant has no width of its own",
-                        found.value.span,
-                    )
-                    .suggest("say its type", found.name.span.after(), ": u32")
-                    .note("or declare it at top level with `const`"),
-                );
-                return None;
-            }
-            (other, None) => return self.no_value(&other, found.value.span),
-        };
-        let Single::Typed(expr, ty) = single else {
-            return None;
+            None => self.untyped(found, scope)?,
         };
         if ty.width > 64 {
             return self.later("a variable of more than 64 bits", found.value.span);
@@ -194,13 +170,35 @@ impl<'a> Checker<'a> {
         Some(self.one(StmtKind::Let(id, expr), found.span))
     }
 
+    /// The value of a `let` that does not say its type, and the type.
+    fn untyped(&mut self, found: &'a ast::Let, scope: &Scope) -> Option<(Expr, Type)> {
+        let span = found.value.span;
+        match self.value(&found.value, scope)? {
+            Value::One(Single::Typed(expr, ty)) => Some((expr, ty)),
+            Value::Each(choice, parts) => self.each_as_one(choice, &parts, span),
+            Value::One(Single::Constant(_)) => {
+                self.report(
+                    Diagnostic::error(
+                        Code::TypeMismatch,
+                        "this constant has no width of its own",
+                        span,
+                    )
+                    .suggest("say its type", found.name.span.after(), ": u32")
+                    .note("or declare it at top level with `const`"),
+                );
+                None
+            }
+            other => self.no_value(&other, span),
+        }
+    }
+
     /// A field of a group as one value: its alternatives have one type.
     pub(super) fn each_as_one(
         &mut self,
         choice: ChoiceId,
         parts: &[Single],
         span: Span,
-    ) -> Option<Single> {
+    ) -> Option<(Expr, Type)> {
         let ty = parts.iter().find_map(|part| match part {
             Single::Typed(_, ty) => Some(*ty),
             Single::Constant(_) => None,
@@ -210,10 +208,8 @@ impl<'a> Checker<'a> {
             return self.error(Code::TypeMismatch, message, span);
         };
         let each: Vec<_> = parts.iter().map(|part| self.fit(part, ty, span)).collect();
-        Some(Single::Typed(
-            Expr::Chosen(choice, each.into_iter().collect::<Option<_>>()?),
-            ty,
-        ))
+        let each = each.into_iter().collect::<Option<_>>()?;
+        Some((Expr::Chosen(choice, each), ty))
     }
 
     /// A value needs its headers; a condition is false without them.

@@ -10,7 +10,7 @@ use super::stmts::Checked;
 use super::value::{Single, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{self, BinaryOp, Pattern, PatternKind};
+use crate::syntax::ast::{self, Arm, BinaryOp, Pattern, PatternKind};
 
 /// When the patterns of an arm fit.
 enum Fits {
@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
                 | (Some(Fits::Always), Some(Fits::If(one))) => Some(one),
                 (None, _) | (_, None) => None,
             };
-            self.branch(&mut all, condition, &arm.block, arm.span);
+            self.branch(&mut all, condition, &arm.block, tested(arm));
         }
         if let (Some(last), Some(unreached)) = (last, arms.next()) {
             let message = "no packet reaches this";
@@ -113,4 +113,11 @@ fn any(mut conditions: Vec<Expr>) -> Option<Expr> {
         conditions = pairs.collect();
     }
     conditions.pop()
+}
+
+/// Where an arm says what it takes: its patterns and its guard.
+fn tested(arm: &Arm) -> Span {
+    let patterns = arm.patterns.iter().map(|pattern| pattern.span);
+    let all = patterns.chain(arm.guard.iter().map(|guard| guard.span));
+    all.reduce(Span::join).unwrap_or(arm.span)
 }

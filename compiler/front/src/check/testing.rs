@@ -4,7 +4,7 @@ use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::{Expr as Typed, FieldId, HeaderId, InterfaceId, InterfaceRef, Kind};
 
 use super::Checker;
-use super::names::Thing;
+use super::names::{Sort, Thing};
 use super::scope::Scope;
 use super::value::{Single, Value};
 use crate::diagnostics::Code;
@@ -54,7 +54,7 @@ impl<'a> Checker<'a> {
                     None => InterfaceId(0),
                     Some(name) => match self.names.get(&name.text) {
                         Some(Thing::Interface(id)) => *id,
-                        Some(_) | None => return self.unknown_name(name, "interface"),
+                        Some(_) | None => return self.unknown_name(name, &[Sort::Interface]),
                     },
                 };
                 let layers = self.layers(&packet.layers)?;
@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
             );
         };
         let Some(Thing::Pool(id)) = self.names.get(&pool.text) else {
-            return self.unknown_name(pool, "pool");
+            return self.unknown_name(pool, &[Sort::Pool]);
         };
         let id = *id;
         let known = &self.policy.manifest.pools.get(usize::from(id.0))?.backends;

@@ -3,9 +3,11 @@
 use lvsc_pipeline::pipeline::{ChoiceId, Expr, HeaderId, InterfaceRef, Kind, PoolId, VariableId};
 
 use super::Checker;
-use super::constant::{Constant, describe};
+use super::compare::named_type;
+use super::constant::{Constant, describe, other_family};
 use crate::diagnostics::Code;
 use crate::source::Span;
+use crate::syntax::ast;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +34,7 @@ impl Type {
 
     /// Both are IP addresses, of different versions.
     pub(super) fn other_family(self, kind: Kind) -> bool {
-        matches!(
-            (self.kind, kind),
-            (Kind::Ip4, Kind::Ip6) | (Kind::Ip6, Kind::Ip4)
-        )
+        other_family(self.kind, kind)
     }
 }
 
@@ -65,6 +64,8 @@ pub(super) enum Value {
     Backend(VariableId, PoolId),
     /// An interface.
     Interface(InterfaceRef),
+    /// A pool.
+    Pool(PoolId),
     /// The MACs of a pool's backends.
     Macs(PoolId),
 }
@@ -92,6 +93,7 @@ impl Value {
             Value::Flow(_) => "the flow",
             Value::Backend(..) => "a backend",
             Value::Interface(_) => "an interface",
+            Value::Pool(_) => "a pool",
             Value::Macs(_) => "the MACs of a pool",
         };
         text.to_owned()
@@ -117,6 +119,18 @@ impl Checker<'_> {
         Some(Expr::Constant {
             value: *value,
             width: ty.width,
+        })
+    }
+
+    /// The type that a `let` names.
+    pub(super) fn written_type(&mut self, ty: &ast::Type) -> Option<Type> {
+        if ty.name.text == "bytes" {
+            return self.later("a value of `bytes`", ty.span);
+        }
+        let found = named_type(&ty.name.text).filter(|_| ty.argument.is_none());
+        found.or_else(|| {
+            let message = format!("no type is called `{}`", ty.name.text);
+            self.error(Code::UnknownType, message, ty.span)
         })
     }
 

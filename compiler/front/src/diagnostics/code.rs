@@ -77,6 +77,8 @@ codes! {
     UnknownType => "unknown-type",
     /// Two things with one name.
     DuplicateName => "duplicate-name",
+    /// A property that has one value is said twice.
+    DuplicateProperty => "duplicate-property",
     /// A value of another kind or width is needed.
     TypeMismatch => "type-mismatch",
     /// A constant that does not fit its width.
@@ -113,6 +115,12 @@ codes! {
     EmptyPool => "empty-pool",
     /// A statement that no packet reaches.
     UnreachableStatement => "unreachable-statement",
+    /// A condition that no packet meets.
+    NeverTrue => "never-true",
+    /// A condition whose packets ended earlier.
+    TakenEarlier => "taken-earlier",
+    /// A condition that keeps ICMP errors from the `select` of their flow.
+    IcmpErrorsLost => "icmp-errors-lost",
     /// The addresses that clients use could not be derived.
     NoVip => "no-vip",
 }

@@ -1,0 +1,131 @@
+//! Checksums of headers: what each one is over, and so which fields cannot be written yet. The checksum of the header itself
+//! is mended with each field of it; one that covers a field from afar is not.
+
+use std::collections::BTreeSet;
+
+use lvsc_pipeline::pipeline::{FieldId, HeaderId, Kind};
+
+use super::Checker;
+use crate::diagnostics::Code;
+use crate::source::Span;
+use crate::syntax::ast;
+
+/// A rule of `checksum`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checksum {
+    /// `internet`: over the header (RFC 1071).
+    Header,
+    /// `message`: the same sum, over the header and all that it carries (RFC 792).
+    Message,
+    /// `transport`: also over a pseudo-header of addresses, protocol and length (RFC 768, RFC 9293).
+    Transport,
+    /// `crc32c`: over the header and all that it carries (RFC 9260, appendix A).
+    Crc32c,
+}
+
+impl Checksum {
+    const ALL: [(&'static str, Checksum); 4] = [
+        ("internet", Checksum::Header),
+        ("message", Checksum::Message),
+        ("transport", Checksum::Transport),
+        ("crc32c", Checksum::Crc32c),
+    ];
+
+    /// Width of the field that holds it (bits).
+    fn width(self) -> u16 {
+        match self {
+            Checksum::Header | Checksum::Message | Checksum::Transport => 16,
+            Checksum::Crc32c => 32,
+        }
+    }
+
+    /// A field of the header itself is written together with its checksum.
+    fn mended(self) -> bool {
+        match self {
+            Checksum::Header | Checksum::Message => true,
+            Checksum::Transport | Checksum::Crc32c => false,
+        }
+    }
+
+    /// It is also over the headers behind.
+    fn carries(self) -> bool {
+        match self {
+            Checksum::Header => false,
+            Checksum::Message | Checksum::Transport | Checksum::Crc32c => true,
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// `checksum RULE` of a header.
+    pub(super) fn checksum(&mut self, rule: &ast::Name, id: HeaderId) -> Option<()> {
+        let found = Checksum::ALL.iter().find(|(name, _)| *name == rule.text);
+        let Some((_, checksum)) = found else {
+            let known = Checksum::ALL.map(|(name, _)| name.to_owned());
+            let message = format!("no checksum rule is called `{}`", rule.text);
+            return self.unknown(rule, Code::BadHeader, &message, &known);
+        };
+        let width = checksum.width();
+        let field = self.fixed_field(id, "checksum");
+        let field = field.filter(|field| self.field_type(id, *field).width == width);
+        let Some(field) = field else {
+            let message = format!("a header with this checksum has a field `checksum: u{width}`");
+            return self.error(Code::BadHeader, message, rule.span);
+        };
+        if checksum.mended() {
+            self.policy.headers.get_mut(usize::from(id.0))?.checksum = Some(field);
+        }
+        self.checksums.push((id, *checksum));
+        Some(())
+    }
+
+    /// A field that a checksum covers from afar cannot be written: the packet would leave with a wrong checksum.
+    pub(super) fn covered(&mut self, header: HeaderId, field: FieldId, span: Span) -> Option<()> {
+        let found = self.checksums.iter().find(|(other, checksum)| {
+            if *other == header {
+                !checksum.mended()
+            } else {
+                (checksum.carries() && self.may_precede(*other, header))
+                    || (*checksum == Checksum::Transport
+                        && self.may_precede(header, *other)
+                        && self.in_pseudo_header(header, field))
+            }
+        });
+        let Some((other, _)) = found else {
+            return Some(());
+        };
+        let other = self.policy.headers.get(usize::from(other.0))?.name.clone();
+        self.later(
+            &format!("assigning a field that the checksum of `{other}` covers"),
+            span,
+        )
+    }
+
+    /// Whether `first` may stand somewhere before `second`.
+    fn may_precede(&self, first: HeaderId, second: HeaderId) -> bool {
+        let mut seen = BTreeSet::from([second]);
+        let mut left = vec![second];
+        while let Some(id) = left.pop() {
+            let header = self.policy.headers.get(usize::from(id.0));
+            for after in header.into_iter().flat_map(|header| &header.after) {
+                if seen.insert(after.header) {
+                    left.push(after.header);
+                }
+            }
+        }
+        first != second && seen.contains(&first)
+    }
+
+    /// Addresses, and what stands beside them under the names that the pseudo-header knows.
+    fn in_pseudo_header(&self, header: HeaderId, field: FieldId) -> bool {
+        let Some(header) = self.policy.headers.get(usize::from(header.0)) else {
+            return false;
+        };
+        let address = |kind| matches!(kind, Kind::Ip4 | Kind::Ip6);
+        let field = header.fields.get(usize::from(field.0));
+        header.fields.iter().any(|field| address(field.kind))
+            && field.is_some_and(|field| {
+                address(field.kind) || ["protocol", "length"].contains(&field.name.as_str())
+            })
+    }
+}

@@ -1,0 +1,270 @@
+//! Can these conditions hold at once? A search through what a packet may be: which headers it has, which alternative of a
+//! choice it takes, and what its values may be. Where it cannot tell it says yes, so its no can be relied on.
+
+use lvsc_pipeline::pipeline::{ChoiceId, Compare, Expr, HeaderId, VariableKind};
+
+use super::known::Known;
+use super::presence::{Fact, fields};
+use crate::policy::Policy;
+
+/// Steps of one question, and of all: what takes longer is possible. A policy of usual size needs some thousands.
+const QUESTION_MAX: usize = 1 << 12;
+const ALL_MAX: usize = 1 << 17;
+
+/// Something that is to hold.
+#[derive(Clone, Copy)]
+pub(super) enum Goal<'a> {
+    /// The condition holds, or does not.
+    Condition(&'a Expr, bool),
+    /// The header is present, or is not.
+    Header(HeaderId, bool),
+}
+
+/// Answers questions on one policy.
+pub(super) struct Possible<'a> {
+    policy: &'a Policy,
+    left: usize,
+}
+
+/// What is assumed of the packet. Few things at a time: lists are fast enough.
+#[derive(Clone, Default)]
+struct Packet<'a> {
+    headers: Vec<(HeaderId, bool)>,
+    choices: Vec<(ChoiceId, Option<usize>)>,
+    values: Vec<(&'a Expr, Known)>,
+}
+
+impl<'a> Possible<'a> {
+    pub(super) fn new(policy: &'a Policy) -> Possible<'a> {
+        Possible {
+            policy,
+            left: ALL_MAX,
+        }
+    }
+
+    /// Whether all goals can be met by one packet.
+    pub(super) fn together(&mut self, goals: impl IntoIterator<Item = Goal<'a>>) -> bool {
+        if self.left == 0 {
+            return true;
+        }
+        let mut steps = QUESTION_MAX.min(self.left);
+        self.left -= steps;
+        let possible = self.search(Packet::default(), goals.into_iter().collect(), &mut steps);
+        self.left += steps;
+        possible
+    }
+
+    /// Meets the goals one after the other, the last one first, and tries each way where there are several.
+    fn search(&self, mut packet: Packet<'a>, mut goals: Vec<Goal<'a>>, steps: &mut usize) -> bool {
+        while let Some(goal) = goals.pop() {
+            let Some(left) = steps.checked_sub(1) else {
+                return true;
+            };
+            *steps = left;
+            let ways = match goal {
+                Goal::Header(id, holds) => self.header(id, holds, &mut packet),
+                Goal::Condition(expr, holds) => self.condition(expr, holds, &mut packet),
+            };
+            match ways.as_slice() {
+                [] => return false,
+                [(None, way)] => goals.extend(way),
+                _ => {
+                    return ways.into_iter().any(|(taken, way)| {
+                        let (mut packet, mut goals) = (packet.clone(), goals.clone());
+                        packet.choices.extend(taken);
+                        goals.extend(way);
+                        self.search(packet, goals, steps)
+                    });
+                }
+            }
+        }
+        true
+    }
+
+    /// A present header is valid, and stands behind one of its predecessors.
+    fn header(&self, id: HeaderId, holds: bool, packet: &mut Packet<'a>) -> Vec<Way<'a>> {
+        if let Some((_, known)) = packet.headers.iter().find(|(known, _)| *known == id) {
+            return possible(*known == holds);
+        }
+        packet.headers.push((id, holds));
+        let Some(header) = self.policy.headers.get(usize::from(id.0)) else {
+            return possible(true);
+        };
+        if !holds {
+            return possible(true);
+        }
+        let valid = || {
+            header
+                .valid
+                .iter()
+                .map(|valid| Goal::Condition(valid, true))
+        };
+        if header.after.is_empty() {
+            return vec![(None, valid().collect())];
+        }
+        let behind = header.after.iter().map(|after| {
+            let before = Goal::Header(after.header, true);
+            let when = Goal::Condition(&after.when, true);
+            (None, valid().chain([when, before]).collect())
+        });
+        behind.collect()
+    }
+
+    fn condition(&self, expr: &'a Expr, holds: bool, packet: &mut Packet<'a>) -> Vec<Way<'a>> {
+        match expr {
+            Expr::And(a, b) | Expr::Or(a, b) => {
+                let (a, b) = (Goal::Condition(a, holds), Goal::Condition(b, holds));
+                if matches!(expr, Expr::And(..)) == holds {
+                    vec![(None, vec![b, a])]
+                } else {
+                    vec![(None, vec![a]), (None, vec![b])]
+                }
+            }
+            Expr::Not(a) => vec![(None, vec![Goal::Condition(a, !holds)])],
+            Expr::Present(header) => vec![(None, vec![Goal::Header(*header, holds)])],
+            Expr::Chosen(choice, each) => self.chosen(*choice, each, holds, packet),
+            Expr::Constant { value, .. } => possible((*value != 0) == holds),
+            Expr::Compare(..)
+            | Expr::In(..)
+            | Expr::Field(..)
+            | Expr::Binary(..)
+            | Expr::Resize(..)
+            | Expr::Variable(_)
+            | Expr::Interface(..)
+            | Expr::Backend(..) => self.compared(expr, holds, packet),
+        }
+    }
+
+    /// One alternative is taken, or none and the condition does not hold.
+    fn chosen(
+        &self,
+        choice: ChoiceId,
+        each: &'a [Expr],
+        holds: bool,
+        packet: &Packet<'a>,
+    ) -> Vec<Way<'a>> {
+        if let Some((_, taken)) = packet.choices.iter().find(|(known, _)| *known == choice) {
+            return match taken.map(|taken| each.get(taken)) {
+                Some(Some(expr)) => vec![(None, vec![Goal::Condition(expr, holds)])],
+                Some(None) => possible(true),
+                None => possible(!holds),
+            };
+        }
+        let found = self.policy.choices.get(usize::from(choice.0));
+        let ways = || found.into_iter().flat_map(|choice| &choice.alternatives);
+        let taken = ways().zip(each).enumerate().map(|(index, (way, expr))| {
+            let condition = Goal::Condition(&way.condition, true);
+            let goals = vec![Goal::Condition(expr, holds), condition];
+            (Some((choice, Some(index))), goals)
+        });
+        let none = ways().map(|way| Goal::Condition(&way.condition, false));
+        let none = (!holds).then(|| (Some((choice, None)), none.collect()));
+        taken.chain(none).collect()
+    }
+
+    /// A comparison narrows what its value may be. One that does not hold says nothing where the value is absent.
+    fn compared(&self, expr: &'a Expr, holds: bool, packet: &mut Packet<'a>) -> Vec<Way<'a>> {
+        let (value, known) = self.operands(expr);
+        let known = if holds { known } else { known.not() };
+        if let Expr::Constant { value, .. } = value {
+            let only = Known::only(vec![(*value, *value)]);
+            return possible(known.and(&only) == only);
+        }
+        let at = packet.values.iter().position(|(known, _)| *known == value);
+        let known = match at.map(|at| packet.values.swap_remove(at)) {
+            Some((_, before)) => before.and(&known),
+            None => known,
+        };
+        let left = !known.is_none(self.width(value));
+        packet.values.push((value, known));
+        let headers = fields(expr).into_iter().filter_map(|fact| match fact {
+            Fact::Header(header) => Some(header),
+            Fact::Choice(_) => None,
+        });
+        let headers: Vec<HeaderId> = headers.collect();
+        match (holds, left, headers.as_slice()) {
+            (true, true, headers) => {
+                let present = headers.iter().map(|header| Goal::Header(*header, true));
+                vec![(None, present.collect())]
+            }
+            (true, false, _) | (false, false, []) => possible(false),
+            (false, false, [only]) => vec![(None, vec![Goal::Header(*only, false)])],
+            (false, ..) => possible(true),
+        }
+    }
+
+    /// The value that is compared with a constant, and what it is where the comparison holds. Of any other condition: the
+    /// condition itself, which is 1.
+    fn operands(&self, expr: &'a Expr) -> (&'a Expr, Known) {
+        match expr {
+            Expr::Compare(op, a, b) => {
+                if let Expr::Constant { value, .. } = **b {
+                    return (self.narrow(a), compared_with(*op, value));
+                }
+            }
+            Expr::In(a, set) => {
+                if let Some(set) = self.policy.sets.get(usize::from(set.0)) {
+                    return (self.narrow(a), Known::only(set.ranges.clone()));
+                }
+            }
+            _ => {}
+        }
+        (expr, Known::only(vec![(1, 1)]))
+    }
+
+    /// The value that was widened.
+    fn narrow(&self, expr: &'a Expr) -> &'a Expr {
+        match expr {
+            Expr::Resize(width, inner) if self.width(inner) <= *width => self.narrow(inner),
+            _ => expr,
+        }
+    }
+
+    /// Width of a value (bits); the most that there is where it does not matter.
+    fn width(&self, expr: &Expr) -> u16 {
+        let found = match expr {
+            Expr::Field(header, field) => {
+                let header = self.policy.headers.get(usize::from(header.0));
+                let field = header.and_then(|header| header.fields.get(usize::from(field.0)));
+                field.map(|field| field.width)
+            }
+            Expr::Variable(id) => match self.policy.variables.get(usize::from(id.0)) {
+                Some(variable) => match variable.kind {
+                    VariableKind::Value(width) => Some(width),
+                    VariableKind::Backend(_) => None,
+                },
+                None => None,
+            },
+            Expr::Binary(_, a, _) => Some(self.width(a)),
+            Expr::Resize(width, _) | Expr::Constant { width, .. } => Some(*width),
+            _ => None,
+        };
+        found.unwrap_or(128)
+    }
+}
+
+/// A way to go on: the alternative that it takes, and its goals.
+type Way<'a> = (Option<(ChoiceId, Option<usize>)>, Vec<Goal<'a>>);
+
+/// The one way that asks for nothing more, or no way.
+fn possible<'a>(possible: bool) -> Vec<Way<'a>> {
+    possible.then(|| (None, Vec::new())).into_iter().collect()
+}
+
+/// What a value is that compares so with a constant.
+fn compared_with(op: Compare, constant: u128) -> Known {
+    let below = match constant.checked_sub(1) {
+        Some(last) => Known::only(vec![(0, last)]),
+        None => Known::none(),
+    };
+    let up_to = Known::only(vec![(0, constant)]);
+    let equal = Known::only(vec![(constant, constant)]);
+    match op {
+        Compare::Eq => equal,
+        Compare::Ne => equal.not(),
+        Compare::Lt => below,
+        Compare::Ge => below.not(),
+        Compare::Le => up_to,
+        Compare::Gt => up_to.not(),
+    }
+}

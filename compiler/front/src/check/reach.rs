@@ -1,0 +1,256 @@
+//! Which packets reach what: a `match` that can never be true, one whose packets an earlier one takes, and a `select` that the
+//! ICMP errors of its flows do not reach.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use lvsc_pipeline::pipeline::{Expr, HeaderId};
+
+use super::Checker;
+use super::possible::{Goal, Possible};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::{Branch, Policy, Stmt, StmtKind};
+use crate::source::Span;
+
+/// So many causes are shown.
+const CAUSES_MAX: usize = 3;
+
+impl Checker<'_> {
+    /// Warns of what packets do not reach.
+    pub(super) fn reach(&mut self) {
+        let mut walk = Walk {
+            policy: &self.policy,
+            possible: Possible::new(&self.policy),
+            path: Vec::new(),
+            rewrites: 0,
+            found: BTreeMap::new(),
+        };
+        walk.block(&self.policy.body);
+        for found in walk.found.into_values().flatten() {
+            let within = |(known, found): (Span, Span)| {
+                known.file == found.file && known.start >= found.start && known.end <= found.end
+            };
+            let inside = |known: &Diagnostic| {
+                known.code == Code::NeverTrue && known.span().zip(found.span()).is_some_and(within)
+            };
+            if !self.diagnostics.iter().any(inside) {
+                self.diagnostics.push(found);
+            }
+        }
+    }
+}
+
+/// A condition on the way to a statement, and whether it holds there.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    condition: &'a Expr,
+    holds: bool,
+    span: Span,
+}
+
+struct Walk<'a> {
+    policy: &'a Policy,
+    possible: Possible<'a>,
+    path: Vec<Step<'a>>,
+    /// So many rewrites were seen.
+    rewrites: usize,
+    /// What is wrong at a place; `None` where it is fine in one of the uses of the action that it is in.
+    found: BTreeMap<Span, Option<Diagnostic>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks through a block; says whether packets go on behind it.
+    fn block(&mut self, block: &'a [Stmt]) -> bool {
+        let outer = self.path.len();
+        let goes_on = block.iter().all(|stmt| self.stmt(stmt));
+        self.path.truncate(outer);
+        goes_on
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) -> bool {
+        match &stmt.kind {
+            StmtKind::Match {
+                branches,
+                otherwise,
+            } => self.branches(branches, otherwise),
+            StmtKind::Select { otherwise, .. } => {
+                let lost = self.lost_errors(stmt.span);
+                self.note(stmt.span, lost);
+                self.block(otherwise);
+                true
+            }
+            StmtKind::Rewrite(..) => {
+                // What was asked before was asked of another packet.
+                self.path.clear();
+                self.rewrites += 1;
+                true
+            }
+            StmtKind::Verdict(_) => false,
+            StmtKind::Let(..) | StmtKind::Count(_) => true,
+        }
+    }
+
+    fn branches(&mut self, branches: &'a [Branch], otherwise: &'a [Stmt]) -> bool {
+        let (outer, rewrites) = (self.path.len(), self.rewrites);
+        // What is known behind, as long as no way but the last one leads there.
+        let mut behind = Vec::new();
+        let mut ways = 0;
+        let mut left = true;
+        for branch in branches {
+            let step = |holds| Step {
+                condition: &branch.condition,
+                holds,
+                span: branch.span,
+            };
+            let (yes, no) = (self.can(step(true)), self.can(step(false)));
+            if decided(&branch.condition).is_none() {
+                let dead = (!yes).then(|| self.dead(&branch.condition, branch.span));
+                self.note(branch.span, dead);
+            }
+            let goes_on = yes && self.block_behind(step(true), &branch.then);
+            ways += usize::from(goes_on);
+            match (goes_on, ways) {
+                (true, 1) => behind.extend((yes && no).then(|| step(true))),
+                (false, 0) => behind.extend((yes && no).then(|| step(false))),
+                _ => {}
+            }
+            left = no;
+            if !left {
+                break;
+            }
+            self.path.push(step(false));
+        }
+        ways += usize::from(left && self.block(otherwise));
+        self.path.truncate(outer);
+        if ways == 1 && rewrites == self.rewrites {
+            self.path.extend(behind);
+        }
+        ways > 0
+    }
+
+    fn block_behind(&mut self, step: Step<'a>, block: &'a [Stmt]) -> bool {
+        let outer = self.path.len();
+        self.path.push(step);
+        let goes_on = self.block(block);
+        self.path.truncate(outer);
+        goes_on
+    }
+
+    fn note(&mut self, span: Span, found: Option<Diagnostic>) {
+        match (self.found.entry(span), found) {
+            (Entry::Vacant(place), found) => {
+                place.insert(found);
+            }
+            (Entry::Occupied(mut place), None) => {
+                place.insert(None);
+            }
+            (Entry::Occupied(_), Some(_)) => {}
+        }
+    }
+
+    fn can(&mut self, step: Step<'a>) -> bool {
+        self.together(&self.path.clone(), goal(step))
+    }
+
+    fn together(&mut self, path: &[Step<'a>], last: Goal<'a>) -> bool {
+        let path = path.iter().map(|step| goal(*step));
+        self.possible.together(path.chain([last]))
+    }
+
+    /// The least part of the path that leaves no packet for the goal.
+    fn causes(&mut self, last: Goal<'a>) -> Vec<Step<'a>> {
+        let mut causes = self.path.clone();
+        let mut at = 0;
+        while at < causes.len() {
+            let one = causes.remove(at);
+            if self.together(&causes, last) {
+                causes.insert(at, one);
+                at += 1;
+            }
+        }
+        causes
+    }
+
+    fn dead(&mut self, condition: &'a Expr, span: Span) -> Diagnostic {
+        let causes = self.causes(Goal::Condition(condition, true));
+        let taken = causes.iter().any(|cause| !cause.holds);
+        let mut found = if taken {
+            Diagnostic::warning(
+                Code::TakenEarlier,
+                "no packet is left for this condition",
+                span,
+            )
+        } else {
+            Diagnostic::warning(Code::NeverTrue, "this can never be true", span)
+        };
+        for cause in causes.iter().take(CAUSES_MAX) {
+            let text = if cause.holds {
+                "only packets of this kind come in"
+            } else {
+                "packets of this kind ended here"
+            };
+            found = found.secondary(cause.span, text);
+        }
+        found
+    }
+
+    /// An ICMP error must reach the `select` of the flow that it tells of. It does not where a condition on the way asks for a
+    /// header that it does not have.
+    fn lost_errors(&mut self, select: Span) -> Option<Diagnostic> {
+        let mut causes = Vec::new();
+        for (family, quoted) in [("ip4", "quoted4"), ("ip6", "quoted6")] {
+            let [family, quoted] = [family, quoted].map(|name| self.header(name));
+            let (family, quoted) = (Goal::Header(family?, true), Goal::Header(quoted?, true));
+            let path = self.path.clone();
+            if !self.together(&path, family) {
+                continue;
+            }
+            if self.together(&path, quoted) {
+                return None;
+            }
+            let earlier: Vec<_> = path.into_iter().filter(|step| !step.holds).collect();
+            if !self.together(&earlier, quoted) {
+                return None; // they ended earlier, as the policy says
+            }
+            causes = self.causes(quoted);
+        }
+        let cause = causes.last()?;
+        let found = Diagnostic::warning(
+            Code::IcmpErrorsLost,
+            "ICMP errors do not find the flow that they tell of",
+            cause.span,
+        );
+        Some(
+            found
+                .label("they have no such header of their own")
+                .secondary(select, "so they do not come here")
+                .note("path MTU discovery needs them: without \"fragmentation needed\" large packets vanish")
+                .note("`flow.dport` and `flow.protocol` are the flow's, for its packets and for ICMP errors alike"),
+        )
+    }
+
+    fn header(&self, name: &str) -> Option<HeaderId> {
+        let mut headers = self.policy.headers.iter();
+        let found = headers.position(|header| header.name == name);
+        found.map(|id| HeaderId(id as u16))
+    }
+}
+
+fn goal(step: Step<'_>) -> Goal<'_> {
+    Goal::Condition(step.condition, step.holds)
+}
+
+/// What a condition is that constants decide: meant so, or said where they are compared.
+fn decided(condition: &Expr) -> Option<bool> {
+    match condition {
+        Expr::Constant { value, .. } => Some(*value != 0),
+        Expr::Not(a) => decided(a).map(|holds| !holds),
+        Expr::And(a, b) | Expr::Or(a, b) => {
+            let whole = matches!(condition, Expr::Or(..)); // one such part decides
+            let parts = [decided(a), decided(b)];
+            let one = parts.contains(&Some(whole)).then_some(whole);
+            one.or((parts == [Some(!whole); 2]).then_some(!whole))
+        }
+        _ => None,
+    }
+}
