@@ -20,7 +20,7 @@ use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
 use lvsc_abi::verdict::Verdict;
 
-use crate::engine::carry::{Carried, carry};
+use crate::engine::carry::{Carried, carry, turn};
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
 use crate::publish::{publish, publish_time, sweep};
 use crate::world::{InterfaceState, World};
@@ -347,14 +347,18 @@ impl<Meta> Director<Meta> {
         self.publish();
     }
 
-    fn replace(&mut self, mut engine: AnyEngine, manifest: Manifest) {
-        let carried = carry(
-            (&self.manifest, self.engine.image()),
-            (&manifest, engine.image_mut()),
-        );
-        self.world = self.world.follow(&self.manifest, &manifest);
-        self.flows = sweep(&manifest, self.world.seconds, engine.image_mut());
-        self.engine = engine;
+    fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {
+        let before = &self.manifest;
+        let carried = match self.engine.exchange(engine) {
+            Ok(()) => turn(before, &manifest, self.engine.image_mut()),
+            Err(mut engine) => {
+                let old = (before, self.engine.image());
+                let carried = carry(old, (&manifest, engine.image_mut()));
+                self.engine = engine;
+                carried
+            }
+        };
+        self.world = self.world.follow(before, &manifest);
         self.manifest = manifest;
         self.publish();
         (self.notify)(Notice::Replaced(carried));
