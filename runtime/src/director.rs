@@ -45,7 +45,8 @@ pub type AnyEngine = Box<dyn Engine + Send>;
 pub enum Event {
     /// The clock says so many seconds; less than before is ignored.
     Second(u64),
-    /// The next hop of this address has this MAC. A MAC that the policy fixes stays.
+    /// The next hop of this address has this MAC. A MAC that the policy fixes stays; one that no other host can have is
+    /// ignored.
     Neighbour {
         /// The address of one or more backends.
         address: IpAddr,
@@ -99,6 +100,15 @@ pub enum Notice {
         backend: String,
         /// The MAC of its next hop.
         mac: Mac,
+    /// A backend's next hop would be the director itself; it is as if nothing had been learnt.
+    OwnMac {
+        /// The pool's name.
+        pool: String,
+        /// The backend's name.
+        backend: String,
+        /// The MAC, that of one of the director's interfaces.
+        mac: Mac,
+    },
     },
     /// Backends that get no packets because their next hop is still not known, by name.
     Missing(Vec<String>),
@@ -307,6 +317,11 @@ impl<Meta> Director<Meta> {
         if now - self.swept >= SWEEP {
             self.swept = now;
             self.flows = sweep(&self.manifest, now, self.engine.image_mut());
+        // A host on the link may say anything.
+        if !mac.is_station() {
+            return;
+        }
+        let own = (self.world.interfaces.iter()).any(|interface| interface.mac == Some(mac));
         }
         if now >= self.remind {
             self.remind = now + REMIND;
@@ -322,9 +337,14 @@ impl<Meta> Director<Meta> {
         for (pool, states) in self.manifest.pools.iter().zip(&mut self.world.pools) {
             for (backend, state) in pool.backends.iter().zip(states) {
                 let learnt = backend.address == address && backend.mac.is_none();
-                if learnt && state.mac != Some(mac) {
+                if !learnt || state.mac == Some(mac) {
+                    continue;
+                }
+                let (pool, backend) = (pool.name.clone(), backend.name.clone());
+                if own {
+                    news.push(Notice::OwnMac { pool, backend, mac });
+                } else {
                     state.mac = Some(mac);
-                    let (pool, backend) = (pool.name.clone(), backend.name.clone());
                     news.push(Notice::Neighbour { pool, backend, mac });
                 }
             }

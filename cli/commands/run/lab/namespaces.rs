@@ -147,7 +147,8 @@ fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
                 missing.remove(&backend);
             }
             Ok(
-                Notice::Missing(_)
+                Notice::OwnMac { .. }
+                | Notice::Missing(_)
                 | Notice::Replaced(_)
                 | Notice::Unknown { .. }
                 | Notice::Failed(_),
