@@ -22,7 +22,8 @@ use lvsc_abi::verdict::Verdict;
 
 use crate::engine::carry::{Carried, carry, turn};
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
-use crate::publish::{publish, publish_time, sweep};
+use crate::publish::{publish, publish_time};
+use crate::sweep::Sweeper;
 use crate::world::{InterfaceState, World};
 
 use self::summary::Tally;
@@ -30,8 +31,6 @@ use self::summary::Tally;
 pub use self::capture::{RunError, run_capture};
 pub use self::summary::{BackendSummary, Summary};
 
-/// Seconds between two sweeps of the connection tables.
-const SWEEP: u64 = 15;
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
 const PATIENCE: u64 = 2;
 const REMIND: u64 = 15;
@@ -100,6 +99,7 @@ pub enum Notice {
         backend: String,
         /// The MAC of its next hop.
         mac: Mac,
+    },
     /// A backend's next hop would be the director itself; it is as if nothing had been learnt.
     OwnMac {
         /// The pool's name.
@@ -108,7 +108,6 @@ pub enum Notice {
         backend: String,
         /// The MAC, that of one of the director's interfaces.
         mac: Mac,
-    },
     },
     /// Backends that get no packets because their next hop is still not known, by name.
     Missing(Vec<String>),
@@ -132,8 +131,7 @@ pub struct Director<Meta> {
     world: World,
     batch: Batch<Meta>,
     tally: Tally,
-    flows: Vec<Vec<u64>>,
-    swept: u64,
+    sweeper: Sweeper,
     remind: u64,
     enabled: Arc<AtomicBool>,
     notify: Box<dyn FnMut(Notice) + Send>,
@@ -145,8 +143,7 @@ impl<Meta> Director<Meta> {
     pub fn new(mut engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
         publish(&manifest, &world, engine.image_mut());
         Director {
-            flows: sweep(&manifest, world.seconds, engine.image_mut()),
-            swept: world.seconds,
+            sweeper: Sweeper::default(),
             remind: world.seconds + PATIENCE,
             origin: (Instant::now(), world.seconds),
             engine,
@@ -197,13 +194,7 @@ impl<Meta> Director<Meta> {
 
     /// What happened so far.
     pub fn summary(&self) -> Summary {
-        summary::of(
-            &self.tally,
-            &self.manifest,
-            &self.world,
-            &self.flows,
-            self.engine(),
-        )
+        summary::of(&self.tally, &self.manifest, &self.world, self.engine())
     }
 
     /// Forwards until `stop` is true, the source ends, or the packet IO fails.
@@ -312,17 +303,10 @@ impl<Meta> Director<Meta> {
         if now <= self.world.seconds {
             return;
         }
+        let (before, image) = (self.world.seconds, self.engine.image_mut());
+        self.sweeper.advance(&self.manifest, (before, now), image);
         self.world.seconds = now;
-        publish_time(&self.world, self.engine.image_mut());
-        if now - self.swept >= SWEEP {
-            self.swept = now;
-            self.flows = sweep(&self.manifest, now, self.engine.image_mut());
-        // A host on the link may say anything.
-        if !mac.is_station() {
-            return;
-        }
-        let own = (self.world.interfaces.iter()).any(|interface| interface.mac == Some(mac));
-        }
+        publish_time(&self.world, image);
         if now >= self.remind {
             self.remind = now + REMIND;
             let missing: Vec<String> = self.without_mac().map(|known| known.name.clone()).collect();
@@ -333,6 +317,11 @@ impl<Meta> Director<Meta> {
     }
 
     fn neighbour(&mut self, address: IpAddr, mac: Mac) {
+        // A host on the link may say anything.
+        if !mac.is_station() {
+            return;
+        }
+        let own = (self.world.interfaces.iter()).any(|interface| interface.mac == Some(mac));
         let mut news = Vec::new();
         for (pool, states) in self.manifest.pools.iter().zip(&mut self.world.pools) {
             for (backend, state) in pool.backends.iter().zip(states) {

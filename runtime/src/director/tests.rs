@@ -407,8 +407,12 @@ fn the_clock_never_goes_back_and_sweeps_silent_flows() {
         director.handle(Event::Second(now));
         assert_eq!(load(&director, "clock", 0, clock::SECONDS), shown);
     }
-    assert_ne!(load(&director, "flows.web", 0, 0), 0);
+    let live = |director: &Director<u32>| director.summary().backends[0].flows;
+    director.handle(Event::Second(15));
+    assert_eq!(live(&director), Some(1));
     director.handle(Event::Second(16));
+    assert_eq!(live(&director), Some(0));
+    director.handle(Event::Second(31));
     assert_eq!(load(&director, "flows.web", 0, 0), 0);
 }
 
@@ -421,6 +425,17 @@ fn the_clock_of_a_source_is_the_datapaths() {
     let mut director = director();
     run(&mut director, &mut wire);
     assert_eq!(load(&director, "clock", 0, clock::SECONDS), 77);
+}
+
+#[test]
+fn a_capture_may_begin_at_second_0() {
+    let mut wire = Wire {
+        seconds: Some(5),
+        ..Wire::of(&[&[&[1]]])
+    };
+    let mut director = Director::new(engine(), manifest(), World::for_captures(&manifest()));
+    run(&mut director, &mut wire);
+    assert_eq!(load(&director, "clock", 0, clock::SECONDS), 5);
 }
 
 #[test]
