@@ -18,6 +18,7 @@ use lvsc_abi::verdict::Verdict;
 use lvsc_front::policy::{Test, TestKind, TestStep};
 use lvsc_pipeline::pipeline::{InterfaceId, Pipeline, PoolId};
 use lvsc_runtime::publish::publish;
+use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 
 /// Source MAC of packets that say none: no interface and no backend of a test has it.
@@ -73,6 +74,7 @@ pub fn run(pipeline: &Pipeline, test: &Test, engine: &mut dyn Engine) -> Result<
         pipeline,
         world: World::for_tests(&pipeline.manifest),
         clock: Duration::ZERO,
+        sweeper: Sweeper::default(),
         engine,
         last: None,
         earlier: None,
@@ -119,6 +121,7 @@ struct Running<'a> {
     world: World,
     /// Since the test began.
     clock: Duration,
+    sweeper: Sweeper,
     engine: &'a mut dyn Engine,
     last: Option<Passage>,
     /// The backend of the packet before the last one.
@@ -162,7 +165,11 @@ impl Running<'_> {
             TestKind::Advance(time) => {
                 let before = self.clock.as_secs();
                 self.clock += *time;
+                let seconds = self.world.seconds;
                 self.world.seconds += self.clock.as_secs() - before;
+                let (manifest, image) = (&self.pipeline.manifest, self.engine.image_mut());
+                let time = (seconds, self.world.seconds);
+                self.sweeper.advance(manifest, time, image);
                 self.publish();
                 Ok(())
             }

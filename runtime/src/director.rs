@@ -20,9 +20,10 @@ use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
 use lvsc_abi::verdict::Verdict;
 
-use crate::engine::carry::{Carried, carry};
+use crate::engine::carry::{Carried, carry, turn};
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
-use crate::publish::{publish, publish_time, sweep};
+use crate::publish::{publish, publish_time};
+use crate::sweep::Sweeper;
 use crate::world::{InterfaceState, World};
 
 use self::summary::Tally;
@@ -30,8 +31,6 @@ use self::summary::Tally;
 pub use self::capture::{RunError, run_capture};
 pub use self::summary::{BackendSummary, Summary};
 
-/// Seconds between two sweeps of the connection tables.
-const SWEEP: u64 = 15;
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
 const PATIENCE: u64 = 2;
 const REMIND: u64 = 15;
@@ -45,7 +44,8 @@ pub type AnyEngine = Box<dyn Engine + Send>;
 pub enum Event {
     /// The clock says so many seconds; less than before is ignored.
     Second(u64),
-    /// The next hop of this address has this MAC. A MAC that the policy fixes stays.
+    /// The next hop of this address has this MAC. A MAC that the policy fixes stays; one that no other host can have is
+    /// ignored.
     Neighbour {
         /// The address of one or more backends.
         address: IpAddr,
@@ -102,6 +102,15 @@ pub enum Notice {
         /// The MAC of its next hop.
         mac: Mac,
     },
+    /// A backend's next hop would be the director itself; it is as if nothing had been learnt.
+    OwnMac {
+        /// The pool's name.
+        pool: String,
+        /// The backend's name.
+        backend: String,
+        /// The MAC, that of one of the director's interfaces.
+        mac: Mac,
+    },
     /// Backends that get no packets because their next hop is still not known, by name.
     Missing(Vec<String>),
     /// Frames were lost before the director saw them, so many until now. Told once.
@@ -135,8 +144,7 @@ pub struct Director<Meta> {
     world: World,
     batch: Batch<Meta>,
     tally: Tally,
-    flows: Vec<Vec<u64>>,
-    swept: u64,
+    sweeper: Sweeper,
     remind: u64,
     enabled: Arc<AtomicBool>,
     notify: Box<dyn FnMut(Notice) + Send>,
@@ -148,8 +156,7 @@ impl<Meta> Director<Meta> {
     pub fn new(mut engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
         publish(&manifest, &world, engine.image_mut());
         Director {
-            flows: sweep(&manifest, world.seconds, engine.image_mut()),
-            swept: world.seconds,
+            sweeper: Sweeper::default(),
             remind: world.seconds + PATIENCE,
             origin: (Instant::now(), world.seconds),
             engine,
@@ -200,13 +207,7 @@ impl<Meta> Director<Meta> {
 
     /// What happened so far.
     pub fn summary(&self) -> Summary {
-        summary::of(
-            &self.tally,
-            &self.manifest,
-            &self.world,
-            &self.flows,
-            self.engine(),
-        )
+        summary::of(&self.tally, &self.manifest, &self.world, self.engine())
     }
 
     /// Forwards until `stop` is true, the source ends, or the packet IO fails.
@@ -320,12 +321,10 @@ impl<Meta> Director<Meta> {
         if now <= self.world.seconds {
             return;
         }
+        let (before, image) = (self.world.seconds, self.engine.image_mut());
+        self.sweeper.advance(&self.manifest, (before, now), image);
         self.world.seconds = now;
-        publish_time(&self.world, self.engine.image_mut());
-        if now - self.swept >= SWEEP {
-            self.swept = now;
-            self.flows = sweep(&self.manifest, now, self.engine.image_mut());
-        }
+        publish_time(&self.world, image);
         if now >= self.remind {
             self.remind = now + REMIND;
             let missing: Vec<String> = self.without_mac().map(|known| known.name.clone()).collect();
@@ -336,13 +335,23 @@ impl<Meta> Director<Meta> {
     }
 
     fn neighbour(&mut self, address: IpAddr, mac: Mac) {
+        // A host on the link may say anything.
+        if !mac.is_station() {
+            return;
+        }
+        let own = (self.world.interfaces.iter()).any(|interface| interface.mac == Some(mac));
         let mut news = Vec::new();
         for (pool, states) in self.manifest.pools.iter().zip(&mut self.world.pools) {
             for (backend, state) in pool.backends.iter().zip(states) {
                 let learnt = backend.address == address && backend.mac.is_none();
-                if learnt && state.mac != Some(mac) {
+                if !learnt || state.mac == Some(mac) {
+                    continue;
+                }
+                let (pool, backend) = (pool.name.clone(), backend.name.clone());
+                if own {
+                    news.push(Notice::OwnMac { pool, backend, mac });
+                } else {
                     state.mac = Some(mac);
-                    let (pool, backend) = (pool.name.clone(), backend.name.clone());
                     news.push(Notice::Neighbour { pool, backend, mac });
                 }
             }
@@ -365,14 +374,18 @@ impl<Meta> Director<Meta> {
         self.publish();
     }
 
-    fn replace(&mut self, mut engine: AnyEngine, manifest: Manifest) {
-        let carried = carry(
-            (&self.manifest, self.engine.image()),
-            (&manifest, engine.image_mut()),
-        );
-        self.world = self.world.follow(&self.manifest, &manifest);
-        self.flows = sweep(&manifest, self.world.seconds, engine.image_mut());
-        self.engine = engine;
+    fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {
+        let before = &self.manifest;
+        let carried = match self.engine.exchange(engine) {
+            Ok(()) => turn(before, &manifest, self.engine.image_mut()),
+            Err(mut engine) => {
+                let old = (before, self.engine.image());
+                let carried = carry(old, (&manifest, engine.image_mut()));
+                self.engine = engine;
+                carried
+            }
+        };
+        self.world = self.world.follow(before, &manifest);
         self.manifest = manifest;
         self.publish();
         (self.notify)(Notice::Replaced(carried));

@@ -9,6 +9,7 @@ pub mod neighbour;
 #[cfg(target_os = "linux")]
 pub mod netlink;
 pub mod publish;
+pub mod sweep;
 #[cfg(target_os = "linux")]
 pub mod sys;
 pub mod vip;

@@ -3,7 +3,6 @@
 //! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
 //! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once.
 
-use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Section, backend, clock, interface, slot};
 use lvsc_abi::manifest::{Manifest, Pool};
@@ -96,31 +95,6 @@ fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
             u64::from(word),
         );
     }
-}
-
-/// Empties the entries of flows that have been silent for longer than their pool's idle time or that name no backend of
-/// the pool, and counts the others by backend: for each pool, its live flows by backend id.
-pub fn sweep(manifest: &Manifest, seconds: u64, image: &mut dyn Image) -> Vec<Vec<u64>> {
-    let each = manifest.pools.iter().map(|pool| {
-        let mut live = vec![0; pool.backends.len()];
-        let found = section(image, &format!("flows.{}", pool.name));
-        let (Some(section), Some(flows)) = (found, pool.flows) else {
-            return live;
-        };
-        for index in 0..u64::from(section.length) {
-            let at = section.at(index, 0);
-            let Some(entry) = Entry::from_bits(image.load(at, Width::B8)) else {
-                continue;
-            };
-            let silent = entry.age(seconds) > u64::from(flows.idle);
-            match live.get_mut(usize::from(entry.backend)) {
-                Some(count) if !silent => *count += 1,
-                Some(_) | None => image.store(at, Width::B8, 0),
-            }
-        }
-        live
-    });
-    each.collect()
 }
 
 fn section(image: &dyn Image, name: &str) -> Option<Section> {
@@ -223,27 +197,6 @@ mod tests {
         assert_eq!(
             world.pools[0][2].mac.unwrap().to_string(),
             "02:00:00:00:00:04"
-        );
-    }
-
-    #[test]
-    fn a_sweep_empties_what_is_silent_and_counts_the_rest() {
-        let (manifest, mut image) = (manifest(), image());
-        let table = section(&image, "flows.web").unwrap();
-        for (index, backend, seconds) in [(0, 1, 90), (1, 1, 89), (5, 1, 100), (6, 3, 100)] {
-            let entry = Entry {
-                tag: 1,
-                backend,
-                seconds,
-            };
-            image.store(table.at(index, 0), Width::B8, entry.to_bits());
-        }
-        assert_eq!(sweep(&manifest, 100, &mut image), [[0, 2, 0]]);
-        let gone = [1, 6].map(|index| image.load(table.at(index, 0), Width::B8));
-        assert_eq!(
-            gone,
-            [0, 0],
-            "silent for too long; a backend that the pool does not have"
         );
     }
 }

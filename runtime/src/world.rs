@@ -66,10 +66,12 @@ impl World {
     }
 
     /// The world of a capture, which has no neighbours: backends have the MACs of [`World::for_tests`] where the policy
-    /// fixes none, and interfaces only what the policy fixes, so that every unicast frame counts as addressed to us.
+    /// fixes none, and interfaces only what the policy fixes, so that every unicast frame counts as addressed to us. The
+    /// clock is the capture's, whose times may begin at 0.
     pub fn for_captures(manifest: &Manifest) -> World {
         World {
             interfaces: World::of(manifest).interfaces,
+            seconds: 0,
             ..World::for_tests(manifest)
         }
     }

@@ -1,18 +1,27 @@
 //! The interpreter and the other engines side by side.
 
 use lvsc_abi::engine::{BATCH, Packet};
+use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
+use lvsc_abi::layout::{Element, Section};
 use lvsc_abi::notation::describe;
 use lvsc_abi::verdict::Verdict;
 use lvsc_front::policy::Policy;
 use lvsc_pipeline::interp::Interpreter;
+use lvsc_pipeline::layout::layout;
+use lvsc_pipeline::lower::lower;
 use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_pipeline::simplify::simplify;
 use lvsc_pipeline::trace::Trace;
 use lvsc_runtime::director::AnyEngine;
 use lvsc_runtime::publish::publish;
+use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 
 use crate::engines::ENGINES;
+
+/// Packets in a batch, in turn.
+const SIZES: [usize; 4] = [BATCH, 5, 60, 1];
 
 /// A frame and the interface by which it comes.
 pub type Came = (Vec<u8>, u8);
@@ -57,10 +66,17 @@ impl Bench {
         }
     }
 
+    /// Blocks of the program as it is lowered; `None` for more than a program may have.
+    pub fn blocks(&self) -> Option<usize> {
+        let pipeline = simplify(self.pipeline.clone());
+        let lowered = lower(&pipeline, &layout(&pipeline));
+        lowered.ok().map(|program| program.blocks.len())
+    }
+
     /// All engines decide the packets, in batches; all must end alike.
     pub fn agree(&mut self, packets: &[Came]) {
-        let mut engines = self.engines();
-        for batch in packets.chunks(BATCH) {
+        let mut engines = self.engines(ENGINES.len());
+        for (turn, batch) in batches(packets).into_iter().enumerate() {
             let mut outcomes = engines.iter_mut().map(|engine| decide(engine, batch));
             let reference = outcomes.next().expect("there is the interpreter");
             let others: Vec<Vec<Became>> = outcomes.collect();
@@ -70,14 +86,51 @@ impl Bench {
             if !(same && state) {
                 self.explain(packets);
             }
-            self.world.seconds += 7;
-            for engine in &mut engines {
-                publish(&self.pipeline.manifest, &self.world, engine.image_mut());
-            }
+            self.between(turn, &mut engines, Sweep::Yes);
         }
     }
 
-    fn engines(&self) -> Vec<AnyEngine> {
+    /// Whether tables are swept or not makes no difference to a packet.
+    pub fn indifferent(&mut self, packets: &[Came]) {
+        let begin = self.world.clone();
+        let mut decide_all = |sweep| {
+            self.world = begin.clone();
+            let mut engines = self.engines(1);
+            let mut became = Vec::new();
+            for (turn, batch) in batches(packets).into_iter().enumerate() {
+                became.extend(decide(&mut engines[0], batch));
+                self.between(turn, &mut engines, sweep);
+            }
+            became
+        };
+        let (swept, unswept) = (decide_all(Sweep::Yes), decide_all(Sweep::No));
+        self.world = begin;
+        for (index, (swept, unswept)) in swept.iter().zip(&unswept).enumerate() {
+            assert_eq!(swept, unswept, "packet {index}\n{}", self.text);
+        }
+    }
+
+    /// What happens between two batches: time passes, backends come, go and change their weight.
+    fn between(&mut self, turn: usize, engines: &mut [AnyEngine], sweep: Sweep) {
+        for pool in &mut self.world.pools {
+            let count = pool.len();
+            pool[turn % count].up = turn.is_multiple_of(3);
+            pool[turn * 7 % count].weight = turn as u32 % 4;
+        }
+        self.world.seconds += [4, 0, 21, 1][turn % 4];
+        // A whole round.
+        let time = (self.world.seconds - 60, self.world.seconds);
+        for engine in engines {
+            let (manifest, image) = (&self.pipeline.manifest, engine.image_mut());
+            if let Sweep::Yes = sweep {
+                Sweeper::default().advance(manifest, time, image);
+            }
+            publish(manifest, &self.world, image);
+        }
+    }
+
+    /// The first `count` of them.
+    fn engines(&self, count: usize) -> Vec<AnyEngine> {
         let make = |make: fn(&Pipeline) -> _| -> AnyEngine {
             let mut engine: AnyEngine = match make(&self.pipeline) {
                 Ok(engine) => engine,
@@ -87,16 +140,23 @@ impl Bench {
                 }
             };
             publish(&self.pipeline.manifest, &self.world, engine.image_mut());
+            clutter(self.world.seconds, engine.image_mut());
             engine
         };
-        ENGINES.iter().map(|kind| make(kind.make)).collect()
+        (ENGINES.iter().take(count).map(|kind| make(kind.make))).collect()
     }
 
     /// Finds the first packet on which the engines differ, deciding one at a time, and panics with all that is needed
     /// to see it again. Where they differ in batches only, says that.
-    fn explain(&self, packets: &[Came]) -> ! {
-        let mut engines = self.engines();
-        let mut world = World::for_tests(&self.pipeline.manifest);
+    fn explain(&mut self, packets: &[Came]) -> ! {
+        self.world = World::for_tests(&self.pipeline.manifest);
+        let mut engines = self.engines(ENGINES.len());
+        let ends: Vec<usize> = (batches(packets).iter())
+            .scan(0, |end, batch| {
+                *end += batch.len();
+                Some(*end)
+            })
+            .collect();
         for (index, packet) in packets.iter().enumerate() {
             let one = std::slice::from_ref(packet);
             let outcomes: Vec<_> = engines
@@ -111,11 +171,8 @@ impl Bench {
                     panic!("{}", self.report(index, packet, kind.name, &what));
                 }
             }
-            if (index + 1) % BATCH == 0 {
-                world.seconds += 7;
-                for engine in &mut engines {
-                    publish(&self.pipeline.manifest, &world, engine.image_mut());
-                }
+            if let Some(turn) = ends.iter().position(|end| *end == index + 1) {
+                self.between(turn, &mut engines, Sweep::Yes);
             }
         }
         panic!(
@@ -150,6 +207,45 @@ impl Bench {
             steps.collect::<Vec<_>>().join("\n"),
             self.text,
         )
+    }
+}
+
+/// Whether connection tables are swept.
+#[derive(Clone, Copy)]
+enum Sweep {
+    Yes,
+    No,
+}
+
+/// The packets in batches of [`SIZES`].
+fn batches(mut packets: &[Came]) -> Vec<&[Came]> {
+    let mut batches = Vec::new();
+    for size in SIZES.into_iter().cycle() {
+        if packets.is_empty() {
+            break;
+        }
+        let (batch, rest) = packets.split_at(size.min(packets.len()));
+        batches.push(batch);
+        packets = rest;
+    }
+    batches
+}
+
+/// Entries of other flows in every bucket, some of them old, so that a flow's place is anywhere in its bucket.
+fn clutter(seconds: u64, image: &mut dyn Image) {
+    let tables: Vec<Section> = (image.layout().sections())
+        .filter(|(_, section)| section.element == Element::Flow)
+        .map(|(_, section)| section.clone())
+        .collect();
+    for table in tables {
+        for index in (0..u64::from(table.length)).filter(|index| index * 5 / 8 % 3 != 0) {
+            let entry = Entry {
+                tag: index as u32,
+                backend: (index % 3) as u16,
+                seconds: (seconds - index % 13) as u16,
+            };
+            image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        }
     }
 }
 

@@ -23,6 +23,12 @@ pool empty {
   backend e 192.0.2.9 weight 0
   flows 16 idle 5s
 }
+pool large {
+  scheduler maglev
+  backend f 192.0.2.11
+  backend g 192.0.2.12
+  flows 64K idle 20s
+}
 counter one
 counter two
 header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
@@ -104,6 +110,7 @@ pub fn random() -> impl Strategy<Value = String> {
             choices: choices.into_iter(),
             text: DECLARATIONS.to_owned(),
             names: 0,
+            further: 1,
         };
         writer.statements(0, &mut Vec::new());
         writer.text
@@ -114,6 +121,8 @@ struct Writer {
     choices: std::vec::IntoIter<u16>,
     text: String,
     names: usize,
+    /// How many more times a backend may be chosen in the middle: each makes the program a multiple of what it was.
+    further: usize,
 }
 
 impl Writer {
@@ -137,7 +146,7 @@ impl Writer {
             if depth > 3 && self.choose(2) == 0 {
                 break;
             }
-            match self.choose(10) {
+            match self.choose(11) {
                 0 => break,
                 1 | 2 => self.match_condition(depth, present),
                 3 | 4 => self.match_header(depth, present),
@@ -148,6 +157,13 @@ impl Writer {
                     self.line(depth, &format!("count {counter}"));
                 }
                 8 => self.bind(depth, present),
+                9 if self.further > 0 && present.contains(&"ip") => {
+                    self.further -= 1;
+                    let backend = self.select(depth, present);
+                    if present.contains(&"eth") && self.choose(2) == 0 {
+                        self.line(depth, &format!("eth.dst = {backend}.mac"));
+                    }
+                }
                 _ => {
                     if self.end(depth, present) {
                         return true;
@@ -253,15 +269,24 @@ impl Writer {
                 let interface = ["ingress", "lan", "wan"][self.choose(3)];
                 self.line(depth, &format!("send {interface}"));
             }
-            _ if present.contains(&"ip") => self.select(depth, present),
+            _ if present.contains(&"ip") => {
+                let backend = self.select(depth, present);
+                if self.choose(2) == 0 {
+                    self.line(depth, &format!("dr({backend})"));
+                } else {
+                    self.line(depth, &format!("eth.dst = {backend}.mac"));
+                    self.line(depth, &format!("send {backend}.interface"));
+                }
+            }
             _ => return false,
         }
         true
     }
 
-    fn select(&mut self, depth: usize, present: &[&str]) {
+    /// Chooses a backend; gives its name.
+    fn select(&mut self, depth: usize, present: &[&str]) -> String {
         let backend = self.name("b");
-        let pool = ["hashed", "counted", "empty"][self.choose(3)];
+        let pool = ["hashed", "counted", "empty", "large"][self.choose(4)];
         let key = match self.choose(4) {
             0 => " by ip.src",
             1 if present.contains(&"tcp") => " by ip.src, tcp.src",
@@ -276,10 +301,6 @@ impl Writer {
             depth,
             &format!("select {backend} from {pool}{key}{otherwise}"),
         );
-        if self.choose(2) == 0 {
-            return self.line(depth, &format!("dr({backend})"));
-        }
-        self.line(depth, &format!("eth.dst = {backend}.mac"));
-        self.line(depth, &format!("send {backend}.interface"));
+        backend
     }
 }

@@ -163,6 +163,9 @@ mod linux {
             Notice::Neighbour { backend, mac, .. } => {
                 talk.say(format_args!("backend {backend} is at {mac}"));
             }
+            Notice::OwnMac { backend, mac, .. } => talk.say(format_args!(
+                "warning: backend {backend} is said to be at {mac}, which is the director's own: ignored"
+            )),
             Notice::Missing(backends) => {
                 for backend in backends {
                     talk.say(format_args!(

@@ -1,5 +1,6 @@
 //! What every engine does: takes a batch of frames, gives each a verdict.
 
+use std::any::Any;
 use std::time::Duration;
 
 use crate::image::Image;
@@ -67,8 +68,9 @@ pub enum EngineError {
     },
 }
 
-/// An engine: one policy's datapath with its image and its frame slots.
-pub trait Engine {
+/// An engine: one policy's datapath with its image and its frame slots. `Any`, so that an engine can know one of its own
+/// kind.
+pub trait Engine: Any {
     /// The name under which people choose it: `wasm`, `interp`.
     fn name(&self) -> &'static str;
 
@@ -90,4 +92,10 @@ pub trait Engine {
 
     /// The state, to be written by the control plane between two batches.
     fn image_mut(&mut self) -> &mut dyn Image;
+
+    /// Goes on with the program of `next` over this engine's own image, between two batches. Gives `next` back where that
+    /// cannot be: it is of another kind, its layout is another one, or this image is not the layout's.
+    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
+        Err(next)
+    }
 }

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! A bucket is eight entries. With eight entries compared, a new flow takes another one's entry for its own with
-//! probability 8 / 2^28 = 3e-8, given that the bucket is full. Seconds are the low 16 bits of the coarse clock, so an
-//! entry's age is known modulo 18 hours: the control plane sweeps what has expired long before that.
+//! probability 8 / 2^28 = 3e-8, given that the bucket is full. An entry that is older than its pool's idle time is as
+//! good as none. Seconds are the low 16 bits of the coarse clock, so an age is known modulo 18 hours: the one who feeds
+//! the image empties what has expired before that, and every entry when the clock leaps.
 
 /// Entries in a bucket; eight of eight bytes are one cache line.
 pub const BUCKET: u32 = 8;
@@ -88,6 +89,10 @@ fn position(bucket: &[u64], fits: impl Fn(u64) -> bool) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -127,5 +132,71 @@ mod tests {
         assert_eq!(vacant(&bucket, 100, 90), 2);
         assert_eq!(vacant(&bucket, 101, 90), 1);
         assert_eq!(vacant(&[entry(1, 100); 8], 100, 90), ABSENT);
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Act {
+        /// A packet of the flow with this tag.
+        Packet(u64),
+        /// The clock goes on by so many seconds.
+        Wait(u64),
+    }
+
+    const IDLE: u64 = 20;
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            4 => (0_u64..12).prop_map(Act::Packet),
+            1 => (1_u64..30).prop_map(Act::Wait),
+        ];
+        prop::collection::vec(act, 1..200)
+    }
+
+    /// What a select does with a bucket; gives the backend of the flow, `None` where there is no place.
+    fn packet(bucket: &mut [u64], tag: u64, now: u64, backend: u16) -> Option<u16> {
+        let found = find(bucket, tag);
+        let known = bucket
+            .get(found as usize)
+            .copied()
+            .and_then(Entry::from_bits);
+        let live = known.filter(|entry| entry.age(now) <= IDLE);
+        let place = match known {
+            Some(_) => found,
+            None => vacant(bucket, now, IDLE),
+        };
+        let entry = Entry {
+            tag: tag as u32,
+            backend: live.map_or(backend, |entry| entry.backend),
+            seconds: now as u16,
+        };
+        *bucket.get_mut(place as usize)? = entry.to_bits();
+        Some(entry.backend)
+    }
+
+    proptest! {
+        #[test]
+        fn a_bucket_does_what_a_map_of_eight_flows_does(acts in acts(), begin in any::<u16>()) {
+            let mut bucket = [0; BUCKET as usize];
+            // Tag to backend and time of the last packet.
+            let mut model: BTreeMap<u64, (u16, u64)> = BTreeMap::new();
+            let mut now = u64::from(begin);
+            for (act, number) in acts.into_iter().zip(0..) {
+                match act {
+                    Act::Wait(seconds) => {
+                        now += seconds;
+                        model.retain(|_, (_, seen)| now - *seen <= IDLE);
+                    }
+                    Act::Packet(tag) => {
+                        let full = model.len() == BUCKET as usize && !model.contains_key(&tag);
+                        let expected = (!full).then(|| {
+                            let entry = model.entry(tag).or_insert((number, now));
+                            entry.1 = now;
+                            entry.0
+                        });
+                        prop_assert_eq!(packet(&mut bucket, tag, now, number), expected);
+                    }
+                }
+            }
+        }
     }
 }

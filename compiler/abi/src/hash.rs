@@ -42,3 +42,28 @@ pub fn ring(key: &[u8]) -> u64 {
     });
     finish(words.fold(RING_SEED, absorb))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A flow's key as the head of this file tells it.
+    const KEY: [u8; 13] = [192, 0, 2, 1, 198, 51, 100, 7, 6, 0x9c, 0x40, 0x00, 0x50];
+
+    #[test]
+    fn the_hashes_are_those_of_another_implementation() {
+        assert_eq!(ring(&KEY), 0xc2c5_c873_88cf_1f54);
+        assert_eq!(table(ring(&KEY), 0x6c76_7363), 0xe161_dda3_ed43_4e77);
+    }
+
+    #[test]
+    fn a_key_is_read_as_little_endian_words_padded_with_zeros() {
+        let words = [0x0764_33c6_0102_00c0, 0x50_0040_9c06];
+        assert_eq!(
+            ring(&KEY),
+            finish(words.into_iter().fold(RING_SEED, absorb))
+        );
+        assert_eq!(ring(&[]), 0);
+        assert_ne!(ring(&[1]), ring(&[1, 0, 0, 0, 0, 0, 0, 0, 0]));
+    }
+}

@@ -1,7 +1,6 @@
 //! Typed reads and writes of a state image, whatever memory it lives in.
 
-use crate::flows;
-use crate::layout::{self, Element, Layout, Section, SectionId, counter, header};
+use crate::layout::{self, Element, Layout, Section, counter, header};
 
 /// Bytes of one access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,16 +80,6 @@ pub fn count(image: &dyn Image, index: u32) -> Count {
             packets: image.load(section.at(u64::from(index), counter::PACKETS), Width::B8),
             bytes: image.load(section.at(u64::from(index), counter::BYTES), Width::B8),
         })
-}
-
-/// All valid entries of a flow section.
-pub fn entries(image: &dyn Image, id: SectionId) -> Vec<flows::Entry> {
-    let Some(section) = image.layout().get(id) else {
-        return Vec::new();
-    };
-    (0..u64::from(section.length))
-        .filter_map(|index| flows::Entry::from_bits(image.load(section.at(index, 0), Width::B8)))
-        .collect()
 }
 
 /// An image in a vector of bytes: the reference interpreter's, and that of tests.

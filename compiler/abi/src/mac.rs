@@ -23,6 +23,12 @@ impl Mac {
         Mac(bytes)
     }
 
+    /// Whether one station can have it: neither zero nor a group's (IEEE 802, the lowest bit of the first byte).
+    pub fn is_station(self) -> bool {
+        let [first, ..] = self.0;
+        self != Mac([0; 6]) && first & 1 == 0
+    }
+
     /// The low 48 bits of an eight-byte little-endian load of a record that begins with the address.
     pub fn to_record(self) -> u64 {
         self.to_bits().swap_bytes() >> 16
@@ -60,7 +66,8 @@ impl FromStr for Mac {
         let bytes: Vec<u8> = text
             .split(':')
             .map(|pair| {
-                (pair.len() == 2)
+                // `from_str_radix` takes a sign, too.
+                (pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit()))
                     .then(|| u8::from_str_radix(pair, 16).ok())
                     .flatten()
             })
@@ -96,7 +103,11 @@ mod tests {
         assert_eq!(Mac::from_bits(mac.to_bits()), mac);
         assert_eq!(Mac::from_record(mac.to_record() | 0xffff << 48), mac);
         assert_eq!(mac.to_string().parse(), Ok(mac));
+        assert!(mac.is_station());
+        assert!(!Mac([0; 6]).is_station());
+        assert!(!Mac([0x33, 0x33, 0, 0, 0, 1]).is_station(), "a group");
         assert!("02:00:00:00:00".parse::<Mac>().is_err());
         assert!("02:00:00:00:00:0g".parse::<Mac>().is_err());
+        assert!("02:00:00:00:00:+1".parse::<Mac>().is_err());
     }
 }

@@ -1,10 +1,13 @@
 //! What the one who fills an image must know of the policy: one versioned encoding, JSON, that travels inside the
 //! artifact, so that it can be run without its source.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::flows::IDLE_MAX;
+use crate::layout::{Element, Layout};
 use crate::mac::Mac;
 use crate::scheduler::Scheduler;
 
@@ -149,6 +152,41 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Whether everything that is numbered here is in the layout, each section of the element that it should be: one
+    /// that was read from outside may say anything.
+    pub fn fits(&self, layout: &Layout) -> bool {
+        // Missing is fine: a policy may have no use for a section.
+        let section = |name: &str, element| match layout.named(name) {
+            None => Some(0),
+            Some((_, found)) => (found.element == element).then_some(found.length as usize),
+        };
+        let holds = |name: &str, element, count| section(name, element) >= Some(count);
+        section("header", Element::Header).is_some()
+            && section("clock", Element::Clock).is_some()
+            && holds("interfaces", Element::Interface, self.interfaces.len())
+            && holds("counters", Element::Counter, self.counters.len())
+            && self.pools.iter().all(|pool| {
+                let own = |kind: &str| format!("{kind}.{}", pool.name);
+                let same = self.pools.iter().filter(|other| other.name == pool.name);
+                let ids: BTreeSet<u16> = pool.backends.iter().map(|backend| backend.id).collect();
+                let first = pool.counters as usize;
+                let fits = |backend: &Backend| {
+                    let id = usize::from(backend.id);
+                    // One element more than backends: the last one is that of "none".
+                    holds(&own("backends"), Element::Backend, id + 2)
+                        && first + id < self.counters.len()
+                        && usize::from(backend.interface) < self.interfaces.len()
+                };
+                same.count() == 1
+                    && ids.len() == pool.backends.len()
+                    && pool.backends.iter().all(fits)
+                    && section(&own("ring"), Element::Slot).is_some()
+                    && section(&own("cursor"), Element::Cursor).is_some()
+                    && section(&own("flows"), Element::Flow).is_some()
+                    && pool.flows.is_none_or(|flows| flows.idle <= IDLE_MAX)
+            })
+    }
+
     /// The pool with this name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.name == name)
@@ -161,5 +199,105 @@ impl Manifest {
             .iter()
             .position(|c| c.kind == kind && c.name == name);
         found.map(|index| index as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+
+    fn layout() -> Layout {
+        let mut layout = Layout::new();
+        layout.add("clock", Element::Clock, 1);
+        layout.add("interfaces", Element::Interface, 1);
+        layout.add("backends.web", Element::Backend, 4);
+        layout.add("ring.web", Element::Slot, 64);
+        layout.add("flows.web", Element::Flow, 8);
+        layout.add("counters", Element::Counter, 4);
+        layout
+    }
+
+    fn manifest() -> Manifest {
+        let backend = |id| Backend {
+            id,
+            name: format!("rs{id}"),
+            address: [192, 0, 2, 1].into(),
+            port: None,
+            weight: 1,
+            mac: None,
+            interface: 0,
+        };
+        let counter = Counter {
+            name: String::new(),
+            kind: CounterKind::Backend,
+        };
+        Manifest {
+            interfaces: vec![Interface::default()],
+            pools: vec![Pool {
+                name: "web".to_owned(),
+                scheduler: Scheduler::Wrr,
+                backends: vec![backend(0), backend(2)],
+                flows: Some(Flows {
+                    entries: 8,
+                    idle: 60,
+                }),
+                counters: 1,
+            }],
+            counters: vec![counter; 4],
+            ..Manifest::default()
+        }
+    }
+
+    fn refused(what: &str, change: impl Fn(&mut Manifest)) {
+        let mut changed = manifest();
+        change(&mut changed);
+        assert!(!changed.fits(&layout()), "{what}");
+    }
+
+    #[test]
+    fn what_a_manifest_numbers_must_be_in_the_layout() {
+        assert!(manifest().fits(&layout()));
+        refused("the record of none", |m| m.pools[0].backends[1].id = 3);
+        refused("one id twice", |m| m.pools[0].backends[1].id = 0);
+        refused("an interface", |m| m.pools[0].backends[0].interface = 1);
+        refused("a counter", |m| m.pools[0].counters = 2);
+        refused("a counter far behind", |m| m.pools[0].counters = u32::MAX);
+        refused("more counters than elements", |m| {
+            m.counters.extend(manifest().counters);
+        });
+        refused("more interfaces than elements", |m| {
+            m.interfaces.extend(manifest().interfaces);
+        });
+        refused("one name twice", |m| m.pools.extend(manifest().pools));
+        refused("an age that cannot be told", |m| {
+            m.pools[0].flows = Some(Flows {
+                entries: 8,
+                idle: IDLE_MAX + 1,
+            });
+        });
+    }
+
+    #[test]
+    fn a_section_of_another_element_does_not_fit() {
+        let all = layout();
+        for (_, wrong) in all.sections() {
+            let mut changed = Layout::new();
+            for (_, section) in all.sections() {
+                let element = match section.element {
+                    own if section != wrong => own,
+                    Element::Flow => Element::Backend,
+                    Element::Header
+                    | Element::Clock
+                    | Element::Interface
+                    | Element::Backend
+                    | Element::Slot
+                    | Element::Cursor
+                    | Element::Counter => Element::Flow,
+                };
+                changed.add(&section.name, element, section.length);
+            }
+            assert!(!manifest().fits(&changed), "{}", wrong.name);
+        }
     }
 }

@@ -134,6 +134,12 @@ pub enum ModuleError {
         /// The section's name.
         name: &'static str,
     },
+    /// A module that would write into its memory by being instantiated.
+    #[error("the module has a section `{name}`, a datapath has none: it was not built by lvsc")]
+    Writes {
+        /// The section's name.
+        name: &'static str,
+    },
     /// A section that cannot be read.
     #[error("the module's section `{name}` is damaged: {source}")]
     Section {
@@ -142,7 +148,7 @@ pub enum ModuleError {
         /// What the decoder says.
         source: serde_json::Error,
     },
-    /// A layout or memory map that no layout of this version of lvsc has.
+    /// A layout, memory map or manifest that no policy of this version of lvsc has.
     #[error("the module's section `{name}` is not sound")]
     Unsound {
         /// The section's name.
@@ -162,9 +168,9 @@ pub enum ModuleError {
 }
 
 /// Reads the custom sections of a module. What it gives is sound: sections lie inside the image, regions inside the
-/// memory.
+/// memory, and what the manifest numbers is in the layout.
 pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
-    let sections = custom_sections(module)?;
+    let sections = sections(module)?;
     let find = |name: &'static str| {
         let found = sections.iter().find(|(found, _)| *found == name.as_bytes());
         found
@@ -183,6 +189,9 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
         return Err(ModuleError::Unsound { name: MEMORY });
     }
     let manifest = Manifest::decode(find(MANIFEST)?)?;
+    if !manifest.fits(&layout) {
+        return Err(ModuleError::Unsound { name: MANIFEST });
+    }
     let rows: Vec<(u32, u16, u32, u32)> = decode(PLACES, find(PLACES)?)?;
     let places = rows
         .into_iter()
@@ -203,7 +212,7 @@ pub fn write(contents: &Contents) -> [(&'static str, Vec<u8>); 4] {
         .collect();
     [
         (MEMORY, encode(&contents.map)),
-        (LAYOUT, encode(&contents.layout)),
+        (LAYOUT, contents.layout.encode()),
         (MANIFEST, contents.manifest.encode()),
         (PLACES, encode(&rows)),
     ]
@@ -227,8 +236,11 @@ fn decode<'a, T: Deserialize<'a>>(name: &'static str, data: &'a [u8]) -> Result<
 /// Name and data of a custom section.
 type Named<'a> = (&'a [u8], &'a [u8]);
 
+/// What would write into the memory before the first batch (WebAssembly 1.0, 5.5.2): a start function, data.
+const WRITING: [(u8, &str); 3] = [(8, "start"), (11, "data"), (12, "data count")];
+
 /// The custom sections of a module (WebAssembly 1.0, 5.5.2 and 5.5.3).
-fn custom_sections(module: &[u8]) -> Result<Vec<Named<'_>>, ModuleError> {
+fn sections(module: &[u8]) -> Result<Vec<Named<'_>>, ModuleError> {
     let mut rest = module
         .strip_prefix(b"\0asm\x01\0\0\0")
         .ok_or(ModuleError::NoModule)?;
@@ -240,6 +252,9 @@ fn custom_sections(module: &[u8]) -> Result<Vec<Named<'_>>, ModuleError> {
         let Some((data, behind)) = sized(behind) else {
             return Err(damaged);
         };
+        if let Some((_, name)) = WRITING.iter().find(|(writing, _)| writing == id) {
+            return Err(ModuleError::Writes { name });
+        }
         if *id == 0 {
             found.push(sized(data).ok_or(damaged)?);
         }
@@ -378,6 +393,20 @@ mod tests {
         let error = read(&module(&sections)).unwrap_err();
         assert!(
             matches!(error, ModuleError::Unsound { name: LAYOUT }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_manifest_of_another_layout_is_refused() {
+        let mut other = contents();
+        other
+            .manifest
+            .interfaces
+            .push(manifest::Interface::default());
+        let error = read(&module(&write(&other))).unwrap_err();
+        assert!(
+            matches!(error, ModuleError::Unsound { name: MANIFEST }),
             "{error}"
         );
     }

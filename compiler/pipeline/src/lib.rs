@@ -23,11 +23,11 @@
 //!
 //! Without a connection table the backend is `slot(h)`. With one, `t` is the table hash of `h` with the clock's seed, the
 //! bucket is `t` modulo the number of buckets, and `now` the clock's seconds:
-//! 1. The bucket has an entry with the flow's tag and its backend is usable: that is the backend. Unless the packet is
-//!    passive, the entry's seconds become `now`.
+//! 1. The bucket has an entry with the flow's tag, it is not older than `idle`, and its backend is usable: that is the
+//!    backend. Unless the packet is passive, the entry's seconds become `now`.
 //! 2. Else a passive packet gets `slot(h)`, and nothing is written.
-//! 3. Else a place is sought: the entry of 1 if there was one, else the first that is empty or older than `idle`. Without
-//!    a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
+//! 3. Else a place is sought: the entry with the flow's tag if there is one, else the first that is empty or older than
+//!    `idle`. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
 //!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
 //!    `cursor.<pool>`, which then is one more. If it is usable, the new entry is exchanged for what was found there; where
 //!    another worker was faster with the same flow, its backend is taken.

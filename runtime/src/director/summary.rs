@@ -10,6 +10,7 @@ use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{CounterKind, Manifest};
 
 use crate::io::Loss;
+use crate::sweep;
 use crate::world::World;
 
 /// The reason of frames that the packet IO could not send.
@@ -96,7 +97,7 @@ pub struct BackendSummary {
     pub mac: Option<Mac>,
     /// Packets and bytes given to it.
     pub count: Count,
-    /// Flows that name it, as of the last sweep; `None` where its pool has no connection table.
+    /// Flows that name it and have not expired; `None` where its pool has no connection table.
     pub flows: Option<u64>,
 }
 
@@ -118,7 +119,6 @@ pub(super) fn of(
     tally: &Tally,
     manifest: &Manifest,
     world: &World,
-    flows: &[Vec<u64>],
     engine: &dyn Engine,
 ) -> Summary {
     let lost: u64 = tally.lost.values().sum();
@@ -139,7 +139,7 @@ pub(super) fn of(
         counters: policy
             .map(|(c, id)| (c.name.clone(), count(engine.image(), id)))
             .collect(),
-        backends: backends(manifest, world, flows, engine),
+        backends: backends(manifest, world, engine),
         decided: tally.decided,
         spent: tally.spent,
         failures: tally.failures,
@@ -164,14 +164,10 @@ fn reasons(tally: &Tally, manifest: &Manifest, engine: &dyn Engine) -> BTreeMap<
     reasons
 }
 
-fn backends(
-    manifest: &Manifest,
-    world: &World,
-    flows: &[Vec<u64>],
-    engine: &dyn Engine,
-) -> Vec<BackendSummary> {
-    let pools = manifest.pools.iter().zip(&world.pools).zip(flows);
-    let each = pools.flat_map(|((pool, states), flows)| {
+fn backends(manifest: &Manifest, world: &World, engine: &dyn Engine) -> Vec<BackendSummary> {
+    let pools = manifest.pools.iter().zip(&world.pools);
+    let each = pools.flat_map(|(pool, states)| {
+        let live = sweep::live(pool, world.seconds, engine.image());
         let rows = pool.backends.iter().zip(states);
         rows.map(move |(backend, state)| BackendSummary {
             pool: pool.name.clone(),
@@ -179,7 +175,7 @@ fn backends(
             address: backend.address,
             mac: state.mac,
             count: count(engine.image(), pool.counters + u32::from(backend.id)),
-            flows: pool.flows.and(flows.get(usize::from(backend.id)).copied()),
+            flows: (live.as_ref()).map(|live| live.get(&backend.id).copied().unwrap_or(0)),
         })
     });
     each.collect()

@@ -341,6 +341,33 @@ fn a_mac_that_the_policy_fixes_is_not_learnt_over() {
 }
 
 #[test]
+fn a_mac_that_no_other_host_can_have_is_not_learnt() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&told);
+    let mut director = director().telling(move |notice| ear.lock().unwrap().push(notice));
+    let own = Mac([2, 0, 0, 0, 0, 1]);
+    let state = InterfaceState {
+        mac: Some(own),
+        index: 3,
+    };
+    director.handle(Event::Interface { index: 0, state });
+    for mac in [Mac([0; 6]), Mac([0xff; 6]), own] {
+        director.handle(Event::Neighbour {
+            address: [192, 0, 2, 11].into(),
+            mac,
+        });
+        assert_eq!(load(&director, "backends.web", 1, 0), 0, "{mac}");
+    }
+    let (pool, backend) = ("web".to_owned(), "rs1".to_owned());
+    let notice = Notice::OwnMac {
+        pool,
+        backend,
+        mac: own,
+    };
+    assert_eq!(*told.lock().unwrap(), [notice]);
+}
+
+#[test]
 fn an_operator_takes_a_backend_down_and_an_unknown_one_is_told() {
     let told = Arc::new(Mutex::new(0));
     let ear = Arc::clone(&told);
@@ -380,8 +407,12 @@ fn the_clock_never_goes_back_and_sweeps_silent_flows() {
         director.handle(Event::Second(now));
         assert_eq!(load(&director, "clock", 0, clock::SECONDS), shown);
     }
-    assert_ne!(load(&director, "flows.web", 0, 0), 0);
+    let live = |director: &Director<u32>| director.summary().backends[0].flows;
+    director.handle(Event::Second(15));
+    assert_eq!(live(&director), Some(1));
     director.handle(Event::Second(16));
+    assert_eq!(live(&director), Some(0));
+    director.handle(Event::Second(31));
     assert_eq!(load(&director, "flows.web", 0, 0), 0);
 }
 
@@ -394,6 +425,17 @@ fn the_clock_of_a_source_is_the_datapaths() {
     let mut director = director();
     run(&mut director, &mut wire);
     assert_eq!(load(&director, "clock", 0, clock::SECONDS), 77);
+}
+
+#[test]
+fn a_capture_may_begin_at_second_0() {
+    let mut wire = Wire {
+        seconds: Some(5),
+        ..Wire::of(&[&[&[1]]])
+    };
+    let mut director = Director::new(engine(), manifest(), World::for_captures(&manifest()));
+    run(&mut director, &mut wire);
+    assert_eq!(load(&director, "clock", 0, clock::SECONDS), 5);
 }
 
 #[test]

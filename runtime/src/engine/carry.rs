@@ -1,8 +1,10 @@
-//! State carried from one image to the next, when a running policy is replaced.
+//! State carried from one policy to the next, when a running one is replaced.
 //!
 //! Sections match by name and shape. Flow entries name backends by id, and ids follow the order of a policy's lines, so
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
 //! and name. Backends, rings and interfaces are not carried: they are published anew.
+
+use std::collections::BTreeMap;
 
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
@@ -16,11 +18,11 @@ pub struct Carried {
     pub kept: Vec<String>,
     /// Without a match before.
     pub fresh: Vec<String>,
-    /// Flow entries carried over.
-    pub flows: u64,
+    /// Flow entries left out, because their backends are gone.
+    pub lost: u64,
 }
 
-/// Fills the new image with what the old one knows.
+/// Fills the new image, which is fresh, with what the old one knows.
 pub fn carry(
     (old_manifest, old): (&Manifest, &dyn Image),
     (new_manifest, new): (&Manifest, &mut dyn Image),
@@ -34,17 +36,14 @@ pub fn carry(
             .map(|(_, before)| before.clone());
         let before = before.filter(|before| before.element == section.element);
         match (section.element, before) {
-            (Element::Clock, Some(before)) => copy(old, &before, new, &section, 2),
+            (Element::Clock, Some(before)) => copy(old, &before, new, &section),
             (Element::Counter, Some(before)) => {
-                counters((old_manifest, old, &before), (new_manifest, new, &section));
+                let counted = counted(old, &before);
+                counters((old_manifest, &counted), (new_manifest, new, &section));
             }
             (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
-                if section.element == Element::Cursor {
-                    copy(old, &before, new, &section, section.size() / 8);
-                } else {
-                    let pools = pools(old_manifest, new_manifest, &section);
-                    carried.flows += flows((old, &before), (new, &section), pools);
-                }
+                copy(old, &before, new, &section);
+                carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
             (Element::Header | Element::Interface | Element::Backend | Element::Slot, _) => {
                 continue;
@@ -59,71 +58,90 @@ pub fn carry(
     carried
 }
 
-/// Copies the first `words` words of a section.
-fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section, words: u64) {
-    for word in 0..words {
-        let value = old.load(from.offset + word * 8, Width::B8);
-        new.store(to.offset + word * 8, Width::B8, value);
+/// Makes the image of the old policy that of the new one, where both have the same layout. Costs nothing for flows
+/// whose backends have the ids that they had.
+pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
+    let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
+    let mut carried = Carried::default();
+    for section in sections {
+        match section.element {
+            Element::Counter => {
+                let counted = counted(image, &section);
+                counters((old, &counted), (new, image, &section));
+            }
+            Element::Flow => carried.lost += renumber(old, new, image, &section),
+            Element::Clock | Element::Cursor => {}
+            Element::Header | Element::Interface | Element::Backend | Element::Slot => continue,
+        }
+        carried.kept.push(section.name);
     }
+    carried
+}
+
+/// Copies a section whose strides are whole words.
+fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) {
+    for word in 0..to.size() / 8 {
+        let value = old.load(from.offset + word * 8, Width::B8);
+        if value != 0 {
+            new.store(to.offset + word * 8, Width::B8, value);
+        }
+    }
+}
+
+/// Packets and bytes of every counter.
+fn counted(image: &dyn Image, section: &Section) -> Vec<[u64; 2]> {
+    let fields = [counter::PACKETS, counter::BYTES];
+    let each = 0..u64::from(section.length);
+    each.map(|index| fields.map(|field| image.load(section.at(index, field), Width::B8)))
+        .collect()
 }
 
 fn counters(
-    (old_manifest, old, from): (&Manifest, &dyn Image, &Section),
-    (new_manifest, new, to): (&Manifest, &mut dyn Image, &Section),
+    (old, counted): (&Manifest, &[[u64; 2]]),
+    (new, image, section): (&Manifest, &mut dyn Image, &Section),
 ) {
-    for (index, known) in new_manifest.counters.iter().enumerate() {
-        let Some(before) = old_manifest.counter(known.kind, &known.name) else {
-            continue;
-        };
-        for field in [counter::PACKETS, counter::BYTES] {
-            let value = old.load(from.at(u64::from(before), field), Width::B8);
-            new.store(to.at(index as u64, field), Width::B8, value);
+    for (index, known) in new.counters.iter().enumerate() {
+        let before = old.counter(known.kind, &known.name);
+        let before = before.and_then(|before| counted.get(before as usize));
+        for (field, value) in [counter::PACKETS, counter::BYTES]
+            .into_iter()
+            .zip(before.copied().unwrap_or_default())
+        {
+            image.store(section.at(index as u64, field), Width::B8, value);
         }
     }
 }
 
-/// The pool that a `flows.<pool>` section belongs to, before and now.
-fn pools<'a>(
-    old: &'a Manifest,
-    new: &'a Manifest,
-    section: &Section,
-) -> Option<(&'a Pool, &'a Pool)> {
-    let name = section.name.strip_prefix("flows.")?;
-    Some((old.pool(name)?, new.pool(name)?))
-}
-
-fn flows(
-    (old, from): (&dyn Image, &Section),
-    (new, to): (&mut dyn Image, &Section),
-    pools: Option<(&Pool, &Pool)>,
-) -> u64 {
+/// Makes the ids of the old policy in a section `flows.<pool>` those of the new one; gives the number of entries whose
+/// backends are gone, which are emptied. Other sections have no ids.
+fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Section) -> u64 {
+    let pools = (section.name.strip_prefix("flows."))
+        .and_then(|name| Some((old.pool(name)?, new.pool(name)?)));
     let Some((before, now)) = pools else { return 0 };
-    let translated: Vec<Option<u16>> = before
-        .backends
-        .iter()
-        .map(|known| {
-            now.backends
-                .iter()
-                .find(|b| b.name == known.name)
-                .map(|b| b.id)
-        })
-        .collect();
-    let mut count = 0;
-    for index in 0..u64::from(from.length) {
-        let Some(entry) = Entry::from_bits(old.load(from.at(index, 0), Width::B8)) else {
+    let ids = ids(before, now);
+    if ids.iter().all(|(old, new)| *new == Some(*old)) {
+        return 0;
+    }
+    let mut lost = 0;
+    for index in 0..u64::from(section.length) {
+        let at = section.at(index, 0);
+        let Some(entry) = Entry::from_bits(image.load(at, Width::B8)) else {
             continue;
         };
-        let id = translated
-            .get(usize::from(entry.backend))
-            .copied()
-            .flatten();
-        if let Some(backend) = id {
-            let entry = Entry { backend, ..entry };
-            new.store(to.at(index, 0), Width::B8, entry.to_bits());
-            count += 1;
-        }
+        let id = ids.get(&entry.backend).copied().flatten();
+        lost += u64::from(id.is_none());
+        let word = id.map_or(0, |backend| Entry { backend, ..entry }.to_bits());
+        image.store(at, Width::B8, word);
     }
-    count
+    lost
+}
+
+/// The new id of each backend; `None` where it is gone.
+fn ids(before: &Pool, now: &Pool) -> BTreeMap<u16, Option<u16>> {
+    let new = |name: &str| now.backends.iter().find(|backend| backend.name == name);
+    let each = before.backends.iter();
+    each.map(|known| (known.id, new(&known.name).map(|backend| backend.id)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -190,10 +208,19 @@ mod tests {
         let counters = before.layout().named("counters").unwrap().1.clone();
         before.store(counters.at(2, counter::PACKETS), Width::B8, 42);
 
+        before.store(counters.at(0, counter::BYTES), Width::B8, 7);
+
         let carried = carry((&old, &before), (&new, &mut now));
-        assert_eq!(carried.flows, 2, "the flow of `b` is left out");
-        let id = |index| Entry::from_bits(now.load(at(&now, index), Width::B8)).map(|e| e.backend);
-        assert_eq!([id(0), id(1), id(2)], [Some(1), None, Some(0)]);
-        assert_eq!(count(&now, 0).packets, 42, "`c` is first now");
+        let turned = turn(&old, &new, &mut before);
+        assert_eq!(carried, turned);
+        assert_eq!(carried.lost, 1, "the flow of `b` is left out");
+        for image in [now, before] {
+            let word = |index| image.load(at(&image, index), Width::B8);
+            let id = |index| Entry::from_bits(word(index)).map(|entry| entry.backend);
+            assert_eq!([id(0), id(1), id(2)], [Some(1), None, Some(0)]);
+            assert_eq!(count(&image, 0).packets, 42, "`c` is first now");
+            assert_eq!(count(&image, 1).bytes, 7, "`a` is second");
+            assert_eq!(count(&image, 0).bytes, 0);
+        }
     }
 }

@@ -10,6 +10,7 @@
 
 mod memory;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,12 +21,11 @@ use lvsc_abi::manifest::Manifest;
 use lvsc_abi::module::{self, Contents, ModuleError};
 use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
 use wasmtime::{
-    Config, Instance, Module, OptLevel, Store, Trap, TypedFunc, WasmBacktrace, WasmFeatures,
-    WasmParams, WasmResults,
+    Config, Instance, MemoryCreator, Module, OptLevel, Store, Trap, TypedFunc, WasmBacktrace,
+    WasmFeatures, WasmParams, WasmResults,
 };
 
 use self::memory::{Creator, MappedImage, Reservation};
-use super::carry::{Carried, carry};
 
 /// Why a module cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,8 @@ pub struct WasmEngine {
 
 /// A module, its instance and its memory.
 struct Running {
+    module: Module,
+    creator: Arc<Creator>,
     store: Store<()>,
     batch: TypedFunc<(i32, i32), ()>,
     contents: Contents,
@@ -90,19 +92,6 @@ impl WasmEngine {
         })
     }
 
-    /// Exchanges the module for another one between two batches. State that both know is carried over; backends and
-    /// rings are the caller's to publish. On an error the old module goes on.
-    pub fn replace(&mut self, bytes: &[u8]) -> Result<Carried, LoadError> {
-        let mut next = Running::load(bytes)?;
-        let old = &self.running;
-        let carried = carry(
-            (&old.contents.manifest, &old.image),
-            (&next.contents.manifest, &mut next.image),
-        );
-        self.running = next;
-        Ok(carried)
-    }
-
     /// What the feeder must know.
     pub fn manifest(&self) -> &Manifest {
         &self.running.contents.manifest
@@ -114,13 +103,27 @@ impl Running {
         let contents = module::read(bytes)?;
         let refused = |error: wasmtime::Error| LoadError::Refused(format!("{error:#}"));
         let memory = Reservation::new(contents.map.size()).map_err(LoadError::Memory)?;
-        let engine = wasmtime::Engine::new(&config(&memory)).map_err(refused)?;
+        let creator = Creator::new(&memory);
+        let engine = wasmtime::Engine::new(&config(&creator)).map_err(refused)?;
         let module = Module::new(&engine, bytes).map_err(refused)?;
         if let Some(import) = module.imports().next() {
             let (module, name) = (import.module().to_owned(), import.name().to_owned());
             return Err(LoadError::Import { module, name });
         }
-        let mut store = Store::new(&engine, ());
+        let mut running = Running::over(memory, (module, creator), contents)?;
+        image::clear(&mut running.image);
+        Ok(running)
+    }
+
+    /// An instance of a module over this memory, whatever that holds.
+    fn over(
+        memory: Arc<Reservation>,
+        (module, creator): (Module, Arc<Creator>),
+        contents: Contents,
+    ) -> Result<Running, LoadError> {
+        let refused = |error: wasmtime::Error| LoadError::Refused(format!("{error:#}"));
+        creator.give(&memory);
+        let mut store = Store::new(module.engine(), ());
         let instance = Instance::new(&mut store, &module, &[]).map_err(refused)?;
         let version: TypedFunc<(), i32> = function(&instance, &mut store, "version")?;
         let found = version.call(&mut store, ()).map_err(refused)?;
@@ -138,9 +141,10 @@ impl Running {
                 reason,
             });
         }
-        let mut image = MappedImage::new(&memory, contents.map.image, contents.layout.clone());
-        image::clear(&mut image);
+        let image = MappedImage::new(&memory, contents.map.image, contents.layout.clone());
         Ok(Running {
+            module,
+            creator,
             store,
             batch,
             contents,
@@ -255,7 +259,7 @@ where
 }
 
 /// Settings under which generated code has no explicit bounds checks: its whole 32-bit address space is reserved.
-fn config(memory: &Arc<Reservation>) -> Config {
+fn config(creator: &Arc<Creator>) -> Config {
     let mut config = Config::new();
     config
         .memory_init_cow(false)
@@ -263,9 +267,10 @@ fn config(memory: &Arc<Reservation>) -> Config {
         .memory_reservation(memory::RESERVED)
         .memory_guard_size(memory::GUARD)
         .memory_reservation_for_growth(0)
-        .with_host_memory(Arc::new(Creator::new(memory)))
+        .with_host_memory(Arc::clone(creator) as Arc<dyn MemoryCreator>)
         .cranelift_opt_level(OptLevel::Speed)
-        .wasm_features(WasmFeatures::THREADS | WasmFeatures::SIMD, true);
+        .wasm_features(WasmFeatures::THREADS | WasmFeatures::SIMD, true)
+        .wasm_features(WasmFeatures::MULTI_MEMORY, false);
     config
 }
 
@@ -310,6 +315,24 @@ impl Engine for WasmEngine {
 
     fn image_mut(&mut self) -> &mut dyn Image {
         &mut self.running.image
+    }
+
+    /// A new instance over the same memory: the module was compiled when `next` was loaded.
+    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
+        let old = &self.running;
+        let Some(WasmEngine { running: new, .. }) = (next.as_ref() as &dyn Any).downcast_ref()
+        else {
+            return Err(next);
+        };
+        if new.contents.layout != old.contents.layout || !image::is_stamped(&old.image) {
+            return Err(next);
+        }
+        let code = (new.module.clone(), Arc::clone(&new.creator));
+        match Running::over(Arc::clone(&old.memory), code, new.contents.clone()) {
+            Ok(running) => self.running = running,
+            Err(_) => return Err(next),
+        }
+        Ok(())
     }
 }
 

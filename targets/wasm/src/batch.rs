@@ -4,8 +4,8 @@
 //! table's lines come from memory while other packets are looked at:
 //!
 //! 1. what comes before the first effect on each way: parsing, matching, hashing. Where the packet goes on, and the
-//!    values that it needs there, are saved, and the address of the bucket. To count is an effect that can wait: the
-//!    counter is saved, too;
+//!    values that it needs there, are saved, and the address of the first bucket that it will look at. To count is an
+//!    effect that can wait: the counter is saved, too;
 //! 2. touches those addresses;
 //! 3. goes on with each packet, in order.
 //!

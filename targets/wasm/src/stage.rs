@@ -1,5 +1,6 @@
 //! Where a batch is worth cutting into loops: what a packet's program does before its first effect, where it goes on
-//! from there, and which line of a connection table it will want.
+//! from there, and which line of a connection table it will want first. The lines of further searches on its way are not
+//! touched early.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +41,7 @@ pub(crate) struct Resume {
     pub(crate) block: BlockId,
     /// The values that it needs.
     pub(crate) live: Vec<Value>,
-    /// The bucket that it will look at, if it is known already.
+    /// The bucket that it will look at first, if it is known already.
     pub(crate) bucket: Option<(SectionId, Value)>,
 }
 

@@ -155,7 +155,8 @@ fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
                 missing.remove(&backend);
             }
             Ok(
-                Notice::Missing(_)
+                Notice::OwnMac { .. }
+                | Notice::Missing(_)
                 | Notice::Overrun(_)
                 | Notice::Tagged(_)
                 | Notice::Interface { .. }

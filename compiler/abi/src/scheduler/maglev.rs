@@ -1,5 +1,6 @@
 //! Maglev hashing (Eisenbud et al., NSDI 2016, section 3.4) over a power-of-two ring: the skip is odd, so it visits
-//! every slot without a prime table size. Weights as in section 3.4: a backend takes its turn more often.
+//! every slot without a prime table size. Weights as in section 3.4: a backend takes its turn more often; everyone takes
+//! one in the first round, so that no weight is too small for a slot.
 
 use super::Candidate;
 use crate::hash;
@@ -26,7 +27,7 @@ pub(super) fn fill(candidates: &[&Candidate], size: u32) -> Vec<u16> {
     let top = u64::from(candidates.iter().map(|c| c.weight).max().unwrap_or(1));
     let mut turns: Vec<(&Candidate, Walk, u64)> = candidates
         .iter()
-        .map(|c| (*c, Walk::of(&c.name, size), 0))
+        .map(|c| (*c, Walk::of(&c.name, size), top - u64::from(c.weight)))
         .collect();
     let mut ring: Vec<Option<u16>> = vec![None; size as usize];
     let mut free = size;

@@ -10,9 +10,11 @@ pub(super) fn fill(
     size: u32,
     weight: impl Fn(&Candidate) -> u32,
 ) -> Vec<u16> {
-    let mut lag: Vec<(u16, i64, i64)> = candidates
-        .iter()
-        .map(|c| (c.id, i64::from(weight(c)), 0))
+    let weights: Vec<i64> = candidates.iter().map(|c| weight(c).into()).collect();
+    let ids = candidates.iter().map(|c| c.id);
+    let mut lag: Vec<(u16, i64, i64)> = ids
+        .zip(fitted(&weights, size.into()))
+        .map(|(id, weight)| (id, weight, 0))
         .collect();
     let total: i64 = lag.iter().map(|(_, weight, _)| weight).sum();
     let next = |_| {
@@ -27,4 +29,16 @@ pub(super) fn fill(
         })
     };
     (0..size).filter_map(next).collect()
+}
+
+/// The weights, smaller where one round of them would not end inside the ring: in a whole round everyone has a place.
+fn fitted(weights: &[i64], size: i64) -> Vec<i64> {
+    let total: i64 = weights.iter().sum();
+    if total <= size {
+        return weights.to_vec();
+    }
+    // One slot is kept for each, for those that are rounded up.
+    let room = size.saturating_sub_unsigned(weights.len() as u64).max(0);
+    let fitted = weights.iter().map(|weight| weight * room / total);
+    fitted.map(|weight| weight.max(1)).collect()
 }

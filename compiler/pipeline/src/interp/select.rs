@@ -86,10 +86,12 @@ impl Running<'_> {
             .and_then(|taken| alternatives.get(taken));
         let is_passive = taken.is_some_and(|taken| taken.passive);
         let bucket = self.bucket(pool, hash);
+        let idle = u64::from(flows.idle);
         // 1.
         let found = flows::find(&bucket.words, bucket.tag);
         let known = bucket.entry(found);
-        if let Some(known) = known.filter(|known| self.is_usable(pool, known.backend)) {
+        let live = known.filter(|known| known.age(bucket.now) <= idle);
+        if let Some(known) = live.filter(|known| self.is_usable(pool, known.backend)) {
             selected.table = Table::Hit;
             selected.entry = Some(bucket.first + found);
             if !is_passive {
@@ -105,14 +107,14 @@ impl Running<'_> {
         // 3.
         let place = match known {
             Some(_) => found,
-            None => flows::vacant(&bucket.words, bucket.now, u64::from(flows.idle)),
+            None => flows::vacant(&bucket.words, bucket.now, idle),
         };
         if place == flows::ABSENT {
             selected.table = Table::Full;
             self.count(u64::from(self.sections.pool(pool).refused));
             return self.slot(hash, selected);
         }
-        selected.table = if known.is_some() {
+        selected.table = if live.is_some() {
             Table::Moved
         } else {
             Table::New

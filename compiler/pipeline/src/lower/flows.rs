@@ -30,7 +30,7 @@ struct Lookup {
     seconds: Value,
     /// The clock's seconds.
     now: Value,
-    /// Seconds after which an entry may be taken.
+    /// Seconds after which an entry is as good as none.
     idle: Value,
 }
 
@@ -146,44 +146,58 @@ impl Lowering<'_> {
         split
     }
 
-    /// 1. Splits by whether the backend of the flow's entry is usable. If so, it is on the stack and the entry is
-    ///    refreshed; else the place still is.
+    /// 1. Splits by whether the flow's entry is not too old and its backend is usable. If so, the backend is on the stack
+    ///    and the entry is refreshed; else the place still is.
     fn known(&mut self, lookup: &Lookup, mut path: Path) -> Split {
         let place = pop_place(&mut path);
         push_place(&mut path, place);
-        let id = self.entry_backend(path.block, place.word);
-        self.push_candidate(lookup.pool, id, &mut path);
-        let Split { yes, no } = self.usable(path);
-        let mut refreshed = Vec::new();
-        for mut path in yes {
-            let (id, record) = pop_candidate(&mut path);
-            pop_place(&mut path);
-            path.push(id);
-            path.push(record);
-            match lookup.part {
-                Part::Passive => refreshed.push(path),
-                Part::Active => refreshed.extend(self.refresh(lookup, place, path)),
+        let age = self.age(lookup, path.block, place.word);
+        let lives = (self.code).compare(path.block, Compare::Le, age, lookup.idle);
+        let Split { yes: live, no } = self.test(lives, path);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for mut path in live {
+            let id = self.entry_backend(path.block, place.word);
+            self.push_candidate(lookup.pool, id, &mut path);
+            let Split { yes, no } = self.usable(path);
+            split.no.extend(no);
+            for mut path in yes {
+                let (id, record) = pop_candidate(&mut path);
+                pop_place(&mut path);
+                path.push(id);
+                path.push(record);
+                match lookup.part {
+                    Part::Passive => split.yes.push(path),
+                    Part::Active => split.yes.extend(self.refresh(lookup, place, age, path)),
+                }
             }
         }
         Split {
-            yes: self.join(refreshed),
-            no,
+            yes: self.join(split.yes),
+            no: split.no,
         }
+    }
+
+    /// Seconds since the flow of an entry was last seen.
+    fn age(&mut self, lookup: &Lookup, block: BlockId, word: Value) -> Value {
+        let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
+        let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
+        self.code.with(block, Binary::And, age, SECONDS_MASK)
     }
 
     /// Makes the entry's seconds those of now; writes only where that changes it, so that a flow costs one write a
     /// second and not one a packet.
-    fn refresh(&mut self, lookup: &Lookup, place: Place, path: Path) -> Vec<Path> {
-        let block = path.block;
-        let kept = !(SECONDS_MASK << SECONDS_SHIFT);
-        let kept = self.code.with(block, Binary::And, place.word, kept);
-        let new = self.code.binary(block, Binary::Or, kept, lookup.seconds);
-        let old = self.code.compare(block, Compare::Ne, new, place.word);
-        let split = self.test(old, path);
+    fn refresh(&mut self, lookup: &Lookup, place: Place, age: Value, path: Path) -> Vec<Path> {
+        let split = self.test(age, path);
         for path in &split.yes {
+            let block = path.block;
+            let kept = !(SECONDS_MASK << SECONDS_SHIFT);
+            let kept = self.code.with(block, Binary::And, place.word, kept);
+            let new = self.code.binary(block, Binary::Or, kept, lookup.seconds);
             let to = element(lookup.section, place.at, 0, 8);
-            self.code
-                .value(path.block, Op::Exchange(to, new, place.word));
+            self.code.value(block, Op::Exchange(to, new, place.word));
         }
         split.all()
     }

@@ -1,10 +1,11 @@
 //! The module's memory: 4 GiB of reserved address space with a guard behind it, of which the module's pages are real.
 //!
-//! The guard is larger than every static offset of a load or store, so generated code needs no explicit bounds check.
+//! Generated code needs no explicit bounds check where a load's or store's static offset is smaller than the guard: that
+//! is so up to an image of 1 GiB. Behind that each access is one compare dearer.
 
 use std::io::Error;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::Layout;
@@ -28,7 +29,7 @@ unsafe impl Send for Reservation {}
 unsafe impl Sync for Reservation {}
 
 impl Reservation {
-    /// Reserves the address space and makes `size` bytes of it real, zero. The first page stays out of reach.
+    /// Reserves the address space and makes `size` bytes of it real, zero.
     pub(super) fn new(size: u64) -> Result<Arc<Reservation>, Error> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         let length = (RESERVED + GUARD) as usize;
@@ -42,11 +43,9 @@ impl Reservation {
             base: base.cast(),
             size,
         });
-        let begin = reservation.base.wrapping_add(PAGE as usize);
-        let real = size.saturating_sub(PAGE) as usize;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: inside the mapping made above, which nobody uses yet.
-        let done =
-            unsafe { libc::mprotect(begin.cast(), real, libc::PROT_READ | libc::PROT_WRITE) };
+        let done = unsafe { libc::mprotect(reservation.base.cast(), size as usize, access) };
         if done != 0 {
             return Err(Error::last_os_error());
         }
@@ -139,16 +138,21 @@ impl Drop for Reservation {
     }
 }
 
-/// Gives wasmtime the one memory that it is made for.
+/// Gives wasmtime the memory that the next instance is to have.
 pub(super) struct Creator {
-    memory: Arc<Reservation>,
+    memory: Mutex<Arc<Reservation>>,
 }
 
 impl Creator {
-    pub(super) fn new(memory: &Arc<Reservation>) -> Creator {
-        Creator {
-            memory: Arc::clone(memory),
-        }
+    pub(super) fn new(memory: &Arc<Reservation>) -> Arc<Creator> {
+        Arc::new(Creator {
+            memory: Mutex::new(Arc::clone(memory)),
+        })
+    }
+
+    /// From now on instances have this memory.
+    pub(super) fn give(&self, memory: &Arc<Reservation>) {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(memory);
     }
 }
 
@@ -164,7 +168,8 @@ unsafe impl MemoryCreator for Creator {
         reserved: Option<usize>,
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
-        let size = self.memory.size as usize;
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = memory.size as usize;
         let fits = minimum == size
             && maximum == Some(size)
             && reserved.is_none_or(|bytes| bytes as u64 <= RESERVED)
@@ -174,7 +179,7 @@ unsafe impl MemoryCreator for Creator {
                 "the memory is not the one that its section tells: {minimum} bytes, not {size}"
             ));
         }
-        Ok(Box::new(Linear(Arc::clone(&self.memory))))
+        Ok(Box::new(Linear(Arc::clone(&memory))))
     }
 }
 

@@ -4,12 +4,17 @@ use lvsc_abi::engine::HEADROOM;
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Width, count, is_stamped};
 use lvsc_abi::layout::{Element, Layout, counter, slot};
-use lvsc_abi::manifest::{self, Backend, Counter, CounterKind, Flows, Pool};
+use lvsc_abi::manifest::{self, Backend, Counter, CounterKind, Flows, Interface, Pool};
 use lvsc_abi::module::Map;
 use lvsc_abi::place::Place;
 use lvsc_abi::scheduler::Scheduler;
 
+use super::super::carry::{carry, turn};
 use super::*;
+use crate::director::{Director, Event};
+use crate::world::World;
+
+mod hostile;
 
 const PLACE: Place = Place {
     file: 0,
@@ -45,6 +50,7 @@ fn manifest(names: &[&str]) -> Manifest {
     counters.extend(names.iter().map(|name| counter(name, CounterKind::Backend)));
     Manifest {
         version: manifest::VERSION,
+        interfaces: vec![Interface::default()],
         pools: vec![pool],
         counters,
         ..Manifest::default()
@@ -55,6 +61,8 @@ fn layout(flows: u32) -> Layout {
     let mut layout = Layout::new();
     layout.add("header", Element::Header, 1);
     layout.add("clock", Element::Clock, 1);
+    layout.add("interfaces", Element::Interface, 1);
+    layout.add("backends.web", Element::Backend, 4);
     layout.add("ring.web", Element::Slot, 64);
     layout.add("flows.web", Element::Flow, flows);
     layout.add("counters", Element::Counter, 4);
@@ -62,7 +70,7 @@ fn layout(flows: u32) -> Layout {
 }
 
 /// What a module of these tests is made of. Its program: a packet's first byte is its verdict; each packet is counted; 9
-/// traps after that, 10 reads the first page, 11 moves the frame out of its slot.
+/// traps after that, 10 reads behind the memory, 11 moves the frame out of its slot.
 struct Recipe {
     layout: Layout,
     manifest: Manifest,
@@ -115,7 +123,7 @@ impl Recipe {
         let program = each(
             "(i64.store (local.get $c) (i64.add (i64.load (local.get $c)) (i64.const 1)))
              (if (i32.eq (local.get $b) (i32.const 9)) (then unreachable))
-             (if (i32.eq (local.get $b) (i32.const 10)) (then (drop (i32.load (i32.const 16)))))
+             (if (i32.eq (local.get $b) (i32.const 10)) (then (drop (i32.load (i32.const -16)))))
              (if (i32.eq (local.get $b) (i32.const 11))
                (then (i32.store (local.get $d) (i32.const 70000))))
              (i32.store8 offset=1 (local.get $f) (i32.const 0xee))
@@ -173,13 +181,6 @@ fn decide(engine: &mut WasmEngine, first: &[u8]) -> (Vec<Verdict>, Result<(), En
         packets.iter().map(|packet| packet.verdict).collect(),
         result,
     )
-}
-
-fn error(bytes: &[u8]) -> LoadError {
-    match WasmEngine::load(bytes) {
-        Err(error) => error,
-        Ok(_) => panic!("the module was taken"),
-    }
 }
 
 #[test]
@@ -318,8 +319,12 @@ fn a_hot_swap_keeps_counters_and_flows() {
         manifest: manifest(&["b", "c"]),
         ..Recipe::new()
     };
-    let carried = engine.replace(&next.build()).unwrap();
-    assert_eq!(carried.flows, 1);
+    let slots = engine.slot(0).as_ptr();
+    assert!(engine.exchange(loaded(&next)).is_ok());
+    assert_eq!(engine.slot(0).as_ptr(), slots, "the same memory");
+    assert_eq!(engine.manifest(), &next.manifest);
+    let carried = turn(&manifest(&["a", "b"]), &next.manifest, engine.image_mut());
+    assert_eq!(carried.lost, 0);
     let flow = engine
         .image()
         .load(at(&engine, "flows.web", 2, 0), Width::B8);
@@ -338,115 +343,73 @@ fn a_hot_swap_keeps_counters_and_flows() {
 }
 
 #[test]
-fn a_table_of_another_size_begins_anew_and_says_so() {
+fn a_director_exchanges_policies_over_one_memory() {
     let mut engine = engine();
-    let layout = layout(1 << 16);
-    let pages = Map::of(&layout).unwrap().pages;
-    let carried = engine
-        .replace(
-            &Recipe {
-                layout,
-                pages,
-                ..Recipe::new()
-            }
-            .build(),
-        )
-        .unwrap();
-    assert_eq!(carried.fresh, ["flows.web"]);
-    assert_eq!(decide(&mut engine, &[1]).0, [Verdict::Send]);
+    let flow = |image: &dyn Image| image.layout().named("flows.web").unwrap().1.at(2, 0);
+    let entry = Entry {
+        tag: 77,
+        backend: 1,
+        seconds: 0,
+    };
+    let at = flow(engine.image());
+    engine.image_mut().store(at, Width::B8, entry.to_bits());
+    assert_eq!(decide(&mut engine, &[1, 1, 1]).1, Ok(()));
+    let old = engine.manifest().clone();
+    let world = World::of(&old);
+    let mut director: Director<()> = Director::new(Box::new(engine), old, world);
+    let next = Recipe {
+        manifest: manifest(&["b", "c"]),
+        ..Recipe::new()
+    };
+    director.handle(Event::Replace {
+        engine: loaded(&next),
+        manifest: Box::new(next.manifest),
+    });
+    let flows: Vec<_> = (director.summary().backends.into_iter())
+        .map(|backend| (backend.name, backend.flows))
+        .collect();
+    let expected = [("b", Some(1)), ("c", Some(0))];
+    assert_eq!(
+        flows,
+        expected.map(|(name, flows)| (name.to_owned(), flows))
+    );
+    assert_eq!(director.summary().counters[0].1.packets, 3);
+}
+
+fn loaded(recipe: &Recipe) -> Box<WasmEngine> {
+    Box::new(WasmEngine::load(&recipe.build()).unwrap())
 }
 
 #[test]
-fn a_swap_that_fails_leaves_the_old_one_running() {
+fn a_layout_of_its_own_keeps_its_memory_and_what_is_missing_is_said() {
     let mut engine = engine();
     assert_eq!(decide(&mut engine, &[1]).1, Ok(()));
-    let other = Recipe {
-        version: 2,
+    let layout = layout(1 << 16);
+    let pages = Map::of(&layout).unwrap().pages;
+    let next = Recipe {
+        layout,
+        pages,
         ..Recipe::new()
-    }
-    .build();
-    assert!(engine.replace(&other).is_err());
-    assert!(engine.replace(b"nothing").is_err());
+    };
+    let Err(mut next) = engine.exchange(loaded(&next)) else {
+        panic!("the layouts differ");
+    };
+    let manifest = engine.manifest();
+    let carried = carry((manifest, engine.image()), (manifest, next.image_mut()));
+    assert_eq!(carried.fresh, ["flows.web"]);
+    assert_eq!(count(next.image(), 0).packets, 1);
+    assert_eq!(
+        decide(&mut engine, &[1]).0,
+        [Verdict::Send],
+        "the old one goes on"
+    );
+}
+
+#[test]
+fn an_image_that_is_not_its_layouts_is_not_taken_over() {
+    let mut engine = engine();
+    let magic = engine.image().layout().named("header").unwrap().1.at(0, 0);
+    engine.image_mut().store(magic, Width::B8, 0);
+    assert!(engine.exchange(loaded(&Recipe::new())).is_err());
     assert_eq!(decide(&mut engine, &[1]), (vec![Verdict::Send], Ok(())));
-    assert_eq!(count(engine.image(), 0).packets, 2);
-}
-
-#[test]
-fn a_module_of_another_version_is_refused() {
-    let found = error(
-        &Recipe {
-            version: 2,
-            ..Recipe::new()
-        }
-        .build(),
-    );
-    assert!(matches!(found, LoadError::Version { found: 2 }), "{found}");
-}
-
-#[test]
-fn a_module_that_imports_is_refused() {
-    let fields = "(import \"host\" \"log\" (func))";
-    let found = error(
-        &Recipe {
-            fields,
-            ..Recipe::new()
-        }
-        .build(),
-    );
-    assert!(found.to_string().contains("imports `host.log`"), "{found}");
-}
-
-#[test]
-fn a_memory_that_is_not_the_one_of_the_map_is_refused() {
-    let pages = Recipe::new().pages + 1;
-    let found = error(
-        &Recipe {
-            pages,
-            ..Recipe::new()
-        }
-        .build(),
-    );
-    assert!(matches!(found, LoadError::Refused(_)), "{found}");
-}
-
-#[test]
-fn a_module_without_its_exports_is_refused() {
-    let whole = Recipe::new().build();
-    for (name, other) in [
-        ("memory", "memorx"),
-        ("batch", "batcx"),
-        ("version", "versiox"),
-    ] {
-        let at = whole
-            .windows(name.len())
-            .position(|part| part == name.as_bytes())
-            .unwrap();
-        let mut module = whole.clone();
-        module[at..at + name.len()].copy_from_slice(other.as_bytes());
-        let found = error(&module);
-        let missing = matches!(found, LoadError::Export { name: missing, .. } if missing == name);
-        assert!(missing, "{found}");
-    }
-}
-
-#[test]
-fn a_damaged_module_is_an_error_and_no_more() {
-    let whole = Recipe::new().build();
-    let code = whole
-        .windows(11)
-        .position(|part| part == b"lvsc.memory")
-        .unwrap();
-    for at in (8..code).step_by(3) {
-        let mut module = whole.clone();
-        module[at] ^= 0x55;
-        if let Err(error) = WasmEngine::load(&module) {
-            assert!(!error.to_string().is_empty());
-        }
-    }
-    for length in (0..whole.len()).step_by(11) {
-        assert!(
-            WasmEngine::load(&whole[..length]).is_err(),
-            "{length} bytes"
-        );
-    }
 }

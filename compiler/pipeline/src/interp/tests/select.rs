@@ -170,12 +170,18 @@ fn a_new_flow_gets_an_entry_and_keeps_its_backend_when_the_ring_changes() {
 }
 
 #[test]
-fn an_old_entry_still_holds_while_nobody_took_its_place() {
-    let mut world = world(KEPT);
-    let id = ask(&mut world, &flow(1)).backend;
+fn an_entry_older_than_idle_is_as_good_as_none() {
+    let mut world = world(TURNS);
+    ask(&mut world, &flow(1));
+    let first = ask(&mut world, &flow(2));
+    world.set_seconds(1000 + u64::from(IDLE));
+    let told = ask(&mut world, &error(2));
+    assert_eq!((told.table, told.backend), (Table::Hit, first.backend));
     world.set_seconds(1000 + u64::from(IDLE) + 1);
-    let again = ask(&mut world, &flow(1));
-    assert_eq!((again.table, again.backend), (Table::Hit, id));
+    assert_eq!(ask(&mut world, &error(2)).table, Table::Passive);
+    let again = ask(&mut world, &flow(2));
+    assert_eq!((again.table, again.entry), (Table::New, Some(1)));
+    assert_eq!((first.backend, again.backend), (Some(1), Some(2)));
 }
 
 #[test]
