@@ -102,6 +102,10 @@ pub enum Failure {
     Capture(CaptureError),
     /// There is no address space for a datapath's memory.
     #[error("no address space for the datapath's memory: {}", plain(.0))]
+    #[cfg_attr(
+        not(all(feature = "wasm", unix)),
+        expect(dead_code, reason = "only the module's engine reserves it")
+    )]
     Memory(io::Error),
     /// Something below, in its own words, with its remedy.
     #[error("{what}")]
