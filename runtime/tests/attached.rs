@@ -214,6 +214,9 @@ mod linux {
         done()
     }
 
+    /// A name, and what is tried in the lab.
+    type Case = (&'static str, fn(&Lab));
+
     pub(super) fn main() {
         if let Err(refused) = isolate() {
             let required = std::env::var_os("LVSC_REQUIRE_KERNEL").is_some();
@@ -222,18 +225,58 @@ mod linux {
             return;
         }
         let lab = Lab::up(plan()).unwrap();
-        wire::frames_come_whole_and_in_order(&lab);
-        devices_that_will_not_do_are_named(&lab);
-        backends_that_cannot_work_are_named(&lab);
-        an_attached_director_forwards_real_tcp(&lab);
-        a_backend_that_nobody_answers_for_is_named(&lab);
-        wire::a_question_is_answered_with_its_tag(&lab);
-        wire::a_full_queue_is_no_reason_to_end(&lab);
-        wire::a_forgotten_backend_is_asked_for_at_once(&lab);
-        wire::another_mac_of_the_device_is_told_to_clients(&lab);
-        wire::a_burst_has_room_and_what_has_none_is_told(&lab);
-        an_interface_that_goes_away_ends_the_run(&lab);
-        println!("11 passed, 0 failed");
+        // In this order: the last one takes the device away.
+        let cases: [Case; 11] = [
+            (
+                "frames_come_whole_and_in_order",
+                wire::frames_come_whole_and_in_order,
+            ),
+            (
+                "devices_that_will_not_do_are_named",
+                devices_that_will_not_do_are_named,
+            ),
+            (
+                "backends_that_cannot_work_are_named",
+                backends_that_cannot_work_are_named,
+            ),
+            (
+                "an_attached_director_forwards_real_tcp",
+                an_attached_director_forwards_real_tcp,
+            ),
+            (
+                "a_backend_that_nobody_answers_for_is_named",
+                a_backend_that_nobody_answers_for_is_named,
+            ),
+            (
+                "a_question_is_answered_with_its_tag",
+                wire::a_question_is_answered_with_its_tag,
+            ),
+            (
+                "a_full_queue_is_no_reason_to_end",
+                wire::a_full_queue_is_no_reason_to_end,
+            ),
+            (
+                "a_forgotten_backend_is_asked_for_at_once",
+                wire::a_forgotten_backend_is_asked_for_at_once,
+            ),
+            (
+                "another_mac_of_the_device_is_told_to_clients",
+                wire::another_mac_of_the_device_is_told_to_clients,
+            ),
+            (
+                "a_burst_has_room_and_what_has_none_is_told",
+                wire::a_burst_has_room_and_what_has_none_is_told,
+            ),
+            (
+                "an_interface_that_goes_away_ends_the_run",
+                an_interface_that_goes_away_ends_the_run,
+            ),
+        ];
+        for (name, case) in cases {
+            case(&lab);
+            println!("test {name} ... ok");
+        }
+        println!("{} passed, 0 failed", cases.len()); // the first that fails ends the run
     }
 
     fn devices_that_will_not_do_are_named(lab: &Lab) {
