@@ -67,6 +67,11 @@ impl<I: Id, T> Arena<I, T> {
         self.items.iter_mut()
     }
 
+    /// All items in order, moved out.
+    pub fn into_values(self) -> impl DoubleEndedIterator<Item = T> {
+        self.items.into_iter()
+    }
+
     /// All ids and items in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (I, &T)> {
         self.items

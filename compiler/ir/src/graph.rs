@@ -1,4 +1,4 @@
-//! The shape of a program: order, predecessors, dominators. Knows where blocks jump, not what they do.
+//! The shape of a program: order and predecessors. Knows where blocks jump, not what they do.
 
 use std::ops::Range;
 
@@ -23,13 +23,6 @@ struct Node {
     position: Option<usize>,
     /// Which of the edges lead here.
     predecessors: Range<usize>,
-    /// The nearest block that every way from the entry passes; the entry's is itself.
-    dominator: Option<BlockId>,
-    /// Number of blocks above in the dominator tree, and of those below.
-    depth: usize,
-    below: usize,
-    /// Place in a walk over the dominator tree.
-    entered: usize,
 }
 
 impl Graph {
@@ -46,14 +39,17 @@ impl Graph {
             graph.nodes[*id].position = Some(position);
         }
         graph.find_edges(program);
-        graph.find_dominators();
-        graph.number_tree();
         graph
     }
 
     /// The blocks that the entry reaches, each after all that jump to it.
     pub fn order(&self) -> &[BlockId] {
         &self.order
+    }
+
+    /// All blocks of the program.
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = BlockId> + use<> {
+        self.nodes.ids()
     }
 
     /// Place in the order; `None` for a block that the entry does not reach.
@@ -68,80 +64,26 @@ impl Graph {
             .unwrap_or_default()
     }
 
-    /// Whether every way from the entry to `below` passes `above`; a block dominates itself.
-    pub fn dominates(&self, above: BlockId, below: BlockId) -> bool {
-        let (Some(a), Some(b)) = (self.nodes.get(above), self.nodes.get(below)) else {
-            return false;
-        };
-        let reached = a.position.is_some() && b.position.is_some();
-        reached && (a.entered..=a.entered + a.below).contains(&b.entered)
-    }
-
     fn find_edges(&mut self, program: &Program) {
-        let mut found: Vec<(BlockId, Edge)> = Vec::with_capacity(2 * self.order.len());
+        // First how many lead to each block, then where they lie, then the edges themselves: `end` grows three times
+        // from the begin of its range.
         for id in &self.order {
-            let jumps = program.blocks[*id].end.jumps().enumerate();
-            found.extend(jumps.map(|(which, jump)| (jump.to, (*id, which))));
-        }
-        // Stable: the edges to one block keep the order of the blocks that they come from.
-        found.sort_by_key(|(to, _)| *to);
-        for (index, (to, _)) in found.iter().enumerate() {
-            let range = &mut self.nodes[*to].predecessors;
-            *range = if range.end == 0 {
-                index..index + 1
-            } else {
-                range.start..index + 1
-            };
-        }
-        self.edges = found.into_iter().map(|(_, edge)| edge).collect();
-    }
-
-    // Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001); one round, for there is no cycle.
-    fn find_dominators(&mut self) {
-        for index in 0..self.order.len() {
-            let id = self.order[index];
-            let edges = self.predecessors(id).iter();
-            let found = edges
-                .map(|(from, _)| *from)
-                .reduce(|a, b| self.common(a, b));
-            let depth = found.map_or(0, |above| self.nodes[above].depth + 1);
-            let node = &mut self.nodes[id];
-            (node.dominator, node.depth) = (Some(found.unwrap_or(id)), depth);
-        }
-    }
-
-    fn common(&self, mut a: BlockId, mut b: BlockId) -> BlockId {
-        while a != b {
-            // The deeper one goes up.
-            let (node_a, node_b) = (&self.nodes[a], &self.nodes[b]);
-            if node_a.depth < node_b.depth {
-                b = node_b.dominator.unwrap_or(Program::ENTRY);
-            } else {
-                a = node_a.dominator.unwrap_or(Program::ENTRY);
+            for jump in program.blocks[*id].end.jumps() {
+                self.nodes[jump.to].predecessors.end += 1;
             }
         }
-        a
-    }
-
-    /// Numbers the dominator tree so that what is below a block has the numbers behind its own.
-    fn number_tree(&mut self) {
-        for id in self.order.iter().rev() {
-            let below = self.nodes[*id].below + 1;
-            match self.nodes[*id].dominator {
-                Some(above) if above != *id => self.nodes[above].below += below,
-                Some(_) | None => {}
-            }
+        let mut total = 0;
+        for node in self.nodes.values_mut() {
+            let begin = total;
+            total += node.predecessors.end;
+            node.predecessors = begin..begin;
         }
-        // A block's first number that is still free for what is below it.
-        let mut free: Arena<BlockId, usize> = self.nodes.ids().map(|_| 1).collect();
+        self.edges = vec![(Program::ENTRY, 0); total];
         for id in &self.order {
-            match self.nodes[*id].dominator {
-                Some(above) if above != *id => {
-                    self.nodes[*id].entered = free[above];
-                    free[above] += self.nodes[*id].below + 1;
-                    free[*id] = self.nodes[*id].entered + 1;
-                }
-                Some(_) | None => {}
+            for (which, jump) in program.blocks[*id].end.jumps().enumerate() {
+                let range = &mut self.nodes[jump.to].predecessors;
+                self.edges[range.end] = (*id, which);
+                range.end += 1;
             }
         }
     }
@@ -159,14 +101,13 @@ mod tests {
     use crate::text;
 
     #[test]
-    fn a_join_is_dominated_by_the_fork_and_not_by_the_arms() {
+    fn a_join_has_both_arms_before_it_and_a_lone_block_has_no_place() {
         let source = "b0:\n  bounds +1 b1() else b2()\nb1:\n  jump b3()\nb2:\n  jump b3()\nb3:\n  return drop\nb4:\n  return drop\n";
         let graph = Graph::of(&text::parse(source).expect("it parses").program);
-        let [fork, left, right, join, lone] = [0, 1, 2, 3, 4].map(BlockId);
-        assert!(graph.dominates(fork, join) && graph.dominates(join, join));
-        assert!(!graph.dominates(left, join) && !graph.dominates(right, join));
-        assert!(!graph.dominates(fork, lone) && !graph.dominates(lone, lone));
-        assert_eq!(graph.predecessors(join).len(), 2);
+        let [left, right, join, lone] = [1, 2, 3, 4].map(BlockId);
+        assert_eq!(graph.predecessors(join), [(left, 0), (right, 0)]);
+        assert_eq!(graph.position(join), Some(3));
         assert_eq!(graph.position(lone), None);
+        assert!(graph.predecessors(lone).is_empty());
     }
 }

@@ -27,7 +27,8 @@
 )]
 
 pub mod arena;
-mod assoc;
+pub mod assoc;
+pub mod dominators;
 pub mod eval;
 pub mod graph;
 pub mod passes;
@@ -38,3 +39,4 @@ pub mod sample;
 pub mod target;
 pub mod text;
 pub mod verify;
+mod walk;

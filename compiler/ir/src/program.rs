@@ -285,14 +285,20 @@ impl Op {
     }
 
     /// The values that it reads, in the order in which they are written.
-    pub fn operands(mut self) -> impl Iterator<Item = Value> + use<> {
-        let mut found = [None; 3];
-        let mut free = found.iter_mut();
-        self.for_each_operand(|value| {
-            if let Some(place) = free.next() {
-                *place = Some(*value);
+    pub fn operands(&self) -> impl Iterator<Item = Value> + use<> {
+        let found = match *self {
+            Op::Const(_) | Op::FrameLength | Op::Ingress | Op::Worker => [None, None, None],
+            Op::Swap(_, a) | Op::Count(_, a) => [Some(a), None, None],
+            Op::Binary(_, a, b) | Op::Compare(_, a, b) | Op::Find(_, a, b) => {
+                [Some(a), Some(b), None]
             }
-        });
+            Op::Select(a, b, c) | Op::Vacant(_, a, b, c) => [Some(a), Some(b), Some(c)],
+            Op::LoadFrame(access) => [access.base, None, None],
+            Op::StoreFrame(access, value) => [access.base, Some(value), None],
+            Op::Load(_, access) => [Some(access.index), None, None],
+            Op::Store(access, value) => [Some(access.index), Some(value), None],
+            Op::Exchange(access, new, expected) => [Some(access.index), Some(new), Some(expected)],
+        };
         found.into_iter().flatten()
     }
 
@@ -379,32 +385,47 @@ impl Terminator {
 
     /// Where it may go, in the order in which it is written.
     pub fn jumps(&self) -> impl DoubleEndedIterator<Item = &Jump> {
-        let jumps = match self {
-            Terminator::Jump(jump) => [Some(jump), None],
+        match self {
+            Terminator::Jump(jump) => Upto2(Some(jump), None),
             Terminator::If {
                 then, otherwise, ..
             }
             | Terminator::Bounds {
                 then, otherwise, ..
-            } => [Some(then), Some(otherwise)],
-            Terminator::Return { .. } => [None, None],
-        };
-        jumps.into_iter().flatten()
+            } => Upto2(Some(then), Some(otherwise)),
+            Terminator::Return { .. } => Upto2(None, None),
+        }
     }
 
     /// Where it may go, to be changed.
     pub fn jumps_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Jump> {
-        let jumps = match self {
-            Terminator::Jump(jump) => [Some(jump), None],
+        match self {
+            Terminator::Jump(jump) => Upto2(Some(jump), None),
             Terminator::If {
                 then, otherwise, ..
             }
             | Terminator::Bounds {
                 then, otherwise, ..
-            } => [Some(then), Some(otherwise)],
-            Terminator::Return { .. } => [None, None],
-        };
-        jumps.into_iter().flatten()
+            } => Upto2(Some(then), Some(otherwise)),
+            Terminator::Return { .. } => Upto2(None, None),
+        }
+    }
+}
+
+/// Up to two, the second only behind a first; quick, for every walk over a program goes through it.
+struct Upto2<T>(Option<T>, Option<T>);
+
+impl<T> Iterator for Upto2<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        std::mem::replace(&mut self.0, self.1.take())
+    }
+}
+
+impl<T> DoubleEndedIterator for Upto2<T> {
+    fn next_back(&mut self) -> Option<T> {
+        self.1.take().or_else(|| self.0.take())
     }
 }
 
@@ -425,36 +446,6 @@ impl Program {
         self.values += 1;
         Value(self.values - 1)
     }
-
-    /// The blocks that the entry reaches, each after all that jump to it.
-    pub fn reverse_postorder(&self) -> Vec<BlockId> {
-        let mut seen: Arena<BlockId, bool> = self.blocks.ids().map(|_| false).collect();
-        let mut order = Vec::new();
-        // An explicit stack, for chains may be long. A block is there twice: to be entered, and to be left.
-        let mut stack = vec![(Program::ENTRY, Step::Enter)];
-        while let Some((id, step)) = stack.pop() {
-            match (step, seen.get_mut(id)) {
-                (Step::Leave, _) => order.push(id),
-                (Step::Enter, Some(seen)) if !*seen => {
-                    *seen = true;
-                    stack.push((id, Step::Leave));
-                    // The last successor is entered first: the first one then follows its predecessor in the order.
-                    let next = self.blocks[id].end.jumps();
-                    stack.extend(next.map(|jump| (jump.to, Step::Enter)));
-                }
-                (Step::Enter, _) => {}
-            }
-        }
-        order.reverse();
-        order
-    }
-}
-
-/// What a walk does at a block.
-#[derive(Clone, Copy)]
-enum Step {
-    Enter,
-    Leave,
 }
 
 impl Default for Program {

@@ -14,7 +14,7 @@ impl Proven {
     pub fn covers(&self, base: Option<Value>, length: u32) -> bool {
         self.0
             .get(&base)
-            .is_some_and(|known| length <= u32::from(known))
+            .is_some_and(|known| length <= u32::from(*known))
     }
 
     /// Whether the access lies in what is known.
@@ -27,20 +27,20 @@ impl Proven {
 
     /// Each base with the number of bytes from it on that are known to be there.
     pub fn iter(&self) -> impl Iterator<Item = (Option<Value>, u16)> {
-        self.0.iter()
+        self.0.iter().copied()
     }
 }
 
 /// What is known at the beginning of each block.
 pub fn at_begin(program: &Program, graph: &Graph) -> Arena<BlockId, Proven> {
-    let mut known: Arena<BlockId, Proven> =
-        program.blocks.ids().map(|_| Proven::default()).collect();
+    let nothing = Proven::default();
+    let mut known: Arena<BlockId, Proven> = program.blocks.ids().map(|_| nothing.clone()).collect();
     for id in graph.order() {
         let edges = graph.predecessors(*id).iter();
         let met = edges
             .map(|edge| behind(program, *edge, &known))
             .reduce(|mut a, b| {
-                a.0.meet(&b.0, |x, y| Some(x.min(y)));
+                a.0.meet(&b.0, |x, y| Some(*x.min(y)));
                 a
             });
         known[*id] = met.unwrap_or_default();
@@ -51,7 +51,7 @@ pub fn at_begin(program: &Program, graph: &Graph) -> Arena<BlockId, Proven> {
 fn behind(program: &Program, (from, which): Edge, known: &Arena<BlockId, Proven>) -> Proven {
     let mut proven = known[from].clone();
     if let (Terminator::Bounds { base, length, .. }, 0) = (&program.blocks[from].end, which) {
-        proven.0.learn(*base, *length, u16::max);
+        proven.0.learn(*base, *length, |known, new| new.max(*known));
     }
     proven
 }

@@ -10,6 +10,7 @@ use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
 
 use crate::arena::{Arena, Id};
+use crate::dominators::Dominators;
 use crate::graph::Graph;
 use crate::program::{
     Binary, Block, BlockId, Class, Compare, FrameAccess, Inst, Jump, Op, Order, Program,
@@ -135,6 +136,7 @@ struct Maker<'a, 'b> {
     layout: &'a Layout,
     program: Program,
     graph: Graph,
+    tree: Dominators,
     /// Values that may be used in the block that is filled.
     usable: Vec<Value>,
     /// Where each value is made.
@@ -171,6 +173,7 @@ impl<'a, 'b> Maker<'a, 'b> {
             tape,
             layout,
             program,
+            tree: Dominators::of(&graph),
             graph,
             usable: Vec::new(),
             made,
@@ -181,7 +184,7 @@ impl<'a, 'b> Maker<'a, 'b> {
         let params = &self.program.blocks[id].params;
         let above = self.made.iter().filter(|(value, from)| {
             let here = params.contains(value);
-            here || **from != id && self.graph.dominates(**from, id)
+            here || **from != id && self.tree.dominates(**from, id)
         });
         self.usable = above.map(|(value, _)| value).collect();
         let mut known: Vec<(Option<Value>, u16)> = proven::at_begin(&self.program, &self.graph)[id]

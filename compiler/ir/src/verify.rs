@@ -14,6 +14,7 @@ use lvsc_abi::verdict::Verdict;
 
 pub use self::error::{At, VerifyError};
 use crate::arena::Arena;
+use crate::dominators::Dominators;
 use crate::graph::Graph;
 use crate::program::{
     Binary, Block, BlockId, Class, Op, Program, SectionAccess, Terminator, Value,
@@ -61,12 +62,13 @@ fn check(program: &Program, layout: &Layout) -> Result<(), VerifyError> {
     let made = origins(program)?;
     let graph = Graph::of(program);
     check_acyclic(program, &graph)?;
+    let tree = Dominators::of(&graph);
     for (id, block) in program.blocks.iter() {
         check_instructions(program, layout, &made, id, block)?;
     }
     let known = proven::at_begin(program, &graph);
     for id in graph.order() {
-        check_uses(program, &graph, &made, *id)?;
+        check_uses(program, &tree, &made, *id)?;
         check_frame(&program.blocks[*id], *id, &known[*id])?;
     }
     Ok(())
@@ -150,7 +152,7 @@ fn check_acyclic(program: &Program, graph: &Graph) -> Result<(), VerifyError> {
 
 fn check_uses(
     program: &Program,
-    graph: &Graph,
+    tree: &Dominators,
     made: &Arena<Value, Option<At>>,
     id: BlockId,
 ) -> Result<(), VerifyError> {
@@ -161,7 +163,7 @@ fn check_uses(
             .ok_or(VerifyError::UnknownValue { at, value })?;
         let before = origin.is_some_and(|origin| {
             if origin.block != id {
-                return graph.dominates(origin.block, id);
+                return tree.dominates(origin.block, id);
             }
             // A parameter is made before the first instruction, the end comes after the last.
             origin.inst.is_none() || at.inst.is_none() || origin.inst < at.inst

@@ -212,7 +212,7 @@ impl Lowering<'_> {
         ids.fold(paths, |paths, id| {
             let mut found = Vec::new();
             for path in paths {
-                if self.needs.headers(&path.state).contains(&id) {
+                if self.needs.headers(&path.state).contains(id) {
                     found.extend(self.resolve(id, path).all());
                 } else {
                     found.push(path);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lvsc_abi::layout::SectionId;
 use lvsc_abi::module::SAVED;
 use lvsc_ir::arena::Arena;
+use lvsc_ir::dominators::Dominators;
 use lvsc_ir::graph::Graph;
 use lvsc_ir::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Value};
 
@@ -59,6 +60,7 @@ impl Stages {
             stops,
         } = split(program);
         let graph = Graph::of(&program);
+        let tree = Dominators::of(&graph);
         let is_last =
             |id: BlockId| stops[id] || matches!(program.blocks[id].end, Terminator::Return { .. });
         let first = reach(&program, &[Program::ENTRY], |id| !is_last(id));
@@ -71,7 +73,7 @@ impl Stages {
             .map(|block| Resume {
                 block,
                 live: live.get(&block).into_iter().flatten().copied().collect(),
-                bucket: bucket(&program, &graph, &rest, block),
+                bucket: bucket(&program, &tree, &rest, block),
             })
             .collect();
         let most = resumes.iter().map(|resume| resume.live.len()).max()?;
@@ -241,17 +243,17 @@ fn live_at_begin(program: &Program, blocks: &[BlockId]) -> BTreeMap<BlockId, BTr
 /// The first search behind `entry` whose bucket is known there.
 fn bucket(
     program: &Program,
-    graph: &Graph,
+    tree: &Dominators,
     rest: &[BlockId],
     entry: BlockId,
 ) -> Option<(SectionId, Value)> {
     let made = made_in(program);
     let known = |value: Value| {
         let origin = made[value];
-        let before = origin.is_some_and(|from| from != entry && graph.dominates(from, entry));
+        let before = origin.is_some_and(|from| from != entry && tree.dominates(from, entry));
         before || program.blocks[entry].params.contains(&value)
     };
-    let behind = rest.iter().filter(|id| graph.dominates(entry, **id));
+    let behind = rest.iter().filter(|id| tree.dominates(entry, **id));
     let search = |inst: &Inst| {
         let Op::Find(section, index, _) = inst.op else {
             return None;

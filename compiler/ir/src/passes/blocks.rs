@@ -1,36 +1,15 @@
 //! Blocks: those that nothing reaches are left out, a jump to an empty one goes where that goes, and one that only
 //! one jump reaches becomes the end of the block that jumps.
 
+use std::mem::take;
+
 use super::{Same, uses};
-use crate::arena::{Arena, Id};
+use crate::arena::Arena;
 use crate::graph::Graph;
 use crate::program::{BlockId, Jump, Program, Terminator, Value};
 
 pub(super) fn run(program: Program) -> Program {
-    let threaded = prune(&thread(program));
-    prune(&merge(threaded))
-}
-
-/// Leaves out what the entry does not reach, and orders the rest: each block after all that jump to it.
-pub(super) fn prune(program: &Program) -> Program {
-    let order = program.reverse_postorder();
-    let mut numbers: Arena<BlockId, BlockId> = program.blocks.ids().collect();
-    for (index, id) in order.iter().enumerate() {
-        numbers[*id] = BlockId::at(index);
-    }
-    let mut pruned = Program {
-        blocks: Arena::new(),
-        values: program.values,
-    };
-    for id in order {
-        let mut block = program.blocks[id].clone();
-        block
-            .end
-            .jumps_mut()
-            .for_each(|jump| jump.to = numbers[jump.to]);
-        pruned.blocks.push(block);
-    }
-    pruned
+    merge(thread(program)).pruned()
 }
 
 /// Jumps past blocks that only jump on, and whose parameters nobody else reads.
@@ -102,14 +81,15 @@ fn merge(mut program: Program) -> Program {
             && graph.predecessors(jump.to).len() == 1
         {
             let jump = jump.clone();
-            let next = program.blocks[jump.to].clone();
+            merged[jump.to] = true;
+            let next = &mut program.blocks[jump.to];
             for (param, arg) in next.params.iter().zip(&jump.args) {
                 same.set(*param, *arg);
             }
-            merged[jump.to] = true;
+            let (insts, end, place) = (take(&mut next.insts), next.end.clone(), next.place);
             let block = &mut program.blocks[*id];
-            block.insts.extend(next.insts);
-            (block.end, block.place) = (next.end, next.place);
+            block.insts.extend(insts);
+            (block.end, block.place) = (end, place);
         }
     }
     same.apply(&mut program);

@@ -7,11 +7,45 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::Same;
 use crate::arena::Arena;
 use crate::assoc::Assoc;
+use crate::dominators::Dominators;
 use crate::graph::Graph;
 use crate::program::{BlockId, FrameAccess, Inst, Op, Program, Value};
 
-/// Where pure instructions are done already. Only looked into, never gone through.
-type Done = HashMap<Op, Vec<(BlockId, Value)>, BuildHasherDefault<Quick>>;
+/// Where pure instructions are done already. The map is only looked into, never gone through.
+#[derive(Default)]
+struct Done {
+    last: HashMap<Op, usize, BuildHasherDefault<Quick>>,
+    all: Vec<Place>,
+}
+
+/// A block that does an instruction, what it makes there, and the one before that does the same.
+struct Place {
+    block: BlockId,
+    value: Value,
+    before: Option<usize>,
+}
+
+impl Done {
+    /// The value that `op` makes in a block above `id`; else the instruction is noted. There is at most one: what
+    /// stands below another one is never noted.
+    fn above(&mut self, op: Op, id: BlockId, result: Value, tree: &Dominators) -> Option<Value> {
+        let last = self.last.get(&op).copied();
+        let mut place = last.and_then(|index| self.all.get(index));
+        while let Some(found) = place {
+            if tree.dominates(found.block, id) {
+                return Some(found.value);
+            }
+            place = found.before.and_then(|index| self.all.get(index));
+        }
+        self.last.insert(op, self.all.len());
+        self.all.push(Place {
+            block: id,
+            value: result,
+            before: last,
+        });
+        None
+    }
+}
 
 /// A hash for instructions, which nobody chooses to make it slow.
 #[derive(Default)]
@@ -28,6 +62,18 @@ impl Hasher for Quick {
         }
     }
 
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
     fn write_u32(&mut self, word: u32) {
         self.write_u64(u64::from(word));
     }
@@ -42,10 +88,12 @@ type Loaded = Assoc<FrameAccess, Value>;
 
 pub(super) fn run(mut program: Program) -> Program {
     let graph = Graph::of(&program);
+    let tree = Dominators::of(&graph);
     let mut same = Same::of(&program);
     let mut pure = Done::default();
+    let nothing = Loaded::default();
     let mut loaded: Arena<BlockId, Loaded> =
-        program.blocks.ids().map(|_| Loaded::default()).collect();
+        program.blocks.ids().map(|_| nothing.clone()).collect();
     for id in graph.order() {
         let before = graph
             .predecessors(*id)
@@ -56,7 +104,7 @@ pub(super) fn run(mut program: Program) -> Program {
         let mut kept = Vec::with_capacity(block.insts.len());
         for mut inst in std::mem::take(&mut block.insts) {
             inst.op.for_each_operand(|value| *value = same.find(*value));
-            match known(&inst, *id, &graph, &mut pure, &mut here) {
+            match known(&inst, *id, &tree, &mut pure, &mut here) {
                 Some((result, value)) => same.set(result, value),
                 None => kept.push(inst),
             }
@@ -72,30 +120,23 @@ pub(super) fn run(mut program: Program) -> Program {
 fn known(
     inst: &Inst,
     id: BlockId,
-    graph: &Graph,
+    tree: &Dominators,
     pure: &mut Done,
     loaded: &mut Loaded,
 ) -> Option<(Value, Value)> {
     if let Op::StoreFrame(access, _) = inst.op {
-        loaded.retain(|known| is_apart(*known, access));
+        loaded.retain(|known, _| is_apart(*known, access));
     }
     let result = inst.result?;
     if inst.op.has_effect() {
         return None;
     }
     if let Op::LoadFrame(access) = inst.op {
-        let found = loaded.get(&access);
-        loaded.learn(access, result, |first, _| first);
+        let found = loaded.get(&access).copied();
+        loaded.learn(access, result, |first, _| *first);
         return found.map(|value| (result, value));
     }
-    let equal = pure.entry(inst.op).or_default();
-    let found = equal
-        .iter()
-        .find(|(from, _)| graph.dominates(*from, id))
-        .map(|(_, value)| *value);
-    if found.is_none() {
-        equal.push((id, result));
-    }
+    let found = pure.above(inst.op, id, result, tree);
     found.map(|value| (result, value))
 }
 
@@ -107,6 +148,6 @@ fn is_apart(known: FrameAccess, store: FrameAccess) -> bool {
 }
 
 fn meet(mut a: Loaded, b: &Loaded) -> Loaded {
-    a.meet(b, |x, y| (x == y).then_some(x));
+    a.meet(b, |x, y| (x == y).then_some(*x));
     a
 }

@@ -33,7 +33,7 @@ pub(super) fn run(program: Program) -> Program {
         fold.block(*id, &graph);
     }
     fold.same.apply(&mut fold.program);
-    blocks::prune(&fold.program)
+    fold.program.pruned()
 }
 
 /// What is known of values.
@@ -129,7 +129,7 @@ impl Fold {
         let mut output = Output {
             program: &mut self.program,
             facts,
-            insts: Vec::new(),
+            insts: Vec::with_capacity(insts.len()),
         };
         for (param, args) in params.into_iter().zip(incoming) {
             param_of(param, &args, place, &mut output, &mut self.same);

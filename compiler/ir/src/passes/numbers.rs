@@ -1,11 +1,10 @@
 //! Blocks and values numbered in the order in which they are written, without gaps. Equal programs become equal text.
 
-use super::blocks;
 use crate::arena::Arena;
 use crate::program::{Program, Value};
 
 pub(super) fn run(mut program: Program) -> Program {
-    program = blocks::prune(&program);
+    program = program.pruned();
     let mut numbers: Arena<Value, Value> = (0..program.values).map(Value).collect();
     let mut next = 0;
     let mut number = |value: &mut Value| {

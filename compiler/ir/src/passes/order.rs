@@ -27,7 +27,7 @@ pub(super) fn run(mut program: Program) -> Program {
             reversed: &reversed,
             ranges: &ranges,
             values,
-            insts: Vec::new(),
+            insts: Vec::with_capacity(insts.len()),
         };
         for inst in insts {
             rewrite.inst(inst, &mut same);

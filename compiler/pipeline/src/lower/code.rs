@@ -1,9 +1,7 @@
 //! Blocks while they are being filled. Knows instructions, no header and no step.
 
-use std::collections::BTreeMap;
-
 use lvsc_abi::place::Place;
-use lvsc_ir::arena::{Arena, Id};
+use lvsc_ir::arena::Arena;
 use lvsc_ir::program::{
     Binary, Block, BlockId, Class, Compare, FrameAccess, Inst, Jump, Op, Order, Program,
     SectionAccess, Terminator, Value,
@@ -24,7 +22,7 @@ struct Draft {
 }
 
 /// A position in the frame: `offset` bytes behind `base`, or behind the frame's first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spot {
     pub(super) base: Option<Value>,
     pub(super) offset: u16,
@@ -36,6 +34,12 @@ impl Spot {
         base: None,
         offset: 0,
     };
+
+    /// The position as one number; different ones differ.
+    pub(super) fn word(self) -> u64 {
+        let base = self.base.map_or(0, |base| 1 + u64::from(base.0));
+        base << 16 | u64::from(self.offset)
+    }
 
     /// Further behind by `bytes`; `None` where no frame reaches.
     pub(super) fn behind(self, bytes: u16) -> Option<Spot> {
@@ -107,7 +111,13 @@ impl Code {
 
     /// Ends a block with a decision; gives the blocks for "not 0" and for 0.
     pub(super) fn decide(&mut self, block: BlockId, condition: Value) -> (BlockId, BlockId) {
-        let (yes, no) = (self.open(Vec::new()), self.open(Vec::new()));
+        let no = self.open(Vec::new());
+        (self.decide_or(block, condition, no), no)
+    }
+
+    /// Ends a block with a decision; gives the block for "not 0", `no` is the one for 0.
+    pub(super) fn decide_or(&mut self, block: BlockId, condition: Value, no: BlockId) -> BlockId {
+        let yes = self.open(Vec::new());
         let (then, otherwise) = (Jump::to(yes), Jump::to(no));
         self.end(
             block,
@@ -117,13 +127,13 @@ impl Code {
                 otherwise,
             },
         );
-        (yes, no)
+        yes
     }
 
-    /// Ends a block with the question whether `spot` lies inside the frame or at its end; gives the blocks for "it
-    /// does" and for "it does not".
-    pub(super) fn bounds(&mut self, block: BlockId, spot: Spot) -> (BlockId, BlockId) {
-        let (yes, no) = (self.open(Vec::new()), self.open(Vec::new()));
+    /// Ends a block with the question whether `spot` lies inside the frame or at its end; gives the block for "it
+    /// does", `no` is the one for "it does not".
+    pub(super) fn bounds_or(&mut self, block: BlockId, spot: Spot, no: BlockId) -> BlockId {
+        let yes = self.open(Vec::new());
         let (then, otherwise) = (Jump::to(yes), Jump::to(no));
         let Spot {
             base,
@@ -138,7 +148,7 @@ impl Code {
                 otherwise,
             },
         );
-        (yes, no)
+        yes
     }
 
     pub(super) fn constant(&mut self, block: BlockId, value: u64) -> Value {
@@ -195,39 +205,27 @@ impl Code {
     /// The program, all of whose blocks are ended. A jump to a block that only jumps on goes where that one goes;
     /// only blocks that can be reached are kept, in reverse postorder.
     pub(super) fn finish(self) -> Program {
-        let mut program = Program::new();
-        program.values = self.values;
-        for draft in self.blocks.values() {
-            let (mut end, place) = draft.end.clone().expect("every path ends at a verdict");
+        let onward = self.blocks.ids().map(|id| self.forward(id).cloned());
+        let onward: Arena<BlockId, Option<Jump>> = onward.collect();
+        let finished = self.blocks.into_values().map(|draft| {
+            let (mut end, place) = draft.end.expect("every path ends at a verdict");
             for jump in end.jumps_mut() {
-                while let Some(further) = self.forward(jump.to) {
+                while let Some(further) = onward.get(jump.to).and_then(Option::as_ref) {
                     *jump = further.clone();
                 }
             }
-            let (params, insts) = (draft.params.clone(), draft.insts.clone());
-            program.blocks.push(Block {
-                params,
-                insts,
+            Block {
+                params: draft.params,
+                insts: draft.insts,
                 end,
                 place,
-            });
-        }
-        let order = program.reverse_postorder();
-        let numbers = order
-            .iter()
-            .enumerate()
-            .map(|(at, id)| (*id, BlockId::at(at)));
-        let numbers: BTreeMap<BlockId, BlockId> = numbers.collect();
-        let kept = order
-            .iter()
-            .filter_map(|id| program.blocks.get(*id).cloned());
-        program.blocks = kept.collect();
-        for block in program.blocks.values_mut() {
-            for jump in block.end.jumps_mut() {
-                jump.to = numbers.get(&jump.to).copied().unwrap_or(jump.to);
             }
-        }
-        program
+        });
+        let program = Program {
+            blocks: finished.collect(),
+            values: self.values,
+        };
+        program.pruned()
     }
 
     /// Where a block goes that does nothing else.

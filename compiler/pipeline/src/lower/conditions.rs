@@ -10,8 +10,10 @@ impl Lowering<'_> {
     /// Splits by whether a condition holds.
     pub(super) fn branch(&mut self, condition: &Expr, path: Path) -> Split {
         let split = match condition {
-            Expr::Constant { value: 0, .. } => Split::no(path),
-            Expr::Constant { .. } => Split::yes(path),
+            Expr::Constant { value: 0, .. } => return Split::no(path),
+            Expr::Constant { .. } => return Split::yes(path),
+            Expr::Not(a) => return self.branch(a, path).swapped(),
+            Expr::Present(header) => return self.resolve(*header, path),
             Expr::And(a, b) => {
                 let Split { yes, no } = self.branch(a, path);
                 let mut split = self.branch_each(b, yes);
@@ -24,8 +26,6 @@ impl Lowering<'_> {
                 split.yes.extend(yes);
                 split
             }
-            Expr::Not(a) => self.branch(a, path).swapped(),
-            Expr::Present(header) => self.resolve(*header, path),
             Expr::Chosen(choice, each) => self.branch_chosen(*choice, each, path),
             Expr::In(value, set) => {
                 let Split { yes, no } = self.value(value, path);
@@ -109,7 +109,7 @@ impl Lowering<'_> {
     /// Decides whether one of the alternatives up to `last` is taken: the paths on which the state names one (any, if
     /// it named one before), and those on which none of these is.
     fn choose_up_to(&mut self, id: ChoiceId, last: usize, path: Path) -> (Vec<Path>, Vec<Path>) {
-        if path.state.choices.contains_key(&id) {
+        if path.state.choices.contains(&id) {
             return (vec![path], Vec::new());
         }
         let mut decided = Vec::new();

@@ -1,9 +1,9 @@
 //! Headers are found when they are first asked for: where one stands on each path, or that it is absent.
 
-use lvsc_ir::program::{Binary, Compare, Op, Value};
+use lvsc_ir::program::{Binary, BlockId, Compare, Op, Value};
 
-use super::code::Spot;
-use super::state::{Behind, Path, Presence, Split, Standing};
+use super::code::{Code, Spot};
+use super::state::{Behind, Path, Presence, Split, Standing, State};
 use super::{BLOCKS_MAX, Lowering};
 use crate::pipeline::HeaderId;
 
@@ -64,24 +64,21 @@ impl Lowering<'_> {
         let Some(end) = behind.at.behind(header.fixed) else {
             return Split::no(path);
         };
-        let Split { yes, mut no } = self.inside(end, path);
+        let mut exit = Exit::of(&path);
+        let mut path = self.inside_or(end, path, &mut exit);
+        let next = Behind {
+            at: end,
+            ends: behind.ends.clone(),
+        };
+        let standing = Standing {
+            at: behind.at,
+            behind: Some(next),
+        };
+        path.state.headers.insert(id, Presence::Present(standing));
+        let Split { yes, mut no } = self.sized(id, path, &mut exit);
         let mut held = Vec::new();
-        for mut path in yes {
-            let next = Behind {
-                at: end,
-                ends: behind.ends.clone(),
-            };
-            let standing = Standing {
-                at: behind.at,
-                behind: Some(next),
-            };
-            path.state.headers.insert(id, Presence::Present(standing));
-            let sized = self.sized(id, path, &mut no);
-            for path in sized
-                .into_iter()
-                .flat_map(|path| self.enclosing(id, path))
-                .collect::<Vec<_>>()
-            {
+        for path in yes {
+            for path in self.enclosing(id, path) {
                 match &header.valid {
                     None => held.push(path),
                     Some(valid) => {
@@ -95,28 +92,34 @@ impl Lowering<'_> {
         for path in &mut no {
             path.state.headers.remove(&id);
         }
+        no.extend(exit.path());
         self.join_split(Split { yes: held, no })
     }
 
     /// Splits by whether everything up to `end` lies inside the frame.
     pub(super) fn inside(&mut self, end: Spot, path: Path) -> Split {
-        if path
-            .state
-            .proven
-            .get(&end.base)
-            .is_some_and(|proven| *proven >= end.offset)
-        {
-            return Split::yes(path);
+        let mut exit = Exit::of(&path);
+        let path = self.inside_or(end, path, &mut exit);
+        Split {
+            yes: vec![path],
+            no: exit.path().into_iter().collect(),
         }
-        let blocks = self.code.bounds(path.block, end);
-        let (mut yes, no) = path.fork(blocks);
-        yes.state.proven.insert(end.base, end.offset);
-        Split::from((yes, no))
+    }
+
+    /// Goes on where everything up to `end` lies inside the frame.
+    fn inside_or(&mut self, end: Spot, mut path: Path, exit: &mut Exit) -> Path {
+        let known = path.state.proven.get(&end.base);
+        if known.is_none_or(|proven| *proven < end.offset) {
+            let no = exit.block(&mut self.code);
+            path.block = self.code.bounds_or(path.block, end, no);
+            path.state.proven.insert(end.base, end.offset);
+        }
+        path
     }
 
     /// The whole header lies inside the frame and what encloses it; with a size of its own, that is where the next
     /// one begins, and it is not smaller than the fixed fields.
-    fn sized(&mut self, id: HeaderId, path: Path, no: &mut Vec<Path>) -> Vec<Path> {
+    fn sized(&mut self, id: HeaderId, path: Path, exit: &mut Exit) -> Split {
         let header = self.pipeline.header(id);
         let standing = path
             .state
@@ -128,29 +131,28 @@ impl Lowering<'_> {
             behind: Some(Behind { at: end, ends }),
         } = standing
         else {
-            return vec![path];
+            return Split::yes(path);
         };
         let Some(size) = &header.size else {
             if ends.is_empty() {
-                return vec![path];
+                return Split::yes(path);
             }
             let end = self.code.absolute(path.block, end);
-            return vec![self.all_le(end, &ends, path, no)];
+            return Split::yes(self.all_le(end, &ends, path, exit));
         };
-        let Split { yes, no: unknown } = self.value(size, path);
-        no.extend(unknown);
+        let Split { yes, no } = self.value(size, path);
         let mut held = Vec::new();
         for mut path in yes {
             let size = path.pop().low;
             let fixed = self.code.constant(path.block, u64::from(header.fixed));
-            let path = self.all_le(fixed, &[size], path, no);
+            let path = self.all_le(fixed, &[size], path, exit);
             let begin = self.code.absolute(path.block, at);
             let end = self.code.binary(path.block, Binary::Add, begin, size);
             let length = self.code.value(path.block, Op::FrameLength);
             let limits: Vec<Value> = std::iter::once(length)
                 .chain(ends.iter().copied())
                 .collect();
-            let mut path = self.all_le(end, &limits, path, no);
+            let mut path = self.all_le(end, &limits, path, exit);
             let next = Behind {
                 at: Spot {
                     base: Some(end),
@@ -165,18 +167,17 @@ impl Lowering<'_> {
             path.state.headers.insert(id, Presence::Present(standing));
             held.push(path);
         }
-        held
+        Split { yes: held, no }
     }
 
     /// Goes on where `value` is not above any of the limits.
-    fn all_le(&mut self, value: Value, limits: &[Value], path: Path, no: &mut Vec<Path>) -> Path {
-        limits.iter().fold(path, |path, limit| {
+    fn all_le(&mut self, value: Value, limits: &[Value], mut path: Path, exit: &mut Exit) -> Path {
+        for limit in limits {
             let holds = self.code.compare(path.block, Compare::Le, value, *limit);
-            let blocks = self.code.decide(path.block, holds);
-            let (yes, out) = path.fork(blocks);
-            no.push(out);
-            yes
-        })
+            let no = exit.block(&mut self.code);
+            path.block = self.code.decide_or(path.block, holds, no);
+        }
+        path
     }
 
     /// Notes the end of what the header encloses.
@@ -197,5 +198,31 @@ impl Lowering<'_> {
             }
         }
         paths
+    }
+}
+
+/// Where all of several questions go that are asked one behind the other and are answered with no. What is known there
+/// is what was known before the first.
+struct Exit {
+    state: State,
+    block: Option<BlockId>,
+}
+
+impl Exit {
+    fn of(path: &Path) -> Exit {
+        Exit {
+            state: path.state.clone(),
+            block: None,
+        }
+    }
+
+    fn block(&mut self, code: &mut Code) -> BlockId {
+        *self.block.get_or_insert_with(|| code.open(Vec::new()))
+    }
+
+    /// The path from there on, if a question was asked.
+    fn path(self) -> Option<Path> {
+        let state = self.state;
+        self.block.map(|block| Path { block, state })
     }
 }

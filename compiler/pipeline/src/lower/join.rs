@@ -5,28 +5,29 @@ use std::collections::BTreeMap;
 use lvsc_ir::program::{Jump, Terminator, Value};
 
 use super::Lowering;
-use super::state::{Path, Split, State};
+use super::state::{Path, Split};
 
 impl Lowering<'_> {
     /// Joins paths that, as far as `self.needs` asks, know the same. Values that differ become parameters.
-    pub(super) fn join(&mut self, mut paths: Vec<Path>) -> Vec<Path> {
+    pub(super) fn join(&mut self, paths: Vec<Path>) -> Vec<Path> {
         if paths.len() < 2 {
             return paths;
         }
-        let mut groups: Vec<Vec<Path>> = Vec::new();
-        let mut known: BTreeMap<State, usize> = BTreeMap::new();
-        for path in &mut paths {
+        let mut groups: Vec<(Path, Vec<Path>)> = Vec::with_capacity(paths.len());
+        let mut known: BTreeMap<Vec<u64>, usize> = BTreeMap::new();
+        for mut path in paths {
             self.needs
                 .restrict(self.pipeline, &self.searched, &mut path.state);
-        }
-        for path in paths {
             let group = *known.entry(path.state.shape()).or_insert(groups.len());
             match groups.get_mut(group) {
-                Some(group) => group.push(path),
-                None => groups.push(vec![path]),
+                Some((_, others)) => others.push(path),
+                None => groups.push((path, Vec::new())),
             }
         }
-        groups.into_iter().map(|group| self.merge(group)).collect()
+        let joined = groups.into_iter();
+        joined
+            .map(|(first, others)| self.merge(first, others))
+            .collect()
     }
 
     /// Joins both sides, each for itself.
@@ -38,27 +39,23 @@ impl Lowering<'_> {
     }
 
     /// Makes one path of paths whose states have the same shape.
-    fn merge(&mut self, mut group: Vec<Path>) -> Path {
-        let first = group.swap_remove(0);
-        if group.is_empty() {
+    fn merge(&mut self, first: Path, others: Vec<Path>) -> Path {
+        if others.is_empty() {
             return first;
         }
         let mut state = first.state.clone();
-        group.insert(0, first);
-        let rows: Vec<Vec<Value>> = group
-            .iter_mut()
+        let mut values = state.values();
+        let group: Vec<(Path, Vec<Value>)> = std::iter::once(first)
+            .chain(others)
             .map(|path| {
-                path.state
-                    .values_mut()
-                    .into_iter()
-                    .map(|value| *value)
-                    .collect()
+                let row = path.state.values();
+                (path, row)
             })
             .collect();
         let mut params = Vec::new();
-        let mut args: Vec<Vec<Value>> = vec![Vec::new(); rows.len()];
-        for (column, value) in state.values_mut().into_iter().enumerate() {
-            let each = || rows.iter().filter_map(|row| row.get(column).copied());
+        let mut args: Vec<Vec<Value>> = vec![Vec::new(); group.len()];
+        for (column, value) in values.iter_mut().enumerate() {
+            let each = || group.iter().filter_map(|(_, row)| row.get(column).copied());
             if each().all(|other| other == *value) {
                 continue;
             }
@@ -68,15 +65,16 @@ impl Lowering<'_> {
                 args.push(arg);
             }
         }
-        for path in &group {
-            let theirs = &path.state.proven;
-            state.proven.retain(|base, _| theirs.contains_key(base));
-            for (base, length) in &mut state.proven {
-                *length = (*length).min(theirs.get(base).copied().unwrap_or(0));
-            }
+        if !params.is_empty() {
+            state.replace(&values);
+        }
+        for (path, _) in &group {
+            state
+                .proven
+                .meet(&path.state.proven, |a, b| Some(*a.min(b)));
         }
         let to = self.code.open(params);
-        for (path, args) in group.into_iter().zip(args) {
+        for ((path, _), args) in group.into_iter().zip(args) {
             self.code
                 .end(path.block, Terminator::Jump(Jump { to, args }));
         }

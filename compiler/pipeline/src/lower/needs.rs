@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fixedbitset::FixedBitSet;
 use petgraph::Direction;
 use petgraph::stable_graph::NodeIndex;
 
@@ -15,7 +16,7 @@ use crate::pipeline::{
 /// What may be asked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
-    headers: BTreeSet<HeaderId>,
+    headers: Headers,
     choices: BTreeMap<ChoiceId, Uses>,
     variables: BTreeSet<VariableId>,
     /// The destination of the frame as it arrived.
@@ -25,10 +26,40 @@ pub(super) struct Needs {
 /// Headers asked for by a choice.
 #[derive(Clone, Debug, Default)]
 struct Uses {
-    /// To decide it.
-    conditions: BTreeSet<HeaderId>,
     /// When this alternative is taken.
-    alternatives: BTreeMap<usize, BTreeSet<HeaderId>>,
+    alternatives: BTreeMap<usize, Headers>,
+    /// While it is not decided: those of all alternatives, and of the conditions that decide.
+    all: Headers,
+}
+
+/// Headers, each by the bit of its number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Headers(FixedBitSet);
+
+impl Headers {
+    pub(super) fn contains(&self, header: HeaderId) -> bool {
+        self.0.contains(usize::from(header.0))
+    }
+
+    /// Adds a header; tells whether it is new.
+    fn insert(&mut self, header: HeaderId) -> bool {
+        let new = !self.contains(header);
+        self.0.grow_and_insert(usize::from(header.0));
+        new
+    }
+
+    /// None, with room for all of the pipeline's.
+    fn none(pipeline: &Pipeline) -> Headers {
+        Headers(FixedBitSet::with_capacity(pipeline.headers.len()))
+    }
+
+    fn extend(&mut self, other: &Headers) {
+        self.0.union_with(&other.0);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = HeaderId> {
+        self.0.ones().map(|index| HeaderId(index as u16))
+    }
 }
 
 /// What an expression is part of.
@@ -60,7 +91,10 @@ pub(super) fn after(
     node: NodeIndex,
     found: &BTreeMap<NodeIndex, Needs>,
 ) -> Needs {
-    let mut needs = Needs::default();
+    let mut needs = Needs {
+        headers: Headers::none(pipeline),
+        ..Needs::default()
+    };
     for next in pipeline.graph.neighbors_directed(node, Direction::Outgoing) {
         needs.merge(
             found
@@ -84,7 +118,7 @@ impl Needs {
         self.arrival |= other.arrival;
         for (choice, uses) in &other.choices {
             let mine = self.choices.entry(*choice).or_default();
-            mine.conditions.extend(&uses.conditions);
+            mine.all.extend(&uses.all);
             for (index, headers) in &uses.alternatives {
                 mine.alternatives.entry(*index).or_default().extend(headers);
             }
@@ -126,7 +160,7 @@ impl Needs {
         choices.retain(|choice, uses| {
             let turns = written.turns(*choice);
             if turns {
-                headers.extend(uses.all());
+                headers.extend(&uses.all);
             }
             !turns
         });
@@ -173,14 +207,12 @@ impl Needs {
     fn header(&mut self, header: HeaderId, within: Within) {
         let headers = match within {
             Within::Step => &mut self.headers,
-            Within::Condition(choice) => &mut self.choices.entry(choice).or_default().conditions,
-            Within::Alternative(choice, index) => self
-                .choices
-                .entry(choice)
-                .or_default()
-                .alternatives
-                .entry(index)
-                .or_default(),
+            Within::Condition(choice) => &mut self.choices.entry(choice).or_default().all,
+            Within::Alternative(choice, index) => {
+                let uses = self.choices.entry(choice).or_default();
+                uses.all.insert(header);
+                uses.alternatives.entry(index).or_default()
+            }
         };
         headers.insert(header);
     }
@@ -195,15 +227,16 @@ impl Needs {
     }
 
     /// The headers that may be asked for, given the choices that are decided.
-    pub(super) fn headers(&self, state: &State) -> BTreeSet<HeaderId> {
+    pub(super) fn headers(&self, state: &State) -> Headers {
         let mut found = self.headers.clone();
         for (choice, uses) in &self.choices {
             match state.choices.get(choice) {
-                Some(Some(index)) => {
-                    found.extend(uses.alternatives.get(index).into_iter().flatten());
+                Some(taken) => {
+                    if let Some(headers) = taken.and_then(|index| uses.alternatives.get(&index)) {
+                        found.extend(headers);
+                    }
                 }
-                Some(None) => {}
-                None => found.extend(uses.all()),
+                None => found.extend(&uses.all),
             }
         }
         found
@@ -213,11 +246,14 @@ impl Needs {
     /// is kept that it may stand behind.
     pub(super) fn restrict(&self, pipeline: &Pipeline, searched: &[HeaderId], state: &mut State) {
         let mut wanted = self.headers(state);
-        wanted.extend(searched);
-        let mut enclosing = BTreeSet::new();
-        let mut open: Vec<HeaderId> = wanted.iter().copied().collect();
+        for header in searched {
+            wanted.insert(*header);
+        }
+        let mut enclosing = Headers::none(pipeline);
+        let mut open = Vec::with_capacity(pipeline.headers.len());
+        open.extend(wanted.iter());
         while let Some(header) = open.pop() {
-            if state.headers.contains_key(&header) && !searched.contains(&header) {
+            if state.headers.contains(&header) && !searched.contains(&header) {
                 continue;
             }
             for after in &pipeline.header(header).after {
@@ -227,14 +263,17 @@ impl Needs {
                 }
             }
         }
-        state.headers.retain(|header, presence| {
-            if let Presence::Present(standing) = presence
-                && !enclosing.contains(header)
-            {
+        state.headers.retain(|header, _| wanted.contains(*header));
+        let known = state.headers.iter();
+        let closed = known.filter(|(header, presence)| {
+            presence.behind().is_some() && !enclosing.contains(*header)
+        });
+        let closed: Vec<HeaderId> = closed.map(|(header, _)| *header).collect();
+        for header in closed {
+            if let Some(Presence::Present(standing)) = state.headers.get_mut(&header) {
                 standing.behind = None;
             }
-            wanted.contains(header)
-        });
+        }
         state
             .choices
             .retain(|choice, _| self.choices.contains_key(choice));
@@ -242,13 +281,5 @@ impl Needs {
             .variables
             .retain(|variable, _| self.variables.contains(variable));
         state.arrival = state.arrival.filter(|_| self.arrival);
-    }
-}
-
-impl Uses {
-    fn all(&self) -> impl Iterator<Item = &HeaderId> {
-        self.conditions
-            .iter()
-            .chain(self.alternatives.values().flatten())
     }
 }

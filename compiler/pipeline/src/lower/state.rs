@@ -1,8 +1,7 @@
 //! What is known on a path through the program: which headers stand where, which alternatives were taken, and where
 //! the values are that were made so far.
 
-use std::collections::BTreeMap;
-
+use lvsc_ir::assoc::Assoc;
 use lvsc_ir::program::{BlockId, Value};
 
 use super::code::Spot;
@@ -22,22 +21,22 @@ pub(super) struct Split {
 }
 
 /// What is known. A header or choice that is not named is not yet resolved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    pub(super) headers: BTreeMap<HeaderId, Presence>,
+    pub(super) headers: Assoc<HeaderId, Presence>,
     /// The alternative that is taken, `None` where none is.
-    pub(super) choices: BTreeMap<ChoiceId, Option<usize>>,
-    pub(super) variables: BTreeMap<VariableId, Binding>,
+    pub(super) choices: Assoc<ChoiceId, Option<usize>>,
+    pub(super) variables: Assoc<VariableId, Binding>,
     /// The first six bytes of the frame as it arrived, first byte lowest; kept when the frame has been changed.
     pub(super) arrival: Option<Value>,
     /// Operands that wait for the rest of their expression, the last one on top.
     pub(super) stack: Vec<Number>,
     /// For each base, how many bytes behind it are proven to lie inside the frame.
-    pub(super) proven: BTreeMap<Option<Value>, u16>,
+    pub(super) proven: Assoc<Option<Value>, u16>,
 }
 
 /// Whether a header is present.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Absent,
     Present(Standing),
@@ -45,7 +44,7 @@ pub(super) enum Presence {
 
 /// How a present header stands in the frame. The bases are values that dominate the path; paths with different bases
 /// are different paths, so that a bounds check holds for every access behind it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) at: Spot,
     /// What headers behind it must know; `None` where no unresolved header stands behind it.
@@ -53,7 +52,7 @@ pub(super) struct Standing {
 }
 
 /// What a header tells the headers behind it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Behind {
     /// Where they begin.
     pub(super) at: Spot,
@@ -62,14 +61,14 @@ pub(super) struct Behind {
 }
 
 /// A number of up to 128 bits; `high` is there exactly when its width is above 64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     pub(super) low: Value,
     pub(super) high: Option<Value>,
 }
 
 /// What a variable holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Binding {
     Value(Value),
     /// A backend's id, and its record in the pool's section.
@@ -148,6 +147,22 @@ impl From<(Path, Path)> for Split {
     }
 }
 
+impl Presence {
+    pub(super) fn behind(&self) -> Option<&Behind> {
+        match self {
+            Presence::Absent => None,
+            Presence::Present(standing) => standing.behind.as_ref(),
+        }
+    }
+
+    pub(super) fn behind_mut(&mut self) -> Option<&mut Behind> {
+        match self {
+            Presence::Absent => None,
+            Presence::Present(standing) => standing.behind.as_mut(),
+        }
+    }
+}
+
 impl State {
     /// Notes the alternative that is taken.
     pub(super) fn choose(&mut self, choice: ChoiceId, alternative: Option<usize>) {
@@ -163,40 +178,86 @@ impl State {
     }
 
     /// The values that may differ between paths that are joined, in a fixed order.
-    pub(super) fn values_mut(&mut self) -> Vec<&mut Value> {
-        let State {
-            headers,
-            variables,
-            arrival,
-            stack,
-            ..
-        } = self;
-        let ends = headers.values_mut().flat_map(|presence| match presence {
-            Presence::Absent | Presence::Present(Standing { behind: None, .. }) => [].iter_mut(),
-            Presence::Present(Standing {
-                behind: Some(behind),
-                ..
-            }) => behind.ends.iter_mut(),
-        });
-        let variables = variables.values_mut().flat_map(|binding| match binding {
-            Binding::Value(value) => vec![value],
-            Binding::Backend { id, record } => vec![id, record],
-        });
-        let stack = stack
-            .iter_mut()
-            .flat_map(|Number { low, high }| Some(low).into_iter().chain(high));
-        ends.chain(variables).chain(arrival).chain(stack).collect()
+    pub(super) fn values(&self) -> Vec<Value> {
+        let mut values = Vec::new();
+        for (_, presence) in self.headers.iter() {
+            values.extend(
+                presence
+                    .behind()
+                    .into_iter()
+                    .flat_map(|behind| &behind.ends),
+            );
+        }
+        for (_, binding) in self.variables.iter() {
+            match binding {
+                Binding::Value(value) => values.push(*value),
+                Binding::Backend { id, record } => values.extend([*id, *record]),
+            }
+        }
+        values.extend(self.arrival);
+        for number in &self.stack {
+            values.push(number.low);
+            values.extend(number.high);
+        }
+        values
     }
 
-    /// What must be equal on paths that are joined: all but those values and the proven bytes.
-    pub(super) fn shape(&self) -> State {
-        let mut shape = State {
-            proven: BTreeMap::new(),
-            ..self.clone()
-        };
-        for value in shape.values_mut() {
-            *value = Value(0);
+    /// Puts others in the place of those values, in the same order.
+    pub(super) fn replace(&mut self, values: &[Value]) {
+        let mut values = values.iter().copied();
+        let mut put = |place: &mut Value| *place = values.next().unwrap_or(*place);
+        for presence in self.headers.values_mut() {
+            if let Some(behind) = presence.behind_mut() {
+                behind.ends.iter_mut().for_each(&mut put);
+            }
         }
-        shape
+        for binding in self.variables.values_mut() {
+            match binding {
+                Binding::Value(value) => put(value),
+                Binding::Backend { id, record } => [id, record].into_iter().for_each(&mut put),
+            }
+        }
+        self.arrival.iter_mut().for_each(&mut put);
+        for number in &mut self.stack {
+            put(&mut number.low);
+            number.high.iter_mut().for_each(&mut put);
+        }
+    }
+
+    /// What must be equal on paths that are joined: all but those values and the proven bytes. As words, each part
+    /// behind its length, so that equal words are equal knowledge.
+    pub(super) fn shape(&self) -> Vec<u64> {
+        let mut words = Vec::with_capacity(64);
+        words.extend([
+            self.headers.len() as u64,
+            self.choices.len() as u64,
+            self.variables.len() as u64,
+            self.stack.len() as u64,
+            u64::from(self.arrival.is_some()),
+        ]);
+        for (header, presence) in self.headers.iter() {
+            words.push(u64::from(header.0));
+            match presence {
+                Presence::Absent => words.push(0),
+                Presence::Present(Standing { at, behind: None }) => words.extend([1, at.word()]),
+                Presence::Present(Standing {
+                    at,
+                    behind: Some(behind),
+                }) => {
+                    let ends = 2 + behind.ends.len() as u64;
+                    words.extend([ends, at.word(), behind.at.word()]);
+                }
+            }
+        }
+        for (choice, alternative) in self.choices.iter() {
+            let alternative = alternative.map_or(0, |index| 1 + index as u64);
+            words.extend([u64::from(choice.0), alternative]);
+        }
+        for (variable, binding) in self.variables.iter() {
+            let backend = matches!(binding, Binding::Backend { .. });
+            words.extend([u64::from(variable.0), u64::from(backend)]);
+        }
+        words.extend(self.stack.iter().map(|it| u64::from(it.high.is_some())));
+        words
     }
 }
