@@ -146,6 +146,8 @@ pub struct Director<Meta> {
     tally: Tally,
     sweeper: Sweeper,
     remind: u64,
+    /// The world has changed, and the image does not say so yet.
+    stale: bool,
     enabled: Arc<AtomicBool>,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
@@ -164,6 +166,7 @@ impl<Meta> Director<Meta> {
             world,
             batch: Batch::default(),
             tally: Tally::default(),
+            stale: false,
             enabled: Arc::new(AtomicBool::new(true)),
             notify: Box::new(|_| {}),
         }
@@ -231,11 +234,12 @@ impl<Meta> Director<Meta> {
         Ok(())
     }
 
-    /// Receives a batch, waiting `wait` at most, and forwards it.
+    /// Settles, receives a batch, waiting `wait` at most, and forwards it.
     pub fn turn<Io>(&mut self, io: &mut Io, wait: Duration) -> io::Result<Received>
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
+        self.settle();
         self.batch.clear();
         let mut inbox = Inbox::new(self.engine.as_mut(), &mut self.batch);
         let received = io.receive(wait, &mut inbox)?;
@@ -292,7 +296,8 @@ impl<Meta> Director<Meta> {
         io.flush()
     }
 
-    /// Takes in what happened.
+    /// Takes in what happened. The image says so from the next [`Director::settle`] on: filling the rings of a thousand
+    /// backends takes tens of milliseconds, and events come in crowds.
     pub fn handle(&mut self, event: Event) {
         match event {
             Event::Second(now) => self.second(now),
@@ -300,7 +305,7 @@ impl<Meta> Director<Meta> {
             Event::Interface { index, state } => {
                 if let Some(known) = self.world.interfaces.get_mut(usize::from(index)) {
                     *known = state;
-                    self.publish();
+                    self.stale = true;
                 }
             }
             Event::Backend {
@@ -313,7 +318,15 @@ impl<Meta> Director<Meta> {
         }
     }
 
+    /// Has the image say what the events have changed.
+    pub fn settle(&mut self) {
+        if self.stale {
+            self.publish();
+        }
+    }
+
     fn publish(&mut self) {
+        self.stale = false;
         publish(&self.manifest, &self.world, self.engine.image_mut());
     }
 
@@ -356,10 +369,8 @@ impl<Meta> Director<Meta> {
                 }
             }
         }
-        if !news.is_empty() {
-            self.publish();
-            news.into_iter().for_each(&mut self.notify);
-        }
+        self.stale |= !news.is_empty();
+        news.into_iter().for_each(&mut self.notify);
     }
 
     fn change(&mut self, pool: String, backend: String, change: Change) {
@@ -371,7 +382,7 @@ impl<Meta> Director<Meta> {
             Change::Down => state.up = false,
             Change::Weight(weight) => state.weight = weight,
         }
-        self.publish();
+        self.stale = true;
     }
 
     fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {

@@ -19,6 +19,7 @@ const NDA_LLADDR: u16 = 2;
 /// States of an entry whose MAC is known: reachable, stale, delay, probe, permanent (linux/neighbour.h).
 const NUD_VALID: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
 const NTF_USE: u8 = 1;
+const NDA_IFINDEX: u16 = 8;
 
 /// A netlink socket in the network namespace of the thread that made it.
 pub struct Netlink {
@@ -61,7 +62,8 @@ impl Netlink {
         Ok(Netlink { fd, sequence: 0 })
     }
 
-    /// Sends a request and gives the messages before its end: `{type, payload}`.
+    /// Sends a request and gives the messages before its end: `{type, payload}`. What is left over of the answer to an
+    /// earlier request, which ended in an error, is skipped.
     pub fn call(&mut self, message: Message) -> Result<Vec<(u16, Vec<u8>)>> {
         self.sequence += 1;
         let bytes = message.finish(self.sequence);
@@ -71,11 +73,13 @@ impl Netlink {
             let datagram = receive(&self.fd)?;
             let mut rest = datagram.as_slice();
             while let Some((header, behind)) = rest.split_first_chunk::<16>() {
-                let [a, b, c, d, e, f, ..] = *header;
+                let [a, b, c, d, e, f, _, _, i, j, k, l, ..] = *header;
                 let length = u32::from_ne_bytes([a, b, c, d]) as usize;
                 let kind = u16::from_ne_bytes([e, f]);
+                let ours = u32::from_ne_bytes([i, j, k, l]) == self.sequence;
                 let payload = behind.get(..length.saturating_sub(16)).unwrap_or_default();
                 match i32::from(kind) {
+                    _ if !ours => {}
                     libc::NLMSG_ERROR | libc::NLMSG_DONE => {
                         let code = payload
                             .first_chunk()
@@ -175,7 +179,10 @@ impl Netlink {
 
     /// The neighbours of an interface whose MAC is known.
     pub fn neighbours(&mut self, index: u32) -> Result<Vec<(IpAddr, Mac)>> {
-        let request = Message::new(libc::RTM_GETNEIGH, libc::NLM_F_DUMP as u16).raw(&[0; 12]);
+        // A kernel before 4.4 gives the neighbours of all interfaces.
+        let request = Message::new(libc::RTM_GETNEIGH, libc::NLM_F_DUMP as u16)
+            .raw(&[0; 12])
+            .number(NDA_IFINDEX, index);
         let answers = self.call(request)?;
         Ok(answers
             .iter()
@@ -288,4 +295,42 @@ fn send(fd: &OwnedFd, bytes: &[u8]) -> Result<()> {
 
 fn receive(fd: &OwnedFd) -> Result<Vec<u8>> {
     crate::sys::receive(fd.as_raw_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    /// A message with this type and sequence number.
+    fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        Message::new(kind, 0).raw(payload).finish(sequence)
+    }
+
+    #[test]
+    fn what_answers_an_earlier_request_is_skipped() {
+        let (own, kernel) = UnixDatagram::pair().unwrap();
+        let mut netlink = Netlink {
+            fd: own.into(),
+            sequence: 6,
+        };
+        let (error, done) = (libc::NLMSG_ERROR as u16, libc::NLMSG_DONE as u16);
+        let refused = (-libc::ENODEV).to_ne_bytes();
+        for datagram in [
+            message(error, 5, &refused),
+            message(done, 6, &[0; 4]),
+            [message(20, 6, &[6; 4]), message(20, 7, &[7; 4])].concat(),
+            message(done, 7, &[0; 4]),
+        ] {
+            kernel.send(&datagram).unwrap();
+        }
+        let answers = netlink.call(Message::new(22, 0)).unwrap();
+        assert_eq!(answers, [(20, vec![7; 4])]);
+        kernel.send(&message(error, 8, &refused)).unwrap();
+        let error = netlink.call(Message::new(22, 0)).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 
 use lvsc_abi::engine::{BATCH, Packet, SLOT};
@@ -18,9 +19,15 @@ use crate::io::Loss;
 struct ByFirstByte {
     image: Bytes,
     slots: Vec<Vec<u8>>,
+    /// How often somebody wanted to write into the image.
+    writes: Arc<AtomicUsize>,
 }
 
 pub(super) fn engine() -> AnyEngine {
+    counting(&Arc::default())
+}
+
+fn counting(writes: &Arc<AtomicUsize>) -> AnyEngine {
     let mut layout = Layout::new();
     layout.add("header", Element::Header, 1);
     layout.add("clock", Element::Clock, 1);
@@ -32,6 +39,7 @@ pub(super) fn engine() -> AnyEngine {
     Box::new(ByFirstByte {
         image: Bytes::new(layout),
         slots: vec![vec![0; SLOT as usize]; BATCH],
+        writes: Arc::clone(writes),
     })
 }
 
@@ -89,6 +97,7 @@ impl Engine for ByFirstByte {
     }
 
     fn image_mut(&mut self) -> &mut dyn Image {
+        self.writes.fetch_add(1, Ordering::Relaxed);
         &mut self.image
     }
 }
@@ -291,11 +300,11 @@ fn a_failure_loses_its_packet_and_is_told_once() {
     run(&mut director, &mut wire);
     assert_eq!(wire.sent.len(), 2);
     assert_eq!(director.summary().failures, 2);
-    let what = "three".to_owned();
+    let (packet, what, place) = (1, "three".to_owned(), None);
     let first = EngineError::Trap {
-        packet: 1,
+        packet,
         what,
-        place: None,
+        place,
     };
     assert_eq!(*told.lock().unwrap(), [Notice::Failed(first)]);
 }
@@ -310,10 +319,31 @@ fn a_neighbour_that_is_found_makes_its_backend_usable() {
         address: [192, 0, 2, 11].into(),
         mac,
     });
+    director.settle();
     let record = load(&director, "backends.web", 1, 0);
     assert_eq!(Mac::from_record(record), mac);
     assert_eq!(record >> backend::FLAGS_SHIFT, backend::USABLE);
     assert_eq!(director.without_mac().count(), 0);
+}
+
+#[test]
+fn a_crowd_of_events_fills_the_image_once_and_before_the_next_frame() {
+    let writes = Arc::new(AtomicUsize::new(0));
+    let mut director = Director::new(counting(&writes), manifest(), World::of(&manifest()));
+    let before = writes.load(Ordering::Relaxed);
+    let (sender, events) = mpsc::channel();
+    for last in 1..=9 {
+        let mac = Mac([2, 0, 0, 0, 0, last]);
+        let address = [192, 0, 2, 11].into();
+        sender.send(Event::Neighbour { address, mac }).unwrap();
+    }
+    let mut wire = Wire::of(&[&[&[1]]]);
+    director
+        .run(&mut wire, &events, &AtomicBool::new(false))
+        .unwrap();
+    assert_eq!(writes.load(Ordering::Relaxed) - before, 1);
+    let record = load(&director, "backends.web", 1, 0);
+    assert_eq!(Mac::from_record(record), Mac([2, 0, 0, 0, 0, 9]));
 }
 
 #[test]
@@ -337,6 +367,7 @@ fn a_mac_that_the_policy_fixes_is_not_learnt_over() {
         address: [192, 0, 2, 10].into(),
         mac,
     });
+    director.settle();
     assert_eq!(load(&director, "backends.web", 0, 0), before);
 }
 
@@ -356,14 +387,11 @@ fn a_mac_that_no_other_host_can_have_is_not_learnt() {
             address: [192, 0, 2, 11].into(),
             mac,
         });
+        director.settle();
         assert_eq!(load(&director, "backends.web", 1, 0), 0, "{mac}");
     }
-    let (pool, backend) = ("web".to_owned(), "rs1".to_owned());
-    let notice = Notice::OwnMac {
-        pool,
-        backend,
-        mac: own,
-    };
+    let (pool, backend, mac) = ("web".to_owned(), "rs1".to_owned(), own);
+    let notice = Notice::OwnMac { pool, backend, mac };
     assert_eq!(*told.lock().unwrap(), [notice]);
 }
 
@@ -378,6 +406,7 @@ fn an_operator_takes_a_backend_down_and_an_unknown_one_is_told() {
         change: Change::Down,
     };
     director.handle(down("rs0"));
+    director.settle();
     assert_eq!(load(&director, "backends.web", 0, 0), 0);
     director.handle(down("rs9"));
     assert_eq!(*told.lock().unwrap(), 1);

@@ -18,9 +18,11 @@ use crate::netlink::{Link, Netlink};
 use crate::vip::OwnMac;
 use crate::world::InterfaceState;
 
-/// Between two looks into the kernel's table: while one is missing, and otherwise.
+/// Between two looks into the kernel's table: while an answer is about to come, and otherwise.
 const HASTE: Duration = Duration::from_millis(20);
 const CALM: Duration = Duration::from_millis(250);
+/// Whoever has not answered for so long may never do.
+const HOPE: Duration = Duration::from_secs(3);
 /// Between two questions for a MAC: one that is missing, and one that is known (forwarded frames confirm nothing to the
 /// kernel, so it would forget).
 const ASK: Duration = Duration::from_secs(1);
@@ -43,6 +45,15 @@ struct Hop {
     /// The kernel knows it now; a MAC that it forgot stays in use.
     known: bool,
     asked: Option<Instant>,
+    /// The first question since it was known.
+    missed: Option<Instant>,
+}
+
+impl Hop {
+    /// Whether its answer is about to come.
+    fn is_due(&self) -> bool {
+        !self.known && self.missed.is_none_or(|missed| missed.elapsed() < HOPE)
+    }
 }
 
 impl NextHops {
@@ -75,7 +86,9 @@ impl NextHops {
         for (address, hop) in &mut self.wanted {
             let pause = if hop.known { CONFIRM } else { ASK };
             if hop.asked.is_none_or(|asked| asked.elapsed() >= pause) {
-                hop.asked = Some(Instant::now());
+                let now = Instant::now();
+                hop.asked = Some(now);
+                hop.missed.get_or_insert(now);
                 // Refused while the link is down, too: asked again, and the director names what is missing.
                 let refused = self.neighbours.solicit(*address).err();
                 allowed &= refused.is_none_or(|error| error.kind() != ErrorKind::PermissionDenied);
@@ -85,12 +98,13 @@ impl NextHops {
     }
 
     /// Tells of every MAC that is found or changes, until `ended`. A MAC that the kernel forgets stays. An error where the
-    /// interface is gone.
+    /// interface is gone; a kernel that only has no memory or no room for an answer is asked again.
     pub(super) fn watch(&mut self, events: &Sender<Event>, ended: &AtomicBool) -> Result<()> {
         let mut checked = Instant::now();
         while !ended.load(Ordering::Relaxed) {
             self.ask();
-            let mut news = self.look()?;
+            let known = self.neighbours.known();
+            let mut news = known.map_or_else(|_| Vec::new(), |known| self.look(known));
             if checked.elapsed() >= ASK {
                 checked = Instant::now();
                 news.extend(self.check()?);
@@ -99,15 +113,23 @@ impl NextHops {
             if news.into_iter().any(|event| events.send(event).is_err()) {
                 return Ok(());
             }
-            let missing = self.wanted.values().any(|hop| !hop.known);
-            thread::sleep(if missing { HASTE } else { CALM });
+            thread::sleep(self.pause());
         }
         Ok(())
     }
 
+    /// Until the next look.
+    fn pause(&self) -> Duration {
+        if self.wanted.values().any(Hop::is_due) {
+            HASTE
+        } else {
+            CALM
+        }
+    }
+
     /// The news in the kernel's table. One that it forgot is asked for at once: its host may have another MAC by now.
-    fn look(&mut self) -> Result<Vec<Event>> {
-        let known: BTreeMap<IpAddr, Mac> = self.neighbours.known()?.into_iter().collect();
+    fn look(&mut self, known: Vec<(IpAddr, Mac)>) -> Vec<Event> {
+        let known: BTreeMap<IpAddr, Mac> = known.into_iter().collect();
         let mut news = Vec::new();
         for (address, hop) in &mut self.wanted {
             let mac = known.get(address).copied();
@@ -115,18 +137,23 @@ impl NextHops {
                 hop.asked = None;
             }
             hop.known = mac.is_some();
+            if hop.known {
+                hop.missed = None;
+            }
             if let Some(mac) = mac.filter(|mac| hop.mac != Some(*mac)) {
                 hop.mac = Some(mac);
                 let address = *address;
                 news.push(Event::Neighbour { address, mac });
             }
         }
-        Ok(news)
+        news
     }
 
     /// The news of the link itself: another MAC is what its clients must send to from now on.
     fn check(&mut self) -> Result<Vec<Event>> {
-        let links = self.netlink.links()?;
+        let Ok(links) = self.netlink.links() else {
+            return Ok(Vec::new());
+        };
         let found = links.iter().find(|link| link.index == self.link.index);
         let Some(link) = found else {
             return Err(Error::new(
@@ -150,5 +177,47 @@ impl NextHops {
             },
             Event::Tell(Notice::Interface { device, mac }),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const BACKEND: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 10));
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+    /// The next hop of one backend, on an interface that no host has.
+    fn hops() -> NextHops {
+        let link = Link {
+            index: i32::MAX.cast_unsigned(),
+            ..Link::default()
+        };
+        NextHops::open(link, 0, Arc::new(OwnMac::new(MAC)), vec![BACKEND]).unwrap()
+    }
+
+    #[test]
+    fn one_that_never_answers_is_looked_for_without_haste() {
+        let mut hops = hops();
+        hops.ask();
+        assert_eq!(hops.pause(), HASTE);
+        let long_ago = Instant::now().checked_sub(HOPE).unwrap();
+        for hop in hops.wanted.values_mut() {
+            (hop.asked, hop.missed) = (Some(long_ago), Some(long_ago));
+        }
+        hops.ask();
+        assert_eq!(hops.pause(), CALM, "asked again, but hardly there");
+        assert_eq!(hops.look(vec![(BACKEND, MAC)]).len(), 1);
+        assert_eq!(hops.pause(), CALM);
+        hops.look(Vec::new());
+        assert_eq!(hops.pause(), HASTE, "forgotten, and asked for at once");
+    }
+
+    #[test]
+    fn an_interface_that_is_gone_is_an_error() {
+        let error = hops().check().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
     }
 }
