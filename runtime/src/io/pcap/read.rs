@@ -57,6 +57,8 @@ enum Format {
     Pcap {
         reader: PcapReader<Input>,
         offset: u64,
+        /// Bytes of a checksum behind each frame.
+        checksum: u32,
     },
     PcapNg {
         reader: PcapNgReader<Input>,
@@ -145,6 +147,7 @@ impl Reader {
                 let reader = PcapReader::with_capacity(again, LONGEST);
                 let reader = reader.map_err(|error| end.reason(&error, "its header"));
                 reader.map(|reader| Format::Pcap {
+                    checksum: checksum(&reader),
                     reader,
                     offset: PCAP_HEADER,
                 })
@@ -157,9 +160,9 @@ impl Reader {
             Err(reason) => return Err(CaptureError::Format { path, reason }),
         };
         if let Format::Pcap { reader, .. } = &format
-            && reader.header().datalink != DataLink::ETHERNET
+            && link(reader) != DataLink::ETHERNET
         {
-            let link = format!("{:?}", reader.header().datalink);
+            let link = format!("{:?}", link(reader));
             return Err(CaptureError::Link {
                 path,
                 interface: "the capture".to_owned(),
@@ -209,7 +212,11 @@ impl Reader {
         loop {
             let end = &self.end;
             let (offset, record) = match &mut self.format {
-                Format::Pcap { reader, offset } => (*offset, next_pcap(reader, offset, end)),
+                Format::Pcap {
+                    reader,
+                    offset,
+                    checksum,
+                } => (*offset, next_pcap(reader, offset, *checksum, end)),
                 Format::PcapNg {
                     reader,
                     interfaces,
@@ -268,9 +275,27 @@ impl Iterator for Reader {
     }
 }
 
+/// The link type of a pcap file: the low half of a field that may say more.
+fn link(reader: &PcapReader<Input>) -> DataLink {
+    DataLink::from(u32::from(reader.header().datalink) & 0xffff)
+}
+
+/// Bytes of the frame check sequence behind each frame: the field's highest four bits are its length in words of 16 bits
+/// where the bit `P` is set (draft-ietf-opsawg-pcap, section 4).
+fn checksum(reader: &PcapReader<Input>) -> u32 {
+    const PRESENT: u32 = 1 << 26;
+    let field = u32::from(reader.header().datalink);
+    if field & PRESENT == 0 {
+        0
+    } else {
+        (field >> 28) * 2
+    }
+}
+
 fn next_pcap(
     reader: &mut PcapReader<Input>,
     offset: &mut u64,
+    checksum: u32,
     end: &End,
 ) -> Result<Record, String> {
     let resolution = reader.header().ts_resolution;
@@ -294,10 +319,14 @@ fn next_pcap(
         ));
     }
     *offset += PCAP_RECORD + u64::from(incl_len);
+    let (mut frame, original_len) = (data.into_owned(), orig_len.saturating_sub(checksum));
+    if checksum > 0 {
+        frame.truncate(original_len as usize);
+    }
     Ok(Record::Packet(Captured {
         time: Duration::new(ts_sec.into(), ts_frac * scale),
-        frame: data.into_owned(),
-        original_len: orig_len,
+        frame,
+        original_len,
         interface: 0,
     }))
 }
@@ -314,19 +343,19 @@ fn next_pcapng(
     let (block, _) = block.map_err(|error| end.reason(&error, "it"))?;
     let first = *section as u32;
     let packet = |time, original_len, interface: u32, data: std::borrow::Cow<'_, [u8]>| {
-        let (frame, interface) = (data.into_owned(), first + interface);
-        Record::Packet(Captured {
+        let unknown = || format!("it came by interface {interface}, which nothing describes");
+        Ok(Record::Packet(Captured {
             time,
-            frame,
+            frame: data.into_owned(),
             original_len,
-            interface,
-        })
+            interface: first.checked_add(interface).ok_or_else(unknown)?,
+        }))
     };
-    Ok(match block {
+    match block {
         Block::SectionHeader(_) => {
             // A section numbers its interfaces anew; here all sections' stand in one row.
             *section = interfaces.len();
-            Record::Other
+            Ok(Record::Other)
         }
         Block::InterfaceDescription(block) => {
             let name = block.options.iter().find_map(|option| {
@@ -339,7 +368,7 @@ fn next_pcapng(
                 name,
                 link: block.linktype,
             });
-            Record::Other
+            Ok(Record::Other)
         }
         Block::EnhancedPacket(block) => packet(
             block.timestamp,
@@ -359,8 +388,8 @@ fn next_pcapng(
         | Block::SystemdJournalExport(_)
         | Block::CustomCopiable(_)
         | Block::CustomNonCopiable(_)
-        | Block::Unknown(_) => Record::Other,
-    })
+        | Block::Unknown(_) => Ok(Record::Other),
+    }
 }
 
 /// What a reader says that it cannot go on with.

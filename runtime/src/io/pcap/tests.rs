@@ -126,6 +126,29 @@ fn pcap_is_read_in_both_byte_orders_and_both_resolutions() {
 }
 
 #[test]
+fn a_checksum_behind_each_frame_is_no_part_of_it() {
+    const PRESENT: u32 = 1 << 26;
+    for order in BOTH {
+        // The length is in words of 16 bits, and counts only where it is said to be there.
+        for (field, bytes) in [(2 << 28 | PRESENT, 4), (1 << 28 | PRESENT, 2), (2 << 28, 0)] {
+            let frame = [FRAME, &[0xee; 4][..bytes]].concat();
+            let (length, cut) = (frame.len() as u32, &frame[..frame.len() - 1]);
+            let file = order.pcap(
+                0xa1b2_c3d4,
+                field | 1,
+                &[(7, 0, length, &frame), (8, 0, length, cut)],
+            );
+            let found = read(file).unwrap();
+            assert_eq!(found[0], whole(Duration::from_secs(7), 0));
+            assert_eq!(found[1].is_truncated(), bytes == 0);
+        }
+    }
+    let file = Order { big: false }.pcap(0xa1b2_c3d4, 2 << 28 | PRESENT | 113, &[]);
+    let text = read(file).unwrap_err().to_string();
+    assert!(text.contains("the link type LINUX_SLL;"), "{text}");
+}
+
+#[test]
 fn pcapng_is_read_with_its_interfaces_and_their_clocks() {
     for order in BOTH {
         let file = [
@@ -197,6 +220,13 @@ fn what_cannot_be_read_is_named_with_its_place() {
     );
     let nowhere = [order.section(), order.packet(3, 0, 26, FRAME)].concat();
     assert!(message(nowhere).starts_with("in.pcap: packet 1, at byte 28: "));
+    let beyond = [
+        order.section(),
+        order.interface(1, "lan", 6),
+        order.section(),
+        order.packet(u32::MAX, 0, 26, FRAME),
+    ];
+    assert!(message(beyond.concat()).starts_with("in.pcap: packet 1, at byte "));
     let folder = Reader::open(Path::new("/")).err().unwrap();
     assert!(
         folder.to_string().starts_with("cannot open /: "),
