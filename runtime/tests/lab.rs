@@ -128,6 +128,25 @@ mod linux {
         }
     }
 
+    /// Where /proc/sys is read-only, only the interface's settings are made.
+    fn every_setting_is_the_labs_own(lab: &Lab) {
+        let read = |place: String| {
+            let station = lab.director().unwrap();
+            station.run(move || std::fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{place}")))
+        };
+        let mut options = std::fs::OpenOptions::new();
+        let all = "/proc/sys/net/ipv4/conf/all/send_redirects";
+        let writable = options.write(true).open(all).is_ok();
+        for name in ["send_redirects", "rp_filter", "forwarding", "arp_ignore"] {
+            for interface in ["eth0", "all"] {
+                if interface == "eth0" || writable {
+                    let value = read(format!("{interface}/{name}")).unwrap().unwrap();
+                    assert_eq!(value.trim(), "0", "{interface}/{name}");
+                }
+            }
+        }
+    }
+
     pub(super) fn main() {
         if let Err(refused) = isolate() {
             let required = std::env::var_os("LVSC_REQUIRE_KERNEL").is_some();
@@ -136,6 +155,8 @@ mod linux {
             return;
         }
         let lab = Lab::up(plan()).unwrap();
+        every_setting_is_the_labs_own(&lab);
+        println!("every setting is the lab's own, whatever the host's is");
         let stop = Arc::new(AtomicBool::new(false));
         let own = plan().director.mac;
         let (mut responder, mut interfaces) = lab
@@ -170,7 +191,7 @@ mod linux {
         assert_eq!(report.proof.steps.len(), 4);
         assert!(report.upload && report.download);
         println!("real TCP is forwarded and proven: {:?}", report.servers);
-        let mut passed = 1;
+        let mut passed = 2;
 
         let report = lab
             .run(&Dead(Switch(switch)), 1, &mut |_| ControlFlow::Continue(()))

@@ -337,10 +337,8 @@ fn a_crowd_of_events_fills_the_image_once_and_before_the_next_frame() {
         let address = [192, 0, 2, 11].into();
         sender.send(Event::Neighbour { address, mac }).unwrap();
     }
-    let mut wire = Wire::of(&[&[&[1]]]);
-    director
-        .run(&mut wire, &events, &AtomicBool::new(false))
-        .unwrap();
+    let (mut wire, stop) = (Wire::of(&[&[&[1]]]), AtomicBool::new(false));
+    director.run(&mut wire, &events, &stop).unwrap();
     assert_eq!(writes.load(Ordering::Relaxed) - before, 1);
     let record = load(&director, "backends.web", 1, 0);
     assert_eq!(Mac::from_record(record), Mac([2, 0, 0, 0, 0, 9]));

@@ -1,7 +1,8 @@
 //! The lab's network: a bridge in the process's own namespace, each station in one of its own, joined by a veth pair.
 //!
-//! Every setting that matters is made explicitly, by rtnetlink, so that it works where /proc/sys is read-only. Forwarding
-//! is off everywhere: what reaches a real server was sent there by the director.
+//! Every setting that matters is made explicitly: for the interface by rtnetlink, which works where /proc/sys is
+//! read-only, and for all interfaces in /proc/sys, where that can be written. Forwarding is off everywhere: what reaches a
+//! real server was sent there by the director.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::IpAddr;
@@ -133,17 +134,24 @@ fn configure(plan: &Plan, host: &Host, is_server: bool) -> Result<()> {
     for index in [LOOPBACK, ETH0] {
         let _ = own.without_ipv6(index);
     }
-    let mut settings = vec![
-        (setting::FORWARDING, 0),
-        (setting::SEND_REDIRECTS, 0),
-        (setting::RP_FILTER, 0),
-        (setting::ACCEPT_LOCAL, 0),
+    // Without both of these a real server answers ARP for the VIP, and clients go past the director.
+    let (ignore, announce) = if is_server { (1, 2) } else { (0, 0) };
+    let settings = [
+        ("forwarding", setting::FORWARDING, 0),
+        ("send_redirects", setting::SEND_REDIRECTS, 0),
+        ("rp_filter", setting::RP_FILTER, 0),
+        ("accept_local", setting::ACCEPT_LOCAL, 0),
+        ("arp_ignore", setting::ARP_IGNORE, ignore),
+        ("arp_announce", setting::ARP_ANNOUNCE, announce),
     ];
-    if is_server {
-        // Without both of these a real server answers ARP for the VIP, and clients go past the director.
-        settings.extend([(setting::ARP_IGNORE, 1), (setting::ARP_ANNOUNCE, 2)]);
+    for (name, _, value) in settings {
+        // The kernel takes the greater of this and the interface's, and a new namespace has what the host has.
+        let _ = std::fs::write(
+            format!("/proc/sys/net/ipv4/conf/all/{name}"),
+            value.to_string(),
+        );
     }
-    own.settings(ETH0, &settings)?;
+    own.settings(ETH0, &settings.map(|(_, number, value)| (number, value)))?;
     own.up(LOOPBACK)?;
     if is_server {
         own.address(LOOPBACK, plan.vip, 32)?;
