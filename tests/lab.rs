@@ -220,11 +220,23 @@ fn a_policy_that_the_client_cannot_use_is_refused_at_once() {
     let two = "interface lan\ninterface wan\npool web { scheduler wrr\n backend rs1 192.0.2.130 }\n\
                match ip.dst == 192.0.2.200 { select rs from web\n dr(rs) }\n";
     fs::write(folder.path().join("two.lvs"), two).expect("a file");
+    let one = "pool web { scheduler wrr\n backend rs1 BACKEND }\n\
+               match HEADER.dst == VIP { select rs from web\n dr(rs) }\n";
+    for (name, header, vip, backend) in [
+        ("six.lvs", "ip6", "2001:db8::c8", "2001:db8::1"),
+        ("far.lvs", "ip", "192.0.2.200", "198.51.100.1"),
+    ] {
+        let text = one.replace("BACKEND", backend).replace("HEADER", header);
+        let text = text.replace("VIP", vip);
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
     let expected = [
         (
             "policies/vlan.lvs",
             "without a VLAN tag, and that would be dropped (unknown_vlan)",
         ),
+        ("six.lvs", "no single IPv4 VIP"),
+        ("far.lvs", "rs1 (198.51.100.1) is not on the VIP's segment"),
         (
             "two.lvs",
             "the lab has one segment, the policy has the interfaces lan, wan",
@@ -235,8 +247,32 @@ fn a_policy_that_the_client_cannot_use_is_refused_at_once() {
             let said = said(lvsc(folder.path()).args(["run", policy, "--lab", lab]));
             assert_eq!(said.code, 2, "{}", said.err);
             assert!(said.err.contains(words), "{}", said.err);
+            assert!(said.err.contains("\nhelp: "), "{}", said.err);
         }
     }
+}
+
+#[test]
+fn a_lab_without_open_files_says_so_and_blames_no_policy() {
+    let folder = folder();
+    let mut lacking = 0;
+    for files in (12..=36).step_by(3) {
+        let run = "./lvsc run policies/dr.lvs --lab namespaces --requests 2 --target interp";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec {run}")]);
+        let said = said(shell.current_dir(folder.path()));
+        if said.code == 0 {
+            continue;
+        }
+        assert_eq!(said.code, 2, "{files}: {}{}", said.out, said.err);
+        lacking += 1;
+        let both = ["Too many open files", "`ulimit -n 1024`"];
+        if !both.iter().all(|words| said.err.contains(words)) {
+            assert!(skipped(&said), "{files}: {}", said.err);
+            return;
+        }
+    }
+    assert!(lacking > 0, "12 files are enough");
 }
 
 /// A lab that runs, in a process group of its own.

@@ -226,7 +226,7 @@ mod linux {
         }
         let lab = Lab::up(plan()).unwrap();
         // In this order: the last one takes the device away.
-        let cases: [Case; 11] = [
+        let cases: [Case; 12] = [
             (
                 "frames_come_whole_and_in_order",
                 wire::frames_come_whole_and_in_order,
@@ -238,6 +238,10 @@ mod linux {
             (
                 "backends_that_cannot_work_are_named",
                 backends_that_cannot_work_are_named,
+            ),
+            (
+                "a_device_without_an_address_is_noted",
+                a_device_without_an_address_is_noted,
             ),
             (
                 "an_attached_director_forwards_real_tcp",
@@ -311,8 +315,14 @@ mod linux {
         };
         let own = text(|m| m.pools[0].backends[0].address = plan().director.ip.into());
         assert!(
-            own.contains("rs1 has the address 192.0.2.131 of this host"),
+            own.contains("rs1 has the address 192.0.2.131 of this host")
+                && own.contains("; give rs1 in the policy the address of another host"),
             "{own}"
+        );
+        let same = text(|m| m.pools[0].backends[0].mac = Some(plan().director.mac));
+        assert!(
+            same.contains("; give rs1 in the policy the `mac` of"),
+            "{same}"
         );
         let off = text(|m| m.pools[0].backends[1].address = [198, 51, 100, 1].into());
         assert!(
@@ -333,6 +343,34 @@ mod linux {
             foreign.contains("ip link set eth0 address 02:00:00:00:00:01"),
             "{foreign}"
         );
+    }
+
+    fn a_device_without_an_address_is_noted(lab: &Lab) {
+        const BARE: u32 = 77;
+        const CREATE: u16 = 0x600;
+        const INFO_KIND: u16 = 1;
+        let station = lab.director().unwrap();
+        let change = |message: Message| {
+            let done = station.run(move || Netlink::open()?.call(message));
+            done.unwrap().unwrap();
+        };
+        // RTM_NEWLINK
+        let bare = Message::new(16, CREATE).link(BARE, 1, 1).text(3, "bare0");
+        change(bare.open(18).text(INFO_KIND, "bridge").close());
+        let attached = open(station, &plan().servers, &["bare0"]).unwrap();
+        let notes: Vec<String> = attached
+            .warnings()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            notes.len() == 1 && notes[0].contains("`bare0` has no IPv4 address"),
+            "{notes:?}"
+        );
+        assert!(attached.warnings()[0].is_note());
+        drop(attached);
+        // RTM_DELLINK
+        change(Message::new(17, 0).link(BARE, 0, 0));
     }
 
     fn an_attached_director_forwards_real_tcp(lab: &Lab) {

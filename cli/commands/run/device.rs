@@ -48,9 +48,10 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
                     known: names.clone(),
                 })?;
         if place.is_some() {
-            return Err(Failure::told(format_args!(
-                "the interface {name} is given two devices"
-            )));
+            return Err(Failure::Told {
+                what: format!("the interface {name} is given two devices"),
+                remedy: Some(format!("give it one: -i {name}=DEVICE")),
+            });
         }
         *place = Some(binding.device.clone());
     }
@@ -76,9 +77,13 @@ fn devices(bindings: &[Binding], manifest: &Manifest) -> Result<Vec<String>, Fai
         let devices: Vec<String> = places.into_iter().flatten().collect();
         return match twice(&devices) {
             None => Ok(devices),
-            Some(device) => Err(Failure::told(format_args!(
-                "the device `{device}` is given to two interfaces"
-            ))),
+            Some(device) => Err(Failure::Told {
+                what: format!("the device `{device}` is given to two interfaces"),
+                remedy: Some(format!(
+                    "give each its own: -i {}=DEVICE",
+                    names.join("=DEVICE -i ")
+                )),
+            }),
         };
     }
     Err(Failure::Told {
@@ -101,6 +106,7 @@ fn twice(devices: &[String]) -> Option<&String> {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::io;
     use std::net::IpAddr;
 
     use lvsc_runtime::director::interface::{AttachError, Attached};
@@ -126,8 +132,9 @@ mod linux {
         let manifest = checked.pipeline.manifest.clone();
         let attached = Attached::open(engine, manifest, devices)?;
         for warning in attached.warnings() {
+            let word = if warning.is_note() { "note" } else { "warning" };
             ui.say(format_args!(
-                "warning: {warning}\nhelp: {}",
+                "{word}: {warning}\nhelp: {}",
                 warning.remedy()
             ));
         }
@@ -144,8 +151,17 @@ mod linux {
             Format::Text => ui.print(report(&summary)),
             Format::Json => ui.json(&data(&summary, kind)),
         }
-        ended.map_err(|error| Failure::told(format_args!("stopped: {error}")))?;
+        ended.map_err(|error| stopped(&error))?;
         super::super::failed(&summary)
+    }
+
+    fn stopped(error: &io::Error) -> Failure {
+        let gone = error.kind() == io::ErrorKind::NotFound;
+        let again = "start it again when the interface is back; `ip -br link` shows those that are";
+        Failure::Told {
+            what: format!("stopped: {error}"),
+            remedy: gone.then(|| again.to_owned()),
+        }
     }
 
     /// `rs1 (192.0.2.1)`, or the address where that is the name.

@@ -57,7 +57,7 @@ impl Attached {
             state.index = link.index;
             state.mac = Some(*mac);
         }
-        inspect::backends(&manifest, &world, &links)?;
+        let unseen = inspect::backends(&manifest, &world, &links)?;
         let indices: Vec<u32> = links.iter().map(|(link, _)| link.index).collect();
         let socket = |source| AttachError::Socket {
             device: devices.join(", "),
@@ -66,6 +66,7 @@ impl Attached {
         let io = Sockets(Interfaces::open(&indices).map_err(socket)?);
         let vips = inspect::announced(&manifest);
         let mut warnings = inspect::warnings(&manifest, devices, &vips);
+        warnings.extend(unseen);
         let (mut responders, mut next_hops) = (Vec::new(), Vec::new());
         for (number, (link, mac)) in (0..).zip(links) {
             let socket = |source| AttachError::Socket {

@@ -16,6 +16,21 @@ use std::time::Duration;
 
 use lvsc_abi::engine::{BATCH, Engine, FRAME_MAX, HEADROOM, Packet};
 
+/// What to do where the kernel has no more open files to give; `None` for any other error. One that only adds a step to
+/// the kernel's is looked into.
+#[cfg(target_os = "linux")]
+pub fn exhausted(error: &io::Error) -> Option<&'static str> {
+    let inner = || {
+        let outer: &(dyn std::error::Error + 'static) = error.get_ref()?;
+        outer.source()?.downcast_ref::<io::Error>()?.raw_os_error()
+    };
+    match error.raw_os_error().or_else(inner)? {
+        libc::EMFILE => Some("raise the limit of open files: `ulimit -n 1024`"),
+        libc::ENFILE => Some("raise the system's limit of open files: `sysctl fs.file-max`"),
+        _ => None,
+    }
+}
+
 /// Where frames come from.
 pub trait Source {
     /// What travels beside a frame.

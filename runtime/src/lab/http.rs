@@ -20,28 +20,33 @@ fn pattern(at: usize) -> u8 {
     ((at as u32 / 7).wrapping_mul(2_654_435_761) >> 24) as u8
 }
 
-/// Serves in a namespace until `stop`.
+/// Serves in a namespace until `stop`; `fail` is told why it cannot any more.
 pub(super) fn serve(
     station: &Namespace,
     name: String,
     port: u16,
     stop: Arc<AtomicBool>,
-) -> Result<JoinHandle<Result<()>>> {
+    fail: impl FnOnce(Error) + Send + 'static,
+) -> Result<JoinHandle<()>> {
     let listener = station.run(move || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)))??;
     listener.set_nonblocking(true)?;
     Ok(std::thread::spawn(move || {
-        while !stop.load(Ordering::Relaxed) {
-            match listener.accept() {
-                // A client that goes away in mid-request is no fault of the server.
-                Ok((stream, peer)) => drop(answer(stream, &peer, &name)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    std::thread::sleep(Duration::from_micros(200));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        accept(&listener, &name, &stop).unwrap_or_else(fail);
     }))
+}
+
+fn accept(listener: &TcpListener, name: &str, stop: &AtomicBool) -> Result<()> {
+    while !stop.load(Ordering::Relaxed) {
+        match listener.accept() {
+            // A client that goes away in mid-request is no fault of the server.
+            Ok((stream, peer)) => drop(answer(stream, &peer, name)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn answer(mut stream: TcpStream, peer: &SocketAddr, name: &str) -> Result<()> {

@@ -1,10 +1,11 @@
 //! The lab in network namespaces, with the kernel's own TCP.
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use super::proof::{Proof, judge, planted};
 use super::report::Report;
 use super::topology::{ETH0, Topology, resolve};
 use super::{Datapath, NEGATIVE, http};
-use crate::sys::namespace::{Isolated, Namespace};
+use crate::io::exhausted;
+use crate::sys::namespace::{self, Isolated, Namespace};
 use crate::sys::ring::{Only, Options, Ring};
 
 /// The longest wait for one small request.
@@ -27,7 +29,47 @@ pub struct Lab {
     plan: Plan,
     topology: Topology,
     stop: Arc<AtomicBool>,
-    servers: Vec<JoinHandle<Result<()>>>,
+    servers: Vec<JoinHandle<()>>,
+    fault: Fault,
+}
+
+/// The first thing that keeps the lab itself from working.
+#[derive(Clone, Default)]
+struct Fault(Arc<Mutex<Option<Error>>>);
+
+impl Fault {
+    fn set(&self, error: Error) {
+        self.lock().get_or_insert(error);
+    }
+
+    /// An error where there was a fault.
+    fn check(&self) -> Result<()> {
+        self.lock().take().map_or(Ok(()), Err)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a person can do where the lab's network cannot be built or breaks down.
+pub fn remedy(error: &Error) -> &'static str {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
+    advice(error, is_root)
+}
+
+fn advice(error: &Error, is_root: bool) -> &'static str {
+    let kind = error.kind();
+    if let Some(remedy) = exhausted(error) {
+        remedy
+    } else if kind == ErrorKind::WouldBlock {
+        "end some processes, or raise their limit: `ulimit -u unlimited`"
+    } else if kind == ErrorKind::PermissionDenied && is_root {
+        "something keeps even root from it: allow CAP_SYS_ADMIN and CAP_NET_ADMIN, in a container also \
+         `--security-opt seccomp=unconfined`"
+    } else {
+        namespace::remedy(error)
+    }
 }
 
 impl Lab {
@@ -36,16 +78,20 @@ impl Lab {
     pub fn up(plan: Plan) -> Result<Lab> {
         let topology = Topology::build(&plan)?;
         let stop = Arc::new(AtomicBool::new(false));
+        let fault = Fault::default();
         let mut servers = Vec::new();
         for (server, station) in plan.servers.iter().zip(topology.stations.iter().skip(2)) {
             let (name, stop) = (server.name.clone(), Arc::clone(&stop));
-            servers.push(http::serve(station, name, plan.port, stop)?);
+            let broken = fault.clone();
+            let fail = move |error| broken.set(error);
+            servers.push(http::serve(station, name, plan.port, stop, fail)?);
         }
         Ok(Lab {
             plan,
             topology,
             stop,
             servers,
+            fault,
         })
     }
 
@@ -115,10 +161,16 @@ impl Lab {
         let mut report = Report::new(requests, unwanted);
         let small = report.small(self.plan.client.ip, progress, || {
             let answer = client.run(move || http::get(target, PATIENCE)).flatten();
-            answer
-                .map(|answer| (answer.server, answer.client))
-                .map_err(|error| error.to_string())
+            let answer = answer.map(|answer| (answer.server, answer.client));
+            answer.map_err(|error| {
+                let text = error.to_string();
+                if exhausted(&error).is_some() {
+                    self.fault.set(error);
+                }
+                text
+            })
         });
+        self.fault.check()?;
         if small.is_continue() {
             report.upload = client.run(move || http::upload(target))?.unwrap_or(false);
             report.download = client.run(move || http::download(target))?.unwrap_or(false);
@@ -161,8 +213,32 @@ impl Drop for Lab {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for server in self.servers.drain(..) {
-            // A server that failed has shown it by not answering.
-            drop(server.join());
+            drop(server.join()); // a server that failed has said so
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_is_for_whoever_is_refused() {
+        let told = |code, is_root| advice(&Error::from_raw_os_error(code), is_root);
+        assert!(told(libc::EPERM, false).starts_with("run as root"));
+        let root = told(libc::EPERM, true);
+        assert!(
+            !root.contains("as root") && root.contains("seccomp"),
+            "{root}"
+        );
+        for (code, word) in [
+            (libc::EAGAIN, "ulimit -u"),
+            (libc::EMFILE, "ulimit -n"),
+            (libc::ENFILE, "fs.file-max"),
+            (libc::ENOSPC, "user.max_net_namespaces"),
+            (libc::EINVAL, "CONFIG_NET_NS"),
+        ] {
+            assert!(told(code, true).contains(word), "{code}");
         }
     }
 }

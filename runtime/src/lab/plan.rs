@@ -80,6 +80,30 @@ pub enum PlanError {
     Port,
 }
 
+impl PlanError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        const OTHERS: &str = "`lvsc trace` and `lvsc test` follow its packets without a lab";
+        match self {
+            PlanError::NoVip => {
+                format!("the lab asks one address, as in `match ip.dst == 192.0.2.200`; {OTHERS}")
+            }
+            PlanError::Interfaces(_) => {
+                format!("{OTHERS}, `lvsc run -i NAME=DEVICE` forwards them")
+            }
+            PlanError::NoServers => format!("give a pool a backend with an IPv4 address; {OTHERS}"),
+            PlanError::Elsewhere { name, segment, .. } => format!(
+                "give {name} an address of {segment}/24 to try the rest of the policy; {OTHERS}"
+            ),
+            PlanError::Many(_) => format!("try it with fewer backends; {OTHERS}"),
+            PlanError::Group { .. } => "give it the MAC of one host".to_owned(),
+            PlanError::Mac(_) => "give each host a `mac` of its own".to_owned(),
+            PlanError::Address(_) => "give each host, and the service, its own address".to_owned(),
+            PlanError::Port => "take another port in the policy".to_owned(),
+        }
+    }
+}
+
 /// Real servers that one lab can have.
 const SERVERS_MAX: usize = 16;
 

@@ -36,8 +36,19 @@ pub(super) struct Topology {
 }
 
 /// The step at which building failed, and on what.
-fn step<T>(what: &str, on: &str, result: Result<T>) -> Result<T> {
-    result.map_err(|error| Error::new(error.kind(), format!("{what} of {on}: {error}")))
+#[derive(Debug, thiserror::Error)]
+#[error("{what} of {on}: {source}")]
+struct Step {
+    what: &'static str,
+    on: String,
+    source: Error,
+}
+
+fn step<T>(what: &'static str, on: &str, result: Result<T>) -> Result<T> {
+    result.map_err(|source| {
+        let on = on.to_owned();
+        Error::new(source.kind(), Step { what, on, source })
+    })
 }
 
 /// The port of a station on the bridge.

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use lvsc_runtime::director::Notice;
 use lvsc_runtime::director::interface::{AttachError, Attached};
+use lvsc_runtime::io::exhausted;
 use lvsc_runtime::lab::Datapath;
-use lvsc_runtime::lab::namespaces::Lab;
+use lvsc_runtime::lab::namespaces::{Lab, remedy};
 use lvsc_runtime::sys::namespace::{self, Isolated};
 
 use super::{Order, Outcome, Refused};
@@ -61,7 +62,7 @@ pub(super) fn up(
         Err(refused) => {
             return Ok(Err(Refused {
                 what: refused.to_string(),
-                remedy: refused.remedy().to_owned(),
+                remedy: remedy(&refused.source).to_owned(),
             }));
         }
     };
@@ -70,7 +71,7 @@ pub(super) fn up(
         Err(error) => {
             return Ok(Err(Refused {
                 what: format!("the lab's network cannot be built: {error}"),
-                remedy: namespace::remedy(&error).to_owned(),
+                remedy: remedy(&error).to_owned(),
             }));
         }
     };
@@ -171,5 +172,8 @@ fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
 
 #[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 fn broken(error: io::Error) -> Failure {
-    Failure::told(format_args!("the lab broke down: {error}"))
+    Failure::Told {
+        what: format!("the lab broke down: {error}"),
+        remedy: exhausted(&error).map(str::to_owned),
+    }
 }

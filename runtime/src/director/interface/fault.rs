@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use lvsc_abi::mac::Mac;
 
+use crate::io::exhausted;
+
 /// Why a director cannot be put on its interfaces.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
@@ -117,6 +119,19 @@ impl AttachError {
             {
                 Some(format!("run it with `sudo`, or {SETCAP}"))
             }
+            AttachError::Netlink { source } | AttachError::Socket { source, .. } => {
+                exhausted(source).map(str::to_owned)
+            }
+            AttachError::NotEthernet { .. } => Some(
+                "give the device that leads to the backends; `ip -br link` shows those with a MAC"
+                    .to_owned(),
+            ),
+            AttachError::OwnMac { backend, .. } => Some(format!(
+                "give {backend} in the policy the `mac` of another host, or leave it out"
+            )),
+            AttachError::OwnAddress { backend, .. } => Some(format!(
+                "give {backend} in the policy the address of another host, or leave it out"
+            )),
             AttachError::Count { .. } => {
                 Some("give each interface a device: `-i NAME=DEVICE`".to_owned())
             }
@@ -127,12 +142,7 @@ impl AttachError {
             AttachError::ForeignMac { wanted, device, .. } => Some(format!(
                 "leave `mac` out of the policy, or `sudo ip link set {device} address {wanted}`"
             )),
-            AttachError::Unknown { .. }
-            | AttachError::OwnAddress { .. }
-            | AttachError::NotEthernet { .. }
-            | AttachError::OwnMac { .. }
-            | AttachError::Netlink { .. }
-            | AttachError::Socket { .. } => None,
+            AttachError::Unknown { .. } => None, // it names those that there are
         }
     }
 }
@@ -164,6 +174,14 @@ pub enum Warning {
         /// The device.
         device: String,
     },
+    /// Without an address nothing is known of the subnet.
+    #[error(
+        "`{device}` has no IPv4 address: it cannot be checked that the backends are on its link"
+    )]
+    Unaddressed {
+        /// The device.
+        device: String,
+    },
     /// Nobody answers for it here.
     #[error("nobody is told where {address}/{prefix} is: only single IPv4 addresses are announced")]
     NotAnnounced {
@@ -175,6 +193,17 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// Whether nothing need be wrong.
+    pub fn is_note(&self) -> bool {
+        match self {
+            Warning::Unaddressed { .. } => true,
+            Warning::LocalVip { .. }
+            | Warning::KernelForwards { .. }
+            | Warning::MayNotAsk { .. }
+            | Warning::NotAnnounced { .. } => false,
+        }
+    }
+
     /// What to type or to do.
     pub fn remedy(&self) -> String {
         match self {
@@ -185,6 +214,9 @@ impl Warning {
                 format!("sysctl -w net.ipv4.conf.{device}.forwarding=0")
             }
             Warning::MayNotAsk { .. } => SETCAP.to_owned(),
+            Warning::Unaddressed { device } => {
+                format!("ip address add ADDRESS/PREFIX dev {device} (one of the backends' subnet)")
+            }
             Warning::NotAnnounced { .. } => "route it to this host".to_owned(),
         }
     }

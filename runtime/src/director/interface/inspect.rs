@@ -61,12 +61,12 @@ pub(super) fn find(
     Ok(found)
 }
 
-/// A backend is another host than the director, on one of its links.
+/// A backend is another host than the director, on one of its links. Warns of those where that cannot be seen.
 pub(super) fn backends(
     manifest: &Manifest,
     world: &World,
     links: &[(Link, Mac)],
-) -> Result<(), AttachError> {
+) -> Result<Vec<Warning>, AttachError> {
     let netlink = Netlink::open().and_then(|mut netlink| netlink.addresses());
     let addresses = netlink.map_err(|source| AttachError::Netlink { source })?;
     for backend in manifest.pools.iter().flat_map(|pool| &pool.backends) {
@@ -90,7 +90,7 @@ pub(super) fn backends(
         }
         let link = links.get(usize::from(backend.interface));
         if let (None, Some((link, _))) = (backend.mac, link)
-            && is_off(backend.address, link, &addresses)
+            && is_off(backend.address, &subnets(link, &addresses))
         {
             return Err(AttachError::OffLink {
                 backend: name,
@@ -99,28 +99,36 @@ pub(super) fn backends(
             });
         }
     }
-    Ok(())
+    let unseen = (0..).zip(links).filter(|(number, (link, _))| {
+        subnets(link, &addresses).is_empty() && asked(manifest, *number).iter().any(IpAddr::is_ipv4)
+    });
+    let unseen = unseen.map(|(_, (link, _))| Warning::Unaddressed {
+        device: link.name.clone(),
+    });
+    Ok(unseen.collect())
 }
 
-/// Whether the device has IPv4 addresses, and none of their subnets holds this one.
-fn is_off(address: IpAddr, link: &Link, addresses: &[Address]) -> bool {
+/// A device's IPv4 addresses with their prefix lengths.
+fn subnets(link: &Link, addresses: &[Address]) -> Vec<(Ipv4Addr, u8)> {
+    let own = addresses.iter().filter(|own| own.index == link.index);
+    own.filter_map(|own| match own.address {
+        IpAddr::V4(known) => Some((known, own.prefix)),
+        IpAddr::V6(_) => None,
+    })
+    .collect()
+}
+
+/// Whether there are subnets, and none of them holds this address.
+fn is_off(address: IpAddr, subnets: &[(Ipv4Addr, u8)]) -> bool {
     let IpAddr::V4(address) = address else {
         return false;
     };
-    let mut subnets = addresses
-        .iter()
-        .filter(|own| own.index == link.index)
-        .filter_map(|own| match own.address {
-            IpAddr::V4(known) => Some((known, own.prefix)),
-            IpAddr::V6(_) => None,
-        })
-        .peekable();
-    let near = |(known, prefix): (Ipv4Addr, u8)| {
-        let free = 32_u32.saturating_sub(prefix.into());
+    let near = |(known, prefix): &(Ipv4Addr, u8)| {
+        let free = 32_u32.saturating_sub((*prefix).into());
         let subnet = |address: Ipv4Addr| address.to_bits().checked_shr(free);
-        subnet(known) == subnet(address)
+        subnet(*known) == subnet(address)
     };
-    subnets.peek().is_some() && !subnets.any(near)
+    !subnets.is_empty() && !subnets.iter().any(near)
 }
 
 /// The VIPs that can be answered for: single IPv4 addresses.

@@ -156,10 +156,8 @@ impl NextHops {
         };
         let found = links.iter().find(|link| link.index == self.link.index);
         let Some(link) = found else {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                "an interface of the director is gone",
-            ));
+            let gone = format!("the interface `{}` is gone", self.link.name);
+            return Err(Error::new(ErrorKind::NotFound, gone));
         };
         let Some(mac) = link.mac.filter(|mac| *mac != self.own.get()) else {
             return Ok(Vec::new());
