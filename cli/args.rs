@@ -108,7 +108,8 @@ pub struct Global {
         value_name = "WHEN",
     )]
     pub color: Color,
-    /// Say nothing but results and errors
+    /// Print results and errors alone: no progress, no notes, nothing that only confirms (`check`'s ok,
+    /// `test`'s count, what `build` has written)
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Say more
@@ -178,11 +179,14 @@ pub struct Output {
 
 /// `lvsc check`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "lvsc check [OPTIONS] [POLICY]",
+    after_help = "\
 Examples:
   lvsc check policies/dr.lvs
   lvsc check --format json web.lvs     the findings as data
-  generate | lvsc check -")]
+  generate | lvsc check -"
+)]
 pub struct Check {
     /// The policy.
     #[command(flatten)]
@@ -207,10 +211,13 @@ pub enum Drawing {
 
 /// `lvsc graph`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "lvsc graph [OPTIONS] [POLICY]",
+    after_help = "\
 Examples:
   lvsc graph policies/dr.lvs
-  lvsc graph policies/dr.lvs --format dot | dot -Tsvg > dr.svg")]
+  lvsc graph policies/dr.lvs --format dot | dot -Tsvg > dr.svg"
+)]
 pub struct Graph {
     /// The policy.
     #[command(flatten)]
@@ -222,10 +229,13 @@ pub struct Graph {
 
 /// `lvsc trace`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "lvsc trace [OPTIONS] <--packet <SENTENCE>|--pcap <FILE>> [POLICY]",
+    after_help = "\
 Examples:
   lvsc trace policies/dr.lvs --packet \"eth / ip 192.168.46.135 -> VIP / tcp 40000 -> 80 S\"
-  lvsc trace policies/dr.lvs --pcap day.pcap --format json")]
+  lvsc trace policies/dr.lvs --pcap day.pcap --format json"
+)]
 pub struct Trace {
     /// The policy.
     #[command(flatten)]
@@ -255,10 +265,13 @@ pub struct Packets {
 
 /// `lvsc test`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "lvsc test [OPTIONS] [POLICIES]...",
+    after_help = "\
 Examples:
   lvsc test                      the policies of this folder
-  lvsc test policies/*.lvs --engine interp")]
+  lvsc test policies/*.lvs --engine interp"
+)]
 pub struct Test {
     /// The policies. Without any: what `lvsc.toml` names, else the `.lvs` files here, else
     /// `policies/*.lvs`, else the built-in policy
@@ -286,10 +299,13 @@ pub enum Emit {
 
 /// `lvsc build`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "lvsc build [OPTIONS] [POLICY]",
+    after_help = "\
 Examples:
   lvsc build policies/dr.lvs                     writes dr.wasm
-  lvsc build policies/dr.lvs --emit ir -o -      the program, to standard output")]
+  lvsc build policies/dr.lvs --emit ir -o -      the program, to standard output"
+)]
 pub struct Build {
     /// The policy.
     #[command(flatten)]
@@ -319,12 +335,15 @@ pub enum LabKind {
 
 /// `lvsc run`
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "lvsc run [OPTIONS] [POLICY]",
+    after_help = "\
 Examples:
   lvsc run                                          the lab: a client, a director, real servers
   lvsc run --lab memory --requests 1000             the same without namespaces
   lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
-  sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C")]
+  sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C"
+)]
 pub struct Run {
     /// The policy.
     #[command(flatten)]
@@ -342,10 +361,22 @@ pub struct Run {
     )]
     pub pcap: Option<PathBuf>,
     /// Where the capture's sent frames go
-    #[arg(long, value_name = "FILE", value_parser = capture(), requires = "pcap")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = capture(),
+        requires = "pcap",
+        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
+    )]
     pub out: Option<PathBuf>,
     /// Where the capture's passed frames go
-    #[arg(long, value_name = "FILE", value_parser = capture(), requires = "pcap")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = capture(),
+        requires = "pcap",
+        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
+    )]
     pub out_pass: Option<PathBuf>,
     /// A device to forward on; `lan=eth0` binds the policy's `interface lan`
     #[arg(

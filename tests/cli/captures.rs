@@ -148,6 +148,31 @@ fn a_capture_is_forwarded_in_order_and_with_its_times() {
     }
 }
 
+#[test]
+fn quiet_prints_a_result_and_nothing_that_only_confirms() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("in.pcap"), capture(&[frame(1)])).expect("a file");
+    let quiet = |args: &str| {
+        let said = said(lvsc(path).args(args.split(' ')).arg("-q"));
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{args}");
+        said.out
+    };
+    let counts = quiet("run policies/dr.lvs --pcap in.pcap --out out.pcap");
+    assert_eq!(
+        counts,
+        "1 frame: 1 sent, 0 dropped, 0 passed to the kernel\n"
+    );
+    let lab = quiet("run policies/dr.lvs --lab memory --requests 3");
+    assert!(lab.contains("3 of 3 requests answered"), "{lab}");
+    assert!(quiet("trace policies/dr.lvs --pcap in.pcap").contains("verdict"));
+    assert_eq!(quiet("check policies/dr.lvs"), "");
+    assert_eq!(quiet("test policies/dr.lvs --engine interp"), "");
+    if cfg!(feature = "wasm") {
+        assert_eq!(quiet("build policies/dr.lvs"), "");
+    }
+}
+
 /// A SYN for the VIP from this port.
 fn frame(port: u8) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 0x77, 2, 0, 0, 0xff, 0, 1, 8, 0];
@@ -195,6 +220,17 @@ fn an_interface_that_is_not_there_is_named_with_those_that_are() {
     let folder = folder();
     let run = ["run", "policies/dr.lvs", "-i", "none0"];
     could_not(folder.path(), &run, &["no interface `none0`", "lo"]);
+    let run = ["run", "policies/dr.lvs", "-i", "lo"];
+    let words = ["`lo` is no Ethernet interface", "\nhelp: give the device"];
+    could_not(folder.path(), &run, &words);
+    let two = "interface lan\ninterface wan\nmatch ip { pass }\n";
+    fs::write(folder.path().join("two.lvs"), two).expect("a file");
+    let run = ["run", "two.lvs", "-i", "lo", "-i", "wan=lo"];
+    let words = [
+        "`lo` is given to two interfaces",
+        "-i lan=DEVICE -i wan=DEVICE",
+    ];
+    could_not(folder.path(), &run, &words);
     let run = ["run", "policies/two-services.lvs", "-i", "wan=none0"];
     could_not(
         folder.path(),

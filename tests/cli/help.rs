@@ -38,6 +38,21 @@ fn a_wrong_word_is_a_usage_error_with_the_near_one() {
     );
     could_not(path, &["trace", "policies/dr.lvs"], &["--packet", "--pcap"]);
     could_not(path, &["run", "--pcap", "in.pcap"], &["--out"]);
+    for flag in ["--out", "--out-pass"] {
+        let file = [flag, "x.pcap"];
+        could_not(
+            path,
+            &[&["run", "-i", "lo"], &file[..]].concat(),
+            &[flag, "-i"],
+        );
+        could_not(
+            path,
+            &[&["run", "--hold"], &file[..]].concat(),
+            &[flag, "--hold"],
+        );
+    }
+    let said = could_not(path, &["run", "--pcap", "in.pcap"], &["[POLICY]"]);
+    assert!(!said.err.contains("<POLICY>"), "{}", said.err);
     could_not(path, &["run", "--requests", "0"], &["--requests"]);
     could_not(path, &["run", "-i", "lan="], &["`eth0` or `lan=eth0`"]);
     could_not(

@@ -47,7 +47,7 @@ pub fn run(
         Err(RunError::Io(error)) => return Err(Failure::told(error)),
     };
     match args.output.format {
-        Format::Text => ui.confirm(super::counts(&summary)),
+        Format::Text => ui.print(super::counts(&summary)),
         Format::Json => ui.json(&json!({
             "version": 1,
             "engine": kind.name,

@@ -122,7 +122,10 @@ impl From<Refused> for Failure {
 
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Failure {
-        Failure::told(format_args!("the lab cannot try this policy: {error}"))
+        Failure::Told {
+            what: format!("the lab cannot try this policy: {error}"),
+            remedy: Some(error.remedy()),
+        }
     }
 }
 
@@ -164,7 +167,7 @@ fn say(order: &Order<'_>, outcome: &Outcome, ui: &mut Ui) -> Status {
         return Status::Interrupted;
     }
     match order.args.output.format {
-        Format::Text => ui.confirm(record::words(order, outcome)),
+        Format::Text => ui.print(record::words(order, outcome)),
         Format::Json => ui.json(&record::data(order, outcome)),
     }
     let faults = outcome.faults();
