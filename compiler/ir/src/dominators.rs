@@ -1,5 +1,7 @@
 //! Which blocks every way to a block passes.
 
+use std::ops::Range;
+
 use crate::arena::Arena;
 use crate::graph::Graph;
 use crate::program::{BlockId, Program};
@@ -36,14 +38,20 @@ impl Dominators {
     /// Whether every way from the entry to `below` passes `above`; a block dominates itself. Never for a block that
     /// the entry does not reach.
     pub fn dominates(&self, above: BlockId, below: BlockId) -> bool {
-        let (Some(a), Some(b)) = (self.nodes.get(above), self.nodes.get(below)) else {
-            return false;
-        };
-        let reached = a.parent.is_some() && b.parent.is_some();
-        reached && (a.entered..=a.entered + a.below).contains(&b.entered)
+        let below = self.span(below);
+        !below.is_empty() && self.span(above).contains(&below.start)
     }
 
     // Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001); one round, for there is no cycle.
+    /// The places in a walk over the tree of the block and of all below it: two blocks' are apart unless one dominates
+    /// the other. Empty for a block that the entry does not reach.
+    pub fn span(&self, block: BlockId) -> Range<usize> {
+        match self.nodes.get(block) {
+            Some(node) if node.parent.is_some() => node.entered..node.entered + node.below + 1,
+            Some(_) | None => 0..0,
+        }
+    }
+
     fn find(&mut self, graph: &Graph) {
         for id in graph.order().iter().copied() {
             let edges = graph.predecessors(id).iter();

@@ -12,9 +12,11 @@ use crate::pipeline::{After, Compare, Expr, FieldId, Header, HeaderId, Pipeline}
 const EDGES_MAX: usize = 1000;
 
 /// The pairs of headers that never lie on each other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Overlap {
     apart: BTreeSet<(HeaderId, HeaderId)>,
+    /// Those of which no frame has both.
+    exclusive: BTreeSet<(HeaderId, HeaderId)>,
 }
 
 impl Overlap {
@@ -22,9 +24,7 @@ impl Overlap {
     pub fn of(pipeline: &Pipeline) -> Overlap {
         let edges = pipeline.headers.iter().map(|header| header.after.len());
         if edges.sum::<usize>() > EDGES_MAX {
-            return Overlap {
-                apart: BTreeSet::new(),
-            };
+            return Overlap::default();
         }
         let mut finder = Finder {
             pipeline,
@@ -32,11 +32,18 @@ impl Overlap {
             behind: BTreeMap::new(),
         };
         let ids = || (0..pipeline.headers.len()).map(|index| HeaderId(index as u16));
-        let pairs = ids().flat_map(|a| ids().map(move |b| (a, b)));
-        let apart = pairs.filter(|(a, b)| a != b && finder.apart(*a, *b));
+        let pairs = || ids().flat_map(|a| ids().map(move |b| (a, b)));
+        let apart = pairs().filter(|(a, b)| a != b && finder.apart(*a, *b));
+        let apart = apart.collect();
         Overlap {
-            apart: apart.collect(),
+            apart,
+            exclusive: pairs().filter(|(a, b)| finder.exclusive(*a, *b)).collect(),
         }
+    }
+
+    /// Whether no frame has both headers, as far as that is proven.
+    pub fn exclusive(&self, a: HeaderId, b: HeaderId) -> bool {
+        self.exclusive.contains(&(a, b))
     }
 
     /// Whether two headers may have bytes in common: one always has with itself.
@@ -58,9 +65,11 @@ struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     fn apart(&mut self, a: HeaderId, b: HeaderId) -> bool {
-        self.is_behind(a, b)
-            || self.is_behind(b, a)
-            || self.edges(a).into_iter().all(|edge| self.never(edge, b)) && !self.is_first(a)
+        self.is_behind(a, b) || self.is_behind(b, a) || self.exclusive(a, b)
+    }
+
+    fn exclusive(&mut self, a: HeaderId, b: HeaderId) -> bool {
+        !self.is_first(a) && self.edges(a).into_iter().all(|edge| self.never(edge, b))
     }
 
     fn header(&self, id: HeaderId) -> &'a Header {
@@ -181,6 +190,26 @@ mod tests {
             assert!(!overlap.may(a, b) && !overlap.may(b, a), "{a:?} {b:?}");
         }
         assert!(overlap.may(header("ip4"), header("ip4")));
+    }
+
+    #[test]
+    fn no_frame_has_two_headers_of_one_kind() {
+        let overlap = Overlap::of(&policy(&[]));
+        for (a, b) in [("ip4", "ip6"), ("tcp", "udp"), ("udp", "icmp")] {
+            let (a, b) = (header(a), header(b));
+            assert!(
+                overlap.exclusive(a, b) && overlap.exclusive(b, a),
+                "{a:?} {b:?}"
+            );
+        }
+        for (a, b) in [
+            ("eth", "ip4"),
+            ("ip4", "tcp"),
+            ("vlan", "vlan[1]"),
+            ("tcp", "tcp"),
+        ] {
+            assert!(!overlap.exclusive(header(a), header(b)), "{a} {b}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Equal instructions are done once: what is pure where the first one dominates, and loads of the frame where every
 //! way between has left those bytes alone. Shared loads are never merged.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::Same;
@@ -11,39 +12,36 @@ use crate::dominators::Dominators;
 use crate::graph::Graph;
 use crate::program::{BlockId, FrameAccess, Inst, Op, Program, Value};
 
-/// Where pure instructions are done already. The map is only looked into, never gone through.
-#[derive(Default)]
-struct Done {
-    last: HashMap<Op, usize, BuildHasherDefault<Quick>>,
-    all: Vec<Place>,
+/// Where pure instructions are done already. Only looked into, never gone through.
+type Done = HashMap<Op, Places, BuildHasherDefault<Quick>>;
+
+/// Where one instruction is done, by the begin of the block's span in the dominator tree: the span's end, and what is
+/// made there. The spans are apart, for what stands below another place is never noted.
+enum Places {
+    /// Nearly always.
+    One(usize, Place),
+    Many(BTreeMap<usize, Place>),
 }
 
-/// A block that does an instruction, what it makes there, and the one before that does the same.
-struct Place {
-    block: BlockId,
-    value: Value,
-    before: Option<usize>,
-}
+type Place = (usize, Value);
 
-impl Done {
-    /// The value that `op` makes in a block above `id`; else the instruction is noted. There is at most one: what
-    /// stands below another one is never noted.
-    fn above(&mut self, op: Op, id: BlockId, result: Value, tree: &Dominators) -> Option<Value> {
-        let last = self.last.get(&op).copied();
-        let mut place = last.and_then(|index| self.all.get(index));
-        while let Some(found) = place {
-            if tree.dominates(found.block, id) {
-                return Some(found.value);
-            }
-            place = found.before.and_then(|index| self.all.get(index));
+impl Places {
+    /// What is made in a block above the one whose span begins at `at`.
+    fn above(&self, at: usize) -> Option<Value> {
+        let last = match self {
+            Places::One(begin, place) => Some(place).filter(|_| *begin <= at),
+            Places::Many(places) => places.range(..=at).next_back().map(|(_, place)| place),
+        };
+        last.filter(|(end, _)| at < *end).map(|(_, value)| *value)
+    }
+
+    fn note(&mut self, at: usize, place: Place) {
+        if let Places::One(begin, first) = self {
+            *self = Places::Many(BTreeMap::from([(*begin, *first)]));
         }
-        self.last.insert(op, self.all.len());
-        self.all.push(Place {
-            block: id,
-            value: result,
-            before: last,
-        });
-        None
+        if let Places::Many(places) = self {
+            places.insert(at, place);
+        }
     }
 }
 
@@ -136,8 +134,20 @@ fn known(
         loaded.learn(access, result, |first, _| *first);
         return found.map(|value| (result, value));
     }
-    let found = pure.above(inst.op, id, result, tree);
-    found.map(|value| (result, value))
+    let span = tree.span(id);
+    match pure.entry(inst.op) {
+        Entry::Vacant(entry) => {
+            entry.insert(Places::One(span.start, (span.end, result)));
+            None
+        }
+        Entry::Occupied(mut entry) => {
+            let found = entry.get().above(span.start);
+            if found.is_none() {
+                entry.get_mut().note(span.start, (span.end, result));
+            }
+            found.map(|value| (result, value))
+        }
+    }
 }
 
 /// Whether a store leaves these bytes alone: as far as constants tell.

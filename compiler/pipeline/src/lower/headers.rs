@@ -17,8 +17,21 @@ impl Lowering<'_> {
         match path.state.headers.get(&header) {
             Some(Presence::Present(_)) => Split::yes(path),
             Some(Presence::Absent) => Split::no(path),
+            None if self.is_excluded(header, &path) => {
+                let mut path = path;
+                path.state.headers.insert(header, Presence::Absent);
+                Split::no(path)
+            }
             None => self.search(header, path),
         }
+    }
+
+    /// Whether another header is present that no frame has together with this one.
+    fn is_excluded(&self, header: HeaderId, path: &Path) -> bool {
+        let mut known = path.state.headers.iter();
+        known.any(|(other, presence)| {
+            *presence != Presence::Absent && self.overlap.exclusive(*other, header)
+        })
     }
 
     fn search(&mut self, id: HeaderId, path: Path) -> Split {
@@ -185,7 +198,7 @@ impl Lowering<'_> {
         let Some(extent) = &self.pipeline.header(id).extent else {
             return vec![path];
         };
-        let mut paths = self.value(extent, path).all();
+        let mut paths = self.value_or_zero(extent, vec![path]);
         for path in &mut paths {
             let extent = path.pop().low;
             if let Some(Presence::Present(standing)) = path.state.headers.get_mut(&id) {
