@@ -12,6 +12,13 @@ pub struct Kind {
     pub name: &'static str,
     /// Makes one that runs a pipeline, with an empty image.
     pub make: fn(&Pipeline) -> Result<AnyEngine, Failure>,
+    /// Whether this machine lets this process run it.
+    pub present: fn() -> bool,
+}
+
+/// Those that this machine lets this process run.
+pub fn present() -> impl Iterator<Item = &'static Kind> {
+    ENGINES.iter().filter(|kind| (kind.present)())
 }
 
 /// All of them; the first one is the reference.
@@ -19,11 +26,19 @@ pub const ENGINES: &[Kind] = &[
     Kind {
         name: "interp",
         make: interp,
+        present: || true,
     },
     #[cfg(all(feature = "wasm", unix))]
     Kind {
         name: "wasm",
         make: wasm,
+        present: || true,
+    },
+    #[cfg(target_os = "linux")]
+    Kind {
+        name: "xdp",
+        make: xdp,
+        present: lvsc_runtime::engine::xdp::allowed,
     },
 ];
 
@@ -60,6 +75,27 @@ fn wasm(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
         | LoadError::Export { .. }
         | LoadError::Version { .. } => Failure::Bug {
             what: format!("the module cannot be run: {error}"),
+        },
+    })?;
+    Ok(Box::new(engine))
+}
+
+#[cfg(target_os = "linux")]
+fn xdp(pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
+    use lvsc_runtime::engine::xdp::{LoadError, XdpEngine};
+    use lvsc_target_xdp::Xdp;
+
+    let artifact = crate::compile::program(pipeline)?.emit(&Xdp)?;
+    let engine = XdpEngine::load(&artifact.code).map_err(|error| match error {
+        LoadError::Kernel { ref source, .. } => Failure::Told {
+            remedy: crate::remedy::kernel(source),
+            what: error.to_string(),
+        },
+        LoadError::Object(_) => Failure::Bug {
+            what: format!("the object cannot be run: {error}"),
+        },
+        LoadError::Refused { .. } => Failure::Bug {
+            what: error.to_string(),
         },
     })?;
     Ok(Box::new(engine))

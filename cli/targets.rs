@@ -2,11 +2,12 @@
 
 use lvsc_ir::target::Target;
 use lvsc_target_wasm::Wasm;
+use lvsc_target_xdp::Xdp;
 
 use crate::failure::Failure;
 
 /// All of them.
-pub const TARGETS: &[&dyn Target] = &[&Wasm];
+pub const TARGETS: &[&dyn Target] = &[&Wasm, &Xdp];
 
 /// The target with this name.
 pub fn find(name: &str) -> Result<&'static dyn Target, Failure> {

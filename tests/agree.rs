@@ -61,6 +61,13 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 #[test]
+fn where_the_kernel_is_required_its_engine_takes_part() {
+    let required = std::env::var_os("LVSC_REQUIRE_KERNEL").is_some();
+    let takes_part = engines::present().any(|kind| kind.name == "xdp");
+    assert!(takes_part || !required, "this kernel loads no XDP program");
+}
+
+#[test]
 fn the_packets_of_the_tests_cut_at_every_length() {
     for (name, text) in policies_here() {
         let mut bench = Bench::new(&name, &text);

@@ -7,7 +7,7 @@ use lvsc_front::source::{FileId, Span};
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Test};
-use crate::engines::{self, ENGINES, Kind};
+use crate::engines::{self, Kind};
 use crate::failure::{Failure, Status};
 use crate::policy::{self, Broken, Checked};
 use crate::testing::{self, Fault, Frames, sides};
@@ -44,7 +44,7 @@ pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure>
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
     if names.is_empty() {
-        return Ok(ENGINES.iter().collect());
+        return Ok(engines::present().collect());
     }
     let mut engines: Vec<&Kind> = Vec::new();
     for name in names {

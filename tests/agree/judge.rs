@@ -18,7 +18,7 @@ use lvsc_runtime::publish::publish;
 use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 
-use crate::engines::ENGINES;
+use crate::engines::{self, Kind};
 
 /// Packets in a batch, in turn.
 const SIZES: [usize; 4] = [BATCH, 5, 60, 1];
@@ -73,9 +73,27 @@ impl Bench {
         lowered.ok().map(|program| program.blocks.len())
     }
 
-    /// All engines decide the packets, in batches; all must end alike.
+    /// All engines decide the packets, in batches; all must end alike. An engine that does not take frames of every
+    /// length decides those that it takes, beside the interpreter alone.
     pub fn agree(&mut self, packets: &[Came]) {
-        let mut engines = self.engines(ENGINES.len());
+        let (all, some): (Vec<&Kind>, Vec<&Kind>) =
+            engines::present().partition(|kind| kind.name != "xdp");
+        let begin = self.world.clone();
+        self.agree_on(&all, packets);
+        for kind in some {
+            self.world = begin.clone();
+            let engine = self.engine(kind);
+            let lengths = engine.lengths();
+            let taken = packets
+                .iter()
+                .filter(|(frame, _)| lengths.contains(&(frame.len() as u16)));
+            let taken: Vec<Came> = taken.cloned().collect();
+            self.agree_on(&[all[0], kind], &taken);
+        }
+    }
+
+    fn agree_on(&mut self, kinds: &[&Kind], packets: &[Came]) {
+        let mut engines = self.engines(kinds);
         for (turn, batch) in batches(packets).into_iter().enumerate() {
             let mut outcomes = engines.iter_mut().map(|engine| decide(engine, batch));
             let reference = outcomes.next().expect("there is the interpreter");
@@ -84,7 +102,7 @@ impl Bench {
             let same = others.iter().all(|other| *other == reference);
             let state = images.iter().all(|image| Some(image) == images.first());
             if !(same && state) {
-                self.explain(packets);
+                self.explain(kinds, packets);
             }
             self.between(turn, &mut engines, Sweep::Yes);
         }
@@ -95,7 +113,8 @@ impl Bench {
         let begin = self.world.clone();
         let mut decide_all = |sweep| {
             self.world = begin.clone();
-            let mut engines = self.engines(1);
+            let kinds: Vec<&Kind> = engines::present().take(1).collect();
+            let mut engines = self.engines(&kinds);
             let mut became = Vec::new();
             for (turn, batch) in batches(packets).into_iter().enumerate() {
                 became.extend(decide(&mut engines[0], batch));
@@ -129,28 +148,23 @@ impl Bench {
         }
     }
 
-    /// The first `count` of them.
-    fn engines(&self, count: usize) -> Vec<AnyEngine> {
-        let make = |make: fn(&Pipeline) -> _| -> AnyEngine {
-            let mut engine: AnyEngine = match make(&self.pipeline) {
-                Ok(engine) => engine,
-                Err(failure) => {
-                    let failure: crate::failure::Failure = failure;
-                    panic!("{}: {failure}\n{}", self.name, self.text)
-                }
-            };
-            publish(&self.pipeline.manifest, &self.world, engine.image_mut());
-            clutter(self.world.seconds, engine.image_mut());
-            engine
-        };
-        (ENGINES.iter().take(count).map(|kind| make(kind.make))).collect()
+    fn engines(&self, kinds: &[&Kind]) -> Vec<AnyEngine> {
+        kinds.iter().map(|kind| self.engine(kind)).collect()
+    }
+
+    fn engine(&self, kind: &Kind) -> AnyEngine {
+        let mut engine = (kind.make)(&self.pipeline)
+            .unwrap_or_else(|failure| panic!("{}: {failure}\n{}", self.name, self.text));
+        publish(&self.pipeline.manifest, &self.world, engine.image_mut());
+        clutter(self.world.seconds, engine.image_mut());
+        engine
     }
 
     /// Finds the first packet on which the engines differ, deciding one at a time, and panics with all that is needed
     /// to see it again. Where they differ in batches only, says that.
-    fn explain(&mut self, packets: &[Came]) -> ! {
+    fn explain(&mut self, kinds: &[&Kind], packets: &[Came]) -> ! {
         self.world = World::for_tests(&self.pipeline.manifest);
-        let mut engines = self.engines(ENGINES.len());
+        let mut engines = self.engines(kinds);
         let ends: Vec<usize> = (batches(packets).iter())
             .scan(0, |end, batch| {
                 *end += batch.len();
@@ -164,7 +178,7 @@ impl Bench {
                 .map(|engine| decide(engine, one))
                 .collect();
             let images: Vec<Vec<u64>> = engines.iter().map(words).collect();
-            let pairs = outcomes.iter().zip(&images).zip(ENGINES).skip(1);
+            let pairs = outcomes.iter().zip(&images).zip(kinds).skip(1);
             for ((outcome, image), kind) in pairs {
                 if *outcome != outcomes[0] || *image != images[0] {
                     let what = differences(&outcomes[0], outcome, &images[0], image);

@@ -16,6 +16,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("compiler/pipeline", &["lvsc-abi", "lvsc-ir"]),
     ("compiler/front", &["lvsc-abi", "lvsc-pipeline"]),
     ("targets/wasm", &["lvsc-abi", "lvsc-ir"]),
+    ("targets/xdp", &["lvsc-abi", "lvsc-ir"]),
     ("runtime", &["lvsc-abi"]),
     (
         ".",
@@ -26,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
             "lvsc-pipeline",
             "lvsc-runtime",
             "lvsc-target-wasm",
+            "lvsc-target-xdp",
         ],
     ),
 ];

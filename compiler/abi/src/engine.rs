@@ -1,6 +1,7 @@
 //! What every engine does: takes a batch of frames, gives each a verdict.
 
 use std::any::Any;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::image::Image;
@@ -60,6 +61,16 @@ pub enum EngineError {
         /// The construct of the policy.
         place: Option<Place>,
     },
+    /// A frame that this engine cannot be handed.
+    #[error("packet {packet} is not of {least} to {most} bytes: this engine takes no other")]
+    Length {
+        /// Index of the packet in its batch.
+        packet: usize,
+        /// The shortest frame (bytes).
+        least: u16,
+        /// The longest.
+        most: u16,
+    },
     /// More packets than slots, or a packet that does not lie in its slot.
     #[error("packet {packet} does not lie in its slot")]
     Slot {
@@ -80,6 +91,11 @@ pub trait Engine: Any {
     /// Decides every packet, in order; packet `i` lies in slot `i`. A packet that traps is dropped, the ones after
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
+
+    /// Lengths of the frames that it takes (bytes).
+    fn lengths(&self) -> RangeInclusive<u16> {
+        0..=u16::MAX
+    }
 
     /// Time spent in [`Engine::process`] on the decisions alone, without handing packets over and taking them back;
     /// never less than before. `None`: nothing is handed over, the call is all that there is.

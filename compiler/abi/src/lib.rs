@@ -13,6 +13,7 @@ pub mod mac;
 pub mod manifest;
 pub mod module;
 pub mod notation;
+pub mod object;
 pub mod place;
 pub mod scheduler;
 pub mod verdict;

@@ -3,3 +3,5 @@
 pub mod carry;
 #[cfg(all(feature = "wasm", unix))]
 pub mod wasm;
+#[cfg(target_os = "linux")]
+pub mod xdp;

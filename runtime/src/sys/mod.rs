@@ -7,6 +7,7 @@
     reason = "C gives and takes the same numbers with other signs"
 )]
 
+pub mod bpf;
 pub mod namespace;
 pub mod ring;
 
@@ -36,6 +37,34 @@ pub fn poll(fds: &[i32], time: Duration) -> Result<Vec<i16>> {
         }
     }
     Ok(polls.iter().map(|poll| poll.revents).collect())
+}
+
+/// Keeps this thread on one CPU, if it may run there, until the answer is dropped.
+pub fn on_cpu(cpu: usize) -> OnCpu {
+    // SAFETY: the sets are ours, of the size that is said; zeros are an empty set.
+    unsafe {
+        let mut before: libc::cpu_set_t = std::mem::zeroed();
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        let size = size_of::<libc::cpu_set_t>();
+        let known = libc::sched_getaffinity(0, size, &raw mut before) == 0;
+        libc::CPU_SET(cpu, &mut one);
+        libc::sched_setaffinity(0, size, &raw const one);
+        OnCpu(known.then_some(before))
+    }
+}
+
+/// The CPUs on which this thread ran before; it does again when this is dropped.
+#[must_use]
+pub struct OnCpu(Option<libc::cpu_set_t>);
+
+impl Drop for OnCpu {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let size = size_of::<libc::cpu_set_t>();
+            // SAFETY: a set that the kernel gave.
+            unsafe { libc::sched_setaffinity(0, size, std::ptr::from_ref(before)) };
+        }
+    }
 }
 
 /// Gives an open file a name that nothing has yet; the file may be one that was made without a name.

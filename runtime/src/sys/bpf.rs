@@ -1,0 +1,391 @@
+//! The system call `bpf` (linux/bpf.h, `union bpf_attr`): the heads of its attributes, which the kernel fills up with
+//! zeros.
+
+use std::ffi::CStr;
+use std::io::{Error, Result};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// Commands (`enum bpf_cmd`).
+mod command {
+    pub(super) const MAP_CREATE: libc::c_int = 0;
+    pub(super) const MAP_UPDATE: libc::c_int = 2;
+    pub(super) const PROGRAM_LOAD: libc::c_int = 5;
+    pub(super) const PROGRAM_TEST_RUN: libc::c_int = 10;
+    pub(super) const BTF_LOAD: libc::c_int = 18;
+    pub(super) const LINK_CREATE: libc::c_int = 28;
+    pub(super) const LINK_UPDATE: libc::c_int = 29;
+}
+
+/// `BPF_MAP_TYPE_ARRAY`
+pub const ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_DEVMAP`
+pub const DEVMAP: u32 = 14;
+/// `BPF_F_MMAPABLE`
+pub const MAPPABLE: u32 = 1 << 10;
+/// `BPF_PROG_TYPE_XDP`
+const TYPE_XDP: u32 = 6;
+/// `BPF_XDP`, of `enum bpf_attach_type`
+const ATTACH_XDP: u32 = 37;
+/// `XDP_FLAGS_SKB_MODE`
+pub const MODE_GENERIC: u32 = 1 << 1;
+/// `XDP_FLAGS_DRV_MODE`
+pub const MODE_NATIVE: u32 = 1 << 2;
+
+fn bpf<T>(command: libc::c_int, attributes: &mut T) -> Result<RawFd> {
+    // SAFETY: the attributes are of the size that is said; every address in them is of memory that their maker borrows.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(attributes),
+            size_of::<T>(),
+        )
+    };
+    if done < 0 {
+        Err(Error::last_os_error())
+    } else {
+        Ok(done as RawFd)
+    }
+}
+
+fn descriptor<T>(command: libc::c_int, attributes: &mut T) -> Result<OwnedFd> {
+    let fd = bpf(command, attributes)?;
+    // SAFETY: a descriptor that was just made.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A name as the kernel takes it: 15 letters, digits, `_` and `.`.
+fn name(text: &str) -> [u8; 16] {
+    let mut name = [0; 16];
+    for (to, from) in name.iter_mut().zip(text.bytes().take(15)) {
+        let plain = from.is_ascii_alphanumeric() || from == b'_' || from == b'.';
+        *to = if plain { from } else { b'_' };
+    }
+    name
+}
+
+/// A map that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Map<'a> {
+    /// [`ARRAY`] or [`DEVMAP`].
+    pub kind: u32,
+    /// Its name, of which the kernel keeps 15 letters.
+    pub name: &'a str,
+    /// Size of a value (bytes); keys have four.
+    pub value: u32,
+    /// Number of values.
+    pub entries: u32,
+    /// [`MAPPABLE`] or 0.
+    pub flags: u32,
+    /// Types, and the one of the value.
+    pub types: Option<(RawFd, u32)>,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct MapCreate {
+    kind: u32,
+    key: u32,
+    value: u32,
+    entries: u32,
+    flags: u32,
+    inner: u32,
+    node: u32,
+    name: [u8; 16],
+    device: u32,
+    types: u32,
+    key_type: u32,
+    value_type: u32,
+}
+
+/// Makes a map.
+pub fn create(map: Map<'_>) -> Result<OwnedFd> {
+    let (types, value_type) = map.types.unwrap_or_default();
+    let mut attributes = MapCreate {
+        kind: map.kind,
+        key: 4,
+        value: map.value,
+        entries: map.entries,
+        flags: map.flags,
+        name: name(map.name),
+        types: types as u32,
+        value_type,
+        ..MapCreate::default()
+    };
+    descriptor(command::MAP_CREATE, &mut attributes)
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct MapElement {
+    map: u32,
+    rest: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Writes the value of a key, four bytes.
+pub fn update(map: &impl AsRawFd, key: u32, value: u32) -> Result<()> {
+    let mut attributes = MapElement {
+        map: map.as_raw_fd() as u32,
+        rest: 0,
+        key: address(&key),
+        value: address(&value),
+        flags: 0,
+    };
+    bpf(command::MAP_UPDATE, &mut attributes).map(drop)
+}
+
+fn address<T: ?Sized>(of: &T) -> u64 {
+    std::ptr::from_ref(of).cast::<u8>() as u64
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct BtfLoad {
+    types: u64,
+    log: u64,
+    size: u32,
+    log_size: u32,
+    log_level: u32,
+    log_true_size: u32,
+}
+
+/// Gives types to the kernel.
+pub fn load_types(types: &[u8]) -> Result<OwnedFd> {
+    let mut attributes = BtfLoad {
+        types: address(types),
+        size: types.len() as u32,
+        ..BtfLoad::default()
+    };
+    descriptor(command::BTF_LOAD, &mut attributes)
+}
+
+/// A program that is to be loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Instructions of eight bytes.
+    pub code: &'a [u64],
+    /// Its license.
+    pub license: &'a CStr,
+    /// Types that the records name.
+    pub types: Option<RawFd>,
+    /// Records of eight bytes: which function is of which type.
+    pub functions: &'a [u8],
+    /// Records of sixteen bytes: which instruction comes from where.
+    pub lines: &'a [u8],
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ProgramLoad {
+    kind: u32,
+    count: u32,
+    code: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    version: u32,
+    flags: u32,
+    name: [u8; 16],
+    device: u32,
+    attach: u32,
+    types: u32,
+    function_size: u32,
+    functions: u64,
+    function_count: u32,
+    line_size: u32,
+    lines: u64,
+    line_count: u32,
+    attach_type: u32,
+    attach_to: u32,
+    relocation_count: u32,
+    maps: u64,
+    relocations: u64,
+    relocation_size: u32,
+    log_true_size: u32,
+}
+
+/// Size of a record that tells a function's type, and of one that tells an instruction's place (bytes).
+const FUNCTION_SIZE: u32 = 8;
+const LINE_SIZE: u32 = 16;
+
+/// Loads a program; with a log, the verifier writes into it what it thinks.
+pub fn load(program: Program<'_>, log: &mut [u8]) -> Result<OwnedFd> {
+    let mut attributes = ProgramLoad {
+        kind: TYPE_XDP,
+        count: program.code.len() as u32,
+        code: address(program.code),
+        license: program.license.as_ptr() as u64,
+        name: name(program.name),
+        attach: ATTACH_XDP,
+        types: program.types.unwrap_or_default() as u32,
+        function_size: FUNCTION_SIZE,
+        functions: address(program.functions),
+        function_count: program.functions.len() as u32 / FUNCTION_SIZE,
+        line_size: LINE_SIZE,
+        lines: address(program.lines),
+        line_count: program.lines.len() as u32 / LINE_SIZE,
+        ..ProgramLoad::default()
+    };
+    if !log.is_empty() {
+        attributes.log_level = 1;
+        attributes.log_size = log.len() as u32;
+        attributes.log = log.as_mut_ptr() as u64;
+    }
+    descriptor(command::PROGRAM_LOAD, &mut attributes)
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    program: u32,
+    verdict: u32,
+    size_in: u32,
+    size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    context_size_in: u32,
+    context_size_out: u32,
+    context_in: u64,
+    context_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch: u32,
+    /// The kernel wants what it does not know to be 0.
+    rest: u32,
+}
+
+/// What a program made of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// What it returned.
+    pub verdict: u32,
+    /// Length of the frame (bytes).
+    pub length: u32,
+    /// Nanoseconds of one run, over all of them.
+    pub nanoseconds: u32,
+}
+
+/// Runs a program over a frame, `repeat` times; `out` gets the frame as it is then.
+pub fn test_run(program: &impl AsRawFd, frame: &[u8], out: &mut [u8], repeat: u32) -> Result<Ran> {
+    let mut attributes = TestRun {
+        program: program.as_raw_fd() as u32,
+        size_in: frame.len() as u32,
+        size_out: out.len() as u32,
+        data_in: address(frame),
+        data_out: out.as_mut_ptr() as u64,
+        repeat,
+        ..TestRun::default()
+    };
+    bpf(command::PROGRAM_TEST_RUN, &mut attributes)?;
+    Ok(Ran {
+        verdict: attributes.verdict,
+        length: attributes.size_out,
+        nanoseconds: attributes.duration,
+    })
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkCreate {
+    program: u32,
+    device: u32,
+    attach: u32,
+    flags: u32,
+    rest: [u64; 4],
+}
+
+/// Attaches a program to a device, in [`MODE_NATIVE`] or [`MODE_GENERIC`], as long as the link is open.
+pub fn attach(program: &impl AsRawFd, device: u32, mode: u32) -> Result<OwnedFd> {
+    let mut attributes = LinkCreate {
+        program: program.as_raw_fd() as u32,
+        device,
+        attach: ATTACH_XDP,
+        flags: mode,
+        ..LinkCreate::default()
+    };
+    descriptor(command::LINK_CREATE, &mut attributes)
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkUpdate {
+    link: u32,
+    program: u32,
+    flags: u32,
+    old: u32,
+}
+
+/// `BPF_F_REPLACE`: only where the link runs the old program.
+const REPLACE: u32 = 1 << 2;
+
+/// Goes on with another program, without a packet in between.
+pub fn exchange(link: &impl AsRawFd, next: &impl AsRawFd, old: &impl AsRawFd) -> Result<()> {
+    let mut attributes = LinkUpdate {
+        link: link.as_raw_fd() as u32,
+        program: next.as_raw_fd() as u32,
+        flags: REPLACE,
+        old: old.as_raw_fd() as u32,
+    };
+    bpf(command::LINK_UPDATE, &mut attributes).map(drop)
+}
+
+/// The one value of a map of kind [`ARRAY`] that is [`MAPPABLE`], mapped.
+#[derive(Debug)]
+pub struct Mapped {
+    base: *mut u8,
+    size: usize,
+}
+
+// SAFETY: the mapping belongs to this value alone, and is accessed by single loads and stores.
+unsafe impl Send for Mapped {}
+
+impl Mapped {
+    /// Maps the value of so many bytes.
+    pub fn of(map: &impl AsRawFd, size: usize) -> Result<Mapped> {
+        // SAFETY: a new mapping at a place that the kernel chooses.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                size,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                map.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(Error::last_os_error());
+        }
+        let base = base.cast();
+        Ok(Mapped { base, size })
+    }
+
+    /// Writes the first bytes.
+    pub fn fill(&self, bytes: &[u8]) {
+        let size = bytes.len().min(self.size);
+        // SAFETY: inside the mapping; nobody reads it yet.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base, size) };
+    }
+
+    /// The address of `bytes` bytes at `offset`, if they lie inside.
+    pub fn at(&self, offset: usize, bytes: usize) -> Option<*mut u8> {
+        let end = offset.checked_add(bytes)?;
+        // SAFETY: inside the mapping.
+        (end <= self.size).then(|| unsafe { self.base.add(offset) })
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        // SAFETY: the mapping of `of`, with its size.
+        unsafe { libc::munmap(self.base.cast(), self.size) };
+    }
+}

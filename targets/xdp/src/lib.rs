@@ -1,0 +1,123 @@
+//! IR to an eBPF object. The object's ABI is told in [`lvsc_abi::object`].
+//!
+//! ```text
+//! facts     what the program says of each value
+//! known     what the kernel's verifier knows of a value
+//! select    block by block: Program -> machine; frame, section and search are its parts
+//! machine   instructions on virtual registers
+//! regalloc  registers
+//! assemble  instructions in their order, with their jumps
+//! btf, elf  the object file
+//! ```
+//!
+//! Knows no policy and no header. Every program that it makes is one that the verifier accepts: accesses to the frame go
+//! through the address that was compared with its end, indices are masked where they are used.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "arenas are indexed by the ids that they gave"
+)]
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "instructions hold the same bits with other signs"
+)]
+
+mod assemble;
+mod btf;
+mod elf;
+mod facts;
+mod frame;
+mod insn;
+mod known;
+mod machine;
+mod regalloc;
+mod search;
+mod section;
+mod select;
+mod verdict;
+
+use lvsc_abi::artifact::Artifact;
+use lvsc_abi::image::Bytes;
+use lvsc_abi::layout::Layout;
+use lvsc_abi::manifest::Manifest;
+use lvsc_abi::object::Placement;
+use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::verify::Verified;
+
+use crate::regalloc::Flat;
+
+/// The target `xdp`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Xdp;
+
+const NAME: &str = "xdp";
+/// The most bytes of one section of global data: an instruction has 29 bits for the offset.
+const SECTION_MAX: u64 = 1 << 29;
+/// A jump goes at most so far (instructions).
+const JUMP_MAX: u64 = i16::MAX as u64;
+
+impl Target for Xdp {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn extension(&self) -> &'static str {
+        "o"
+    }
+
+    fn emit(
+        &self,
+        program: &Verified,
+        layout: &Layout,
+        manifest: &Manifest,
+    ) -> Result<Artifact, EmitError> {
+        let sizes = Placement::of(layout).sizes;
+        for size in sizes {
+            check("a section of global data (bytes)", size, SECTION_MAX)?;
+        }
+        let machine = select::select(program.program(), layout, manifest.interfaces.len());
+        let flat = Flat::of(machine);
+        let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
+        let stack = output.num_spillslots as u64 * 8;
+        check("the stack (bytes)", stack, regalloc::STACK)?;
+        let code = assemble::assemble(&flat, &output)
+            .map_err(|error| limit("a jump (instructions)", error.distance, JUMP_MAX))?;
+        let figures = vec![
+            ("instructions", code.insns.len() as u64),
+            ("stack bytes", code.stack),
+            ("data bytes", sizes[0]),
+            ("state bytes", sizes[1]),
+        ];
+        let initial = Bytes::new(layout.clone());
+        let places = code.places.iter();
+        let places = places
+            .map(|(index, place)| (*index as u32, *place))
+            .collect();
+        Ok(Artifact {
+            target: NAME,
+            code: elf::write(&code, layout, manifest, &initial),
+            layout: layout.clone(),
+            manifest: manifest.clone(),
+            figures,
+            places,
+        })
+    }
+}
+
+fn check(what: &'static str, found: u64, max: u64) -> Result<(), EmitError> {
+    if found <= max {
+        Ok(())
+    } else {
+        Err(limit(what, found, max))
+    }
+}
+
+fn limit(what: &'static str, found: u64, limit: u64) -> EmitError {
+    EmitError::Limit {
+        target: NAME,
+        what,
+        found,
+        limit,
+    }
+}

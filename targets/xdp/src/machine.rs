@@ -1,0 +1,129 @@
+//! The machine's program before it has registers: blocks of instructions on virtual ones, each made once.
+
+use lvsc_abi::layout::SectionId;
+use lvsc_abi::place::Place;
+use lvsc_ir::arena::{Arena, Id};
+
+use crate::insn::{Alu, Source, Test, Width};
+
+/// A virtual register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Virtual(pub(crate) u32);
+
+/// A block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Label(pub(crate) u32);
+
+impl Id for Label {
+    fn at(index: usize) -> Label {
+        Label(index as u32)
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An operand of an instruction.
+pub(crate) type Operand = Source<Virtual>;
+
+/// What the loader gives an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Symbol {
+    /// A section of the image.
+    Section(SectionId),
+    /// For each CPU the interface by which the last packet was redirected.
+    Egress,
+    /// The map of devices.
+    Devices,
+}
+
+/// An instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inst {
+    /// The program's argument.
+    Context(Virtual),
+    Constant(Virtual, u64),
+    /// An address, and bytes behind it.
+    Address(Virtual, Symbol, u32),
+    Alu(Alu, Width, Virtual, Virtual, Operand),
+    /// The low bits reversed byte by byte: 16, 32 or 64 of them.
+    Swap(i32, Virtual, Virtual),
+    Load(u8, Virtual, Virtual, i16),
+    Store(u8, Virtual, i16, Operand),
+    /// The old value; where the eight bytes equal the last one they become the one before it.
+    Exchange(Virtual, Virtual, i16, Virtual, Virtual),
+    /// The number of the CPU.
+    Cpu(Virtual),
+    /// `bpf_redirect_map(map, key, flags)`: the verdict.
+    Redirect(Virtual, [Virtual; 3]),
+    /// The third where the condition holds, else the fourth.
+    Pick(Condition, Virtual, Virtual, Operand),
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    pub(crate) test: Test,
+    pub(crate) width: Width,
+    pub(crate) left: Virtual,
+    pub(crate) right: Operand,
+}
+
+/// How a block ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Jump(Label, Vec<Virtual>),
+    /// Without values: whoever wants them goes over a block of its own.
+    If(Condition, Label, Label),
+    /// With this verdict.
+    Exit(i32),
+    /// With a verdict that a call gave.
+    ExitWith(Virtual),
+}
+
+/// A block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Block {
+    pub(crate) params: Vec<Virtual>,
+    pub(crate) insts: Vec<(Inst, Place)>,
+    pub(crate) end: Option<(End, Place)>,
+}
+
+/// A program; the first block is its entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Machine {
+    pub(crate) blocks: Arena<Label, Block>,
+    pub(crate) virtuals: u32,
+}
+
+impl Machine {
+    pub(crate) fn fresh(&mut self) -> Virtual {
+        self.virtuals += 1;
+        Virtual(self.virtuals - 1)
+    }
+
+    pub(crate) fn open(&mut self) -> Label {
+        self.blocks.push(Block::default())
+    }
+}
+
+impl End {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = Label> {
+        let found = match self {
+            End::Jump(to, _) => [Some(*to), None],
+            End::If(_, yes, no) => [Some(*yes), Some(*no)],
+            End::Exit(_) | End::ExitWith(_) => [None, None],
+        };
+        found.into_iter().flatten()
+    }
+
+    pub(crate) fn targets_mut(&mut self) -> impl Iterator<Item = &mut Label> {
+        let found = match self {
+            End::Jump(to, _) => [Some(to), None],
+            End::If(_, yes, no) => [Some(yes), Some(no)],
+            End::Exit(_) | End::ExitWith(_) => [None, None],
+        };
+        found.into_iter().flatten()
+    }
+}
