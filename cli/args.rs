@@ -258,7 +258,7 @@ pub struct Packets {
     /// A packet in notation, as in `test` blocks; the policy's constants may be used
     #[arg(long, value_name = "SENTENCE")]
     pub packet: Vec<String>,
-    /// The frames of a capture (pcap or pcapng)
+    /// The frames of a capture (pcap or pcapng), each with its number and its time in seconds since 1970
     #[arg(long, value_name = "FILE", value_parser = capture())]
     pub pcap: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! `lvsc trace`: follows packets through a policy, with the interpreter's eyes.
 
 use std::path::Path;
+use std::time::Duration;
 
 use lvsc_abi::engine::{Engine, FRAME_MAX};
 use lvsc_abi::notation::{Header, decode, describe};
@@ -39,12 +40,16 @@ pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     };
     let mut engine = Interpreter::new(checked.pipeline.clone());
     publish(manifest, &world, engine.image_mut());
-    for (index, (second, frame)) in frames.into_iter().enumerate() {
+    for (index, (origin, frame)) in frames.into_iter().enumerate() {
+        let second = origin.as_ref().map_or(0, |origin| origin.time.as_secs());
         if second > world.seconds {
             world.seconds = second;
             publish_time(&world, engine.image_mut());
         }
-        let followed = follow(&checked, &mut engine, frame, ingress);
+        let followed = Followed {
+            origin,
+            ..follow(&checked, &mut engine, frame, ingress)
+        };
         match format {
             Format::Text if index > 0 => ui.print(format_args!("\n{}", words(&checked, &followed))),
             Format::Text => ui.print(words(&checked, &followed)),
@@ -70,8 +75,23 @@ fn interface(checked: &Checked, name: Option<&str>) -> Result<u8, Failure> {
         })
 }
 
-/// A frame, and the second of its arrival; a packet in notation comes at once.
-type Came = (u64, Vec<u8>);
+/// Where a frame stands in a capture.
+struct Origin {
+    /// Its number, from 1.
+    number: u64,
+    /// Its time since 1970.
+    time: Duration,
+}
+
+impl Origin {
+    /// The time as `tcpdump -tt` shows it, to the nanosecond.
+    fn time(&self) -> String {
+        format!("{}.{:09}", self.time.as_secs(), self.time.subsec_nanos())
+    }
+}
+
+/// A frame, and where it stands; a packet in notation stands nowhere, and comes at once.
+type Came = (Option<Origin>, Vec<u8>);
 
 /// The frames that were asked for; `None` where a sentence is no packet, which was said.
 fn frames(
@@ -90,7 +110,7 @@ fn frames(
         match lvsc_front::packet(&text.path, &text.source, sentence) {
             Ok(layers) => {
                 let frame = testing::frame(&layers, world, ingress);
-                frames.push((world.seconds, frame.map_err(Failure::told)?));
+                frames.push((None, frame.map_err(Failure::told)?));
             }
             Err((found, sources)) => {
                 match args.output.format {
@@ -118,7 +138,8 @@ fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Came>, Failure> {
                 "packet {number} is left out: only its begin was captured"
             ));
         } else {
-            frames.push((captured.time.as_secs(), captured.frame));
+            let time = captured.time;
+            frames.push((Some(Origin { number, time }), captured.frame));
         }
     }
     Ok(frames)
@@ -126,12 +147,28 @@ fn captured(path: &Path, ui: &mut Ui) -> Result<Vec<Came>, Failure> {
 
 /// A packet and what happened to it.
 struct Followed {
+    origin: Option<Origin>,
     came: Vec<u8>,
     left: Vec<u8>,
     ingress: u8,
     verdict: Verdict,
     egress: u8,
     steps: Vec<Happened>,
+    /// Headers that the bytes look like, and that the policy's rules do not find there.
+    absent: Vec<&'static str>,
+}
+
+/// The headers of a frame, as its bytes look, that are no headers to the policy though it declares such.
+fn absent(checked: &Checked, frame: &[u8], steps: &[Happened]) -> Vec<&'static str> {
+    let declared = &checked.pipeline.headers;
+    let found = decode(frame).into_iter().filter(|header| {
+        let text = format!("{} at byte {}", header.name, header.offset);
+        declared.iter().any(|known| known.name == header.name)
+            && !steps
+                .iter()
+                .any(|step| step.kind == "header" && step.text == text)
+    });
+    found.map(|header| header.name).collect()
 }
 
 fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u8) -> Followed {
@@ -142,6 +179,8 @@ fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u
     let mut left = came.clone();
     let (verdict, egress) = engine.observe(&mut left, ingress, &mut record);
     Followed {
+        origin: None,
+        absent: absent(checked, &came, &record.steps),
         came,
         left,
         ingress,
@@ -155,6 +194,8 @@ fn follow(checked: &Checked, engine: &mut Interpreter, came: Vec<u8>, ingress: u
 fn oversize(came: Vec<u8>, ingress: u8) -> Followed {
     let reason = Loss::Oversize.name();
     Followed {
+        origin: None,
+        absent: Vec::new(),
         left: came.clone(),
         came,
         ingress,
@@ -170,11 +211,16 @@ fn oversize(came: Vec<u8>, ingress: u8) -> Followed {
 
 /// The packet, the lines that decided with what happened there, the verdict, the headers before and after.
 fn words(checked: &Checked, followed: &Followed) -> String {
-    let mut lines = vec![format!(
+    let mut lines = Vec::new();
+    if let Some(origin) = &followed.origin {
+        let (head, time) = (styled(HEAD, "frame"), origin.time());
+        lines.push(format!("{head}   {}, captured at {time}", origin.number));
+    }
+    lines.push(format!(
         "{}  {}",
         styled(HEAD, "packet"),
         describe(&followed.came)
-    )];
+    ));
     let mut file = None;
     let mut rows = Vec::new();
     let mut last = None;
@@ -198,6 +244,12 @@ fn words(checked: &Checked, followed: &Followed) -> String {
     let verdict = followed.steps.last().map_or("", |step| step.text.as_str());
     lines.push(format!("{}  {verdict}", styled(HEAD, "verdict")));
     lines.push(String::new());
+    if !followed.absent.is_empty() {
+        lines.push(format!(
+            "{}: shown as the bytes stand, absent by the policy's rules",
+            followed.absent.join(", ")
+        ));
+    }
     lines.extend(sides("before", &followed.came, "after", &followed.left));
     lines.join("\n")
 }
@@ -242,11 +294,14 @@ fn data(checked: &Checked, followed: &Followed) -> Value {
     json!({
         "version": 1,
         "policy": checked.text.path,
+        "frame": followed.origin.as_ref().map(|origin| origin.number),
+        "time": followed.origin.as_ref().map(Origin::time),
         "packet": describe(&followed.came),
         "ingress": name(followed.ingress),
         "verdict": followed.verdict,
         "egress": (followed.verdict == Verdict::Send).then(|| name(followed.egress)).flatten(),
         "steps": steps.collect::<Vec<_>>(),
+        "absent": followed.absent,
         "before": headers(&followed.came),
         "after": headers(&followed.left),
     })

@@ -105,6 +105,45 @@ fn a_trace_drops_what_no_engine_is_given() {
 }
 
 #[test]
+fn a_trace_of_a_capture_says_which_frame_and_when() {
+    let folder = folder();
+    let input = capture(&[frame(1), frame(2)]);
+    fs::write(folder.path().join("in.pcap"), input).expect("a file");
+    let trace = ["trace", "policies/dr.lvs", "--pcap", "in.pcap"];
+    let text = said(lvsc(folder.path()).args(trace)).out;
+    assert!(
+        text.starts_with("frame   1, captured at 1.000005000\npacket  eth "),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nframe   2, captured at 2.000005000\npacket "),
+        "{text}"
+    );
+    let json = said(lvsc(folder.path()).args(trace).args(["--format", "json"])).out;
+    let last = json.lines().last().expect("a line");
+    let record: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(record["frame"], 2);
+    assert_eq!(record["time"], "2.000005000");
+}
+
+#[test]
+fn a_trace_names_what_only_looks_like_a_header() {
+    let folder = folder();
+    let mut short = frame(1);
+    short[16..18].copy_from_slice(&[0, 10]); // a total length below the header's own
+    fs::write(folder.path().join("in.pcap"), capture(&[short])).expect("a file");
+    let trace = ["trace", "policies/dr.lvs", "--pcap", "in.pcap"];
+    let said = said(lvsc(folder.path()).args(trace));
+    assert!(said.out.contains("ip is absent"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("\nip4, tcp: shown as the bytes stand, absent by the policy's rules\n"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
 fn a_capture_is_forwarded_in_order_and_with_its_times() {
     let folder = folder();
     let path = folder.path();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Order, Outcome};
 use crate::args::LabKind;
-use crate::ui::{FINE, HEAD, styled, table};
+use crate::ui::{FINE, HEAD, number, styled, table};
 
 impl LabKind {
     /// As the record names it.
@@ -131,17 +131,38 @@ fn meaning(step: u8) -> &'static str {
 }
 
 fn shares(outcome: &Outcome) -> Vec<String> {
-    let report = &outcome.report;
-    let row = |host: &Host| {
-        let count = answers(report, host);
-        let share = (count * 100).checked_div(report.answered).unwrap_or(0);
+    let servers = &outcome.plan.servers;
+    let counts = servers.iter().map(|host| answers(&outcome.report, host));
+    let counts: Vec<usize> = counts.collect();
+    let each = servers.iter().zip(counts.iter().zip(percentages(&counts)));
+    let rows = each.map(|(host, (count, share))| {
         vec![
             host.name.clone(),
-            format!("{count} answers"),
+            number(*count, "answer"),
             format!("{share} %"),
         ]
-    };
-    indented(&outcome.plan.servers.iter().map(row).collect::<Vec<_>>())
+    });
+    indented(&rows.collect::<Vec<_>>())
+}
+
+/// Shares in whole per cent that sum up to 100: those that lose most by rounding down are rounded up.
+fn percentages(counts: &[usize]) -> Vec<usize> {
+    let all: usize = counts.iter().sum();
+    if all == 0 {
+        return vec![0; counts.len()];
+    }
+    let mut shares: Vec<usize> = counts.iter().map(|count| count * 100 / all).collect();
+    let missing = 100 - shares.iter().sum::<usize>();
+    let mut losses: Vec<(usize, &mut usize)> = counts
+        .iter()
+        .map(|count| count * 100 % all)
+        .zip(&mut shares)
+        .collect();
+    losses.sort_by_key(|(loss, _)| std::cmp::Reverse(*loss));
+    for (_, share) in losses.into_iter().take(missing) {
+        *share += 1;
+    }
+    shares
 }
 
 fn answers(report: &Report, host: &Host) -> usize {
@@ -188,4 +209,20 @@ pub(super) fn data(order: &Order<'_>, outcome: &Outcome) -> Value {
         "lab": outcome.lab.name(),
         "ns_per_packet": nanoseconds.map(|value| (value * 10.0).round() / 10.0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_sum_up_to_a_hundred() {
+        assert_eq!(percentages(&[1, 1, 1]), [34, 33, 33]);
+        assert_eq!(percentages(&[2, 1]), [67, 33]);
+        assert_eq!(percentages(&[1, 0]), [100, 0]);
+        assert_eq!(percentages(&[0, 0]), [0, 0]);
+        for counts in [[7, 5, 3, 2, 1], [1, 1, 1, 1, 3], [99, 1, 1, 1, 0]] {
+            assert_eq!(percentages(&counts).iter().sum::<usize>(), 100);
+        }
+    }
 }
