@@ -57,8 +57,8 @@ fn a_wrong_word_is_a_usage_error_with_the_near_one() {
     could_not(path, &["run", "-i", "lan="], &["`eth0` or `lan=eth0`"]);
     could_not(
         path,
-        &["build", "--target", "xdp"],
-        &["no target `xdp`", "targets: wasm"],
+        &["build", "--target", "xdq"],
+        &["no target `xdq`", "targets: wasm, xdp"],
     );
     could_not(
         path,
@@ -67,8 +67,8 @@ fn a_wrong_word_is_a_usage_error_with_the_near_one() {
     );
     could_not(
         path,
-        &["run", "--target", "xdp"],
-        &["no engine `xdp`", "engines: interp"],
+        &["run", "--target", "xdq"],
+        &["no engine `xdq`", "engines: interp"],
     );
 }
 

@@ -10,7 +10,7 @@ use crate::support::{files, root, short};
 use crate::{code, read, words};
 
 /// A crate's folder, and what it may import of ours.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("compiler/abi", &[]),
     ("compiler/ir", &["lvsc-abi"]),
     ("compiler/pipeline", &["lvsc-abi", "lvsc-ir"]),

@@ -1,0 +1,123 @@
+//! Random programs of the IR in the kernel: its verifier takes each of them, and each decides what the evaluator says.
+//!
+//! Without the permission to load programs there is nothing to try; where `LVSC_REQUIRE_KERNEL` is set, that is a failure.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+
+use lvsc_abi::engine::{Engine, Packet};
+use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::manifest::{self, Manifest};
+use lvsc_abi::verdict::Verdict;
+use lvsc_ir::eval::{self, Outcome};
+use lvsc_ir::passes::optimize;
+use lvsc_ir::sample::{self, Case};
+use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::text;
+use lvsc_ir::verify::{Verified, verify};
+use lvsc_runtime::engine::xdp::{LoadError, XdpEngine, allowed};
+use lvsc_target_xdp::Xdp;
+use proptest::collection;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
+
+/// Random programs, each plain and optimized.
+const PROGRAMS: u32 = 2000;
+
+fn is_allowed() -> bool {
+    let required = std::env::var_os("LVSC_REQUIRE_KERNEL").is_some();
+    assert!(allowed() || !required, "this kernel loads no XDP program");
+    allowed()
+}
+
+/// Verdicts and frames, and the words of the image.
+type Decided = (Vec<(Verdict, Vec<u8>)>, Vec<u64>);
+
+fn words(image: &dyn Image) -> Vec<u64> {
+    let places = (0..image.layout().size()).step_by(8);
+    places.map(|at| image.load(at, Width::B8)).collect()
+}
+
+fn by_evaluator(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Decided {
+    let mut image: Bytes = case.image.clone();
+    let decided = frames.iter().map(|frame| {
+        let mut frame = frame.clone();
+        let mut packet = eval::Packet {
+            frame: &mut frame,
+            ingress: 0,
+            worker: 0,
+        };
+        let Outcome { verdict, .. } = eval::run(program, &mut packet, &mut image);
+        (verdict, frame)
+    });
+    (decided.collect(), words(&image))
+}
+
+fn by_kernel(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Result<Decided, String> {
+    let manifest = Manifest {
+        version: manifest::VERSION,
+        ..Manifest::default()
+    };
+    let object = match Xdp.emit(program, &case.layout, &manifest) {
+        Ok(artifact) => artifact,
+        Err(EmitError::Limit { what, .. }) => return Err(format!("limit: {what}")),
+    };
+    let again = Xdp.emit(program, &case.layout, &manifest).unwrap();
+    assert_eq!(object, again, "equal input gives equal bytes");
+    let mut engine = XdpEngine::load(&object.code).map_err(|error| match error {
+        LoadError::Refused { message, log, .. } => format!("{message}\n{log}"),
+        other => other.to_string(),
+    })?;
+    for at in (0..case.layout.size()).step_by(8) {
+        let word = case.image.load(at, Width::B8);
+        engine.image_mut().store(at, Width::B8, word);
+    }
+    let mut packets: Vec<Packet> = Vec::new();
+    for (index, frame) in frames.iter().enumerate() {
+        let packet = Packet::arrived(frame.len() as u16, 0);
+        engine.slot(index)[packet.range()].copy_from_slice(frame);
+        packets.push(packet);
+    }
+    engine.process(&mut packets).map_err(|error| error.to_string())?;
+    let decided = packets.iter().enumerate().map(|(index, packet)| {
+        let frame = engine.slot(index)[packet.range()].to_vec();
+        (packet.verdict, frame)
+    });
+    Ok((decided.collect(), words(engine.image())))
+}
+
+fn agree(case: &Case) -> TestCaseResult {
+    let plain = verify(case.program.clone(), &case.layout).unwrap();
+    let optimized = optimize(plain.clone(), &case.layout);
+    // No frame is shorter than its Ethernet header.
+    let lengthen = |(frame, _): &(Vec<u8>, u8)| {
+        let mut frame = frame.clone();
+        frame.resize(frame.len().max(14), 0);
+        frame
+    };
+    let frames: Vec<Vec<u8>> = case.frames.iter().map(lengthen).collect();
+    for program in [&plain, &optimized] {
+        let expected = by_evaluator(program, case, &frames);
+        let found = by_kernel(program, case, &frames);
+        let text = text::print(program.program(), &case.layout);
+        prop_assert_eq!(found.as_ref(), Ok(&expected), "{}", text);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_kernel_takes_every_program_and_decides_what_it_means() {
+    if !is_allowed() {
+        return;
+    }
+    let config = Config {
+        cases: PROGRAMS,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let choices = collection::vec(any::<u8>(), 0..1200);
+    let done = runner.run(&choices, |choices| agree(&sample::case(&choices)));
+    done.unwrap_or_else(|error| panic!("{error}"));
+}
