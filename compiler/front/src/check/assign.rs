@@ -7,7 +7,7 @@ use super::presence::{Fact, Facts};
 use super::scope::Scope;
 use super::stmts::Checked;
 use super::value::{Single, Value};
-use crate::diagnostics::Code;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::{Block, Branch, StmtKind};
 use crate::source::Span;
 use crate::syntax::ast::{self, AssignOp};
@@ -45,8 +45,12 @@ impl<'a> Checker<'a> {
                 .collect(),
         };
         self.require(&wanted, found.target.span, scope)?;
-        for (_, _, value) in &parts {
-            self.present(value, found.value.span, &with(scope, &fields))?;
+        for (header, _, value) in &parts {
+            // It is written where its header is there: the other ones of the group may be absent.
+            let mut scope = scope.clone();
+            let there = Expr::Present(*header);
+            scope.facts.extend(self.shapes().holding(&there));
+            self.present(value, found.value.span, &scope)?;
         }
         Some(Checked {
             block: self.rewrites(parts, span),
@@ -77,30 +81,51 @@ impl<'a> Checker<'a> {
         vec![self.stmt(kind, span)]
     }
 
+    /// The fields that are written: each one is of the header that is asked for.
     fn targets(&mut self, target: &Value, span: Span) -> Option<Vec<(HeaderId, FieldId)>> {
         let field = |single: &Single| match single {
             Single::Typed(Expr::Field(header, field), _) => Some((*header, *field)),
             Single::Typed(..) | Single::Constant(_) => None,
         };
-        let found = match target {
-            Value::One(single) => field(single).map(|one| vec![one]),
+        let (found, headers) = match target {
+            Value::One(single) => (field(single).map(|one| vec![one]), None),
             Value::Each(choice, parts) if *choice != self.flow() => {
-                parts.iter().map(field).collect()
+                let headers = self.group_headers(*choice);
+                (parts.iter().map(field).collect(), Some(headers))
             }
-            _ => None,
+            _ => (None, None),
         };
-        found.or_else(|| {
+        let Some(found) = found else {
             let message = "only a field of a header can be assigned to";
-            self.error(Code::NotAssignable, message, span)
-        })
+            return self.error(Code::NotAssignable, message, span);
+        };
+        let own = headers.unwrap_or_else(|| found.iter().map(|(header, _)| *header).collect());
+        let mut pairs = found.iter().zip(own);
+        let foreign = pairs.find(|((header, _), own)| header != own);
+        match foreign {
+            Some(((header, field), own)) => self.foreign_target(*header, *field, own, span),
+            None => Some(found),
+        }
     }
-}
 
-/// The scope with these headers present: each alternative of a group is written where its header is there.
-fn with(scope: &Scope, fields: &[(HeaderId, FieldId)]) -> Scope {
-    let mut scope = scope.clone();
-    scope
-        .facts
-        .extend(fields.iter().map(|(header, _)| Fact::Header(*header)));
-    scope
+    /// What is computed from the field of another header is not there wherever its own header is.
+    fn foreign_target<T>(
+        &mut self,
+        header: HeaderId,
+        field: FieldId,
+        own: HeaderId,
+        span: Span,
+    ) -> Option<T> {
+        let found = self.policy.headers.get(usize::from(header.0))?;
+        let field = &found.fields.get(usize::from(field.0))?.name;
+        let field = format!("{}.{field}", found.name);
+        let own = self.header_name(own)?;
+        let message = format!("this is a field of another header than `{own}`");
+        self.report(
+            Diagnostic::error(Code::NotAssignable, message, span)
+                .label(format!("`{field}` under another name"))
+                .suggest("assign to the field itself", span, field),
+        );
+        None
+    }
 }

@@ -152,26 +152,18 @@ impl Checker<'_> {
         for member in &own {
             self.coerce(&Constant::One(member.kind, member.high), *ty, set_span)?;
         }
-        // `not in` on a present field of a family without members holds; absence makes it false.
+        // `not in` on a present field of a family without members holds; absence makes it false, so it is not simply the
+        // negation.
         let set = self.set(*ty, own, set_span);
         let inside = Expr::In(Box::new(expr.clone()), set);
-        Some(if negated {
-            Self::present_and_not(expr, inside)
-        } else {
-            inside
+        if !negated {
+            return Some(inside);
+        }
+        let outside = Expr::Not(Box::new(inside));
+        Some(match super::presence::there(expr) {
+            Some(there) => Expr::And(Box::new(there), Box::new(outside)),
+            None => outside,
         })
-    }
-
-    /// `x not in S`: false where x is absent, so it is not simply the negation.
-    fn present_and_not(expr: &Expr, inside: Expr) -> Expr {
-        let present = super::presence::fields(expr)
-            .into_iter()
-            .filter_map(|need| match need {
-                super::presence::Fact::Header(header) => Some(Expr::Present(header)),
-                super::presence::Fact::Choice(_) => None,
-            });
-        let not = Expr::Not(Box::new(inside));
-        present.fold(not, |all, one| Expr::And(Box::new(one), Box::new(all)))
     }
 
     /// The set with these members, sorted, those that overlap merged; equal ones are shared.

@@ -177,18 +177,19 @@ impl<'a> Possible<'a> {
         };
         let left = !known.is_none(self.width(value));
         packet.values.push((value, known));
-        let headers = fields(expr).into_iter().filter_map(|fact| match fact {
-            Fact::Header(header) => Some(header),
-            Fact::Choice(_) => None,
-        });
-        let headers: Vec<HeaderId> = headers.collect();
-        match (holds, left, headers.as_slice()) {
-            (true, true, headers) => {
-                let present = headers.iter().map(|header| Goal::Header(*header, true));
+        let facts: Vec<Fact> = fields(expr).into_iter().collect();
+        match (holds, left, facts.as_slice()) {
+            (true, true, facts) => {
+                let present = facts.iter().filter_map(|fact| match fact {
+                    Fact::Header(header) => Some(Goal::Header(*header, true)),
+                    Fact::Choice(_) => None,
+                });
                 vec![(None, present.collect())]
             }
             (true, false, _) | (false, false, []) => possible(false),
-            (false, false, [only]) => vec![(None, vec![Goal::Header(*only, false)])],
+            (false, false, [Fact::Header(only)]) => {
+                vec![(None, vec![Goal::Header(*only, false)])]
+            }
             (false, ..) => possible(true),
         }
     }

@@ -240,6 +240,44 @@ pub(super) fn fields(value: &Expr) -> Facts {
         | Expr::Constant { .. }
         | Expr::Variable(_)
         | Expr::Interface(..)
-        | Expr::Backend(..) => value.parts().into_iter().flat_map(fields).collect(),
+        | Expr::Backend(..) => {
+            // A comparison inside of another one is a value that is always there.
+            let compares = |part: &&Expr| matches!(part, Expr::Compare(..) | Expr::In(..));
+            let parts = value.parts().into_iter().filter(|part| !compares(part));
+            parts.flat_map(fields).collect()
+        }
+    }
+}
+
+/// Asks whether the value is there; `None` where it always is, as what decides is.
+pub(super) fn there(value: &Expr) -> Option<Expr> {
+    match value {
+        Expr::Field(header, _) => Some(Expr::Present(*header)),
+        Expr::Chosen(choice, each) => {
+            let each = each.iter().map(|one| there(one).unwrap_or(Expr::TRUE));
+            Some(Expr::Chosen(*choice, each.collect()))
+        }
+        Expr::Compare(..)
+        | Expr::In(..)
+        | Expr::And(..)
+        | Expr::Or(..)
+        | Expr::Not(_)
+        | Expr::Present(_) => None,
+        Expr::Binary(..)
+        | Expr::Resize(..)
+        | Expr::Constant { .. }
+        | Expr::Variable(_)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => {
+            let mut parts: Vec<Expr> = Vec::new();
+            for part in value.parts().into_iter().filter_map(there) {
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+            parts
+                .into_iter()
+                .reduce(|a, b| Expr::And(Box::new(a), Box::new(b)))
+        }
     }
 }

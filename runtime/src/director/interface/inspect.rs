@@ -156,6 +156,9 @@ pub(super) fn asked(manifest: &Manifest, interface: u8) -> Vec<IpAddr> {
     asked
 }
 
+/// An address that no host has (RFC 5737, TEST-NET-3's first).
+const NOBODY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 0);
+
 pub(super) fn warnings(manifest: &Manifest, devices: &[String], vips: &[Ipv4Addr]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for vip in &manifest.vips {
@@ -167,8 +170,9 @@ pub(super) fn warnings(manifest: &Manifest, devices: &[String], vips: &[Ipv4Addr
             });
         }
     }
-    // With ip_nonlocal_bind every address can be bound to, and nothing is learnt.
-    if setting("ip_nonlocal_bind") == Some(false) {
+    // With ip_nonlocal_bind, or where the host has no address yet, every address can be bound to, and nothing is learnt.
+    let binds_all = UdpSocket::bind((NOBODY, 0)).is_ok();
+    if setting("ip_nonlocal_bind") == Some(false) && !binds_all {
         let local = vips
             .iter()
             .filter(|vip| UdpSocket::bind((**vip, 0)).is_ok());

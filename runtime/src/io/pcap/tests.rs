@@ -128,6 +128,7 @@ fn pcap_is_read_in_both_byte_orders_and_both_resolutions() {
 #[test]
 fn a_checksum_behind_each_frame_is_no_part_of_it() {
     const PRESENT: u32 = 1 << 26;
+    const LINUX_SLL: u32 = 113;
     for order in BOTH {
         // The length is in words of 16 bits, and counts only where it is said to be there.
         for (field, bytes) in [(2 << 28 | PRESENT, 4), (1 << 28 | PRESENT, 2), (2 << 28, 0)] {
@@ -143,7 +144,7 @@ fn a_checksum_behind_each_frame_is_no_part_of_it() {
             assert_eq!(found[1].is_truncated(), bytes == 0);
         }
     }
-    let file = Order { big: false }.pcap(0xa1b2_c3d4, 2 << 28 | PRESENT | 113, &[]);
+    let file = Order { big: false }.pcap(0xa1b2_c3d4, 2 << 28 | PRESENT | LINUX_SLL, &[]);
     let text = read(file).unwrap_err().to_string();
     assert!(text.contains("the link type LINUX_SLL;"), "{text}");
 }
