@@ -78,7 +78,9 @@ fn by_kernel(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Result<Deci
         engine.slot(index)[packet.range()].copy_from_slice(frame);
         packets.push(packet);
     }
-    engine.process(&mut packets).map_err(|error| error.to_string())?;
+    engine
+        .process(&mut packets)
+        .map_err(|error| error.to_string())?;
     let decided = packets.iter().enumerate().map(|(index, packet)| {
         let frame = engine.slot(index)[packet.range()].to_vec();
         (packet.verdict, frame)
