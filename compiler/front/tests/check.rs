@@ -282,3 +282,15 @@ fn what_sixteen_bits_do_not_count_is_refused() {
         "policy-too-large",
     );
 }
+
+#[test]
+fn a_pool_with_too_many_backends_is_one_error() {
+    let backends: String = (0..70_000_u32).fold(String::new(), |mut text, number| {
+        writeln!(text, "backend 10.1.{}.{}", number >> 8 & 255, number & 255)
+            .expect("a string takes all");
+        text
+    });
+    let found = lvsc_front::compile("a.lvs", &format!("pool a {{\n{backends}}}\n"));
+    let errors = found.diagnostics.iter().filter(|found| found.is_error());
+    assert_eq!(errors.count(), 1);
+}

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use lvsc_pipeline::pipeline::{FieldId, HeaderId, Kind};
 
 use super::Checker;
-use crate::diagnostics::Code;
+use super::overlay::Overlays;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -73,10 +74,28 @@ impl Checker<'_> {
             return self.error(Code::BadHeader, message, rule.span);
         };
         if checksum.mended() {
+            self.whole_words(rule, id)?;
             self.policy.headers.get_mut(usize::from(id.0))?.checksum = Some(field);
         }
         self.checksums.push((id, *checksum));
         Some(())
+    }
+
+    /// A sum of words of two bytes is mended word by word: the last one must lie inside the header.
+    fn whole_words(&mut self, rule: &ast::Name, id: HeaderId) -> Option<()> {
+        let header = self.policy.headers.get(usize::from(id.0))?;
+        if header.fixed.is_multiple_of(2) {
+            return Some(());
+        }
+        let message = format!(
+            "`checksum {}` sums words of two bytes, and the fields of `{}` have {} bytes",
+            rule.text, header.name, header.fixed
+        );
+        self.report(
+            Diagnostic::error(Code::BadHeader, message, rule.span)
+                .note("declare one byte more, or one less: an even number"),
+        );
+        None
     }
 
     /// A field that a checksum covers from afar cannot be written: the packet would leave with a wrong checksum.
@@ -91,7 +110,8 @@ impl Checker<'_> {
                         && self.in_pseudo_header(header, field))
             }
         });
-        let Some((other, _)) = found else {
+        let found = found.map(|(other, _)| *other);
+        let Some(other) = found.or_else(|| self.covered_below(header)) else {
             return Some(());
         };
         let other = self.policy.headers.get(usize::from(other.0))?.name.clone();
@@ -99,6 +119,39 @@ impl Checker<'_> {
             &format!("assigning a field that the checksum of `{other}` covers"),
             span,
         )
+    }
+
+    /// The header whose checksum covers bytes of another one on which this one may lie.
+    fn covered_below(&mut self, header: HeaderId) -> Option<HeaderId> {
+        if let Some(known) = self.below.get(&header) {
+            return *known;
+        }
+        let first = self.policy.headers.get(usize::from(header.0))?;
+        let mut found = None;
+        if !first.after.is_empty() {
+            let mut overlays = Overlays::new(&self.policy);
+            let all = (0..self.policy.headers.len()).map(|id| HeaderId(id as u16));
+            found = all
+                .filter_map(|other| Some((other, self.covering(other)?)))
+                .find(|(other, _)| overlays.may_share(header, *other))
+                .map(|(_, by)| by);
+        }
+        self.below.insert(header, found);
+        found
+    }
+
+    /// The first header whose checksum covers anything of this one.
+    fn covering(&self, header: HeaderId) -> Option<HeaderId> {
+        let fields = self.policy.headers.get(usize::from(header.0))?.fields.len();
+        let fields = || (0..fields).map(|id| FieldId(id as u16));
+        let found = self.checksums.iter().find(|(other, checksum)| {
+            *other == header
+                || (checksum.carries() && self.may_precede(*other, header))
+                || (*checksum == Checksum::Transport
+                    && self.may_precede(header, *other)
+                    && fields().any(|field| self.in_pseudo_header(header, field)))
+        });
+        found.map(|(other, _)| *other)
     }
 
     /// Whether `first` may stand somewhere before `second`.

@@ -11,6 +11,7 @@ impl Checker<'_> {
         self.ports(&selects);
         let derived = vips::vips(&selects);
         let declared = std::mem::take(&mut self.policy.manifest.vips);
+        self.backends_are_no_vips(&selects, &declared);
         let known = |vip: &lvsc_abi::manifest::Vip| {
             derived
                 .iter()

@@ -99,6 +99,9 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_value<T>(&mut self, name: &Name, scope: &Scope) -> Option<T> {
+        if self.unread.contains(name.text.as_str()) {
+            return None; // a line that could not be read may declare it
+        }
         let mut known: Vec<String> = scope.names().map(str::to_owned).collect();
         if let Some(fields) = scope.header {
             known.extend(self.field_names(fields.header));

@@ -22,8 +22,9 @@ impl<'a> Checker<'a> {
     pub(super) fn headers(&mut self, items: &[&'a Item]) {
         for item in items {
             match item {
-                Item::Header(header) => self.header(header),
-                Item::Group(group) => {
+                // What is declared twice was reported; the first one counts.
+                Item::Header(header) if self.names.declares(&header.name) => self.header(header),
+                Item::Group(group) if self.names.declares(&group.name) => {
                     let thing = self.group(group).map(Thing::Group);
                     self.settle(&group.name, thing);
                 }

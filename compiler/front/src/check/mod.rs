@@ -12,6 +12,7 @@
     reason = "the outer `None` is an error that was reported"
 )]
 
+mod addresses;
 mod assign;
 mod branches;
 mod call;
@@ -29,6 +30,7 @@ mod interfaces;
 mod known;
 mod names;
 mod once;
+mod overlay;
 mod packet;
 mod pools;
 mod possible;
@@ -44,7 +46,8 @@ mod vips;
 
 pub use self::packet::packet;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::place::Place;
@@ -65,6 +68,8 @@ use crate::syntax::ast::{File, Item};
 pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagnostic>) {
     let mut checker = Checker::new(sources);
     let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
+    let unread = files.iter().flat_map(|file| &file.unread);
+    checker.unread = unread.map(String::as_str).collect();
     checker.collect_names(&items);
     checker.refuse_later_items(&items);
     checker.once(&items);
@@ -103,6 +108,12 @@ struct Checker<'a> {
     ports: Vec<(usize, u16, Span)>,
     /// What the checksums of headers are over.
     checksums: Vec<(HeaderId, Checksum)>,
+    /// The header whose checksum covers what lies below a header; asked once for each that is written.
+    below: BTreeMap<HeaderId, Option<HeaderId>>,
+    /// The addresses of backends, and their places.
+    backends: Vec<(IpAddr, Span)>,
+    /// Names in lines that could not be read: what such a line declares is not known, and was reported there.
+    unread: BTreeSet<&'a str>,
 }
 
 impl<'a> Checker<'a> {
@@ -133,6 +144,9 @@ impl<'a> Checker<'a> {
             pending: Vec::new(),
             ports: Vec::new(),
             checksums: Vec::new(),
+            below: BTreeMap::new(),
+            backends: Vec::new(),
+            unread: BTreeSet::new(),
         }
     }
 

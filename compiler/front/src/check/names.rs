@@ -108,6 +108,12 @@ impl<'a> Names<'a> {
         self.things.contains_key(name)
     }
 
+    /// Whether this is the declaration that counts: the first of its name.
+    pub(super) fn declares(&self, name: &Name) -> bool {
+        let declared = self.things.get(&name.text);
+        declared.is_some_and(|declared| declared.span == name.span)
+    }
+
     pub(super) fn is_constant(&self, name: &str) -> bool {
         let declared = self.things.get(name);
         declared.is_some_and(|declared| declared.sort == Sort::Constant)
@@ -219,6 +225,9 @@ impl<'a> Checker<'a> {
             self.report(
                 Diagnostic::error(code, message, name.span).secondary(declared, "declared here"),
             );
+            return None;
+        }
+        if self.unread.contains(name.text.as_str()) {
             return None;
         }
         let known = self.names.things.iter();

@@ -69,7 +69,7 @@ impl<'a> Checker<'a> {
         let mut scheduler = (Scheduler::Maglev, item.name.span);
         let mut backends: Vec<Backend> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
-        let mut flows = None;
+        let (mut flows, mut full) = (None, false);
         let before = self.diagnostics.len();
         for line in &item.lines {
             match line {
@@ -79,6 +79,13 @@ impl<'a> Checker<'a> {
                     }
                 }
                 PoolLine::Backend(line) => {
+                    if backends.len() == BACKENDS_MAX {
+                        if !std::mem::replace(&mut full, true) {
+                            let message = format!("more than {BACKENDS_MAX} backends");
+                            let _: Option<()> = self.bad_value(&message, line.span);
+                        }
+                        continue;
+                    }
                     let Some(backend) = self.backend(line, backends.len()) else {
                         continue;
                     };
@@ -153,26 +160,21 @@ impl<'a> Checker<'a> {
     }
 
     fn backend(&mut self, line: &'a ast::Backend, index: usize) -> Option<Backend> {
-        if index >= BACKENDS_MAX {
-            return self.bad_value(&format!("more than {BACKENDS_MAX} backends"), line.span);
-        }
+        let span = line.address.span;
         let (address, port) = match line.address.kind {
             LitKind::Ip4(address) => (IpAddr::V4(address), None),
             LitKind::Ip6(address) => (IpAddr::V6(address), None),
-            LitKind::Endpoint(endpoint) => {
-                let port = self.port_span(line.address.span);
-                let pool = self.policy.manifest.pools.len();
-                self.ports.push((pool, endpoint.port(), port));
-                (endpoint.ip(), Some(endpoint.port()))
-            }
+            LitKind::Endpoint(endpoint) => (endpoint.ip(), Some(endpoint.port())),
             LitKind::Bad => return None,
             _ => {
-                return self.bad_value(
-                    "a backend is an address, or an address and a port",
-                    line.address.span,
-                );
+                return self.bad_value("a backend is an address, or an address and a port", span);
             }
         };
+        self.backend_address(address, span)?;
+        if let Some(port) = port {
+            let pool = self.policy.manifest.pools.len();
+            self.ports.push((pool, port, self.port_span(span)));
+        }
         let name = line
             .name
             .as_ref()

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use lvsc_pipeline::pipeline::{Expr, HeaderId};
+use lvsc_pipeline::pipeline::{Expr, FieldId, HeaderId};
 
 use super::Checker;
+use super::overlay::Overlays;
 use super::possible::{Goal, Possible};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::{Branch, Policy, Stmt, StmtKind};
@@ -23,6 +24,7 @@ impl Checker<'_> {
             possible: Possible::new(&self.policy),
             path: Vec::new(),
             rewrites: 0,
+            unsure: false,
             found: BTreeMap::new(),
         };
         walk.block(&self.policy.body);
@@ -54,6 +56,8 @@ struct Walk<'a> {
     path: Vec<Step<'a>>,
     /// So many rewrites were seen.
     rewrites: usize,
+    /// One of them wrote what says where headers stand: that is still asked of the packet as it arrived.
+    unsure: bool,
     /// What is wrong at a place; `None` where it is fine in one of the uses of the action that it is in.
     found: BTreeMap<Span, Option<Diagnostic>>,
 }
@@ -79,10 +83,11 @@ impl<'a> Walk<'a> {
                 self.block(otherwise);
                 true
             }
-            StmtKind::Rewrite(..) => {
+            StmtKind::Rewrite(header, field, _) => {
                 // What was asked before was asked of another packet.
                 self.path.clear();
                 self.rewrites += 1;
+                self.unsure |= self.shapes(*header, *field);
                 true
             }
             StmtKind::Verdict(_) => false,
@@ -136,7 +141,31 @@ impl<'a> Walk<'a> {
         goes_on
     }
 
+    /// Whether a header's presence is asked of this field, or of one that it may lie on.
+    fn shapes(&self, header: HeaderId, field: FieldId) -> bool {
+        let mut overlays = Overlays::new(self.policy);
+        let mut written = |expr: &Expr| {
+            matches!(expr, Expr::Field(of, asked)
+                if (*of, *asked) == (header, field) || overlays.may_share(header, *of))
+        };
+        let headers = self.policy.headers.iter();
+        let mut asked: Vec<&Expr> = headers
+            .flat_map(|header| {
+                let edges = header.after.iter().map(|after| &after.when);
+                edges.chain(&header.valid)
+            })
+            .collect();
+        while let Some(expr) = asked.pop() {
+            if written(expr) {
+                return true;
+            }
+            asked.extend(expr.parts());
+        }
+        false
+    }
+
     fn note(&mut self, span: Span, found: Option<Diagnostic>) {
+        let found = found.filter(|_| !self.unsure);
         match (self.found.entry(span), found) {
             (Entry::Vacant(place), found) => {
                 place.insert(found);

@@ -184,7 +184,10 @@ impl<'a> Checker<'a> {
                         span,
                     )
                     .suggest("say its type", found.name.span.after(), ": u32")
-                    .note("or declare it at top level with `const`"),
+                    .note(format!(
+                        "or declare a constant, outside of any block: `const {} = ...`",
+                        found.name.text
+                    )),
                 );
                 None
             }

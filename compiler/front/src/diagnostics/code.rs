@@ -109,6 +109,8 @@ codes! {
     BadTest => "bad-test",
     /// A backend's port differs from the one that clients use, and nothing rewrites it.
     PortChangesInDr => "port-changes-in-dr",
+    /// An address that no backend can have.
+    ImpossibleBackend => "impossible-backend",
     /// One address stands in a pool twice.
     DuplicateBackend => "duplicate-backend",
     /// A pool without a backend that takes flows.

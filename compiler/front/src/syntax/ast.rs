@@ -25,6 +25,8 @@ pub use self::testing::{
 };
 pub use super::literal::{Lit, LitKind};
 
+use std::collections::BTreeSet;
+
 use crate::source::{FileId, Span};
 
 /// A word of the policy's author, or of the language where the author refers to it.
@@ -74,6 +76,8 @@ pub struct File {
     pub id: FileId,
     /// Declarations and top-level statements, in order.
     pub items: Vec<Item>,
+    /// The names in lines that could not be read: any of them may declare one.
+    pub unread: BTreeSet<String>,
 }
 
 /// What stands at the top level.

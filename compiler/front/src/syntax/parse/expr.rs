@@ -303,7 +303,10 @@ fn group(start: Tokens<'_>) -> Parsed<'_, Tall> {
 fn set(start: Tokens<'_>) -> Parsed<'_, Tall> {
     let i = newlines(start.take_from(1));
     let (i, (members, height)) = cut(some(list(Sym::RightBrace))).parse(i)?;
-    let (i, _) = cut(sym(Sym::RightBrace)).parse(newlines(i))?;
+    // Without its brace it is wrong where the line ends, not where the next one begins.
+    let closing = newlines(i);
+    let closes = closing.sym_at(0) == Some(Sym::RightBrace);
+    let (i, _) = cut(sym(Sym::RightBrace)).parse(if closes { closing } else { i })?;
     let expr = Expr {
         kind: ExprKind::Set(members),
         span: start.until(i),

@@ -108,6 +108,7 @@ pub fn recover<'a, O>(
         },
         Err(error) => {
             let (at, wanted) = report(i, &error);
+            note_unread(i);
             let next = skip_line(i, at);
             let ends = at
                 .first()
@@ -123,6 +124,17 @@ pub fn recover<'a, O>(
             )
         }
     }
+}
+
+/// Remembers the names in a line that could not be read.
+fn note_unread(start: Tokens<'_>) {
+    let line = start
+        .rest
+        .iter()
+        .take_while(|lexeme| !is_line_end(&lexeme.token.kind));
+    let names = line.filter(|lexeme| lexeme.token.kind == TokenKind::Name);
+    let names = names.map(|lexeme| start.cx.snippet(lexeme.token.span).to_owned());
+    start.cx.unread.borrow_mut().extend(names);
 }
 
 /// From `at`, a place in the line that begins at `start`, to the start of the next line or to the

@@ -3,6 +3,7 @@
 //! Each production is a function of the same name. After the first word of a line there is no way
 //! back (`cut`), so a fault is said where it is; `lines::recover` reads on at the next line.
 
+mod braces;
 mod expr;
 mod fault;
 mod header;
@@ -34,6 +35,7 @@ use crate::source::FileId;
 /// not in the tree. Takes time in proportion to the text.
 pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
     read(file, text, |start| {
+        let cx = start.cx;
         let mut i = terminal::newlines(start);
         let mut items = Vec::new();
         while !i.rest.is_empty() {
@@ -46,7 +48,11 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
             items.extend(item);
             i = terminal::newlines(after);
         }
-        File { id: file, items }
+        File {
+            id: file,
+            items,
+            unread: cx.unread.take(),
+        }
     })
 }
 
@@ -72,7 +78,7 @@ fn read<O>(
 ) -> (O, Vec<Diagnostic>) {
     let (tokens, diagnostics) = lex(file, text);
     let cx = Context::new(file, text, diagnostics);
-    let lexemes = significant(&tokens);
+    let lexemes = significant(&tokens, text);
     let read = parser(Tokens {
         rest: &lexemes,
         cx: &cx,

@@ -5,11 +5,13 @@
 //! around it, so that recovery finds the end of a broken line without reading it again.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::iter::{Copied, Enumerate};
 use std::slice::Iter;
 
 use nom::{Input, Needed};
 
+use super::braces::unclosed_sets;
 use super::fault::Fault;
 use crate::diagnostics::Diagnostic;
 use crate::source::{FileId, Span};
@@ -35,6 +37,8 @@ pub struct Context<'a> {
     pub depth: Cell<u32>,
     /// Tokens left where a block without its `}` was found last: said of the innermost one.
     pub unclosed: Cell<usize>,
+    /// The names in lines that were given up.
+    pub unread: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Context<'a> {
@@ -46,6 +50,7 @@ impl<'a> Context<'a> {
             furthest: Cell::new(Fault::NOWHERE),
             depth: Cell::new(0),
             unclosed: Cell::new(usize::MAX),
+            unread: RefCell::default(),
         }
     }
 
@@ -127,13 +132,14 @@ impl<'a> Tokens<'a> {
 }
 
 /// The tokens that count, with their levels.
-pub fn significant(tokens: &[Token]) -> Vec<Lexeme<'_>> {
+pub fn significant<'a>(tokens: &'a [Token], text: &str) -> Vec<Lexeme<'a>> {
     let matched = matched_brackets(tokens);
+    let unclosed = unclosed_sets(tokens, |span| text.get(span.range()).unwrap_or(""));
     let mut lexemes: Vec<Lexeme> = Vec::with_capacity(tokens.len());
     // The brackets open here, the innermost last.
     let mut open: Vec<Sym> = Vec::new();
     let mut level = 0_u32;
-    for (token, matched) in tokens.iter().zip(matched) {
+    for ((token, matched), unclosed) in tokens.iter().zip(matched).zip(unclosed) {
         match &token.kind {
             TokenKind::Comment => continue,
             TokenKind::Newline => {
@@ -156,7 +162,7 @@ pub fn significant(tokens: &[Token]) -> Vec<Lexeme<'_>> {
             TokenKind::Sym(Sym::RightParen | Sym::RightBracket) if matched => {
                 open.pop();
             }
-            TokenKind::Sym(Sym::LeftBrace) => open.push(Sym::LeftBrace),
+            TokenKind::Sym(Sym::LeftBrace) if !unclosed => open.push(Sym::LeftBrace),
             TokenKind::Sym(Sym::RightBrace) => {
                 open.pop();
                 level = level.saturating_sub(1);
@@ -168,7 +174,7 @@ pub fn significant(tokens: &[Token]) -> Vec<Lexeme<'_>> {
             | TokenKind::Unknown => {}
         }
         lexemes.push(Lexeme { token, level });
-        level += u32::from(token.kind == TokenKind::Sym(Sym::LeftBrace));
+        level += u32::from(token.kind == TokenKind::Sym(Sym::LeftBrace) && !unclosed);
     }
     lexemes
 }
