@@ -21,6 +21,20 @@ pub fn present() -> impl Iterator<Item = &'static Kind> {
     ENGINES.iter().filter(|kind| (kind.present)())
 }
 
+/// An error where this machine does not let this process run an engine.
+pub fn check(kind: &Kind) -> Result<(), Failure> {
+    if (kind.present)() {
+        return Ok(());
+    }
+    Err(Failure::Told {
+        what: format!(
+            "the kernel does not let this process run the engine `{}`",
+            kind.name
+        ),
+        remedy: Some(crate::remedy::DENIED.to_owned()),
+    })
+}
+
 /// All of them; the first one is the reference.
 pub const ENGINES: &[Kind] = &[
     Kind {

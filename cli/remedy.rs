@@ -29,11 +29,13 @@ pub fn unread(path: &Path, error: &io::Error) -> Option<String> {
     }
 }
 
+/// Where the kernel does not let this process load programs.
+pub const DENIED: &str = "XDP needs the capabilities BPF, NET_ADMIN and PERFMON: run it with sudo, or give them with \
+                          `sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep $(command -v lvsc)`";
+
 /// About the kernel that does not load a program.
 #[cfg(target_os = "linux")]
 pub fn kernel(error: &io::Error) -> Option<String> {
-    const DENIED: &str = "XDP needs the capabilities BPF, NET_ADMIN and PERFMON: run it with sudo, or give them with \
-         `sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep $(command -v lvsc)`";
     let known = [
         (ErrorKind::PermissionDenied, DENIED),
         (

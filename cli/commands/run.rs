@@ -14,6 +14,7 @@ use crate::{engines, policy};
 /// Forwards packets.
 pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let kind = engines::find(&args.target)?;
+    engines::check(kind)?;
     let chosen = policy::choose(&args.source, global, ui)?;
     let read = [
         ("the policy", chosen.file()),
@@ -29,16 +30,6 @@ pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
     };
     if let Some(path) = &args.pcap {
         return capture::run(path, args, &checked, kind, ui);
-    }
-    if kind.name == "xdp" {
-        return Err(Failure::Told {
-            what: "the engine `xdp` cannot be attached to interfaces yet".to_owned(),
-            remedy: Some(
-                "`--pcap` runs the policy in the kernel over a capture; `lvsc build --target xdp` makes the \
-                 object for `ip link set dev DEVICE xdp obj FILE`"
-                    .to_owned(),
-            ),
-        });
     }
     if !args.interfaces.is_empty() {
         return device::run(args, &checked, kind, ui);

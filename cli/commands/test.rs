@@ -49,6 +49,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
     let mut engines: Vec<&Kind> = Vec::new();
     for name in names {
         let engine = engines::find(name)?;
+        engines::check(engine)?;
         if engines.iter().all(|known| known.name != engine.name) {
             engines.push(engine);
         }

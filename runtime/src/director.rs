@@ -34,6 +34,8 @@ pub use self::summary::{BackendSummary, Summary};
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
 const PATIENCE: u64 = 2;
 const REMIND: u64 = 15;
+/// The longest wait for an engine that is switched.
+const SWITCHING: Duration = Duration::from_secs(2);
 /// The longest wait for a frame: what stops the director or changes its world is seen at least so often.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -137,6 +139,28 @@ pub enum Notice {
     Failed(EngineError),
 }
 
+/// The switch of a director's datapath: while it is off, frames are received and ignored, or left to the kernel.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    wanted: Arc<AtomicBool>,
+    taking: Option<Arc<AtomicBool>>,
+}
+
+impl Switch {
+    /// Switches on or off. An engine that takes packets by itself is waited for: the director that runs switches it at
+    /// its next turn.
+    pub fn set(&self, on: bool) {
+        self.wanted.store(on, Ordering::Relaxed);
+        let begin = Instant::now();
+        while let Some(taking) = &self.taking
+            && taking.load(Ordering::Relaxed) != on
+            && begin.elapsed() < SWITCHING
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 /// A running load balancer. `Meta` is what travels beside a frame from its [`Source`] to its [`Sink`].
 pub struct Director<Meta> {
     engine: AnyEngine,
@@ -149,6 +173,8 @@ pub struct Director<Meta> {
     /// The world has changed, and the image does not say so yet.
     stale: bool,
     enabled: Arc<AtomicBool>,
+    /// Where the engine takes packets from devices by itself, whether it is switched on.
+    taking: Option<Arc<AtomicBool>>,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
 }
@@ -168,6 +194,7 @@ impl<Meta> Director<Meta> {
             tally: Tally::default(),
             stale: false,
             enabled: Arc::new(AtomicBool::new(true)),
+            taking: None,
             notify: Box::new(|_| {}),
         }
     }
@@ -179,9 +206,19 @@ impl<Meta> Director<Meta> {
         self
     }
 
-    /// The switch of the datapath: while it is false, frames are received and ignored.
-    pub fn switch(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.enabled)
+    /// The switch of the datapath.
+    pub fn switch(&self) -> Switch {
+        Switch {
+            wanted: Arc::clone(&self.enabled),
+            taking: self.taking.clone(),
+        }
+    }
+
+    /// Has the engine take packets from devices by itself, if it can: by their kernel indices, one for each interface.
+    pub fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
+        let taking = self.engine.attach(devices)?;
+        self.taking = taking.then(|| Arc::new(AtomicBool::new(true)));
+        Ok(self.taking.is_some())
     }
 
     /// What the policy declares.
@@ -210,7 +247,13 @@ impl<Meta> Director<Meta> {
 
     /// What happened so far.
     pub fn summary(&self) -> Summary {
-        summary::of(&self.tally, &self.manifest, &self.world, self.engine())
+        let engine = self.engine();
+        let summary = summary::of(&self.tally, &self.manifest, &self.world, engine);
+        if self.taking.is_some() {
+            summary.of_counters()
+        } else {
+            summary
+        }
     }
 
     /// Forwards until `stop` is true, the source ends, or the packet IO fails.
@@ -248,7 +291,14 @@ impl<Meta> Director<Meta> {
             .seconds()
             .unwrap_or_else(|| seconds + start.elapsed().as_secs());
         self.handle(Event::Second(now));
-        if self.enabled.load(Ordering::Relaxed) {
+        let on = self.enabled.load(Ordering::Relaxed);
+        if let Some(taking) = &self.taking
+            && taking.load(Ordering::Relaxed) != on
+        {
+            self.engine.switch(on).map_err(io::Error::other)?;
+            taking.store(on, Ordering::Relaxed);
+        }
+        if on {
             self.forward(io)?;
         } else {
             self.tally.ignored += self.batch.len() as u64;

@@ -39,7 +39,7 @@ mod linux {
     use lvsc_runtime::director::interface::{AttachError, Attached};
     use lvsc_runtime::director::{AnyEngine, Notice};
     use lvsc_runtime::lab::namespaces::Lab;
-    use lvsc_runtime::lab::{Datapath, Host, Plan};
+    use lvsc_runtime::lab::{Host, Plan};
     use lvsc_runtime::netlink::{Message, Netlink};
     use lvsc_runtime::sys::namespace::{Namespace, isolate};
 
@@ -160,14 +160,6 @@ mod linux {
 
         fn image_mut(&mut self) -> &mut dyn Image {
             &mut self.image
-        }
-    }
-
-    struct Switch(Arc<AtomicBool>);
-
-    impl Datapath for Switch {
-        fn switch(&self, on: bool) {
-            self.0.store(on, Ordering::Relaxed);
         }
     }
 
@@ -375,7 +367,7 @@ mod linux {
         let attached = open(lab.director().unwrap(), &plan().servers, &["eth0"]).unwrap();
         assert_eq!(attached.warnings(), []);
         let mut attached = attached.telling(move |notice| ear.lock().unwrap().push(notice));
-        let switch = Switch(attached.director().switch());
+        let switch = attached.director().switch();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let running = std::thread::spawn(move || {

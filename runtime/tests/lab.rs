@@ -111,20 +111,12 @@ mod linux {
         }
     }
 
-    struct Switch(Arc<AtomicBool>);
-
-    impl Datapath for Switch {
-        fn switch(&self, on: bool) {
-            self.0.store(on, Ordering::Relaxed);
-        }
-    }
-
     /// A datapath that cannot be switched on.
-    struct Dead(Switch);
+    struct Dead(lvsc_runtime::director::Switch);
 
     impl Datapath for Dead {
         fn switch(&self, _: bool) {
-            self.0.switch(false);
+            self.0.set(false);
         }
     }
 
@@ -182,9 +174,7 @@ mod linux {
         });
 
         let report = lab
-            .run(&Switch(Arc::clone(&switch)), 20, &mut |_| {
-                ControlFlow::Continue(())
-            })
+            .run(&switch, 20, &mut |_| ControlFlow::Continue(()))
             .unwrap();
         assert_eq!(report.faults(), Vec::<String>::new());
         assert_eq!(report.servers.values().sum::<usize>(), 20);
@@ -194,7 +184,7 @@ mod linux {
         let mut passed = 2;
 
         let report = lab
-            .run(&Dead(Switch(switch)), 1, &mut |_| ControlFlow::Continue(()))
+            .run(&Dead(switch), 1, &mut |_| ControlFlow::Continue(()))
             .unwrap();
         assert_eq!(report.answered, 0);
         assert!(

@@ -71,6 +71,16 @@ pub enum EngineError {
         /// The longest.
         most: u16,
     },
+    /// The engine cannot take packets from a device.
+    #[error("{what}")]
+    Attach {
+        /// The kernel's index of the device.
+        device: u32,
+        /// Why.
+        what: String,
+        /// What to do, where that is known.
+        remedy: Option<String>,
+    },
     /// More packets than slots, or a packet that does not lie in its slot.
     #[error("packet {packet} does not lie in its slot")]
     Slot {
@@ -91,6 +101,19 @@ pub trait Engine: Any {
     /// Decides every packet, in order; packet `i` lies in slot `i`. A packet that traps is dropped, the ones after
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
+
+    /// From now on takes packets from devices by itself, by their kernel indices, one for each interface; the program is
+    /// on them as long as the engine lives. `false`: this engine decides only what is handed to it.
+    fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
+        let _ = devices;
+        Ok(false)
+    }
+
+    /// Where it takes packets by itself: whether the policy decides them, or all go to the kernel.
+    fn switch(&mut self, on: bool) -> Result<(), EngineError> {
+        let _ = on;
+        Ok(())
+    }
 
     /// Lengths of the frames that it takes (bytes).
     fn lengths(&self) -> RangeInclusive<u16> {

@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A director on interfaces, ready to run.
 pub struct Attached {
     director: Director<Offload>,
-    io: Sockets,
+    io: Packets,
     responders: Vec<Responder>,
     next_hops: Vec<NextHops>,
     events: (Sender<Event>, Receiver<Event>),
@@ -59,11 +59,6 @@ impl Attached {
         }
         let unseen = inspect::backends(&manifest, &world, &links)?;
         let indices: Vec<u32> = links.iter().map(|(link, _)| link.index).collect();
-        let socket = |source| AttachError::Socket {
-            device: devices.join(", "),
-            source,
-        };
-        let io = Sockets(Interfaces::open(&indices).map_err(socket)?);
         let vips = inspect::announced(&manifest);
         let mut warnings = inspect::warnings(&manifest, devices, &vips);
         warnings.extend(unseen);
@@ -84,7 +79,22 @@ impl Attached {
             responders.push(responder);
             next_hops.push(hops);
         }
-        let director = Director::new(engine, manifest, world);
+        let mut director = Director::new(engine, manifest, world);
+        let named = || devices.join(", ");
+        let taken = director.attach(&indices);
+        let taken = taken.map_err(|source| AttachError::Engine {
+            device: named(),
+            source,
+        })?;
+        let io = if taken {
+            Packets::Taken
+        } else {
+            let opened = Interfaces::open(&indices);
+            Packets::Sockets(opened.map_err(|source| AttachError::Socket {
+                device: named(),
+                source,
+            })?)
+        };
         Ok(Attached {
             director,
             io,
@@ -122,7 +132,7 @@ impl Attached {
     /// What happened so far.
     pub fn summary(&mut self) -> Summary {
         Summary {
-            overrun: self.io.0.dropped(),
+            overrun: self.io.dropped(),
             ..self.director.summary()
         }
     }
@@ -170,7 +180,7 @@ impl Attached {
 
 fn forward(
     director: &mut Director<Offload>,
-    io: &mut Sockets,
+    io: &mut Packets,
     events: &Receiver<Event>,
     over: impl Fn() -> bool,
 ) -> io::Result<()> {
@@ -183,7 +193,7 @@ fn forward(
         director.turn(io, WAIT)?;
         if lost == 0 && looked.elapsed() >= LOOK {
             looked = Instant::now();
-            lost = io.0.dropped();
+            lost = io.dropped();
             if lost > 0 {
                 director.handle(Event::Tell(Notice::Overrun(lost)));
             }
@@ -219,23 +229,44 @@ fn serve(
     }
 }
 
-/// The packet sockets; a link that goes down is waited for ([`NextHops`] sees one that is gone).
-struct Sockets(Interfaces);
+/// Where packets come from and go to.
+enum Packets {
+    /// Packet sockets; a link that goes down is waited for ([`NextHops`] sees one that is gone).
+    Sockets(Interfaces),
+    /// The engine takes them by itself.
+    Taken,
+}
 
-impl Source for Sockets {
+impl Packets {
+    fn dropped(&mut self) -> u64 {
+        match self {
+            Packets::Sockets(sockets) => sockets.dropped(),
+            Packets::Taken => 0,
+        }
+    }
+}
+
+impl Source for Packets {
     type Meta = Offload;
 
     fn receive(&mut self, wait: Duration, inbox: &mut Inbox<'_, Offload>) -> io::Result<Received> {
-        match self.0.receive(wait, inbox) {
+        let Packets::Sockets(sockets) = self else {
+            thread::sleep(wait);
+            return Ok(Received::More);
+        };
+        match sockets.receive(wait, inbox) {
             Err(error) if is_down(&error) => Ok(Received::More),
             other => other,
         }
     }
 }
 
-impl Sink<Offload> for Sockets {
+impl Sink<Offload> for Packets {
     fn send(&mut self, interface: u8, meta: &Offload, frame: &[u8]) -> io::Result<Sent> {
-        self.0.send(interface, meta, frame)
+        match self {
+            Packets::Sockets(sockets) => sockets.send(interface, meta, frame),
+            Packets::Taken => Ok(Sent::Lost),
+        }
     }
 }
 

@@ -102,6 +102,23 @@ pub struct BackendSummary {
 }
 
 impl Summary {
+    /// Of an engine that takes packets by itself: what the policy's counters tell. Packets left to the kernel are not
+    /// counted there.
+    pub(super) fn of_counters(self) -> Summary {
+        let send = self
+            .backends
+            .iter()
+            .map(|backend| backend.count.packets)
+            .sum();
+        let drop = self.reasons.values().sum();
+        Summary {
+            frames: send + drop,
+            send,
+            drop,
+            ..self
+        }
+    }
+
     /// Nanoseconds that the decision on a packet took; `None` before the first.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub fn nanoseconds_per_packet(&self) -> Option<f64> {

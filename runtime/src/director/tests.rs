@@ -275,9 +275,9 @@ fn with_the_switch_off_frames_are_received_and_ignored() {
     let mut wire = Wire::of(&[&[&[1]], &[&[1]]]);
     let mut director = director();
     let switch = director.switch();
-    switch.store(false, Ordering::Relaxed);
+    switch.set(false);
     director.turn(&mut wire, Duration::ZERO).unwrap();
-    switch.store(true, Ordering::Relaxed);
+    switch.set(true);
     director.turn(&mut wire, Duration::ZERO).unwrap();
     assert_eq!(wire.sent, [(2, vec![0xee])]);
     let summary = director.summary();

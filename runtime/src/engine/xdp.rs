@@ -6,14 +6,15 @@
 
 #![expect(unsafe_code, reason = "the image is mapped and the kernel writes it")]
 
+mod attach;
 mod image;
 mod object;
 mod verifier;
 
-use std::io::Error;
+use std::io::{self, Error};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
 use lvsc_abi::image::{Image, Width};
@@ -23,6 +24,7 @@ use lvsc_abi::object::Part;
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
 
+use self::attach::Attached;
 use self::image::KernelImage;
 pub use self::object::ObjectError;
 use self::object::{Address, Object};
@@ -67,19 +69,22 @@ pub enum LoadError {
 /// Whether this process may load XDP programs here: asked once, by loading one that passes every packet.
 pub fn allowed() -> bool {
     static ALLOWED: OnceLock<bool> = OnceLock::new();
+    *ALLOWED.get_or_init(|| pass().is_ok())
+}
+
+/// A program that lets every packet go to the kernel.
+pub(crate) fn pass() -> io::Result<OwnedFd> {
     /// `w0 = 2; exit`
     const PASS: [u64; 2] = [0x0000_0002_0000_00b4, 0x95];
-    *ALLOWED.get_or_init(|| {
-        let program = bpf::Program {
-            name: "allowed",
-            code: &PASS,
-            license: c"GPL",
-            types: None,
-            functions: &[],
-            lines: &[],
-        };
-        bpf::load(program, &mut []).is_ok()
-    })
+    let program = bpf::Program {
+        name: "pass",
+        code: &PASS,
+        license: c"GPL",
+        types: None,
+        functions: &[],
+        lines: &[],
+    };
+    bpf::load(program, &mut [])
 }
 
 /// A program in the kernel, attached to nothing.
@@ -177,6 +182,7 @@ pub struct XdpEngine {
     slots: Vec<u8>,
     out: Vec<u8>,
     spent: Duration,
+    attached: Option<Attached>,
 }
 
 impl XdpEngine {
@@ -197,6 +203,7 @@ impl XdpEngine {
             slots: vec![0; BATCH * SLOT as usize],
             out: vec![0; usize::from(*LENGTHS.end())],
             spent: Duration::ZERO,
+            attached: None,
         })
     }
 
@@ -220,6 +227,7 @@ impl XdpEngine {
         };
         packet.verdict = Verdict::Drop;
         let ran = ran.map_err(|error| trap(error.to_string()))?;
+        self.spent += Duration::from_nanos(u64::from(ran.nanoseconds));
         packet.verdict = match ran.verdict {
             1 => Verdict::Drop,
             2 => Verdict::Pass,
@@ -264,7 +272,9 @@ impl Engine for XdpEngine {
 
     /// Frames come by the loopback device, so it lends its index to the interface by which a packet comes.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
-        let begin = Instant::now();
+        if packets.is_empty() {
+            return Ok(());
+        }
         let indices = self.indices();
         let mut first = Ok(());
         let on_one = sys::on_cpu(0);
@@ -289,8 +299,25 @@ impl Engine for XdpEngine {
                 self.loaded.image.store(at, Width::B4, number);
             }
         }
-        self.spent += begin.elapsed();
         first
+    }
+
+    fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
+        if let Some(map) = &self.loaded.devices {
+            for (interface, device) in (0..).zip(devices) {
+                bpf::update(map, interface, *device)
+                    .map_err(|error| attach::refused(*device, &error))?;
+            }
+        }
+        self.attached = Some(Attached::to(devices, &self.loaded.program)?);
+        Ok(true)
+    }
+
+    fn switch(&mut self, on: bool) -> Result<(), EngineError> {
+        match &mut self.attached {
+            Some(attached) => attached.switch(on, &self.loaded.program),
+            None => Ok(()),
+        }
     }
 
     fn lengths(&self) -> std::ops::RangeInclusive<u16> {

@@ -28,3 +28,9 @@ pub trait Datapath {
     /// On, or off: frames are received and ignored.
     fn switch(&self, on: bool);
 }
+
+impl Datapath for crate::director::Switch {
+    fn switch(&self, on: bool) {
+        self.set(on);
+    }
+}

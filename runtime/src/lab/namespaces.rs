@@ -95,6 +95,11 @@ impl Lab {
         })
     }
 
+    /// Has every frame look on the links as it would on a wire, for a datapath that sees them before the kernel does.
+    pub fn plain_frames(&mut self) -> Result<()> {
+        self.topology.plain_frames()
+    }
+
     /// Who is in it.
     pub fn plan(&self) -> &Plan {
         &self.plan

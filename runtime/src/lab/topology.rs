@@ -6,13 +6,17 @@
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::mac::Mac;
 
 use super::plan::{Host, Plan};
+use crate::engine::xdp;
 use crate::netlink::{Message, Netlink};
+use crate::sys::bpf;
 use crate::sys::namespace::Namespace;
+use crate::sys::{Offload, offload};
 
 /// Index of the bridge; its ports follow.
 const BRIDGE: u32 = 10;
@@ -33,6 +37,8 @@ mod setting {
 /// The stations' namespaces, in the order of [`Plan::hosts`].
 pub(super) struct Topology {
     pub(super) stations: Vec<Namespace>,
+    /// What keeps a program on the director's port.
+    receivers: Vec<OwnedFd>,
 }
 
 /// The step at which building failed, and on what.
@@ -89,7 +95,29 @@ impl Topology {
             )?;
         }
         wait_until_forwarding(&mut switch, &ports)?;
-        Ok(Topology { stations })
+        Ok(Topology {
+            stations,
+            receivers: Vec::new(),
+        })
+    }
+}
+
+impl Topology {
+    /// Has every frame look on the links as it would on a wire: an XDP program sees no checksums that are still to be
+    /// made, and no frames that are still to be cut. The director's port takes what such a program sends back: a veth
+    /// device does only where it runs one, too (drivers/net/veth.c).
+    pub(super) fn plain_frames(&mut self) -> Result<()> {
+        for station in &self.stations {
+            station.run(|| {
+                let all = [Offload::Checksums, Offload::Segments, Offload::LateSegments];
+                all.into_iter()
+                    .try_for_each(|kind| offload("eth0", kind, false))
+            })??;
+        }
+        let pass = xdp::pass()?;
+        let link = bpf::attach(&pass, port(1), bpf::MODE_NATIVE)?;
+        self.receivers.extend([pass, link]);
+        Ok(())
     }
 }
 

@@ -39,6 +39,49 @@ pub fn poll(fds: &[i32], time: Duration) -> Result<Vec<i16>> {
     Ok(polls.iter().map(|poll| poll.revents).collect())
 }
 
+/// What the kernel leaves to a device, or does for it (linux/ethtool.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Offload {
+    /// Checksums on sending.
+    Checksums = 0x17,
+    /// Cutting TCP streams into segments.
+    Segments = 0x1f,
+    /// Cutting anything into segments, by the kernel itself, late.
+    LateSegments = 0x24,
+}
+
+/// Switches something of a device of this thread's namespace on or off.
+pub fn offload(device: &str, offload: Offload, on: bool) -> Result<()> {
+    #[repr(C)]
+    struct Value {
+        command: u32,
+        data: u32,
+    }
+    const SIOCETHTOOL: libc::c_ulong = 0x8946;
+    let mut value = Value {
+        command: offload as u32,
+        data: u32::from(on),
+    };
+    // SAFETY: plain system calls; the request and what it points to outlive them, zeros are an empty request.
+    unsafe {
+        let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        if socket < 0 {
+            return Err(Error::last_os_error());
+        }
+        let socket = OwnedFd::from_raw_fd(socket);
+        let mut request: libc::ifreq = std::mem::zeroed();
+        for (to, from) in request.ifr_name.iter_mut().zip(device.bytes().take(15)) {
+            *to = from as libc::c_char;
+        }
+        request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut value).cast();
+        if libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) < 0 {
+            return Err(Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// Keeps this thread on one CPU, if it may run there, until the answer is dropped.
 pub fn on_cpu(cpu: usize) -> OnCpu {
     // SAFETY: the sets are ours, of the size that is said; zeros are an empty set.

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use lvsc_runtime::director::Notice;
 use lvsc_runtime::director::interface::{AttachError, Attached};
 use lvsc_runtime::io::exhausted;
-use lvsc_runtime::lab::Datapath;
 use lvsc_runtime::lab::namespaces::{Lab, remedy};
 use lvsc_runtime::sys::namespace::{self, Isolated};
 
@@ -43,15 +42,6 @@ impl Standing {
     }
 }
 
-/// The switch of the director's datapath.
-struct Switch(Arc<AtomicBool>);
-
-impl Datapath for Switch {
-    fn switch(&self, on: bool) {
-        self.0.store(on, Ordering::Relaxed);
-    }
-}
-
 /// Builds the lab, sends the requests and judges. No thread may exist before. Everything made goes with the process.
 pub(super) fn up(
     order: &Order<'_>,
@@ -66,7 +56,7 @@ pub(super) fn up(
             }));
         }
     };
-    let lab = match Lab::up(order.plan.clone()) {
+    let mut lab = match Lab::up(order.plan.clone()) {
         Ok(lab) => lab,
         Err(error) => {
             return Ok(Err(Refused {
@@ -75,8 +65,11 @@ pub(super) fn up(
             }));
         }
     };
+    if order.kind.name == "xdp" {
+        lab.plain_frames().map_err(broken)?;
+    }
     let (director, notices) = attach(order, &lab)?;
-    let switch = Switch(director.director().switch());
+    let switch = director.director().switch();
     let is_there = |address| order.plan.servers.iter().any(|host| host.ip == address);
     let missing = director
         .director()

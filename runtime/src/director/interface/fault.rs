@@ -3,6 +3,7 @@
 use std::io::{Error, ErrorKind};
 use std::net::IpAddr;
 
+use lvsc_abi::engine::EngineError;
 use lvsc_abi::mac::Mac;
 
 use crate::io::exhausted;
@@ -96,6 +97,14 @@ pub enum AttachError {
         /// What the kernel says.
         source: Error,
     },
+    /// The engine cannot take packets from the devices.
+    #[error("cannot put the program on {device}: {source}")]
+    Engine {
+        /// The devices.
+        device: String,
+        /// Why.
+        source: EngineError,
+    },
     /// No packet socket.
     #[error("cannot open a packet socket on {device}: {source}")]
     Socket {
@@ -142,7 +151,12 @@ impl AttachError {
             AttachError::ForeignMac { wanted, device, .. } => Some(format!(
                 "leave `mac` out of the policy, or `sudo ip link set {device} address {wanted}`"
             )),
-            AttachError::Unknown { .. } => None, // it names those that there are
+            AttachError::Engine {
+                source: EngineError::Attach { remedy, .. },
+                ..
+            } => remedy.clone(),
+            // The one names those that there are, the other is a fault of ours.
+            AttachError::Unknown { .. } | AttachError::Engine { .. } => None,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lvsc_abi::mac::Mac;
@@ -76,7 +75,7 @@ impl Directed {
 
 impl Datapath for Directed {
     fn switch(&self, on: bool) {
-        self.director.switch().store(on, Ordering::Relaxed);
+        self.director.switch().set(on);
     }
 }
 
