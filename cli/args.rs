@@ -295,6 +295,8 @@ pub enum Emit {
     Wat,
     /// The WebAssembly module.
     Wasm,
+    /// The instructions of the eBPF object, textual.
+    Asm,
 }
 
 /// `lvsc build`

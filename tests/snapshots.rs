@@ -1,4 +1,4 @@
-//! What the compiler makes of each policy, stage by stage: `snapshots/<policy>/{1.graph,2.ir,3.wasm}.snap`.
+//! What the compiler makes of each policy, stage by stage: `snapshots/<policy>/{1.graph,2.ir,3.wasm,4.xdp}.snap`.
 
 mod support;
 
@@ -13,8 +13,15 @@ fn every_stage_of_every_policy_is_as_reviewed() {
             .to_string_lossy()
             .into_owned();
         reviewed(&format!("snapshots/{name}"), || {
-            for (stage, emit) in [("1.graph", "graph"), ("2.ir", "ir"), ("3.wasm", "wat")] {
-                let said = say(&["build", &short(&path), "--emit", emit, "-o", "-"]);
+            for (stage, target, emit) in [
+                ("1.graph", "wasm", "graph"),
+                ("2.ir", "wasm", "ir"),
+                ("3.wasm", "wasm", "wat"),
+                ("4.xdp", "xdp", "asm"),
+            ] {
+                let policy = short(&path);
+                let args = ["--target", target, "--emit", emit, "-o", "-"];
+                let said = say(&[&["build", &policy][..], &args].concat());
                 assert_eq!(said.code, 0, "{name} {stage}: {}", said.err);
                 insta::assert_snapshot!(stage, said.out);
             }
@@ -41,9 +48,14 @@ fn equal_policies_give_equal_bytes_wherever_they_lie() {
         assert_eq!(said.code, 0, "{}", said.err);
         let module = std::fs::read(module).expect("it was written");
         assert!(!module.is_empty());
+        let object = place.join("dr.o");
+        let to = object.to_str().expect("a plain name");
+        let said = say(&["build", policy, "--target", "xdp", "-o", to]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        let object = std::fs::read(object).expect("it was written");
         let stages = ["graph", "ir", "wat"]
             .map(|stage| say(&["build", policy, "--emit", stage, "-o", "-"]).out);
-        (module, stages)
+        (module, object, stages)
     });
     assert!(artifacts[0] == artifacts[1]);
 }

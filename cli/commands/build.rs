@@ -54,6 +54,7 @@ fn extension(target: &dyn Target, emit: Option<Emit>) -> &'static str {
         Some(Emit::Graph) => "graph",
         Some(Emit::Ir) => "lvsi",
         Some(Emit::Wat) => "wat",
+        Some(Emit::Asm) => "asm",
         Some(Emit::Wasm) | None => target.extension(),
     }
 }
@@ -79,6 +80,10 @@ fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<M
             Ok(text(wat))
         }
         Some(Emit::Wasm) => Ok(whole(wasm(&pipeline, target, "wasm")?)),
+        Some(Emit::Asm) => {
+            of(target, "xdp", "asm")?;
+            Ok(text(compile::program(&pipeline)?.listing()?))
+        }
         None => Ok(whole(compile::program(&pipeline)?.emit(target)?)),
     }
 }
@@ -96,13 +101,19 @@ fn wasm(
     target: &dyn Target,
     stage: &'static str,
 ) -> Result<Artifact, Failure> {
-    if target.name() != "wasm" {
-        return Err(Failure::NoStage {
-            target: target.name(),
-            stage,
-        });
-    }
+    of(target, "wasm", stage)?;
     Ok(compile::program(pipeline)?.emit(target)?)
+}
+
+/// An error where the target is not the one that has the stage.
+fn of(target: &dyn Target, name: &str, stage: &'static str) -> Result<(), Failure> {
+    if target.name() == name {
+        return Ok(());
+    }
+    Err(Failure::NoStage {
+        target: target.name(),
+        stage,
+    })
 }
 
 fn report(path: &Path, made: &Made) -> String {

@@ -8,9 +8,9 @@ use crate::machine::{Condition, End, Inst, Operand, Symbol};
 use crate::regalloc::{Flat, Item, reg};
 
 /// `bpf_get_smp_processor_id`
-const HELPER_CPU: i32 = 8;
+pub(crate) const HELPER_CPU: i32 = 8;
 /// `bpf_redirect_map`
-const HELPER_REDIRECT_MAP: i32 = 51;
+pub(crate) const HELPER_REDIRECT_MAP: i32 = 51;
 
 /// Code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

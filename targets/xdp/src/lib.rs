@@ -8,6 +8,7 @@
 //! regalloc  registers
 //! assemble  instructions in their order, with their jumps
 //! btf, elf  the object file
+//! disasm    instructions as text
 //! ```
 //!
 //! Knows no policy and no header. Every program that it makes is one that the verifier accepts: accesses to the frame go
@@ -25,6 +26,7 @@
 
 mod assemble;
 mod btf;
+mod disasm;
 mod elf;
 mod facts;
 mod frame;
@@ -45,6 +47,7 @@ use lvsc_abi::object::Placement;
 use lvsc_ir::target::{EmitError, Target};
 use lvsc_ir::verify::Verified;
 
+use crate::assemble::Code;
 use crate::regalloc::Flat;
 
 /// The target `xdp`.
@@ -76,13 +79,7 @@ impl Target for Xdp {
         for size in sizes {
             check("a section of global data (bytes)", size, SECTION_MAX)?;
         }
-        let machine = select::select(program.program(), layout, manifest.interfaces.len());
-        let flat = Flat::of(machine);
-        let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
-        let stack = output.num_spillslots as u64 * 8;
-        check("the stack (bytes)", stack, regalloc::STACK)?;
-        let code = assemble::assemble(&flat, &output)
-            .map_err(|error| limit("a jump (instructions)", error.distance, JUMP_MAX))?;
+        let code = compile(program, layout, manifest)?;
         let figures = vec![
             ("instructions", code.insns.len() as u64),
             ("stack bytes", code.stack),
@@ -103,6 +100,26 @@ impl Target for Xdp {
             places,
         })
     }
+}
+
+/// The program's instructions as text, with the places of the policy that they come from.
+pub fn listing(
+    program: &Verified,
+    layout: &Layout,
+    manifest: &Manifest,
+) -> Result<String, EmitError> {
+    let code = compile(program, layout, manifest)?;
+    Ok(disasm::print(&code, layout, manifest))
+}
+
+fn compile(program: &Verified, layout: &Layout, manifest: &Manifest) -> Result<Code, EmitError> {
+    let machine = select::select(program.program(), layout, manifest.interfaces.len());
+    let flat = Flat::of(machine);
+    let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
+    let stack = output.num_spillslots as u64 * 8;
+    check("the stack (bytes)", stack, regalloc::STACK)?;
+    assemble::assemble(&flat, &output)
+        .map_err(|error| limit("a jump (instructions)", error.distance, JUMP_MAX))
 }
 
 fn check(what: &'static str, found: u64, max: u64) -> Result<(), EmitError> {

@@ -1,0 +1,92 @@
+//! The object as others load it: no loader of ours is needed.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use aya::Ebpf;
+use aya::programs::Xdp;
+use support::{files, say, short};
+
+/// The policies' objects in a folder, by name.
+fn objects(folder: &Path) -> Vec<(String, String)> {
+    let policies = files("policies", "lvs").into_iter();
+    let each = policies.map(|path| {
+        let name = path.file_stem().expect("a file has a name");
+        let object = folder.join(name).with_extension("o");
+        let object = object.to_str().expect("a plain name").to_owned();
+        let said = say(&["build", &short(&path), "--target", "xdp", "-o", &object]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        (name.to_string_lossy().replace('-', "_"), object)
+    });
+    each.collect()
+}
+
+/// Whether programs can be loaded here; where the kernel is required they must.
+fn is_allowed() -> bool {
+    let allowed = lvsc_runtime::engine::xdp::allowed();
+    let required = std::env::var_os("LVSC_REQUIRE_KERNEL").is_some();
+    assert!(allowed || !required, "this kernel loads no XDP program");
+    allowed
+}
+
+#[test]
+fn aya_loads_the_objects() {
+    if !is_allowed() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, object) in objects(folder.path()) {
+        let bytes = std::fs::read(object).expect("it was written");
+        let mut loaded = Ebpf::load(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let program = loaded.program_mut(&name).expect("it has the policy's name");
+        let program: &mut Xdp = program.try_into().expect("an XDP program");
+        program
+            .load()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(loaded.map("counters").is_none(), "variables are no maps");
+        for map in [".data", ".bss"] {
+            assert!(loaded.map(map).is_some(), "{name} has no {map}");
+        }
+    }
+}
+
+/// A tool that is installed for development; without it there is nothing to try.
+fn tool(name: &str) -> bool {
+    Command::new(name).arg("version").output().is_ok()
+}
+
+#[test]
+fn bpftool_loads_the_objects_and_shows_their_variables_and_lines() {
+    if !is_allowed() || !tool("bpftool") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("bpffs");
+    std::fs::create_dir(&place).expect("a folder");
+    // A mount namespace of its own: what is mounted goes with the shell.
+    let script = "set -e; mount -t bpf bpf \"$1\"; bpftool prog load \"$2\" \"$1/p\"; \
+                  bpftool prog dump xlated pinned \"$1/p\" linum; \
+                  id=$(bpftool -j prog show pinned \"$1/p\" | grep -o '\"map_ids\":\\[[0-9]*' | grep -o '[0-9]*$'); \
+                  bpftool map dump id $id | head -c 4000";
+    for (name, object) in objects(folder.path()) {
+        let place = place.to_str().expect("a plain name");
+        let args = ["--mount", "sh", "-c", script, "sh", place, &object];
+        let said = Command::new("unshare").args(args).output();
+        let said = said.expect("util-linux is everywhere");
+        let (out, err) = (
+            String::from_utf8_lossy(&said.stdout),
+            String::from_utf8_lossy(&said.stderr),
+        );
+        assert!(said.status.success(), "{name}: {err}");
+        let policy = format!("{}.lvs line_num:", name.replace('_', "-"));
+        assert!(
+            out.contains(&policy),
+            "{name}: no line of the policy in {out}"
+        );
+        assert!(out.contains("\"interfaces\""), "{name}: {out}");
+    }
+}
