@@ -1,14 +1,17 @@
 //! The object as others load it: no loader of ours is needed.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod support;
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::process::Command;
 
 use aya::Ebpf;
 use aya::programs::Xdp;
+use lvsc_runtime::sys::bpf;
 use support::{files, say, short};
 
 /// The policies' objects in a folder, by name.
@@ -51,6 +54,49 @@ fn aya_loads_the_objects() {
         for map in [".data", ".bss"] {
             assert!(loaded.map(map).is_some(), "{name} has no {map}");
         }
+    }
+}
+
+/// With the MACs in the policy, its first image is all that it takes.
+#[test]
+fn a_policy_with_its_macs_forwards_under_any_loader() {
+    const MACS: [[u8; 6]; 2] = [[2, 0, 0, 0, 0, 0x82], [2, 0, 0, 0, 0, 0x86]];
+    if !is_allowed() {
+        return;
+    }
+    let policy = "pool web { scheduler wrr\n backend 192.0.2.130 mac 02:00:00:00:00:82\n \
+                  backend 192.0.2.134 mac 02:00:00:00:00:86 }\n\
+                  match ip.dst == 192.0.2.200 { select rs from web\n dr(rs) }\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let [source, object] = ["given.lvs", "given.o"].map(|name| {
+        let path = folder.path().join(name);
+        path.to_str().expect("a plain name").to_owned()
+    });
+    std::fs::write(&source, policy).expect("a file");
+    let said = say(&["build", &source, "--target", "xdp", "-o", &object]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let bytes = std::fs::read(object).expect("it was written");
+    let mut loaded = Ebpf::load(&bytes).expect("aya loads it");
+    let program = loaded.program_mut("given").expect("the policy's name");
+    let program: &mut Xdp = program.try_into().expect("an XDP program");
+    program.load().expect("the kernel takes it");
+    // A SYN from 192.0.2.7 to the VIP.
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 7, 8, 0];
+    frame.extend([
+        0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 192, 0, 2, 7, 192, 0, 2, 200,
+    ]);
+    frame.extend([
+        0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0,
+    ]);
+    let mut out = vec![0; 2048];
+    for _ in 0..4 {
+        let fd = program.fd().expect("it is loaded");
+        let ran = bpf::test_run(&fd.as_fd().as_raw_fd(), &frame, &mut out, 1);
+        let ran = ran.expect("the kernel runs it");
+        assert_eq!(ran.verdict, 3, "XDP_TX");
+        let out = &out[..ran.length as usize];
+        assert!(MACS.iter().any(|mac| out[..6] == *mac), "{out:02x?}");
+        assert_eq!(out[14..], frame[14..], "only the MACs are new");
     }
 }
 

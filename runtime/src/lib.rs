@@ -8,7 +8,7 @@ pub mod lab;
 pub mod neighbour;
 #[cfg(target_os = "linux")]
 pub mod netlink;
-pub mod publish;
+pub use lvsc_abi::publish;
 pub mod sweep;
 #[cfg(target_os = "linux")]
 pub mod sys;

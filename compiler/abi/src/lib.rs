@@ -15,5 +15,7 @@ pub mod module;
 pub mod notation;
 pub mod object;
 pub mod place;
+pub mod publish;
 pub mod scheduler;
 pub mod verdict;
+pub mod world;

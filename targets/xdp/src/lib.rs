@@ -44,6 +44,8 @@ use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::Placement;
+use lvsc_abi::publish::publish;
+use lvsc_abi::world::World;
 use lvsc_ir::target::{EmitError, Target};
 use lvsc_ir::verify::Verified;
 
@@ -86,7 +88,9 @@ impl Target for Xdp {
             ("data bytes", sizes[0]),
             ("state bytes", sizes[1]),
         ];
-        let initial = Bytes::new(layout.clone());
+        // What the policy itself says: with the MACs in it, any loader's attached program forwards.
+        let mut initial = Bytes::new(layout.clone());
+        publish(manifest, &World::of(manifest), &mut initial);
         let places = code.places.iter();
         let places = places
             .map(|(index, place)| (*index as u32, *place))

@@ -3,10 +3,10 @@
 //! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
 //! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once.
 
-use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{Section, backend, clock, interface, slot};
-use lvsc_abi::manifest::{Manifest, Pool};
-use lvsc_abi::scheduler::Candidate;
+use crate::image::{Image, Width};
+use crate::layout::{Section, backend, clock, interface, slot};
+use crate::manifest::{Manifest, Pool};
+use crate::scheduler::Candidate;
 
 use crate::world::{BackendState, World};
 
@@ -114,10 +114,10 @@ fn write(image: &mut dyn Image, at: u64, width: Width, value: u64) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
-    use lvsc_abi::image::Bytes;
-    use lvsc_abi::layout::{Element, Layout};
-    use lvsc_abi::manifest::{Backend, Flows, Interface};
-    use lvsc_abi::scheduler::Scheduler;
+    use crate::image::Bytes;
+    use crate::layout::{Element, Layout};
+    use crate::manifest::{Backend, Flows, Interface};
+    use crate::scheduler::Scheduler;
 
     fn manifest() -> Manifest {
         let backend = |id: u16, weight| Backend {

@@ -1,0 +1,249 @@
+//! What is true now: the control plane's picture, from which the image is filled.
+
+use crate::mac::Mac;
+use crate::manifest::Manifest;
+
+/// What is true now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct World {
+    /// The interfaces, in the manifest's order.
+    pub interfaces: Vec<InterfaceState>,
+    /// The backends of each pool, in the manifest's order.
+    pub pools: Vec<Vec<BackendState>>,
+    /// Seconds of a clock that never goes back.
+    pub seconds: u64,
+    /// Seed of the table hash, drawn at start.
+    pub seed: u64,
+}
+
+/// An interface as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceState {
+    /// Its MAC, where it is known.
+    pub mac: Option<Mac>,
+    /// The kernel's index; 0 where there is none.
+    pub index: u32,
+}
+
+/// A backend as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackendState {
+    /// The MAC of its next hop; without it the backend gets no packets.
+    pub mac: Option<Mac>,
+    /// It may be given packets.
+    pub up: bool,
+    /// Its share of new flows; 0 gives it none, and it keeps those that it has.
+    pub weight: u32,
+}
+
+impl World {
+    /// What the policy itself says: the MACs that it fixes, all backends up, time 0.
+    pub fn of(manifest: &Manifest) -> World {
+        let interfaces = manifest.interfaces.iter();
+        let pools = manifest.pools.iter().map(|pool| {
+            let backends = pool.backends.iter();
+            backends
+                .map(|backend| BackendState {
+                    mac: backend.mac,
+                    up: true,
+                    weight: backend.weight,
+                })
+                .collect()
+        });
+        World {
+            interfaces: interfaces
+                .map(|interface| InterfaceState {
+                    mac: interface.mac,
+                    index: 0,
+                })
+                .collect(),
+            pools: pools.collect(),
+            seconds: 0,
+            seed: 0,
+        }
+    }
+
+    /// The world of a capture, which has no neighbours: backends have the MACs of [`World::for_tests`] where the policy
+    /// fixes none, and interfaces only what the policy fixes, so that every unicast frame counts as addressed to us. The
+    /// clock is the capture's, whose times may begin at 0.
+    pub fn for_captures(manifest: &Manifest) -> World {
+        World {
+            interfaces: World::of(manifest).interfaces,
+            seconds: 0,
+            ..World::for_tests(manifest)
+        }
+    }
+
+    /// The world of a policy that takes over from another: backends and interfaces of the same name stay as they are,
+    /// with the weights that the new policy gives. Clock and seed go on.
+    #[must_use]
+    pub fn follow(&self, old: &Manifest, new: &Manifest) -> World {
+        let mut next = World {
+            seconds: self.seconds,
+            seed: self.seed,
+            ..World::of(new)
+        };
+        for (state, interface) in next.interfaces.iter_mut().zip(&new.interfaces) {
+            let before = old
+                .interfaces
+                .iter()
+                .position(|known| known.name == interface.name);
+            if let Some(before) = before.and_then(|index| self.interfaces.get(index)) {
+                state.mac = state.mac.or(before.mac);
+                state.index = before.index;
+            }
+        }
+        for (states, pool) in next.pools.iter_mut().zip(&new.pools) {
+            for (state, backend) in states.iter_mut().zip(&pool.backends) {
+                if let Some(before) = self.backend(old, &pool.name, &backend.name) {
+                    state.mac = state.mac.or(before.mac);
+                    state.up = before.up;
+                }
+            }
+        }
+        next
+    }
+
+    /// The backend of these names; `None` where the manifest has none.
+    pub fn backend(&self, manifest: &Manifest, pool: &str, backend: &str) -> Option<&BackendState> {
+        let (pool, backend) = position(manifest, pool, backend)?;
+        self.pools.get(pool)?.get(backend)
+    }
+
+    /// As [`World::backend`], to be changed.
+    pub fn backend_mut(
+        &mut self,
+        manifest: &Manifest,
+        pool: &str,
+        backend: &str,
+    ) -> Option<&mut BackendState> {
+        let (pool, backend) = position(manifest, pool, backend)?;
+        self.pools.get_mut(pool)?.get_mut(backend)
+    }
+
+    /// The world of a policy's tests and of traces: what the policy does not fix has the MACs `02:00:00:00:00:01` on,
+    /// interfaces first, then the backends of all pools in the order of the file. The clock begins at 1000 s.
+    pub fn for_tests(manifest: &Manifest) -> World {
+        let mut world = World::of(manifest);
+        let mut next = 0x0200_0000_0000_u64;
+        let interfaces = world
+            .interfaces
+            .iter_mut()
+            .map(|interface| &mut interface.mac);
+        let backends = world
+            .pools
+            .iter_mut()
+            .flatten()
+            .map(|backend| &mut backend.mac);
+        for mac in interfaces.chain(backends) {
+            next += 1;
+            mac.get_or_insert(Mac::from_bits(next));
+        }
+        world.seconds = 1000;
+        world.seed = 0x6c76_7363;
+        world
+    }
+}
+
+fn position(manifest: &Manifest, pool: &str, backend: &str) -> Option<(usize, usize)> {
+    let at = manifest.pools.iter().position(|known| known.name == pool)?;
+    let backends = &manifest.pools.get(at)?.backends;
+    Some((at, backends.iter().position(|known| known.name == backend)?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use crate::manifest::{Backend, Interface, Pool};
+    use crate::scheduler::Scheduler;
+
+    use super::*;
+
+    fn manifest(backends: &[(&str, Option<Mac>)]) -> Manifest {
+        let backend = |(id, (name, mac)): (usize, &(&str, Option<Mac>))| Backend {
+            id: id as u16,
+            name: (*name).to_owned(),
+            address: [192, 0, 2, 1].into(),
+            port: None,
+            weight: 5,
+            mac: *mac,
+            interface: 0,
+        };
+        Manifest {
+            interfaces: vec![Interface {
+                name: "lan".to_owned(),
+                ..Interface::default()
+            }],
+            pools: vec![Pool {
+                name: "web".to_owned(),
+                scheduler: Scheduler::Wrr,
+                backends: backends.iter().enumerate().map(backend).collect(),
+                flows: None,
+                counters: 0,
+            }],
+            ..Manifest::default()
+        }
+    }
+
+    const LEARNT: Mac = Mac([2, 0, 0, 0, 0, 0x11]);
+    const FIXED: Mac = Mac([2, 0, 0, 0, 0, 0x22]);
+
+    #[test]
+    fn what_was_learnt_follows_names_into_another_policy() {
+        let (old, new) = (
+            manifest(&[("a", None), ("b", None)]),
+            manifest(&[("b", None), ("c", None)]),
+        );
+        let mut world = World::of(&old);
+        *world.backend_mut(&old, "web", "b").unwrap() = BackendState {
+            mac: Some(LEARNT),
+            up: false,
+            weight: 0,
+        };
+        world.interfaces[0] = InterfaceState {
+            mac: Some(FIXED),
+            index: 3,
+        };
+        world.seed = 9;
+        let next = world.follow(&old, &new);
+        assert_eq!(
+            next.pools[0][0],
+            BackendState {
+                mac: Some(LEARNT),
+                up: false,
+                weight: 5
+            }
+        );
+        assert_eq!(
+            next.pools[0][1],
+            BackendState {
+                mac: None,
+                up: true,
+                weight: 5
+            }
+        );
+        assert_eq!(next.interfaces, world.interfaces);
+        assert_eq!(next.seed, 9);
+    }
+
+    #[test]
+    fn a_mac_that_the_new_policy_fixes_counts_more_than_the_one_learnt() {
+        let (old, new) = (manifest(&[("a", None)]), manifest(&[("a", Some(FIXED))]));
+        let mut world = World::of(&old);
+        world.pools[0][0].mac = Some(LEARNT);
+        assert_eq!(world.follow(&old, &new).pools[0][0].mac, Some(FIXED));
+    }
+
+    #[test]
+    fn a_capture_has_backends_but_no_interface_of_its_own() {
+        let manifest = manifest(&[("a", None), ("b", Some(FIXED))]);
+        let world = World::for_captures(&manifest);
+        assert_eq!(world.interfaces[0].mac, None);
+        let macs: Vec<String> = world.pools[0]
+            .iter()
+            .map(|b| b.mac.unwrap().to_string())
+            .collect();
+        assert_eq!(macs, ["02:00:00:00:00:02", "02:00:00:00:00:22"]);
+    }
+}
