@@ -11,6 +11,7 @@ use std::process::Command;
 
 use aya::Ebpf;
 use aya::programs::Xdp;
+use lvsc_runtime::engine::xdp::{LoadError, XdpEngine};
 use lvsc_runtime::sys::bpf;
 use support::{files, say, short};
 
@@ -55,6 +56,26 @@ fn aya_loads_the_objects() {
             assert!(loaded.map(map).is_some(), "{name} has no {map}");
         }
     }
+}
+
+#[test]
+fn a_refusal_of_the_verifier_names_the_policys_line() {
+    if !is_allowed() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, object) = objects(folder.path()).swap_remove(0);
+    let mut bytes = std::fs::read(object).expect("it was written");
+    // The first byte of the IP header is read from far behind the frame.
+    let is_read = |insn: &[u8]| insn[0] == 0x71 && insn[2..] == [14, 0, 0, 0, 0, 0];
+    let at = bytes.windows(8).position(is_read).expect("it is read");
+    bytes[at + 3] = 0x70;
+    let Err(LoadError::Refused { message, log }) = XdpEngine::load(&bytes) else {
+        panic!("the verifier takes it");
+    };
+    assert!(message.contains(".lvs:"), "{message}");
+    assert!(message.contains("invalid access to packet"), "{message}");
+    assert!(log.len() > message.len());
 }
 
 /// With the MACs in the policy, its first image is all that it takes.

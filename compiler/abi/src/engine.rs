@@ -74,8 +74,6 @@ pub enum EngineError {
     /// The engine cannot take packets from a device.
     #[error("{what}")]
     Attach {
-        /// The kernel's index of the device.
-        device: u32,
         /// Why.
         what: String,
         /// What to do, where that is known.

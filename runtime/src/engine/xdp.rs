@@ -21,7 +21,6 @@ use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, interface};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::Part;
-use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
 
 use self::attach::Attached;
@@ -57,10 +56,8 @@ pub enum LoadError {
     /// The verifier does not take the program: a bug of the compiler.
     #[error("the kernel's verifier refuses the program: {message}")]
     Refused {
-        /// What the verifier says.
+        /// The line of the policy, and what the verifier says.
         message: String,
-        /// The construct of the policy.
-        place: Option<Place>,
         /// All that it says.
         log: String,
     },
@@ -88,7 +85,7 @@ pub(crate) fn pass() -> io::Result<OwnedFd> {
 }
 
 /// A program in the kernel, attached to nothing.
-pub struct Loaded {
+struct Loaded {
     program: OwnedFd,
     image: KernelImage,
     manifest: Manifest,
@@ -97,7 +94,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// Loads an object. Its image is what the object says: stamped, rings empty unless given.
-    pub fn load(bytes: &[u8]) -> Result<Loaded, LoadError> {
+    fn load(bytes: &[u8]) -> Result<Loaded, LoadError> {
         let mut object = Object::read(bytes)?;
         let failed = |what| move |source| LoadError::Kernel { what, source };
         let types = bpf::load_types(&object.types).map_err(failed("loading the types"))?;
@@ -157,21 +154,6 @@ impl Loaded {
             manifest: object.manifest,
             devices,
         })
-    }
-
-    /// What the feeder must know.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// The image.
-    pub fn image(&self) -> &dyn Image {
-        &self.image
-    }
-
-    /// The image, to be written by the control plane.
-    pub fn image_mut(&mut self) -> &mut dyn Image {
-        &mut self.image
     }
 }
 
@@ -305,8 +287,7 @@ impl Engine for XdpEngine {
     fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
         if let Some(map) = &self.loaded.devices {
             for (interface, device) in (0..).zip(devices) {
-                bpf::update(map, interface, *device)
-                    .map_err(|error| attach::refused(*device, &error))?;
+                bpf::update(map, interface, *device).map_err(|error| attach::refused(&error))?;
             }
         }
         self.attached = Some(Attached::to(devices, &self.loaded.program)?);

@@ -27,9 +27,9 @@ impl Attached {
                 }
                 other => other,
             };
-            links.push(link.map_err(|error| refused(*device, &error))?);
+            links.push(link.map_err(|error| refused(&error))?);
         }
-        let aside = super::pass().map_err(|error| refused(0, &error))?;
+        let aside = super::pass().map_err(|error| refused(&error))?;
         Ok(Attached {
             links,
             aside,
@@ -48,7 +48,7 @@ impl Attached {
             (&self.aside, program)
         };
         for link in &self.links {
-            bpf::exchange(link, next, old).map_err(|error| refused(0, &error))?;
+            bpf::exchange(link, next, old).map_err(|error| refused(&error))?;
         }
         self.on = on;
         Ok(())
@@ -56,7 +56,7 @@ impl Attached {
 }
 
 /// What the kernel's answer means.
-pub(super) fn refused(device: u32, error: &Error) -> EngineError {
+pub(super) fn refused(error: &Error) -> EngineError {
     let (what, remedy) = match error.raw_os_error() {
         Some(libc::EBUSY | libc::EEXIST) => (
             "another XDP program is on the device".to_owned(),
@@ -82,7 +82,6 @@ pub(super) fn refused(device: u32, error: &Error) -> EngineError {
         _ => (format!("the program cannot be attached: {error}"), None),
     };
     EngineError::Attach {
-        device,
         what,
         remedy: remedy.map(str::to_owned),
     }

@@ -5,7 +5,6 @@ use std::ffi::{CStr, CString};
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{Manifest, ManifestError};
 use lvsc_abi::object::{self as abi, Part, Placement};
-use lvsc_abi::place::Place;
 use object::read::elf::ElfFile64;
 use object::{LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
@@ -73,6 +72,8 @@ pub(super) struct Object {
 const INSN: u64 = 8;
 /// Offsets in the header of `.BTF.ext`: where the records of functions and of lines begin, and how long they are.
 const EXT_HEADER: usize = 4;
+/// Size of the record that tells where an instruction comes from (bytes).
+const LINE: usize = 16;
 /// A row of records begins with their size, then the section's name and their number.
 const RECORDS: usize = 12;
 
@@ -165,18 +166,16 @@ impl Object {
         })
     }
 
-    /// The construct of the policy that an instruction comes from.
-    pub(super) fn place(&self, insn: u32) -> Option<Place> {
-        let records = self.lines.chunks_exact(16).map(|record| {
-            let word = |index: usize| word(record, index * 4).unwrap_or_default();
-            (word(0), word(3))
-        });
-        let (_, place) = records.take_while(|(at, _)| *at <= insn).last()?;
-        Some(Place {
-            file: 0,
-            line: place >> 10,
-            column: place & 0x3ff,
-        })
+    /// The line of the policy that an instruction comes from: `dr.lvs:14`.
+    pub(super) fn line(&self, insn: u32) -> Option<String> {
+        let records = self.lines.chunks_exact(LINE);
+        let before = records.take_while(|record| word(record, 0).is_some_and(|at| at <= insn));
+        let record = before.last()?;
+        let (file, line) = (word(record, 4)?, word(record, 12)? >> 10);
+        let strings = word(&self.types, 4)? + word(&self.types, 16)?;
+        let file = self.types.get((strings + file) as usize..)?;
+        let file = CStr::from_bytes_until_nul(file).ok()?.to_str().ok()?;
+        Some(format!("{file}:{line}"))
     }
 }
 

@@ -44,9 +44,10 @@ pub(super) fn load(object: &Object, types: &OwnedFd) -> Result<OwnedFd, LoadErro
                 log.truncate(end.unwrap_or(log.len()));
                 let log = String::from_utf8_lossy(&log).into_owned();
                 let (insn, message) = last_words(&log);
+                let line = insn.and_then(|insn| object.line(insn));
+                let line = line.map_or_else(String::new, |line| format!("{line}: "));
                 return Err(LoadError::Refused {
-                    message: format!("{message} ({error})"),
-                    place: insn.and_then(|insn| object.place(insn)),
+                    message: format!("{line}{message} ({error})"),
                     log,
                 });
             }
