@@ -92,10 +92,10 @@ impl Judge<'_> {
     fn mend(&self, check: &CheckKind, frame: &mut Vec<u8>) {
         let came = &self.passage.came;
         match check {
-            CheckKind::Holds(condition) => self.satisfy(condition, frame),
+            CheckKind::Holds(condition) => self.force(condition, true, frame),
             CheckKind::PoolMac { value, pool } => {
                 if let Some(mac) = self.mac(*pool) {
-                    self.satisfy(&equals(value, mac), frame);
+                    self.force(&equals(value, mac), true, frame);
                 }
             }
             CheckKind::HeaderUnchanged(headers) => {
@@ -113,67 +113,42 @@ impl Judge<'_> {
         }
     }
 
-    /// Makes a condition hold that says exactly how: by an equation, or by a bit.
-    fn satisfy(&self, condition: &Expr, frame: &mut [u8]) {
-        match condition {
-            Expr::And(a, b) => {
-                self.satisfy(a, frame);
-                self.satisfy(b, frame);
+    /// Makes a condition hold, or not, where it says exactly how: by an equation, or by a bit.
+    fn force(&self, condition: &Expr, wanted: bool, frame: &mut [u8]) {
+        match (condition, wanted) {
+            (Expr::And(a, b), true) | (Expr::Or(a, b), false) => {
+                self.force(a, wanted, frame);
+                self.force(b, wanted, frame);
             }
-            Expr::Not(inner) => self.refute(inner, frame),
-            Expr::Compare(Compare::Eq, a, b) => self.equate(a, b, frame),
-            Expr::Compare(Compare::Ne, masked, _) => {
+            (Expr::Not(inner), _) => self.force(inner, !wanted, frame),
+            (Expr::Compare(Compare::Eq, a, b), true)
+            | (Expr::Compare(Compare::Ne, a, b), false) => self.equate(a, b, frame),
+            (Expr::Compare(Compare::Ne, masked, _), true) => {
                 if let Expr::Binary(Binary::And, _, mask) = masked.as_ref() {
                     self.equate(masked, mask, frame); // `flags & 0x02 != 0`: one bit, or it will not hold
                 }
             }
-            Expr::Field(..) => self.equate(condition, &Expr::TRUE, frame),
-            Expr::Chosen(choice, each) => {
+            (Expr::Field(..), true) => self.equate(condition, &Expr::TRUE, frame),
+            (Expr::Field(..), false) => self.equate(condition, &Expr::FALSE, frame),
+            (Expr::Chosen(choice, each), _) => {
                 if let Some(taken) = self.taken(*choice, each, frame) {
-                    self.satisfy(taken, frame);
+                    self.force(taken, wanted, frame);
                 }
             }
-            Expr::Compare(Compare::Lt | Compare::Le | Compare::Gt | Compare::Ge, ..)
-            | Expr::Or(..)
-            | Expr::In(..)
-            | Expr::Present(_)
-            | Expr::Constant { .. }
-            | Expr::Variable(_)
-            | Expr::Binary(..)
-            | Expr::Resize(..)
-            | Expr::Interface(..)
-            | Expr::Backend(..) => {}
-        }
-    }
-
-    /// Makes a condition not hold, likewise.
-    fn refute(&self, condition: &Expr, frame: &mut [u8]) {
-        match condition {
-            Expr::Or(a, b) => {
-                self.refute(a, frame);
-                self.refute(b, frame);
-            }
-            Expr::Not(inner) => self.satisfy(inner, frame),
-            Expr::Compare(Compare::Ne, a, b) => self.equate(a, b, frame),
-            Expr::Field(..) => self.equate(condition, &Expr::FALSE, frame),
-            Expr::Chosen(choice, each) => {
-                if let Some(taken) = self.taken(*choice, each, frame) {
-                    self.refute(taken, frame);
-                }
-            }
-            Expr::Compare(
-                Compare::Eq | Compare::Lt | Compare::Le | Compare::Gt | Compare::Ge,
-                ..,
-            )
-            | Expr::And(..)
-            | Expr::In(..)
-            | Expr::Present(_)
-            | Expr::Constant { .. }
-            | Expr::Variable(_)
-            | Expr::Binary(..)
-            | Expr::Resize(..)
-            | Expr::Interface(..)
-            | Expr::Backend(..) => {}
+            (
+                Expr::Compare(..)
+                | Expr::And(..)
+                | Expr::Or(..)
+                | Expr::In(..)
+                | Expr::Present(_)
+                | Expr::Constant { .. }
+                | Expr::Variable(_)
+                | Expr::Binary(..)
+                | Expr::Resize(..)
+                | Expr::Interface(..)
+                | Expr::Backend(..),
+                _,
+            ) => {}
         }
     }
 
@@ -197,12 +172,12 @@ impl Judge<'_> {
                 }
             }
             Expr::Compare(..) | Expr::And(..) | Expr::Or(..) | Expr::Not(_) if *b == Expr::TRUE => {
-                self.satisfy(a, frame);
+                self.force(a, true, frame);
             }
             Expr::Compare(..) | Expr::And(..) | Expr::Or(..) | Expr::Not(_)
                 if *b == Expr::FALSE =>
             {
-                self.refute(a, frame);
+                self.force(a, false, frame);
             }
             Expr::Interface(..) | Expr::Backend(..) => {
                 if let Expr::Field(..) | Expr::Chosen(..) = b {

@@ -441,6 +441,17 @@ impl Program {
         }
     }
 
+    /// What makes each value; none for parameters.
+    pub fn makers(&self) -> Arena<Value, Option<Op>> {
+        let mut makers: Arena<Value, Option<Op>> = (0..self.values).map(|_| None).collect();
+        for inst in self.blocks.values().flat_map(|block| &block.insts) {
+            if let Some(result) = inst.result {
+                makers[result] = Some(inst.op);
+            }
+        }
+        makers
+    }
+
     /// A value that nothing makes yet.
     pub fn fresh(&mut self) -> Value {
         self.values += 1;

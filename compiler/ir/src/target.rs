@@ -23,6 +23,26 @@ pub enum EmitError {
     },
 }
 
+impl EmitError {
+    /// An error where something is larger than the target takes.
+    pub fn check(
+        target: &'static str,
+        what: &'static str,
+        found: u64,
+        limit: u64,
+    ) -> Result<(), EmitError> {
+        if found <= limit {
+            return Ok(());
+        }
+        Err(EmitError::Limit {
+            target,
+            what,
+            found,
+            limit,
+        })
+    }
+}
+
 /// A target.
 pub trait Target {
     /// The word after `--target`.

@@ -60,12 +60,21 @@ impl Target for Wasm {
         layout: &Layout,
         manifest: &Manifest,
     ) -> Result<Artifact, EmitError> {
-        let map = Map::of(layout)
-            .map_err(|error| limit("the memory (bytes)", error.needed, PAGES_MAX * PAGE))?;
+        let map = Map::of(layout).map_err(|error| EmitError::Limit {
+            target: NAME,
+            what: "the memory (bytes)",
+            found: error.needed,
+            limit: PAGES_MAX * PAGE,
+        })?;
         let batch = batch::compile(program.program(), layout, &map);
-        check("the number of locals", u64::from(batch.locals), LOCALS_MAX)?;
+        EmitError::check(
+            NAME,
+            "the number of locals",
+            u64::from(batch.locals),
+            LOCALS_MAX,
+        )?;
         let body = batch.function.byte_len() as u64;
-        check("the packet function (bytes)", body, BODY_MAX)?;
+        EmitError::check(NAME, "the packet function (bytes)", body, BODY_MAX)?;
         let (image, memory) = (layout.size(), map.size());
         let contents = Contents {
             map,
@@ -94,22 +103,5 @@ impl Target for Wasm {
             figures,
             places,
         })
-    }
-}
-
-fn check(what: &'static str, found: u64, max: u64) -> Result<(), EmitError> {
-    if found <= max {
-        Ok(())
-    } else {
-        Err(limit(what, found, max))
-    }
-}
-
-fn limit(what: &'static str, found: u64, limit: u64) -> EmitError {
-    EmitError::Limit {
-        target: NAME,
-        what,
-        found,
-        limit,
     }
 }

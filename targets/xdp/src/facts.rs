@@ -3,17 +3,6 @@
 use lvsc_ir::arena::Arena;
 use lvsc_ir::program::{Op, Program, Terminator, Value};
 
-/// The instruction that makes it; none for a parameter.
-pub(crate) fn makers(program: &Program) -> Arena<Value, Option<Op>> {
-    let mut makers: Arena<Value, Option<Op>> = (0..program.values).map(|_| None).collect();
-    for inst in program.blocks.values().flat_map(|block| &block.insts) {
-        if let Some(result) = inst.result {
-            makers[result] = Some(inst.op);
-        }
-    }
-    makers
-}
-
 /// The number that it is, where it is a constant.
 pub(crate) fn constants(program: &Program) -> Arena<Value, Option<u64>> {
     let mut constants: Arena<Value, Option<u64>> = (0..program.values).map(|_| None).collect();

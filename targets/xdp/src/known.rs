@@ -5,17 +5,19 @@ use lvsc_ir::arena::Arena;
 use lvsc_ir::graph::{self, Graph};
 use lvsc_ir::program::{Binary, Op, Order, Program, Value};
 
-use crate::facts;
-
 /// Nothing is known.
 const NOTHING: u64 = u64::MAX;
 /// Sums and products of less than this do not wrap.
 const HALF: u64 = 1 << 31;
 
-/// For each value the most that it is known to be. `interfaces` is their number.
-pub(crate) fn of(program: &Program, graph: &Graph, interfaces: usize) -> Arena<Value, u64> {
+/// For each value the most that it is known to be, given those that are constants. `interfaces` is their number.
+pub(crate) fn of(
+    program: &Program,
+    graph: &Graph,
+    constants: &Arena<Value, Option<u64>>,
+    interfaces: usize,
+) -> Arena<Value, u64> {
     let mut known: Arena<Value, u64> = (0..program.values).map(|_| NOTHING).collect();
-    let constants = facts::constants(program);
     for id in graph.order() {
         let block = &program.blocks[*id];
         for (index, param) in block.params.iter().enumerate() {
@@ -28,7 +30,7 @@ pub(crate) fn of(program: &Program, graph: &Graph, interfaces: usize) -> Arena<V
         }
         for inst in &block.insts {
             if let Some(result) = inst.result {
-                known[result] = of_op(&inst.op, &known, &constants, interfaces);
+                known[result] = of_op(&inst.op, &known, constants, interfaces);
             }
         }
     }

@@ -79,7 +79,7 @@ impl Target for Xdp {
     ) -> Result<Artifact, EmitError> {
         let sizes = Placement::of(layout).sizes;
         for size in sizes {
-            check("a section of global data (bytes)", size, SECTION_MAX)?;
+            EmitError::check(NAME, "a section of global data (bytes)", size, SECTION_MAX)?;
         }
         let code = compile(program, layout, manifest)?;
         let figures = vec![
@@ -120,25 +120,12 @@ fn compile(program: &Verified, layout: &Layout, manifest: &Manifest) -> Result<C
     let machine = select::select(program.program(), layout, manifest.interfaces.len());
     let flat = Flat::of(machine);
     let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
-    let stack = output.num_spillslots as u64 * 8;
-    check("the stack (bytes)", stack, regalloc::STACK)?;
-    assemble::assemble(&flat, &output)
-        .map_err(|error| limit("a jump (instructions)", error.distance, JUMP_MAX))
-}
-
-fn check(what: &'static str, found: u64, max: u64) -> Result<(), EmitError> {
-    if found <= max {
-        Ok(())
-    } else {
-        Err(limit(what, found, max))
-    }
-}
-
-fn limit(what: &'static str, found: u64, limit: u64) -> EmitError {
-    EmitError::Limit {
+    let code = assemble::assemble(&flat, &output).map_err(|error| EmitError::Limit {
         target: NAME,
-        what,
-        found,
-        limit,
-    }
+        what: "a jump (instructions)",
+        found: error.distance,
+        limit: JUMP_MAX,
+    })?;
+    EmitError::check(NAME, "the stack (bytes)", code.stack, regalloc::STACK)?;
+    Ok(code)
 }

@@ -30,14 +30,15 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
     let entry = machine.open();
     let [data, end] = [machine.fresh(), machine.fresh()];
     let blocks = program.blocks.ids().map(|_| machine.open()).collect();
+    let constants = facts::constants(program);
     let mut select = Select {
         program,
         layout,
         interfaces,
         tree: Dominators::of(&graph),
-        makers: facts::makers(program),
-        constants: facts::constants(program),
-        known: known::of(program, &graph, interfaces),
+        makers: program.makers(),
+        known: known::of(program, &graph, &constants, interfaces),
+        constants,
         ranges: range::of(program, &graph),
         proven: proven::at_begin(program, &graph),
         fused: facts::fused(program),

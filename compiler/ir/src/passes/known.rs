@@ -1,6 +1,5 @@
 //! Questions that were asked already: a branch or a `bounds` whose answer every way from the entry knows.
 
-use super::makers;
 use crate::arena::Arena;
 use crate::assoc::Assoc;
 use crate::graph::{Edge, Graph};
@@ -9,7 +8,7 @@ use crate::proven;
 
 pub(super) fn run(mut program: Program) -> Program {
     let graph = Graph::of(&program);
-    let makers = makers(&program);
+    let makers = program.makers();
     let asked = Asked::of(&program, &makers);
     let proven = proven::at_begin(&program, &graph);
     let nothing = Answers::default();

@@ -16,7 +16,7 @@ mod tests;
 use lvsc_abi::layout::Layout;
 
 use crate::arena::Arena;
-use crate::program::{Op, Program, Value};
+use crate::program::{Program, Value};
 use crate::verify::{self, Verified};
 
 /// A pass.
@@ -72,17 +72,6 @@ fn uses(program: &Program) -> Arena<Value, u32> {
             .for_each(|value| uses[value] += 1);
     }
     uses
-}
-
-/// What makes each value; none for parameters.
-fn makers(program: &Program) -> Arena<Value, Option<Op>> {
-    let mut makers: Arena<Value, Option<Op>> = (0..program.values).map(|_| None).collect();
-    for inst in program.blocks.values().flat_map(|block| &block.insts) {
-        if let Some(result) = inst.result {
-            makers[result] = Some(inst.op);
-        }
-    }
-    makers
 }
 
 /// Which value stands for which: itself, unless a pass found an equal one.

@@ -4,7 +4,7 @@
 //! `frame.be6 +0 = swap.6 v1` becomes `frame.le6 +0 = v1`. Masks, `or`, `xor`, `select` and comparisons for equality
 //! work on reversed bytes as well.
 
-use super::{Same, makers};
+use super::Same;
 use crate::arena::Arena;
 use crate::eval;
 use crate::graph::Graph;
@@ -50,7 +50,7 @@ struct Reversed {
 impl Reversed {
     /// The largest set of values whose every maker and every use goes along.
     fn of(program: &Program) -> Reversed {
-        let makers = makers(program);
+        let makers = program.makers();
         let widths = makers.values().map(|_| None).collect();
         let mut reversed = Reversed { makers, widths };
         let order = program.reverse_postorder();
