@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// First bytes of every image, as a little-endian number: `lvscimg` and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"lvscimg\0");
 /// Version of the image's shapes and of the descriptors.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 /// Every section begins at a multiple of this (bytes): a cache line.
 pub const ALIGN: u64 = 64;
 
@@ -38,7 +38,7 @@ pub mod interface {
     /// Bits to the right of the flags in the record.
     pub const FLAGS_SHIFT: u32 = 56;
     /// Flag: the MAC is known.
-    pub const KNOWN: u64 = 1;
+    pub const KNOWN: u64 = 0x80;
     /// The kernel's interface index, u32; 0 where there is none.
     pub const INDEX: u16 = 8;
 }
@@ -50,7 +50,7 @@ pub mod backend {
     /// Bits to the right of the flags.
     pub const FLAGS_SHIFT: u32 = 56;
     /// Flag: the backend has a next hop and may be given packets.
-    pub const USABLE: u64 = 1;
+    pub const USABLE: u64 = 0x80;
 }
 
 /// Bits of an element of a `ring.<pool>` section: one u32 `{backend 16, previous 16}`.
@@ -93,6 +93,8 @@ pub enum Element {
     Cursor,
     /// Packets and bytes: see [`counter`].
     Counter,
+    /// A number that the policy fixes, u64: see [`crate::manifest::Fixed`].
+    Word,
 }
 
 impl Element {
@@ -101,7 +103,7 @@ impl Element {
         match self {
             Element::Header => 32,
             Element::Clock | Element::Interface | Element::Counter => 16,
-            Element::Backend | Element::Flow => 8,
+            Element::Backend | Element::Flow | Element::Word => 8,
             Element::Slot => 4,
             Element::Cursor => 64,
         }

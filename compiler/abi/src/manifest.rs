@@ -12,7 +12,7 @@ use crate::mac::Mac;
 use crate::scheduler::Scheduler;
 
 /// Version of the encoding.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a policy declares, as far as running it needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,17 @@ pub struct Manifest {
     pub counters: Vec<Counter>,
     /// Addresses that a packet must have to be given to a pool.
     pub vips: Vec<Vip>,
+    /// Sections whose contents the policy fixes.
+    pub fixed: Vec<Fixed>,
+}
+
+/// A section of words that never change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixed {
+    /// Its name.
+    pub section: String,
+    /// One for each of its elements.
+    pub words: Vec<u64>,
 }
 
 /// A virtual address, and the port where the policy fixes one.
@@ -165,6 +176,10 @@ impl Manifest {
             && section("clock", Element::Clock).is_some()
             && holds("interfaces", Element::Interface, self.interfaces.len())
             && holds("counters", Element::Counter, self.counters.len())
+            && self
+                .fixed
+                .iter()
+                .all(|fixed| holds(&fixed.section, Element::Word, fixed.words.len()))
             && self.pools.iter().all(|pool| {
                 let own = |kind: &str| format!("{kind}.{}", pool.name);
                 let same = self.pools.iter().filter(|other| other.name == pool.name);
@@ -215,6 +230,7 @@ mod tests {
         layout.add("ring.web", Element::Slot, 64);
         layout.add("flows.web", Element::Flow, 8);
         layout.add("counters", Element::Counter, 4);
+        layout.add("set.VIPS", Element::Word, 4);
         layout
     }
 
@@ -245,6 +261,10 @@ mod tests {
                 counters: 1,
             }],
             counters: vec![counter; 4],
+            fixed: vec![Fixed {
+                section: "set.VIPS".to_owned(),
+                words: vec![7; 4],
+            }],
             ..Manifest::default()
         }
     }
@@ -269,6 +289,7 @@ mod tests {
         refused("more interfaces than elements", |m| {
             m.interfaces.extend(manifest().interfaces);
         });
+        refused("more words than elements", |m| m.fixed[0].words.push(7));
         refused("one name twice", |m| m.pools.extend(manifest().pools));
         refused("an age that cannot be told", |m| {
             m.pools[0].flows = Some(Flows {
@@ -293,7 +314,8 @@ mod tests {
                     | Element::Backend
                     | Element::Slot
                     | Element::Cursor
-                    | Element::Counter => Element::Flow,
+                    | Element::Counter
+                    | Element::Word => Element::Flow,
                 };
                 changed.add(&section.name, element, section.length);
             }

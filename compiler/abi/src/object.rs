@@ -77,7 +77,8 @@ impl Placement {
                 | Element::Clock
                 | Element::Interface
                 | Element::Backend
-                | Element::Slot => (Part::Data, 1, section.size()),
+                | Element::Slot
+                | Element::Word => (Part::Data, 1, section.size()),
                 Element::Flow | Element::Cursor => (Part::Bss, 1, section.size()),
                 Element::Counter => {
                     let row = counters_row(section);

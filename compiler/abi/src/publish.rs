@@ -13,6 +13,7 @@ use crate::world::{BackendState, World};
 /// Makes the image say what the world is. The image is of the manifest's own layout.
 pub fn publish(manifest: &Manifest, world: &World, image: &mut dyn Image) {
     publish_time(world, image);
+    publish_fixed(manifest, image);
     publish_interfaces(world, image);
     for (pool, backends) in manifest.pools.iter().zip(&world.pools) {
         publish_backends(pool, backends, image);
@@ -32,6 +33,17 @@ pub fn publish_time(world: &World, image: &mut dyn Image) {
         world.seconds,
     );
     write(image, section.at(0, clock::SEED), Width::B8, world.seed);
+}
+
+fn publish_fixed(manifest: &Manifest, image: &mut dyn Image) {
+    for fixed in &manifest.fixed {
+        let Some(section) = section(image, &fixed.section) else {
+            continue;
+        };
+        for (index, word) in (0..).zip(&fixed.words) {
+            write(image, section.at(index, 0), Width::B8, *word);
+        }
+    }
 }
 
 fn publish_interfaces(world: &World, image: &mut dyn Image) {

@@ -1,6 +1,7 @@
 //! A checked policy as a pipeline graph. Statements become nodes, what follows them becomes edges.
 
 use lvsc_abi::place::Place;
+use lvsc_pipeline::members;
 use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
@@ -17,7 +18,7 @@ pub fn build(policy: &Policy) -> Pipeline {
         .collect();
     let entry = graph.add_node(node(Step::Parse(headers), Place::default()));
     graph.add_edge(entry, first, Edge::Next);
-    Pipeline {
+    let mut pipeline = Pipeline {
         graph,
         entry,
         headers: policy.headers.clone(),
@@ -25,7 +26,9 @@ pub fn build(policy: &Policy) -> Pipeline {
         sets: policy.sets.iter().map(joined).collect(),
         choices: policy.choices.clone(),
         manifest: policy.manifest.clone(),
-    }
+    };
+    members::place(&mut pipeline);
+    pipeline
 }
 
 /// The set with ranges that touch made one.

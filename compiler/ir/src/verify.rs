@@ -328,7 +328,8 @@ fn check_class(
         | Element::Clock
         | Element::Interface
         | Element::Backend
-        | Element::Slot => false,
+        | Element::Slot
+        | Element::Word => false,
     };
     match class {
         Class::Config if layout.get(section).is_some_and(changes) => {

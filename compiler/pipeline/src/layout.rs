@@ -5,7 +5,8 @@ use lvsc_abi::layout::{Element, Layout, SectionId};
 use lvsc_abi::manifest::{CounterKind, Pool};
 use lvsc_abi::scheduler::{Pick, ring_size};
 
-use crate::pipeline::{Pipeline, PoolId};
+use crate::members::{self, Table};
+use crate::pipeline::{Pipeline, PoolId, SetId};
 
 /// Workers that may have a cursor of their own in a pool's ring.
 pub const WORKERS: u32 = 64;
@@ -13,7 +14,7 @@ pub const WORKERS: u32 = 64;
 /// The id of a section that a pool does not have. No layout has it: `ir::verify` refuses its use.
 const NONE: SectionId = SectionId(u16::MAX);
 
-/// The image's sections: header, clock, interfaces, then those of each pool, last the counters.
+/// The image's sections: header, clock, interfaces, then those of each pool, those of sets, last the counters.
 ///
 /// A pool's `backends` section has at least one element more than backends, so that the masked id "none" names a record
 /// that is never usable.
@@ -39,6 +40,9 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
             layout.add(&named("cursor"), Element::Cursor, WORKERS);
         }
     }
+    for fixed in &manifest.fixed {
+        layout.add(&fixed.section, Element::Word, fixed.words.len() as u32);
+    }
     layout.add("counters", Element::Counter, manifest.counters.len() as u32);
     layout
 }
@@ -56,7 +60,19 @@ pub struct Sections {
     pub interfaces: SectionId,
     /// `counters`
     pub counters: SectionId,
+    sets: Vec<Option<SetSections>>,
     pools: Vec<PoolSections>,
+}
+
+/// The sections of a set, and the table that is in them.
+#[derive(Clone, Debug)]
+pub struct SetSections {
+    /// `set.<name>.<digest>`
+    pub slots: SectionId,
+    /// `displacements.<name>.<digest>`
+    pub displacements: SectionId,
+    /// What they hold.
+    pub table: Table,
 }
 
 /// The sections of one pool.
@@ -89,12 +105,27 @@ impl Sections {
                 refused: refused.unwrap_or(0),
             }
         });
+        let sets = pipeline.sets.iter().enumerate().map(|(index, set)| {
+            let table = Table::of(set)?;
+            let [slots, displacements] = members::sections(set, index, &table);
+            Some(SetSections {
+                slots: layout.named(&slots)?.0,
+                displacements: layout.named(&displacements)?.0,
+                table,
+            })
+        });
         Sections {
+            sets: sets.collect(),
             clock: id("clock"),
             interfaces: id("interfaces"),
             counters: id("counters"),
             pools: pools.collect(),
         }
+    }
+
+    /// The sections of a set that has a table.
+    pub fn set(&self, id: SetId) -> Option<&SetSections> {
+        self.sets.get(usize::from(id.0)).and_then(Option::as_ref)
     }
 
     /// The sections of a pool of the same pipeline.

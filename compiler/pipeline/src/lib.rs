@@ -49,6 +49,7 @@ pub mod drawing;
 pub mod interp;
 pub mod layout;
 pub mod lower;
+pub mod members;
 mod overlap;
 pub mod pipeline;
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod flows;
 mod headers;
 mod join;
 mod key;
+mod likely;
 mod members;
 mod needs;
 mod select;
@@ -35,6 +36,7 @@ use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
 use self::code::Code;
+use self::likely::Guess;
 use self::needs::Needs;
 use self::state::{Binding, Path, State};
 use self::written::Written;
@@ -148,8 +150,10 @@ impl Lowering<'_> {
                 self.go(node, Edge::Next, paths);
             }
             Step::Count(counter) => {
-                for path in &paths {
+                let mut paths = paths;
+                for path in &mut paths {
                     self.count(counter.0, path);
+                    path.state.guess = Guess::General;
                 }
                 self.go(node, Edge::Next, paths);
             }
@@ -195,6 +199,9 @@ impl Lowering<'_> {
             for path in &mut settled {
                 path.state.arrival = Some(path.pop().low);
             }
+        }
+        for path in &mut settled {
+            path.state.guess = Guess::General;
         }
         let mut written = self.join(settled);
         for path in &mut written {

@@ -45,7 +45,14 @@ pub fn carry(
                 copy(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
-            (Element::Header | Element::Interface | Element::Backend | Element::Slot, _) => {
+            (
+                Element::Header
+                | Element::Interface
+                | Element::Backend
+                | Element::Slot
+                | Element::Word,
+                _,
+            ) => {
                 continue;
             }
             (Element::Clock | Element::Counter | Element::Flow | Element::Cursor, _) => {
@@ -71,7 +78,11 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
             }
             Element::Flow => carried.lost += renumber(old, new, image, &section),
             Element::Clock | Element::Cursor => {}
-            Element::Header | Element::Interface | Element::Backend | Element::Slot => continue,
+            Element::Header
+            | Element::Interface
+            | Element::Backend
+            | Element::Slot
+            | Element::Word => continue,
         }
         carried.kept.push(section.name);
     }

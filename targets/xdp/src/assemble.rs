@@ -3,7 +3,7 @@
 use lvsc_abi::place::Place;
 use regalloc2::{Allocation, Block, Edit, InstOrEdit, Output, SpillSlot};
 
-use crate::insn::{Alu, FRAME, Insn, R0, Reg, Source, Width};
+use crate::insn::{Alu, FRAME, Insn, R0, Reg, Source, Test, Width};
 use crate::machine::{Condition, End, Inst, Operand, Symbol};
 use crate::regalloc::{Flat, Item, reg};
 
@@ -239,6 +239,11 @@ impl Writer<'_> {
             (condition.test.opposite(), no, yes)
         } else {
             (condition.test, yes, no)
+        };
+        let (test, yes, no) = if test == Test::Clear {
+            (Test::Set, no, yes)
+        } else {
+            (test, yes, no)
         };
         self.jumps.push((self.code.insns.len(), yes));
         let right = at.source(condition.right, 1);

@@ -146,7 +146,7 @@ impl Btf {
                     &[("next", long, 8), ("rest", rest, element.stride() - 8)],
                 )
             }
-            Element::Backend | Element::Flow => long,
+            Element::Backend | Element::Flow | Element::Word => long,
             Element::Slot => word,
         }
     }

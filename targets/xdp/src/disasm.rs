@@ -149,6 +149,9 @@ fn jump(index: usize, insn: Insn) -> String {
         0x50 => "!=",
         0xa0 => "<",
         0xb0 => "<=",
+        0x40 => "&",
+        0x70 => "s>=",
+        0xc0 => "s<",
         _ => "?",
     };
     let letter = if insn.opcode & CLASS == JMP { 'r' } else { 'w' };

@@ -2,9 +2,10 @@
 
 use lvsc_ir::program::{FrameAccess, Order, Value};
 
+use crate::condition::immediate;
 use crate::insn::{Alu, Test, Width};
 use crate::machine::{Condition, Inst, Operand, Virtual};
-use crate::select::{Select, immediate};
+use crate::select::Select;
 
 /// No frame that an XDP program sees is longer (bytes): it lies in one page, and the verifier follows an address in the
 /// frame only up to 65,535.

@@ -26,7 +26,7 @@ pub(crate) enum Alu {
     Xor = 0xa0,
 }
 
-/// A condition of a jump, unsigned.
+/// A condition of a jump; unsigned but for the sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Test {
@@ -36,6 +36,14 @@ pub(crate) enum Test {
     Ne = 0x50,
     Lt = 0xa0,
     Le = 0xb0,
+    /// Signed less: with 0, whether the highest bit is set.
+    Below = 0xc0,
+    /// Signed greater or equal.
+    NotBelow = 0x70,
+    /// Some bits of the one are set in the other.
+    Set = 0x40,
+    /// None is: no instruction asks for it, the other way of a branch is taken.
+    Clear = 0xff,
 }
 
 impl Test {
@@ -48,13 +56,18 @@ impl Test {
             Test::Le => Test::Gt,
             Test::Ge => Test::Lt,
             Test::Lt => Test::Ge,
+            Test::Below => Test::NotBelow,
+            Test::NotBelow => Test::Below,
+            Test::Set => Test::Clear,
+            Test::Clear => Test::Set,
         }
     }
 
     /// The same with its sides exchanged.
     pub(crate) fn turned(self) -> Test {
         match self {
-            Test::Eq | Test::Ne => self,
+            Test::Eq | Test::Ne | Test::Set | Test::Clear => self,
+            Test::Below | Test::NotBelow => unreachable!("only the sign is asked for"),
             Test::Gt => Test::Lt,
             Test::Lt => Test::Gt,
             Test::Ge => Test::Le,

@@ -3,7 +3,7 @@
 //! ```text
 //! facts     what the program says of each value
 //! known     what the kernel's verifier knows of a value
-//! select    block by block: Program -> machine; frame, section and search are its parts
+//! select    block by block: Program -> machine; condition, frame, section and search are its parts
 //! machine   instructions on virtual registers
 //! regalloc  registers
 //! assemble  instructions in their order, with their jumps
@@ -26,6 +26,7 @@
 
 mod assemble;
 mod btf;
+mod condition;
 mod disasm;
 mod elf;
 mod facts;

@@ -95,6 +95,8 @@ pub(crate) struct Block {
 pub(crate) struct Machine {
     pub(crate) blocks: Arena<Label, Block>,
     pub(crate) virtuals: u32,
+    /// Those that nearly all of the program needs: registers that calls leave alone are best for them.
+    pub(crate) lasting: Vec<Virtual>,
 }
 
 impl Machine {
@@ -106,9 +108,106 @@ impl Machine {
     pub(crate) fn open(&mut self) -> Label {
         self.blocks.push(Block::default())
     }
+
+    /// Without instructions that only make what nobody reads.
+    pub(crate) fn without_dead(mut self) -> Machine {
+        while self.drop_dead() {}
+        self
+    }
+
+    /// Tells whether there were any.
+    fn drop_dead(&mut self) -> bool {
+        let mut read = vec![false; self.virtuals as usize];
+        let mut reads = |operand: Virtual| read[operand.0 as usize] = true;
+        for block in self.blocks.values() {
+            for (inst, _) in &block.insts {
+                inst.operands().for_each(&mut reads);
+            }
+            if let Some((end, _)) = &block.end {
+                end.operands().into_iter().for_each(&mut reads);
+            }
+        }
+        let mut dropped = false;
+        for block in self.blocks.values_mut() {
+            let before = block.insts.len();
+            block.insts.retain(|(inst, _)| {
+                let made = inst.only_makes();
+                made.is_none_or(|made| read[made.0 as usize])
+            });
+            dropped |= block.insts.len() < before;
+        }
+        dropped
+    }
+}
+
+impl Condition {
+    fn operands(self) -> impl Iterator<Item = Virtual> {
+        [Some(self.left), register(self.right)]
+            .into_iter()
+            .flatten()
+    }
+}
+
+fn register(operand: Operand) -> Option<Virtual> {
+    match operand {
+        Source::Register(register) => Some(register),
+        Source::Immediate(_) => None,
+    }
+}
+
+impl Inst {
+    /// What it makes, where it does nothing else.
+    fn only_makes(&self) -> Option<Virtual> {
+        match *self {
+            Inst::Constant(made, _)
+            | Inst::Address(made, ..)
+            | Inst::Alu(_, _, made, ..)
+            | Inst::Swap(_, made, _)
+            | Inst::Load(_, made, ..)
+            | Inst::Pick(_, made, ..) => Some(made),
+            Inst::Context(_)
+            | Inst::Store(..)
+            | Inst::Exchange(..)
+            | Inst::Cpu(_)
+            | Inst::Redirect(..) => None,
+        }
+    }
+
+    /// The registers that it reads.
+    fn operands(&self) -> impl Iterator<Item = Virtual> {
+        let (plain, sources, condition) = match *self {
+            Inst::Context(_) | Inst::Constant(..) | Inst::Address(..) | Inst::Cpu(_) => {
+                ([None; 3], [None; 2], None)
+            }
+            Inst::Alu(.., a, b) => ([Some(a), None, None], [Some(b), None], None),
+            Inst::Swap(_, _, a) | Inst::Load(_, _, a, _) => {
+                ([Some(a), None, None], [None; 2], None)
+            }
+            Inst::Store(_, base, _, value) => ([Some(base), None, None], [Some(value), None], None),
+            Inst::Exchange(_, base, _, new, expected) => {
+                ([Some(base), Some(new), Some(expected)], [None; 2], None)
+            }
+            Inst::Redirect(_, arguments) => (arguments.map(Some), [None; 2], None),
+            Inst::Pick(condition, _, yes, no) => {
+                ([Some(yes), None, None], [Some(no), None], Some(condition))
+            }
+        };
+        let sources = sources.into_iter().flatten().filter_map(register);
+        let asked = condition.into_iter().flat_map(Condition::operands);
+        plain.into_iter().flatten().chain(sources).chain(asked)
+    }
 }
 
 impl End {
+    fn operands(&self) -> Vec<Virtual> {
+        match self {
+            End::Jump(_, arguments) => arguments.clone(),
+            End::If(condition, ..) => condition.operands().collect(),
+            End::ExitWith(value) => vec![*value],
+            End::Exit(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn targets(&self) -> impl Iterator<Item = Label> {
         let found = match self {
             End::Jump(to, _) => [Some(*to), None],

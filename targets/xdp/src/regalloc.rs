@@ -7,7 +7,7 @@ use regalloc2::{
     Operand, Output, PReg, PRegSet, RegAllocError, RegClass, RegallocOptions, VReg, run,
 };
 
-use crate::insn::{R0, R1, Reg, Source};
+use crate::insn::{R0, R1, Reg, Source, Test};
 use crate::machine::{Condition, End, Inst, Label, Machine, Virtual};
 
 /// Bytes of the stack that a program has (linux/filter.h, `MAX_BPF_STACK`).
@@ -95,7 +95,7 @@ impl Flat {
             let insts = block.insts.into_iter();
             let insts = insts.map(|(inst, place)| (Item::Inst(inst), place));
             for (item, place) in insts.chain([(Item::End(end), place)]) {
-                flat.operands.push(operands(&item));
+                flat.operands.push(operands(&item, &machine.lasting));
                 flat.items.push((item, place));
             }
             let end = Index::new(flat.items.len());
@@ -141,7 +141,22 @@ fn ordered(mut blocks: Arena<Label, crate::machine::Block>) -> Arena<Label, crat
         if came[label] == 1 {
             stack.push((label, false));
             let end = &blocks[label].end.as_ref().expect("every block ends").0;
-            stack.extend(end.targets().map(|to| (to, true)));
+            let targets = end.targets().map(|to| (to, true));
+            // What is entered last is placed next: no instruction jumps where no bit is set.
+            if matches!(
+                end,
+                End::If(
+                    Condition {
+                        test: Test::Set,
+                        ..
+                    },
+                    ..
+                )
+            ) {
+                stack.extend(targets.collect::<Vec<_>>().into_iter().rev());
+            } else {
+                stack.extend(targets);
+            }
         }
     }
     order.reverse();
@@ -200,8 +215,14 @@ fn physical(reg: Reg) -> PReg {
 
 /// What an instruction reads and makes. Where the machine writes over its first operand, the result comes first and the
 /// first operand second.
-fn operands(item: &Item) -> Vec<Operand> {
-    let made = |result: Virtual| Operand::reg_def(register(result));
+fn operands(item: &Item, lasting: &[Virtual]) -> Vec<Operand> {
+    let made = |result: Virtual| {
+        let lasts = lasting.iter().zip(CALLEE_SAVED);
+        match lasts.into_iter().find(|(lasting, _)| **lasting == result) {
+            Some((_, reg)) => Operand::reg_fixed_def(register(result), physical(reg)),
+            None => Operand::reg_def(register(result)),
+        }
+    };
     let read = |operand: Virtual| Operand::reg_use(register(operand));
     let over = |result: Virtual| Operand::reg_reuse_def(register(result), 1);
     let fixed =

@@ -8,25 +8,33 @@ use crate::insn::{Alu, Test, Width};
 use crate::machine::{Condition, End, Label, Operand, Virtual};
 use crate::select::Select;
 
+/// The largest tag that an entry keeps.
+const TAG_MAX: u64 = u64::MAX >> TAG_SHIFT;
+
 impl Select<'_> {
     /// [`lvsc_abi::flows::find`]
     pub(crate) fn find(&mut self, section: SectionId, index: Value, tag: Value) -> Virtual {
         let bucket = self.element_address(section, index, BUCKET);
+        let most = self.most(tag);
         let tag = self.register(tag);
         let wanted = self.with(Alu::Shl, tag, TAG_SHIFT as i32);
         let wanted = self.with(Alu::Or, wanted, VALID as i32);
         let others = self.constant(VALID | u64::MAX << TAG_SHIFT);
         // A tag that has more bits than an entry keeps is nobody's: its high bits would be shifted out.
-        let (here, absent) = (self.open(), self.open());
-        let is_tag = Condition {
-            test: Test::Le,
-            width: Width::Full,
-            left: tag,
-            right: Operand::Immediate((1 << (64 - TAG_SHIFT)) - 1),
-        };
-        self.finish(End::If(is_tag, here, absent));
-        self.go_to(here);
-        self.search(bucket, Some(absent), |this, entry, found, next| {
+        let mut absent = None;
+        if most > TAG_MAX {
+            let (here, none) = (self.open(), self.open());
+            let is_tag = Condition {
+                test: Test::Le,
+                width: Width::Full,
+                left: tag,
+                right: Operand::Immediate(TAG_MAX as i32),
+            };
+            self.finish(End::If(is_tag, here, none));
+            self.go_to(here);
+            absent = Some(none);
+        }
+        self.search(bucket, absent, |this, entry, found, next| {
             let wrong = this.alu(Alu::Xor, entry, Operand::Register(wanted));
             let wrong = this.alu(Alu::And, wrong, Operand::Register(others));
             let fits = Condition {

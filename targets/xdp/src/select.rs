@@ -6,10 +6,11 @@ use lvsc_abi::verdict::Verdict;
 use lvsc_ir::arena::Arena;
 use lvsc_ir::dominators::Dominators;
 use lvsc_ir::graph::Graph;
-use lvsc_ir::program::{self, Binary, BlockId, Compare, Op, Program, Terminator, Value};
+use lvsc_ir::program::{self, Binary, BlockId, Op, Program, Terminator, Value};
 use lvsc_ir::proven::{self, Proven};
 use lvsc_ir::range::{self, Range};
 
+use crate::condition::immediate;
 use crate::facts;
 use crate::insn::{Alu, Test, Width};
 use crate::known;
@@ -29,6 +30,7 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
     let mut machine = Machine::default();
     let entry = machine.open();
     let [data, end] = [machine.fresh(), machine.fresh()];
+    machine.lasting = vec![data];
     let blocks = program.blocks.ids().map(|_| machine.open()).collect();
     let constants = facts::constants(program);
     let mut select = Select {
@@ -47,6 +49,7 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
         values: (0..program.values).map(|_| None).collect(),
         pointers: (0..program.values).map(|_| None).collect(),
         cpus: Vec::new(),
+        made: Vec::new(),
         data,
         end,
         ingress: None,
@@ -59,7 +62,7 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
     for id in graph.order() {
         select.block(*id);
     }
-    select.machine
+    select.machine.without_dead()
 }
 
 pub(crate) struct Select<'a> {
@@ -67,15 +70,15 @@ pub(crate) struct Select<'a> {
     pub(crate) layout: &'a Layout,
     interfaces: usize,
     tree: Dominators,
-    makers: Arena<Value, Option<Op>>,
+    pub(crate) makers: Arena<Value, Option<Op>>,
     constants: Arena<Value, Option<u64>>,
     /// The most that the verifier knows of each value.
     pub(crate) known: Arena<Value, u64>,
-    ranges: Arena<Value, Range>,
+    pub(crate) ranges: Arena<Value, Range>,
     /// Bytes of the frame that are there at the begin of each block.
     proven: Arena<BlockId, Proven>,
     /// Comparisons that only branches and picks ask for: they are made there.
-    fused: Arena<Value, bool>,
+    pub(crate) fused: Arena<Value, bool>,
     /// Values that are bases of the frame.
     bases: Arena<Value, bool>,
     blocks: Arena<BlockId, Label>,
@@ -84,6 +87,8 @@ pub(crate) struct Select<'a> {
     pointers: Arena<Value, Option<Virtual>>,
     /// Where the CPU's number is known already.
     cpus: Vec<(BlockId, Virtual)>,
+    /// Constants and addresses of the block that is filled, which take two instructions each.
+    made: Vec<(Inst, Virtual)>,
     pub(crate) data: Virtual,
     pub(crate) end: Virtual,
     /// The interface by which the packet came; made at the entry where there are several.
@@ -109,6 +114,7 @@ impl Select<'_> {
     /// From here on `label` is filled.
     pub(crate) fn go_to(&mut self, label: Label) {
         self.current = label;
+        self.made.clear();
     }
 
     pub(crate) fn push(&mut self, inst: Inst) {
@@ -129,14 +135,30 @@ impl Select<'_> {
     }
 
     pub(crate) fn constant(&mut self, value: u64) -> Virtual {
+        if immediate(value, Width::Half)
+            .or(immediate(value, Width::Full))
+            .is_none()
+        {
+            return self.once(|result| Inst::Constant(result, value));
+        }
         let result = self.fresh();
         self.push(Inst::Constant(result, value));
         result
     }
 
     pub(crate) fn address(&mut self, symbol: Symbol, offset: u32) -> Virtual {
+        self.once(|result| Inst::Address(result, symbol, offset))
+    }
+
+    /// What an instruction without operands makes, once in a block.
+    fn once(&mut self, inst: impl Fn(Virtual) -> Inst) -> Virtual {
+        let mut made = self.made.iter();
+        if let Some((_, result)) = made.find(|(made, result)| *made == inst(*result)) {
+            return *result;
+        }
         let result = self.fresh();
-        self.push(Inst::Address(result, symbol, offset));
+        self.push(inst(result));
+        self.made.push((inst(result), result));
         result
     }
 
@@ -168,6 +190,11 @@ impl Select<'_> {
     /// Whether so many bytes behind the base are there.
     pub(crate) fn is_there(&self, base: Option<Value>, bytes: u32) -> bool {
         self.proven[self.at].covers(base, bytes)
+    }
+
+    /// The most that a value can be.
+    pub(crate) fn most(&self, value: Value) -> u64 {
+        self.ranges[value].most
     }
 
     pub(crate) fn known_constant(&self, value: Value) -> Option<u64> {
@@ -249,7 +276,7 @@ impl Select<'_> {
 
     fn block(&mut self, id: BlockId) {
         self.at = id;
-        self.current = self.blocks[id];
+        self.go_to(self.blocks[id]);
         let program = self.program;
         let block = &program.blocks[id];
         self.place = block.place;
@@ -288,6 +315,12 @@ impl Select<'_> {
                 None => Some(self.constant(0)),
             },
             Op::Worker => Some(self.cpu()),
+            Op::Binary(Binary::And, _, mask)
+                if self.constants[mask].is_some()
+                    && inst.result.is_some_and(|result| self.fused[result]) =>
+            {
+                return;
+            }
             Op::Binary(op, a, b) => Some(self.binary(op, a, b)),
             Op::Compare(..) if inst.result.is_some_and(|result| self.fused[result]) => return,
             Op::Compare(op, a, b) => {
@@ -355,44 +388,6 @@ impl Select<'_> {
             _ => self.operand(b, Width::Full),
         };
         self.alu(alu, a, b)
-    }
-
-    /// The condition that a value is not 0.
-    fn condition(&mut self, value: Value) -> Condition {
-        match self.makers[value] {
-            Some(Op::Compare(op, a, b)) if self.fused[value] => self.compare(op, a, b),
-            Some(_) | None => Condition {
-                test: Test::Ne,
-                width: Width::Full,
-                left: self.register(value),
-                right: Operand::Immediate(0),
-            },
-        }
-    }
-
-    fn compare(&mut self, op: Compare, a: Value, b: Value) -> Condition {
-        let test = match op {
-            Compare::Eq => Test::Eq,
-            Compare::Ne => Test::Ne,
-            Compare::Lt => Test::Lt,
-            Compare::Le => Test::Le,
-        };
-        let (test, a, b) = match (self.constants[a], self.constants[b]) {
-            (Some(_), None) => (test.turned(), b, a),
-            _ => (test, a, b),
-        };
-        let small = |value: Value| u32::try_from(self.ranges[value].most).is_ok();
-        let width = if small(a) && small(b) {
-            Width::Half
-        } else {
-            Width::Full
-        };
-        Condition {
-            test,
-            width,
-            left: self.register(a),
-            right: self.operand(b, width),
-        }
     }
 
     fn terminator(&mut self, end: &Terminator) {
@@ -468,13 +463,5 @@ impl Select<'_> {
         let (flags, result) = (self.constant(verdict::DROP as u64), self.fresh());
         self.push(Inst::Redirect(result, [map, key, flags]));
         self.finish(End::ExitWith(result));
-    }
-}
-
-/// A constant as an immediate: extended with its sign for the full width.
-pub(crate) fn immediate(constant: u64, width: Width) -> Option<i32> {
-    match width {
-        Width::Half => u32::try_from(constant).ok().map(|word| word as i32),
-        Width::Full => i32::try_from(constant as i64).ok(),
     }
 }

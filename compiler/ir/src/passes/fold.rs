@@ -3,7 +3,7 @@
 use lvsc_abi::engine;
 use lvsc_abi::place::Place;
 
-use super::simplify::{Simpler, simplify};
+use super::simplify::{Simpler, simplify, unshifted};
 use super::{Same, blocks};
 use crate::arena::Arena;
 use crate::graph::Graph;
@@ -139,13 +139,18 @@ impl Fold {
                 .for_each_operand(|value| *value = self.same.find(*value));
             output.inst(inst, &mut self.same);
         }
+        let mut ending = output.program.blocks[id].end.clone();
+        ending.for_each_operand(|value| *value = self.same.find(*value));
+        let mut ending = end(&ending, output.facts);
+        if let Terminator::If { condition, .. } = &mut ending
+            && let Some(simpler) = unshifted(*condition, place, &mut output)
+        {
+            *condition = simpler;
+        }
         let insts = output.insts;
         let block = &mut self.program.blocks[id];
         block.insts = insts;
-        block
-            .end
-            .for_each_operand(|value| *value = self.same.find(*value));
-        block.end = blocks::decided(end(&block.end, &self.facts));
+        block.end = blocks::decided(ending);
     }
 
     /// What is handed over for a parameter.

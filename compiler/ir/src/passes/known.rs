@@ -2,14 +2,16 @@
 
 use crate::arena::Arena;
 use crate::assoc::Assoc;
+use crate::eval;
 use crate::graph::{Edge, Graph};
-use crate::program::{BlockId, Compare, Jump, Op, Program, Terminator, Value};
+use crate::program::{Binary, BlockId, Compare, Inst, Jump, Op, Program, Terminator, Value};
 use crate::proven;
+use crate::range::{self, Range};
 
 pub(super) fn run(mut program: Program) -> Program {
     let graph = Graph::of(&program);
     let makers = program.makers();
-    let asked = Asked::of(&program, &makers);
+    let asked = Asked::of(&program, &makers, range::of(&program, &graph));
     let proven = proven::at_begin(&program, &graph);
     let nothing = Answers::default();
     let mut answers: Arena<BlockId, Answers> =
@@ -44,11 +46,43 @@ pub(super) fn run(mut program: Program) -> Program {
             }
             Terminator::Jump(_) | Terminator::Return { .. } => None,
         };
-        if let Some(jump) = end {
-            program.blocks[*id].end = Terminator::Jump(jump);
+        match end {
+            Some(jump) => program.blocks[*id].end = Terminator::Jump(jump),
+            None => compare_with_known(&mut program, *id, known, &asked),
         }
     }
     program.pruned()
+}
+
+/// At the end of a block, a comparison with a value that is known by now is one with a constant.
+fn compare_with_known(program: &mut Program, id: BlockId, known: &Answers, asked: &Asked<'_>) {
+    let Terminator::If { condition, .. } = program.blocks[id].end else {
+        return;
+    };
+    let Some(Some(Op::Compare(op, a, b))) = asked.makers.get(condition).copied() else {
+        return;
+    };
+    let [first, second] = [a, b].map(|value| known.equal.get(&value).copied());
+    if first.is_some() == second.is_some() {
+        return;
+    }
+    let place = program.blocks[id].place;
+    let mut make = |op| {
+        let result = program.fresh();
+        program.blocks[id].insts.push(Inst {
+            result: Some(result),
+            op,
+            place,
+        });
+        result
+    };
+    let mut number =
+        |value, known: Option<u64>| known.map_or(value, |known| make(Op::Const(known)));
+    let (a, b) = (number(a, first), number(b, second));
+    let simpler = make(Op::Compare(op, a, b));
+    if let Terminator::If { condition, .. } = &mut program.blocks[id].end {
+        *condition = simpler;
+    }
 }
 
 fn choose(held: bool, then: &Jump, otherwise: &Jump) -> Jump {
@@ -62,24 +96,40 @@ fn choose(held: bool, then: &Jump, otherwise: &Jump) -> Jump {
 /// What the branches of a program ask.
 struct Asked<'a> {
     makers: &'a Arena<Value, Option<Op>>,
-    /// How many branches ask for each value, or compare it with a constant. Only what is asked again is worth to be
-    /// remembered.
+    ranges: Arena<Value, Range>,
+    /// How many branches ask for each value, or compare it. Only what is asked again is worth to be remembered.
     times: Arena<Value, u32>,
 }
 
 impl<'a> Asked<'a> {
-    fn of(program: &Program, makers: &'a Arena<Value, Option<Op>>) -> Asked<'a> {
+    fn of(
+        program: &Program,
+        makers: &'a Arena<Value, Option<Op>>,
+        ranges: Arena<Value, Range>,
+    ) -> Asked<'a> {
         let times = makers.values().map(|_| 0).collect();
-        let mut asked = Asked { makers, times };
+        let mut asked = Asked {
+            makers,
+            ranges,
+            times,
+        };
         for block in program.blocks.values() {
             if let Terminator::If { condition, .. } = block.end {
                 asked.times[condition] += 1;
-                if let Some((_, value, _)) = asked.equality(condition) {
-                    asked.times[value] += 1;
+                if let Some(Op::Compare(_, a, b)) = makers[condition] {
+                    asked.times[a] += 1;
+                    asked.times[b] += 1;
                 }
             }
         }
         asked
+    }
+
+    fn constant(&self, value: Value) -> Option<u64> {
+        match self.makers[value] {
+            Some(Op::Const(constant)) => Some(constant),
+            Some(_) | None => None,
+        }
     }
 
     fn again(&self, value: Value) -> bool {
@@ -89,12 +139,21 @@ impl<'a> Asked<'a> {
     /// The comparison of a value with a constant for equality that makes a condition.
     fn equality(&self, condition: Value) -> Option<(Compare, Value, u64)> {
         match self.makers[condition] {
-            Some(Op::Compare(op @ (Compare::Eq | Compare::Ne), a, b)) => match self.makers[b] {
-                Some(Op::Const(constant)) => Some((op, a, constant)),
-                Some(_) | None => None,
-            },
+            Some(Op::Compare(op @ (Compare::Eq | Compare::Ne), a, b)) => {
+                Some((op, a, self.constant(b)?))
+            }
             Some(_) | None => None,
         }
+    }
+
+    /// What a value was shifted from, and what that is, if it is itself a constant.
+    fn before(&self, value: Value, constant: u64) -> Option<(Value, u64)> {
+        let Some(Op::Binary(Binary::Shl, from, bits)) = self.makers[value] else {
+            return None;
+        };
+        let bits = self.constant(bits)? & 63;
+        let nothing_lost = self.ranges[from].most <= u64::MAX >> bits;
+        nothing_lost.then_some((from, constant >> bits))
     }
 }
 
@@ -123,10 +182,17 @@ impl Answers {
         let held = self.conditions.get(&condition).copied();
         held.or_else(|| self.equal.get(&condition).map(|known| *known != 0))
             .or_else(|| {
-                let (op, value, constant) = asked.equality(condition)?;
-                let known = self.equal.get(&value)?;
-                Some((*known == constant) == (op == Compare::Eq))
+                let Some(Op::Compare(op, a, b)) = asked.makers[condition] else {
+                    return None;
+                };
+                let (a, b) = (self.number(a, asked)?, self.number(b, asked)?);
+                Some(eval::compare(op, a, b) != 0)
             })
+    }
+
+    fn number(&self, value: Value, asked: &Asked<'_>) -> Option<u64> {
+        let known = self.equal.get(&value).copied();
+        known.or_else(|| asked.constant(value))
     }
 
     fn tell(&mut self, condition: Value, held: bool, asked: &Asked<'_>) {
@@ -137,10 +203,16 @@ impl Answers {
             }
         }
         if let Some((op, value, constant)) = asked.equality(condition)
-            && asked.again(value)
             && held == (op == Compare::Eq)
         {
-            self.equal.insert(value, constant);
+            if asked.again(value) {
+                self.equal.insert(value, constant);
+            }
+            if let Some((from, constant)) = asked.before(value, constant)
+                && asked.times[from] > 0
+            {
+                self.equal.insert(from, constant);
+            }
         }
     }
 }

@@ -3,13 +3,16 @@
 //! No pass removes or moves an effect. Each keeps a program valid; in debug builds and tests every result is verified.
 
 mod blocks;
+mod compares;
 mod cse;
 mod dce;
+mod demanded;
 mod fold;
 mod known;
 mod numbers;
 mod order;
 mod simplify;
+mod stores;
 #[cfg(test)]
 mod tests;
 
@@ -26,20 +29,25 @@ pub type Pass = fn(Program) -> Program;
 type Named = (&'static str, Pass);
 
 const BLOCKS: Named = ("blocks", blocks::run);
+const COMPARES: Named = ("compares", compares::run);
 const CSE: Named = ("cse", cse::run);
 const DCE: Named = ("dce", dce::run);
+const DEMANDED: Named = ("demanded", demanded::run);
 const FOLD: Named = ("fold", fold::run);
 const KNOWN: Named = ("known", known::run);
 const NUMBERS: Named = ("numbers", numbers::run);
 const ORDER: Named = ("order", order::run);
+const STORES: Named = ("stores", stores::run);
 
 /// The passes by name, each before those that tidy up behind it.
-pub const PASSES: [Named; 7] = [BLOCKS, FOLD, CSE, KNOWN, ORDER, DCE, NUMBERS];
+pub const PASSES: [Named; 10] = [
+    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, DCE, NUMBERS,
+];
 
 /// The order in which they run: first what takes branches and blocks away, then, on the fewer blocks, what takes
 /// instructions away (without their byte order, masks become needless). A second time through finds next to nothing.
-const SCHEDULE: [Named; 10] = [
-    FOLD, CSE, KNOWN, DCE, BLOCKS, ORDER, FOLD, CSE, DCE, NUMBERS,
+const SCHEDULE: [Named; 13] = [
+    FOLD, CSE, KNOWN, DCE, BLOCKS, ORDER, FOLD, COMPARES, DEMANDED, STORES, CSE, DCE, NUMBERS,
 ];
 
 /// Runs the passes. `layout` is the one that the program was verified against.

@@ -25,7 +25,7 @@ pub(super) fn simplify(inst: &Inst, output: &mut Output<'_>) -> Simpler {
     match &inst.op {
         Op::Binary(op, a, b) => binary(*op, *a, *b, place, output),
         Op::Compare(op, a, b) => compare(*op, *a, *b, place, output),
-        Op::Select(c, a, b) => select(*c, *a, *b, output.facts()),
+        Op::Select(c, a, b) => select(*c, *a, *b, place, output),
         Op::Swap(bytes, a) => swap(*bytes, *a, place, output),
         Op::LoadFrame(access) => match spot(*access, output.facts()) {
             Some(access) => Simpler::Op(Op::LoadFrame(access)),
@@ -244,13 +244,34 @@ fn compare(op: Compare, a: Value, b: Value, place: Place, output: &mut Output<'_
     if equality && swapped(a, b, facts) {
         return Simpler::Op(Op::Compare(op, b, a));
     }
-    let (true, Some(known)) = (equality, facts.constant(b)) else {
+    if !equality {
         return No;
+    }
+    let Some(known) = facts.constant(b) else {
+        return masked(op, a, b, place, output);
     };
     if facts.range(a).most <= 1 {
         return of_bit(op, a, known, facts);
     }
     shifted(op, a, known, place, output)
+}
+
+/// `x == y & m`, where x has no other bits than m, as `(x ^ y) & m == 0`: bits of x outside m need not be 0.
+fn masked(op: Compare, a: Value, b: Value, place: Place, output: &mut Output<'_>) -> Simpler {
+    let facts = output.facts();
+    let sides = [(a, b), (b, a)];
+    let found = sides.into_iter().find_map(|(x, masked)| {
+        let Some(Op::Binary(Binary::And, y, mask)) = facts.op(masked) else {
+            return None;
+        };
+        let bits = facts.constant(*mask)?;
+        (facts.range(x).bits() & !bits == 0).then_some((x, *y, *mask))
+    });
+    let Some((x, y, mask)) = found else { return No };
+    let differ = output.make(Op::Binary(Binary::Xor, x, y), place);
+    let differ = output.make(Op::Binary(Binary::And, differ, mask), place);
+    let zero = output.make(Op::Const(0), place);
+    Simpler::Op(Op::Compare(op, differ, zero))
 }
 
 /// What a comparison makes, where the ranges tell.
@@ -337,7 +358,11 @@ fn shifted(op: Compare, a: Value, known: u64, place: Place, output: &mut Output<
     Simpler::Op(Op::Compare(op, masked, known))
 }
 
-fn select(c: Value, a: Value, b: Value, facts: &Facts) -> Simpler {
+fn select(c: Value, a: Value, b: Value, place: Place, output: &mut Output<'_>) -> Simpler {
+    if let Some(c) = unshifted(c, place, output) {
+        return Simpler::Op(Op::Select(c, a, b));
+    }
+    let facts = output.facts();
     let condition = facts.range(c);
     if a == b || condition.least > 0 {
         return Simpler::Value(a);
@@ -351,6 +376,22 @@ fn select(c: Value, a: Value, b: Value, facts: &Facts) -> Simpler {
     } else {
         No
     }
+}
+
+/// Whether bits are set, asked where they are and not where they were shifted to: for a value of which only that is asked.
+pub(super) fn unshifted(condition: Value, place: Place, output: &mut Output<'_>) -> Option<Value> {
+    let facts = output.facts();
+    let Some(Op::Binary(Binary::And, shifted, mask)) = facts.op(condition) else {
+        return None;
+    };
+    let mask = facts.constant(*mask)?;
+    let Some(Op::Binary(Binary::Shr, value, bits)) = facts.op(*shifted) else {
+        return None;
+    };
+    let (value, bits) = (*value, facts.constant(*bits)? & 63);
+    let mask = mask & u64::MAX >> bits;
+    let mask = output.make(Op::Const(mask << bits), place);
+    Some(output.make(Op::Binary(Binary::And, value, mask), place))
 }
 
 fn swap(bytes: u8, a: Value, place: Place, output: &mut Output<'_>) -> Simpler {

@@ -106,6 +106,7 @@ impl Reader {
             Element::Flow,
             Element::Cursor,
             Element::Counter,
+            Element::Word,
         ];
         let found = elements
             .into_iter()

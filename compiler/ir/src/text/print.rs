@@ -226,6 +226,7 @@ pub(super) fn element_name(element: Element) -> &'static str {
         Element::Flow => "flow",
         Element::Cursor => "cursor",
         Element::Counter => "counter",
+        Element::Word => "word",
     }
 }
 

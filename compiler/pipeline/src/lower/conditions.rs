@@ -34,7 +34,7 @@ impl Lowering<'_> {
                     no,
                 };
                 for path in yes {
-                    split.extend(self.member(self.pipeline.set(*set), path));
+                    split.extend(self.member(*set, path));
                 }
                 split
             }

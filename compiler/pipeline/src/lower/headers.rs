@@ -3,6 +3,7 @@
 use lvsc_ir::program::{Binary, BlockId, Compare, Op, Value};
 
 use super::code::{Code, Spot};
+use super::likely::{Guess, is_tag};
 use super::state::{Behind, Path, Presence, Split, Standing, State};
 use super::{BLOCKS_MAX, Lowering};
 use crate::pipeline::HeaderId;
@@ -22,7 +23,13 @@ impl Lowering<'_> {
                 path.state.headers.insert(header, Presence::Absent);
                 Split::no(path)
             }
-            None => self.search(header, path),
+            None => {
+                let mut split = Split::default();
+                for path in self.guess(header, path) {
+                    split.extend(self.search(header, path));
+                }
+                self.join_split(split)
+            }
         }
     }
 
@@ -74,6 +81,13 @@ impl Lowering<'_> {
     /// Only on the yes side the state then knows it.
     fn stand(&mut self, id: HeaderId, behind: &Behind, path: Path) -> Split {
         let header = self.pipeline.header(id);
+        let guess = path.state.guess;
+        if let Guess::Likely(general) = guess
+            && is_tag(self.pipeline, id)
+        {
+            self.give_up(&path, general);
+            return Split::default();
+        }
         let Some(end) = behind.at.behind(header.fixed) else {
             return Split::no(path);
         };
@@ -101,6 +115,9 @@ impl Lowering<'_> {
                     }
                 }
             }
+        }
+        if let Guess::Likely(general) = guess {
+            no.drain(..).for_each(|path| self.give_up(&path, general));
         }
         for path in &mut no {
             path.state.headers.remove(&id);
@@ -158,6 +175,14 @@ impl Lowering<'_> {
         for mut path in yes {
             let size = path.pop().low;
             let fixed = self.code.constant(path.block, u64::from(header.fixed));
+            if exit.is_general() && self.has_likely_size(id) {
+                let is_smallest = self.code.compare(path.block, Compare::Eq, size, fixed);
+                let no = exit.block(&mut self.code);
+                path.block = self.code.decide_or(path.block, is_smallest, no);
+                let end = self.code.absolute(path.block, end);
+                held.push(self.all_le(end, &ends, path, exit));
+                continue;
+            }
             let path = self.all_le(fixed, &[size], path, exit);
             let begin = self.code.absolute(path.block, at);
             let end = self.code.binary(path.block, Binary::Add, begin, size);
@@ -217,16 +242,28 @@ impl Lowering<'_> {
 /// Where all of several questions go that are asked one behind the other and are answered with no. What is known there
 /// is what was known before the first.
 struct Exit {
-    state: State,
     block: Option<BlockId>,
+    /// `None` where that is the general path.
+    state: Option<State>,
 }
 
 impl Exit {
     fn of(path: &Path) -> Exit {
-        Exit {
-            state: path.state.clone(),
-            block: None,
+        match path.state.guess {
+            Guess::Likely(general) => Exit {
+                block: Some(general),
+                state: None,
+            },
+            Guess::Open | Guess::General => Exit {
+                block: None,
+                state: Some(path.state.clone()),
+            },
         }
+    }
+
+    /// Whether it is the way on to the general path.
+    fn is_general(&self) -> bool {
+        self.state.is_none()
     }
 
     fn block(&mut self, code: &mut Code) -> BlockId {
@@ -235,7 +272,10 @@ impl Exit {
 
     /// The path from there on, if a question was asked.
     fn path(self) -> Option<Path> {
-        let state = self.state;
-        self.block.map(|block| Path { block, state })
+        let Exit { block, state } = self;
+        Some(Path {
+            block: block?,
+            state: state?,
+        })
     }
 }

@@ -1,18 +1,25 @@
-//! Membership in a constant set: compares with a few ranges, a search by halves before it where there are many.
+//! Membership in a constant set: the set's table where it has one, else compares with a few ranges, and a search by halves
+//! before it where there are many.
 
-use lvsc_ir::program::{Binary, BlockId, Compare, Value};
+use lvsc_ir::program::{Binary, BlockId, Class, Compare, Value};
 
-use super::Lowering;
 use super::state::{Number, Path, Split};
-use crate::pipeline::Set;
+use super::{Lowering, element};
+use crate::pipeline::SetId;
 
 /// So many ranges are compared one after the other without a branch.
 const FEW: usize = 4;
+/// Bytes of a member in a table.
+const WORD: u8 = 8;
 
 impl Lowering<'_> {
     /// Splits by whether the operand on top of the stack is a member of the set.
-    pub(super) fn member(&mut self, set: &Set, mut path: Path) -> Split {
+    pub(super) fn member(&mut self, id: SetId, mut path: Path) -> Split {
         let number = path.pop();
+        if self.sections.set(id).is_some() {
+            return self.member_of_table(number.low, id, path);
+        }
+        let set = self.pipeline.set(id);
         let mut split = Split::default();
         let mut open = vec![(set.ranges.as_slice(), path)];
         while let Some((ranges, path)) = open.pop() {
@@ -30,6 +37,23 @@ impl Lowering<'_> {
             open.push((lower, below));
         }
         split
+    }
+
+    /// See [`crate::members`].
+    fn member_of_table(&mut self, value: Value, id: SetId, path: Path) -> Split {
+        let (block, code) = (path.block, &mut self.code);
+        let set = self.sections.set(id).expect("the set has a table");
+        let bits = |bits: u32| u64::from(bits);
+        let product = code.with(block, Binary::Mul, value, set.table.multiplier);
+        let bucket = code.with(block, Binary::Shr, product, bits(set.table.bucket_shift()));
+        let from = element(set.displacements, bucket, 0, WORD);
+        let displacement = code.load(block, Class::Config, from);
+        let begin = code.with(block, Binary::Shr, product, bits(set.table.slot_shift()));
+        let slot = code.binary(block, Binary::Xor, begin, displacement);
+        let from = element(set.slots, slot, 0, WORD);
+        let member = code.load(block, Class::Config, from);
+        let is_member = code.compare(block, Compare::Eq, member, value);
+        self.test(is_member, path)
     }
 
     fn member_of_few(&mut self, number: Number, ranges: &[(u128, u128)], path: Path) -> Split {

@@ -6,6 +6,7 @@ use fixedbitset::FixedBitSet;
 use petgraph::Direction;
 use petgraph::stable_graph::NodeIndex;
 
+use super::likely::Guess;
 use super::state::{Presence, State};
 use super::written::Written;
 use crate::overlap::Overlap;
@@ -57,7 +58,7 @@ impl Headers {
         self.0.union_with(&other.0);
     }
 
-    fn iter(&self) -> impl Iterator<Item = HeaderId> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = HeaderId> {
         self.0.ones().map(|index| HeaderId(index as u16))
     }
 }
@@ -262,6 +263,9 @@ impl Needs {
                     open.push(after.header);
                 }
             }
+        }
+        if wanted.iter().all(|header| state.headers.contains(&header)) {
+            state.guess = Guess::General;
         }
         state.headers.retain(|header, _| wanted.contains(*header));
         let known = state.headers.iter();

@@ -7,6 +7,7 @@ use lvsc_ir::program::{Binary, Class, Op, Value};
 
 use super::Lowering;
 use super::conditions::taken;
+use super::likely::Guess;
 use super::state::{Binding, Path, Split};
 use crate::pipeline::{ChoiceId, PoolId, VariableId};
 
@@ -31,7 +32,10 @@ impl Lowering<'_> {
         let keyed = self.keyed(pool, key, paths);
         self.needs = self.behind.clone();
         let mut split = Split::default();
-        for (part, paths) in keyed {
+        for (part, mut paths) in keyed {
+            for path in &mut paths {
+                path.state.guess = Guess::General;
+            }
             let mut hashed = self.join(paths);
             for path in &mut hashed {
                 let ring_hash = self.ring_hash(path);

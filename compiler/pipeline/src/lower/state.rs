@@ -5,6 +5,7 @@ use lvsc_ir::assoc::Assoc;
 use lvsc_ir::program::{BlockId, Value};
 
 use super::code::Spot;
+use super::likely::Guess;
 use crate::pipeline::{ChoiceId, HeaderId, VariableId};
 
 /// A path: the block that is being filled, and what is known in it.
@@ -31,6 +32,8 @@ pub(super) struct State {
     pub(super) arrival: Option<Value>,
     /// Operands that wait for the rest of their expression, the last one on top.
     pub(super) stack: Vec<Number>,
+    /// What the packet is taken for.
+    pub(super) guess: Guess,
     /// For each base, how many bytes behind it are proven to lie inside the frame.
     pub(super) proven: Assoc<Option<Value>, u16>,
 }
@@ -234,6 +237,7 @@ impl State {
             self.variables.len() as u64,
             self.stack.len() as u64,
             u64::from(self.arrival.is_some()),
+            self.guess.word(),
         ]);
         for (header, presence) in self.headers.iter() {
             words.push(u64::from(header.0));
