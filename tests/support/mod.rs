@@ -145,6 +145,7 @@ pub fn pages() -> Vec<PathBuf> {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "tests/README.md",
+        "benches/xdp/README.md",
     ];
     pages.extend(others.map(|name| root().join(name)));
     pages.retain(|page| page.exists());

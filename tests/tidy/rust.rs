@@ -1,6 +1,6 @@
 //! What the sources may name, and how long they are.
 
-use crate::support::short;
+use crate::support::{files, short};
 use crate::{code, product, read, sources, words};
 
 /// Most lines of a file.
@@ -39,7 +39,12 @@ fn humps(name: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn a_file_has_one_reason_to_change_and_says_which() {
-    for path in sources() {
+    let ours = sources().into_iter().map(|path| (path, "//! "));
+    let c = ["c", "h"]
+        .into_iter()
+        .flat_map(|extension| files("benches", extension))
+        .map(|path| (path, "// "));
+    for (path, opening) in ours.chain(c) {
         let text = read(&path);
         let lines = text.lines().count();
         assert!(
@@ -49,7 +54,7 @@ fn a_file_has_one_reason_to_change_and_says_which() {
         );
         let tests = short(&path).contains("/tests");
         assert!(
-            tests || text.starts_with("//! "),
+            tests || text.starts_with(opening),
             "{} does not say what it is",
             short(&path)
         );
