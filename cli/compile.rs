@@ -66,16 +66,20 @@ fn too_large(pipeline: &Pipeline, error: &LowerError) -> CompileError {
 impl Compiled {
     /// The instructions of the eBPF object as text.
     pub fn listing(&self) -> Result<String, CompileError> {
-        let manifest = &self.pipeline.manifest;
+        let Pipeline {
+            manifest, sources, ..
+        } = &self.pipeline;
+        let (program, layout) = (&self.program, &self.layout);
         Ok(lvsc_target_xdp::listing(
-            &self.program,
-            &self.layout,
-            manifest,
+            program, layout, manifest, sources,
         )?)
     }
 
     /// Makes the target's artifact.
     pub fn emit(&self, target: &dyn Target) -> Result<Artifact, CompileError> {
-        Ok(target.emit(&self.program, &self.layout, &self.pipeline.manifest)?)
+        let Pipeline {
+            manifest, sources, ..
+        } = &self.pipeline;
+        Ok(target.emit(&self.program, &self.layout, manifest, sources)?)
     }
 }

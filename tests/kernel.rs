@@ -8,6 +8,7 @@
 use lvsc_abi::engine::{Engine, Packet};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::manifest::{self, Manifest};
+use lvsc_abi::place::Sources;
 use lvsc_abi::verdict::Verdict;
 use lvsc_ir::eval::{self, Outcome};
 use lvsc_ir::passes::optimize;
@@ -58,11 +59,14 @@ fn by_kernel(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Result<Deci
         version: manifest::VERSION,
         ..Manifest::default()
     };
-    let object = match Xdp.emit(program, &case.layout, &manifest) {
+    let sources = Sources::default();
+    let object = match Xdp.emit(program, &case.layout, &manifest, &sources) {
         Ok(artifact) => artifact,
         Err(EmitError::Limit { what, .. }) => return Err(format!("limit: {what}")),
     };
-    let again = Xdp.emit(program, &case.layout, &manifest).unwrap();
+    let again = Xdp
+        .emit(program, &case.layout, &manifest, &sources)
+        .unwrap();
     assert_eq!(object, again, "equal input gives equal bytes");
     let mut engine = XdpEngine::load(&object.code).map_err(|error| match error {
         LoadError::Refused { message, log, .. } => format!("{message}\n{log}"),

@@ -25,6 +25,7 @@ pub fn build(policy: &Policy) -> Pipeline {
         sets: policy.sets.iter().map(joined).collect(),
         choices: policy.choices.clone(),
         manifest: policy.manifest.clone(),
+        sources: policy.sources.clone(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::notation::Layer;
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::{
     Choice, ChoiceId, CounterId, Expr, FieldId, Header, HeaderId, InterfaceId, InterfaceRef,
@@ -26,6 +26,8 @@ pub struct Policy {
     pub choices: Vec<Choice>,
     /// Pools, interfaces, counters, VIPs.
     pub manifest: Manifest,
+    /// The texts of the manifest's files.
+    pub sources: Sources,
     /// What is done to a packet, the prelude's rules first.
     pub body: Block,
     /// The `test` blocks.

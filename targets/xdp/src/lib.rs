@@ -44,6 +44,7 @@ use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::Placement;
+use lvsc_abi::place::Sources;
 use lvsc_abi::publish::publish;
 use lvsc_abi::world::World;
 use lvsc_ir::target::{EmitError, Target};
@@ -76,6 +77,7 @@ impl Target for Xdp {
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
+        sources: &Sources,
     ) -> Result<Artifact, EmitError> {
         let sizes = Placement::of(layout).sizes;
         for size in sizes {
@@ -97,7 +99,7 @@ impl Target for Xdp {
             .collect();
         Ok(Artifact {
             target: NAME,
-            code: elf::write(&code, layout, manifest, &initial),
+            code: elf::write(&code, layout, manifest, sources, &initial),
             layout: layout.clone(),
             manifest: manifest.clone(),
             figures,
@@ -106,14 +108,15 @@ impl Target for Xdp {
     }
 }
 
-/// The program's instructions as text, with the places of the policy that they come from.
+/// The program's instructions as text, with the lines of the policy that they come from.
 pub fn listing(
     program: &Verified,
     layout: &Layout,
     manifest: &Manifest,
+    sources: &Sources,
 ) -> Result<String, EmitError> {
     let code = compile(program, layout, manifest)?;
-    Ok(disasm::print(&code, layout, manifest))
+    Ok(disasm::print(&code, layout, manifest, sources))
 }
 
 fn compile(program: &Verified, layout: &Layout, manifest: &Manifest) -> Result<Code, EmitError> {

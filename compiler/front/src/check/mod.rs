@@ -50,7 +50,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use lvsc_abi::manifest::{CounterKind, Manifest};
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 
 use self::call::Bodies;
@@ -118,10 +118,11 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn new(sources: &'a SourceMap) -> Checker<'a> {
-        let files = sources
-            .files()
-            .map(|file| sources.name(file).to_owned())
-            .collect();
+        let (mut files, mut texts) = (Vec::new(), Sources::default());
+        for file in sources.files() {
+            files.push(sources.name(file).to_owned());
+            texts.add(sources.text(file));
+        }
         let manifest = Manifest {
             version: lvsc_abi::manifest::VERSION,
             files,
@@ -132,6 +133,7 @@ impl<'a> Checker<'a> {
             names: Names::default(),
             policy: Policy {
                 manifest,
+                sources: texts,
                 ..Policy::default()
             },
             diagnostics: Vec::new(),
