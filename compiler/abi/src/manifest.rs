@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::flows::IDLE_MAX;
 use crate::layout::{Element, Layout};
 use crate::mac::Mac;
+use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
 /// Version of the encoding.
@@ -29,6 +30,9 @@ pub struct Manifest {
     pub counters: Vec<Counter>,
     /// Addresses that a packet must have to be given to a pool.
     pub vips: Vec<Vip>,
+    /// What is asked of the target `xdp`.
+    #[serde(default, skip_serializing_if = "Xdp::is_default")]
+    pub xdp: Xdp,
 }
 
 /// A virtual address, and the port where the policy fixes one.

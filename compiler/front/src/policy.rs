@@ -1,5 +1,6 @@
 //! A checked policy: every name resolved, every expression typed, every action expanded. Knows no syntax.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lvsc_abi::manifest::Manifest;
@@ -32,6 +33,39 @@ pub struct Policy {
     pub body: Block,
     /// The `test` blocks.
     pub tests: Vec<Test>,
+    /// Where the program is asked to run on the network card.
+    pub offload: Option<Span>,
+}
+
+impl Policy {
+    /// What stands at the places of the pipeline's nodes.
+    pub fn spans(&self) -> BTreeMap<Place, Span> {
+        let mut spans = BTreeMap::new();
+        let mut blocks = vec![&self.body];
+        while let Some(block) = blocks.pop() {
+            for stmt in block {
+                spans.insert(stmt.place, stmt.span);
+                match &stmt.kind {
+                    StmtKind::Match {
+                        branches,
+                        otherwise,
+                    } => {
+                        for branch in branches {
+                            spans.insert(branch.place, branch.span);
+                            blocks.push(&branch.then);
+                        }
+                        blocks.push(otherwise);
+                    }
+                    StmtKind::Select { otherwise, .. } => blocks.push(otherwise),
+                    StmtKind::Let(..)
+                    | StmtKind::Rewrite(..)
+                    | StmtKind::Count(_)
+                    | StmtKind::Verdict(_) => {}
+                }
+            }
+        }
+        spans
+    }
 }
 
 /// Statements in order.

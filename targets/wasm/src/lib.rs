@@ -102,6 +102,7 @@ impl Target for Wasm {
             code,
             layout,
             manifest,
+            needs: None,
             figures,
             places,
         })

@@ -8,6 +8,7 @@
 //! regalloc  registers
 //! assemble  instructions in their order, with their jumps
 //! btf, elf  the object file
+//! offload   what a network card cannot do
 //! disasm    instructions as text
 //! ```
 //!
@@ -33,6 +34,7 @@ mod frame;
 mod insn;
 mod known;
 mod machine;
+pub mod offload;
 mod regalloc;
 mod search;
 mod section;
@@ -102,6 +104,7 @@ impl Target for Xdp {
             code: elf::write(&code, layout, manifest, sources, &initial),
             layout: layout.clone(),
             manifest: manifest.clone(),
+            needs: Some(format!("Linux {} or newer", manifest.xdp.kernel)),
             figures,
             places,
         })

@@ -1,6 +1,6 @@
 //! Checking: from syntax trees to a policy. All errors are found, not the first one only.
 //!
-//! Order: names, constants, headers and groups, the flow, interfaces, pools and counters, actions, statements, tests. What has no
+//! Order: names, constants, headers and groups, the flow, interfaces, pools and counters, targets, actions, statements, tests. What has no
 //! meaning yet is an error at its place; nothing is skipped silently.
 
 #![allow(
@@ -40,6 +40,7 @@ mod scope;
 mod select;
 mod stmts;
 mod switch;
+mod targets;
 mod testing;
 mod value;
 mod vips;
@@ -78,6 +79,7 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagno
     checker.interfaces(&items);
     checker.pools(&items);
     checker.counters(&items);
+    checker.target_blocks(&items);
     checker.actions(&items);
     checker.statements(&items);
     checker.destinations();
@@ -255,7 +257,6 @@ impl<'a> Checker<'a> {
                 Item::Table(_) => "`table`",
                 Item::Meter(_) => "`meter`",
                 Item::Fn(_) => "`fn`",
-                Item::Target(_) => "`target`",
                 Item::Const(_)
                 | Item::Interface(_)
                 | Item::Pool(_)
@@ -263,6 +264,7 @@ impl<'a> Checker<'a> {
                 | Item::Header(_)
                 | Item::Group(_)
                 | Item::Action(_)
+                | Item::Target(_)
                 | Item::Test(_)
                 | Item::Stmt(_) => continue,
             };
