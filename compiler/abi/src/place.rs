@@ -1,5 +1,7 @@
 //! Where in a policy something comes from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// A place in a source file. Line 0 means that the place is not known.
@@ -19,7 +21,8 @@ pub struct Place {
 /// are part of no artifact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    texts: Vec<Text>,
+    /// Shared: whoever changes a pipeline copies it first.
+    texts: Vec<Arc<Text>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,16 +36,16 @@ impl Sources {
     /// Adds the text of the next file.
     pub fn add(&mut self, text: &str) {
         let behind = text.match_indices('\n').map(|(at, _)| at + 1);
-        self.texts.push(Text {
+        self.texts.push(Arc::new(Text {
             text: text.to_owned(),
             lines: std::iter::once(0).chain(behind).collect(),
-        });
+        }));
     }
 
     /// The line of a place without the blanks around it; empty where there is none.
     pub fn line(&self, place: Place) -> &str {
         let line = || {
-            let Text { text, lines } = self.texts.get(usize::from(place.file))?;
+            let Text { text, lines } = self.texts.get(usize::from(place.file))?.as_ref();
             let index = place.line.checked_sub(1)? as usize;
             let begin = *lines.get(index)?;
             let end = lines.get(index + 1).copied().unwrap_or(text.len());

@@ -222,3 +222,43 @@ impl Btf {
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_begin_of_a_line_is_kept_once() {
+        let mut sources = Sources::default();
+        sources.add(&format!("  {}\n{}", "\u{fc}".repeat(300), "drop"));
+        let place = |line, column| Place {
+            file: 0,
+            line,
+            column,
+        };
+        let mut btf = Btf::new();
+        let function = btf.function("dr");
+        let places = [(0, place(1, 3)), (8, place(1, 2000)), (16, place(2, 1))];
+        let files = ["dr.lvs".to_owned()];
+        let lines = btf.lines("xdp", function, &places, &files, &sources);
+        let word = |at: usize| {
+            let bytes = lines
+                .get(at..at + 4)
+                .and_then(|bytes| bytes.try_into().ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        // Three records of 16 bytes end it: where, the file, the text, line and column.
+        let first = lines.len() - 48;
+        let texts = [0, 16, 32].map(|record| word(first + record + 8));
+        assert_eq!(texts[0], texts[1]);
+        let text = |offset: u32| {
+            let bytes = btf.strings.get(offset as usize..).unwrap_or_default();
+            let end = bytes.iter().position(|byte| *byte == 0);
+            String::from_utf8_lossy(&bytes[..end.unwrap_or(0)]).into_owned()
+        };
+        assert_eq!(text(texts[0]), "\u{fc}".repeat(LINE_MAX));
+        assert_eq!(text(texts[2]), "drop");
+        assert_eq!(text(word(first + 4)), "dr.lvs");
+        assert_eq!(word(first + 16 + 12), 1 << 10 | COLUMN_MAX);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::options::{Kernel, Mode};
+use lvsc_abi::options::{Kernel, Mode, TARGETS};
 
 use super::Checker;
 use super::once::Said;
@@ -12,8 +12,6 @@ use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Item, Prop};
 use crate::syntax::literal::LitKind;
 
-/// The targets, and what each can be asked.
-const TARGETS: [(&str, &[&str]); 2] = [("wasm", &[]), ("xdp", &["kernel", "mode"])];
 /// Where an XDP program can be put.
 const MODES: [&str; 3] = ["native", "generic", "offload"];
 
