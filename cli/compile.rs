@@ -1,7 +1,10 @@
 //! The walk below the front end: pipeline, program, artifact. Says nothing and reads nothing.
 
+use std::collections::BTreeSet;
+
 use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
+use lvsc_abi::place::Place;
 use lvsc_ir::passes::optimize;
 use lvsc_ir::target::{EmitError, Target};
 use lvsc_ir::verify::{Verified, VerifyError, verify};
@@ -9,6 +12,7 @@ use lvsc_pipeline::layout::layout;
 use lvsc_pipeline::lower::{BLOCKS_MAX, LowerError, lower};
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_pipeline::simplify::simplify;
+use lvsc_target_xdp::offload::Obstacle;
 
 /// Why a checked policy has no artifact.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +70,25 @@ fn too_large(pipeline: &Pipeline, error: &LowerError) -> CompileError {
 impl Compiled {
     /// The instructions of the eBPF object as text.
     pub fn listing(&self) -> Result<String, CompileError> {
-        let manifest = &self.pipeline.manifest;
+        let Pipeline {
+            manifest, sources, ..
+        } = &self.pipeline;
+        let (program, layout) = (&self.program, &self.layout);
         Ok(lvsc_target_xdp::listing(
-            &self.program,
-            &self.layout,
-            manifest,
+            program, layout, manifest, sources,
         )?)
+    }
+
+    /// What a network card could not do of it.
+    pub fn obstacles(&self) -> BTreeSet<(Place, Obstacle)> {
+        lvsc_target_xdp::offload::obstacles(&self.program, &self.pipeline.manifest)
     }
 
     /// Makes the target's artifact.
     pub fn emit(&self, target: &dyn Target) -> Result<Artifact, CompileError> {
-        Ok(target.emit(&self.program, &self.layout, &self.pipeline.manifest)?)
+        let Pipeline {
+            manifest, sources, ..
+        } = &self.pipeline;
+        Ok(target.emit(&self.program, &self.layout, manifest, sources)?)
     }
 }

@@ -7,6 +7,7 @@ mod config;
 mod engines;
 mod failure;
 mod interrupt;
+mod offload;
 mod policy;
 mod remedy;
 mod targets;

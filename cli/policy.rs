@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::args::{Format, Global, Source};
 use crate::config::{self, Chosen, Config, Text};
 use crate::failure::Failure;
+use crate::offload;
 use crate::ui::{Ui, diagnostics};
 
 /// A policy without errors.
@@ -107,8 +108,13 @@ pub fn open(chosen: &Chosen, format: Format, ui: &mut Ui) -> Result<Option<Check
 /// Checks a policy.
 pub fn check(text: Text) -> Result<Checked, Broken> {
     let compilation = compile(&text.path, &text.source);
-    let (diagnostics, sources) = (compilation.diagnostics, compilation.sources);
-    match compilation.policy.zip(compilation.pipeline) {
+    let (mut diagnostics, sources) = (compilation.diagnostics, compilation.sources);
+    let compiled = compilation.policy.zip(compilation.pipeline);
+    if let Some((policy, pipeline)) = &compiled {
+        diagnostics.extend(offload::check(policy, pipeline));
+    }
+    let fine = !diagnostics.iter().any(Diagnostic::is_error);
+    match compiled.filter(|_| fine) {
         Some((policy, pipeline)) => Ok(Checked {
             text,
             policy,

@@ -18,3 +18,15 @@ pub fn find(name: &str) -> Result<&'static dyn Target, Failure> {
         known: TARGETS.iter().map(|target| target.name()).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_may_name_each_target() {
+        let named: Vec<&str> = TARGETS.iter().map(|target| target.name()).collect();
+        let known = lvsc_abi::options::TARGETS.map(|(name, _)| name);
+        assert_eq!(named, known);
+    }
+}

@@ -19,6 +19,7 @@ mod engines;
 mod failure;
 #[path = "agree/judge.rs"]
 mod judge;
+mod machine;
 #[path = "agree/packets.rs"]
 mod packets;
 #[path = "agree/policies.rs"]

@@ -13,6 +13,8 @@ mod judgement;
 #[path = "cli/settings.rs"]
 mod settings;
 mod support;
+#[path = "cli/targets.rs"]
+mod targets;
 #[path = "cli/transcripts.rs"]
 mod transcripts;
 

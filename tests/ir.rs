@@ -212,6 +212,7 @@ fn by_evaluator(program: &Verified, layout: &Layout, frames: &[(Vec<u8>, u8)]) -
 fn by_module(program: &Verified, layout: &Layout, frames: &[(Vec<u8>, u8)]) -> Decided {
     use lvsc_abi::engine::{Engine, HEADROOM, Packet};
     use lvsc_abi::manifest::{self, Manifest};
+    use lvsc_abi::place::Sources;
     use lvsc_ir::target::Target;
     use lvsc_runtime::engine::wasm::WasmEngine;
     use lvsc_target_wasm::Wasm;
@@ -220,7 +221,9 @@ fn by_module(program: &Verified, layout: &Layout, frames: &[(Vec<u8>, u8)]) -> D
         version: manifest::VERSION,
         ..Manifest::default()
     };
-    let artifact = Wasm.emit(program, layout, &manifest).expect("it is small");
+    let artifact = Wasm
+        .emit(program, layout, &manifest, &Sources::default())
+        .expect("it is small");
     let mut engine = WasmEngine::load(&artifact.code).expect("the module can be run");
     let mut packets = Vec::new();
     for (index, (frame, ingress)) in frames.iter().enumerate() {

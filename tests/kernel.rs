@@ -1,13 +1,17 @@
-//! Random programs of the IR in the kernel: its verifier takes each of them, and each decides what the evaluator says.
+//! Random programs of the IR as eBPF objects: the kernel's verifier takes each of them, and each decides what the evaluator
+//! says, in the kernel and on the machine of the tests.
 //!
-//! Without the permission to load programs there is nothing to try; where `LVSC_REQUIRE_KERNEL` is set, that is a failure.
+//! Without the permission to load programs only the machine is asked; where `LVSC_REQUIRE_KERNEL` is set, that is a failure.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
+mod machine;
+
 use lvsc_abi::engine::{Engine, Packet};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::manifest::{self, Manifest};
+use lvsc_abi::place::Sources;
 use lvsc_abi::verdict::Verdict;
 use lvsc_ir::eval::{self, Outcome};
 use lvsc_ir::passes::optimize;
@@ -17,6 +21,7 @@ use lvsc_ir::text;
 use lvsc_ir::verify::{Verified, verify};
 use lvsc_runtime::engine::xdp::{LoadError, XdpEngine, allowed};
 use lvsc_target_xdp::Xdp;
+use machine::engine::Machine;
 use proptest::collection;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
@@ -53,21 +58,42 @@ fn by_evaluator(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Decided 
     (decided.collect(), words(&image))
 }
 
-fn by_kernel(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Result<Decided, String> {
+/// Makes an engine of an object.
+type Load = fn(&[u8]) -> Result<Box<dyn Engine>, String>;
+
+fn in_kernel(object: &[u8]) -> Result<Box<dyn Engine>, String> {
+    match XdpEngine::load(object) {
+        Ok(engine) => Ok(Box::new(engine)),
+        Err(LoadError::Refused { message, log, .. }) => Err(format!("{message}\n{log}")),
+        Err(other @ (LoadError::Object(_) | LoadError::Kernel { .. })) => Err(other.to_string()),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the kernel")]
+fn on_machine(object: &[u8]) -> Result<Box<dyn Engine>, String> {
+    Ok(Box::new(Machine::load(object)))
+}
+
+fn by_object(
+    load: Load,
+    program: &Verified,
+    case: &Case,
+    frames: &[Vec<u8>],
+) -> Result<Decided, String> {
     let manifest = Manifest {
         version: manifest::VERSION,
         ..Manifest::default()
     };
-    let object = match Xdp.emit(program, &case.layout, &manifest) {
+    let sources = Sources::default();
+    let object = match Xdp.emit(program, &case.layout, &manifest, &sources) {
         Ok(artifact) => artifact,
         Err(EmitError::Limit { what, .. }) => return Err(format!("limit: {what}")),
     };
-    let again = Xdp.emit(program, &case.layout, &manifest).unwrap();
+    let again = Xdp
+        .emit(program, &case.layout, &manifest, &sources)
+        .unwrap();
     assert_eq!(object, again, "equal input gives equal bytes");
-    let mut engine = XdpEngine::load(&object.code).map_err(|error| match error {
-        LoadError::Refused { message, log, .. } => format!("{message}\n{log}"),
-        other @ (LoadError::Object(_) | LoadError::Kernel { .. }) => other.to_string(),
-    })?;
+    let mut engine = load(&object.code)?;
     for at in (0..case.layout.size()).step_by(8) {
         let word = case.image.load(at, Width::B8);
         engine.image_mut().store(at, Width::B8, word);
@@ -88,7 +114,7 @@ fn by_kernel(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Result<Deci
     Ok((decided.collect(), words(engine.image())))
 }
 
-fn agree(case: &Case) -> TestCaseResult {
+fn agree(load: Load, case: &Case) -> TestCaseResult {
     let plain = verify(case.program.clone(), &case.layout).unwrap();
     let optimized = optimize(plain.clone(), &case.layout);
     // No frame is shorter than its Ethernet header.
@@ -100,7 +126,7 @@ fn agree(case: &Case) -> TestCaseResult {
     let frames: Vec<Vec<u8>> = case.frames.iter().map(lengthen).collect();
     for program in [&plain, &optimized] {
         let expected = by_evaluator(program, case, &frames);
-        let found = by_kernel(program, case, &frames);
+        let found = by_object(load, program, case, &frames);
         let text = text::print(program.program(), &case.layout);
         prop_assert_eq!(found.as_ref(), Ok(&expected), "{}", text);
     }
@@ -109,9 +135,17 @@ fn agree(case: &Case) -> TestCaseResult {
 
 #[test]
 fn the_kernel_takes_every_program_and_decides_what_it_means() {
-    if !is_allowed() {
-        return;
+    if is_allowed() {
+        all_agree(in_kernel);
     }
+}
+
+#[test]
+fn every_object_decides_what_its_program_means() {
+    all_agree(on_machine);
+}
+
+fn all_agree(load: Load) {
     let config = Config {
         cases: PROGRAMS,
         failure_persistence: None,
@@ -120,6 +154,6 @@ fn the_kernel_takes_every_program_and_decides_what_it_means() {
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let choices = collection::vec(any::<u8>(), 0..1200);
-    let done = runner.run(&choices, |choices| agree(&sample::case(&choices)));
+    let done = runner.run(&choices, |choices| agree(load, &sample::case(&choices)));
     done.unwrap_or_else(|error| panic!("{error}"));
 }

@@ -140,7 +140,10 @@ fn figures(artifact: &Artifact) -> Vec<String> {
         Some(name) => vec![name.to_owned(), size(*value)],
         None => vec![(*name).to_owned(), value.to_string()],
     };
-    table::align(&artifact.figures.iter().map(row).collect::<Vec<_>>())
+    let needs = artifact.needs.iter();
+    let needs = needs.map(|needs| vec!["needs".to_owned(), needs.clone()]);
+    let figures = artifact.figures.iter().map(row);
+    table::align(&figures.chain(needs).collect::<Vec<_>>())
 }
 
 fn sections(artifact: &Artifact) -> impl Iterator<Item = &Section> {
@@ -172,6 +175,7 @@ fn data(path: &Path, target: &dyn Target, made: &Made) -> Value {
         let figures = artifact.figures.iter();
         let figures = figures.map(|(name, value)| (name.replace(' ', "_"), json!(value)));
         fields.extend(figures);
+        fields.insert("needs".to_owned(), json!(artifact.needs));
         let tables = sections(artifact).map(|section| {
             json!({ "name": section.name, "length": section.length, "bytes": section.size() })
         });

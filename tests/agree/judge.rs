@@ -17,8 +17,10 @@ use lvsc_runtime::director::AnyEngine;
 use lvsc_runtime::publish::publish;
 use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
+use lvsc_target_xdp::Xdp;
 
 use crate::engines::{self, Kind};
+use crate::machine::engine::Machine;
 
 /// Packets in a batch, in turn.
 const SIZES: [usize; 4] = [BATCH, 5, 60, 1];
@@ -36,6 +38,16 @@ pub struct Bench {
     /// What is true.
     pub world: World,
 }
+
+/// The machine of the tests, which runs what the engine `xdp` gives to the kernel.
+const MACHINE: Kind = Kind {
+    name: "machine",
+    make: |pipeline| {
+        let object = crate::compile::program(pipeline)?.emit(&Xdp)?;
+        Ok(Box::new(Machine::load(&object.code)))
+    },
+    present: || true,
+};
 
 /// What became of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,8 +88,9 @@ impl Bench {
     /// All engines decide the packets, in batches; all must end alike. An engine that does not take frames of every
     /// length decides those that it takes, beside the interpreter alone.
     pub fn agree(&mut self, packets: &[Came]) {
-        let (all, some): (Vec<&Kind>, Vec<&Kind>) =
-            engines::present().partition(|kind| kind.name != "xdp");
+        let (some, all): (Vec<&Kind>, Vec<&Kind>) = engines::present()
+            .chain([&MACHINE])
+            .partition(|kind| ["xdp", MACHINE.name].contains(&kind.name));
         let begin = self.world.clone();
         self.agree_on(&all, packets);
         for kind in some {

@@ -15,6 +15,8 @@ pub struct Artifact {
     pub layout: Layout,
     /// What the feeder must know.
     pub manifest: Manifest,
+    /// What must be there to run it, where that is more than the target itself: `Linux 5.15`.
+    pub needs: Option<String>,
     /// Figures for people, in the order in which they are shown: `("instructions", 143)`.
     pub figures: Vec<(&'static str, u64)>,
     /// Offset in the packet function's body to the policy's place, by rising offset.

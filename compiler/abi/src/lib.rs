@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod module;
 pub mod notation;
 pub mod object;
+pub mod options;
 pub mod place;
 pub mod publish;
 pub mod scheduler;

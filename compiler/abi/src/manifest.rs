@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::flows::IDLE_MAX;
 use crate::layout::{Element, Layout};
 use crate::mac::Mac;
+use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
 /// Version of the encoding.
@@ -31,6 +32,9 @@ pub struct Manifest {
     pub vips: Vec<Vip>,
     /// Sections whose contents the policy fixes.
     pub fixed: Vec<Fixed>,
+    /// What is asked of the target `xdp`.
+    #[serde(default, skip_serializing_if = "Xdp::is_default")]
+    pub xdp: Xdp,
 }
 
 /// A section of words that never change.

@@ -26,6 +26,7 @@ pub fn build(policy: &Policy) -> Pipeline {
         sets: policy.sets.iter().map(joined).collect(),
         choices: policy.choices.clone(),
         manifest: policy.manifest.clone(),
+        sources: policy.sources.clone(),
     };
     members::place(&mut pipeline);
     pipeline

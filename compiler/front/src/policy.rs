@@ -1,10 +1,11 @@
 //! A checked policy: every name resolved, every expression typed, every action expanded. Knows no syntax.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::notation::Layer;
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::{
     Choice, ChoiceId, CounterId, Expr, FieldId, Header, HeaderId, InterfaceId, InterfaceRef,
@@ -26,10 +27,45 @@ pub struct Policy {
     pub choices: Vec<Choice>,
     /// Pools, interfaces, counters, VIPs.
     pub manifest: Manifest,
+    /// The texts of the manifest's files.
+    pub sources: Sources,
     /// What is done to a packet, the prelude's rules first.
     pub body: Block,
     /// The `test` blocks.
     pub tests: Vec<Test>,
+    /// Where the program is asked to run on the network card.
+    pub offload: Option<Span>,
+}
+
+impl Policy {
+    /// What stands at the places of the pipeline's nodes.
+    pub fn spans(&self) -> BTreeMap<Place, Span> {
+        let mut spans = BTreeMap::new();
+        let mut blocks = vec![&self.body];
+        while let Some(block) = blocks.pop() {
+            for stmt in block {
+                spans.insert(stmt.place, stmt.span);
+                match &stmt.kind {
+                    StmtKind::Match {
+                        branches,
+                        otherwise,
+                    } => {
+                        for branch in branches {
+                            spans.insert(branch.place, branch.span);
+                            blocks.push(&branch.then);
+                        }
+                        blocks.push(otherwise);
+                    }
+                    StmtKind::Select { otherwise, .. } => blocks.push(otherwise),
+                    StmtKind::Let(..)
+                    | StmtKind::Rewrite(..)
+                    | StmtKind::Count(_)
+                    | StmtKind::Verdict(_) => {}
+                }
+            }
+        }
+        spans
+    }
 }
 
 /// Statements in order.

@@ -3,6 +3,7 @@
 use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
+use lvsc_abi::place::Sources;
 
 use crate::verify::Verified;
 
@@ -51,11 +52,12 @@ pub trait Target {
     /// File name extension of its artifacts.
     fn extension(&self) -> &'static str;
 
-    /// Makes code. Equal input gives equal bytes.
+    /// Makes code. Equal input gives equal bytes. Of the sources it may show the lines that the program's places name.
     fn emit(
         &self,
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
+        sources: &Sources,
     ) -> Result<Artifact, EmitError>;
 }

@@ -1,7 +1,7 @@
 //! The pipeline: headers, expressions, and a graph of what is done to a packet. Knows no source text, no instruction.
 
 use lvsc_abi::manifest::Manifest;
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 use petgraph::visit::EdgeRef;
@@ -50,6 +50,8 @@ pub struct Pipeline {
     pub choices: Vec<Choice>,
     /// Pools, interfaces, counters, VIPs.
     pub manifest: Manifest,
+    /// The texts of the manifest's files.
+    pub sources: Sources,
 }
 
 /// A header (one instance of a repeatable one).

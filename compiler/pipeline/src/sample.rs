@@ -10,7 +10,7 @@ use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{Section, backend, clock, interface};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, Interface, Manifest, Pool};
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use lvsc_abi::scheduler::Scheduler;
 use lvsc_abi::verdict::Verdict;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
@@ -101,6 +101,7 @@ pub(crate) fn policy(body: &[Stmt]) -> Pipeline {
         sets: sets(),
         choices: choices(),
         manifest: manifest(),
+        sources: Sources::default(),
     }
 }
 

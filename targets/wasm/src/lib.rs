@@ -33,6 +33,7 @@ use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::module::{Contents, Map, PAGE, PAGES_MAX};
+use lvsc_abi::place::Sources;
 use lvsc_ir::target::{EmitError, Target};
 use lvsc_ir::verify::Verified;
 
@@ -59,6 +60,7 @@ impl Target for Wasm {
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
+        _: &Sources,
     ) -> Result<Artifact, EmitError> {
         let map = Map::of(layout).map_err(|error| EmitError::Limit {
             target: NAME,
@@ -100,6 +102,7 @@ impl Target for Wasm {
             code,
             layout,
             manifest,
+            needs: None,
             figures,
             places,
         })

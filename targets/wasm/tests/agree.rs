@@ -6,6 +6,7 @@ use lvsc_abi::engine::{HEADROOM, SLOT};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::module::{self, Contents};
+use lvsc_abi::place::Sources;
 use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
 use lvsc_ir::eval::{self, Outcome, Packet};
 use lvsc_ir::sample::{self, Case};
@@ -93,7 +94,9 @@ fn load(case: &Case) -> Loaded {
         version: manifest::VERSION,
         ..Manifest::default()
     };
-    let artifact = Wasm.emit(&program, &case.layout, &manifest).unwrap();
+    let artifact = Wasm
+        .emit(&program, &case.layout, &manifest, &Sources::default())
+        .unwrap();
     let contents = module::read(&artifact.code).unwrap();
     assert_eq!(contents.layout, case.layout);
     assert_eq!(contents.places, artifact.places);
@@ -355,7 +358,12 @@ fn an_image_that_does_not_fit_is_a_limit() {
     let source = text::parse(text).unwrap();
     let program = verify(source.program, &source.layout).unwrap();
     let error = Wasm
-        .emit(&program, &source.layout, &Manifest::default())
+        .emit(
+            &program,
+            &source.layout,
+            &Manifest::default(),
+            &Sources::default(),
+        )
         .unwrap_err();
     let EmitError::Limit { what, limit, .. } = error;
     assert_eq!((what, limit), ("the memory (bytes)", 1 << 32));

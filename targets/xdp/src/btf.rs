@@ -1,7 +1,9 @@
 //! Types and lines of an object for the kernel and its tools (Linux, Documentation/bpf/btf.rst).
 
+use std::collections::BTreeMap;
+
 use lvsc_abi::layout::Element;
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 
 /// First bytes of `.BTF` and `.BTF.ext`: the magic number, version 1, no flags.
 const HEAD: [u8; 4] = [0x9f, 0xeb, 1, 0];
@@ -9,6 +11,9 @@ const HEADER_SIZE: u32 = 24;
 const EXT_HEADER_SIZE: u32 = 32;
 /// Lines and columns share a word.
 const COLUMN_MAX: u32 = 1023;
+/// Most characters of a line that are kept: the verifier's log has no more than 1023 bytes for it
+/// (`BPF_VERIFIER_TMP_LOG_SIZE`), and who reads it wants the begin.
+const LINE_MAX: usize = 200;
 
 /// Kinds of types.
 mod kind {
@@ -40,6 +45,8 @@ pub(crate) struct Placed {
 pub(crate) struct Btf {
     types: Vec<u8>,
     strings: Vec<u8>,
+    /// Where each string begins.
+    offsets: BTreeMap<String, u32>,
     count: u32,
     /// Unsigned integers of 1, 2, 4 and 8 bytes.
     integers: [Type; 4],
@@ -50,6 +57,7 @@ impl Btf {
         let mut btf = Btf {
             types: Vec::new(),
             strings: vec![0],
+            offsets: BTreeMap::from([(String::new(), 0)]),
             count: 0,
             integers: [Type(0); 4],
         };
@@ -60,11 +68,15 @@ impl Btf {
         btf
     }
 
-    /// The offset of a string.
+    /// The offset of a string; equal ones lie there once.
     fn string(&mut self, text: &str) -> u32 {
+        if let Some(offset) = self.offsets.get(text) {
+            return *offset;
+        }
         let offset = self.strings.len() as u32;
         self.strings.extend(text.bytes());
         self.strings.push(0);
+        self.offsets.insert(text.to_owned(), offset);
         offset
     }
 
@@ -98,11 +110,7 @@ impl Btf {
     /// A structure of members one behind the other: names, types and sizes (bytes).
     pub(crate) fn structure(&mut self, name: &str, members: &[(&str, Type, u32)]) -> Type {
         let size: u32 = members.iter().map(|(_, _, size)| size).sum();
-        let name = if name.is_empty() {
-            0
-        } else {
-            self.string(name)
-        };
+        let name = self.string(name);
         let mut words = vec![name, kind::STRUCT << 24 | members.len() as u32, size];
         let mut offset = 0;
         for (name, of, size) in members {
@@ -184,7 +192,7 @@ impl Btf {
         function: Type,
         places: &[(u32, Place)],
         files: &[String],
-        text: impl Fn(Place) -> String,
+        sources: &Sources,
     ) -> Vec<u8> {
         let section = self.string(section);
         let functions = [8, section, 1, 0, function.0];
@@ -192,7 +200,8 @@ impl Btf {
         let mut lines = vec![16, section, places.len() as u32];
         for (offset, place) in places {
             let file = files.get(usize::from(place.file)).copied().unwrap_or(0);
-            let text = self.string(&text(*place));
+            let text: String = sources.line(*place).chars().take(LINE_MAX).collect();
+            let text = self.string(&text);
             let column = place.column.min(COLUMN_MAX);
             lines.extend([*offset, file, text, place.line << 10 | column]);
         }
@@ -212,4 +221,44 @@ impl Btf {
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_begin_of_a_line_is_kept_once() {
+        let mut sources = Sources::default();
+        sources.add(&format!("  {}\n{}", "\u{fc}".repeat(300), "drop"));
+        let place = |line, column| Place {
+            file: 0,
+            line,
+            column,
+        };
+        let mut btf = Btf::new();
+        let function = btf.function("dr");
+        let places = [(0, place(1, 3)), (8, place(1, 2000)), (16, place(2, 1))];
+        let files = ["dr.lvs".to_owned()];
+        let lines = btf.lines("xdp", function, &places, &files, &sources);
+        let word = |at: usize| {
+            let bytes = lines
+                .get(at..at + 4)
+                .and_then(|bytes| bytes.try_into().ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        // Three records of 16 bytes end it: where, the file, the text, line and column.
+        let first = lines.len() - 48;
+        let texts = [0, 16, 32].map(|record| word(first + record + 8));
+        assert_eq!(texts[0], texts[1]);
+        let text = |offset: u32| {
+            let bytes = btf.strings.get(offset as usize..).unwrap_or_default();
+            let end = bytes.iter().position(|byte| *byte == 0);
+            String::from_utf8_lossy(&bytes[..end.unwrap_or(0)]).into_owned()
+        };
+        assert_eq!(text(texts[0]), "\u{fc}".repeat(LINE_MAX));
+        assert_eq!(text(texts[2]), "drop");
+        assert_eq!(text(word(first + 4)), "dr.lvs");
+        assert_eq!(word(first + 16 + 12), 1 << 10 | COLUMN_MAX);
+    }
 }

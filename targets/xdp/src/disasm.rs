@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
+use lvsc_abi::place::Sources;
 
 use crate::assemble::{Code, HELPER_CPU, HELPER_REDIRECT_MAP};
 use crate::insn::{
@@ -18,7 +19,12 @@ const OPERATION: u8 = 0xf0;
 const MODE: u8 = 0xe0;
 
 /// The listing of a program: before instructions the line of the policy that they come from.
-pub(crate) fn print(code: &Code, layout: &Layout, manifest: &Manifest) -> String {
+pub(crate) fn print(
+    code: &Code,
+    layout: &Layout,
+    manifest: &Manifest,
+    sources: &Sources,
+) -> String {
     let mut text = String::new();
     let mut places = code.places.iter().peekable();
     let mut said = (0, 0);
@@ -30,7 +36,8 @@ pub(crate) fn print(code: &Code, layout: &Layout, manifest: &Manifest) -> String
                 said = line;
                 let file = manifest.files.get(usize::from(place.file));
                 let file = file.map_or("", String::as_str);
-                let _ = writeln!(text, "; {file}:{}", place.line);
+                let said = format!("; {file}:{}  {}", place.line, sources.line(*place));
+                let _ = writeln!(text, "{}", said.trim_end());
             }
         }
         let shown = if is_wide(*insn) {

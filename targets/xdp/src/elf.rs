@@ -6,7 +6,7 @@ use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::{
     self as abi, CPUS, DEVICES, EGRESS_STRIDE, Part, Placement, Variable, counters_row,
 };
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use object::write::{Object, Relocation, SectionId, Symbol as Named, SymbolId, SymbolSection};
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
@@ -25,7 +25,13 @@ const DEVMAP: u32 = 14;
 const DEFINITION: u32 = 32;
 
 /// The bytes of an object.
-pub(crate) fn write(code: &Code, layout: &Layout, manifest: &Manifest, initial: &Bytes) -> Vec<u8> {
+pub(crate) fn write(
+    code: &Code,
+    layout: &Layout,
+    manifest: &Manifest,
+    sources: &Sources,
+    initial: &Bytes,
+) -> Vec<u8> {
     let mut writer = Writer {
         object: Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little),
         btf: Btf::new(),
@@ -49,7 +55,8 @@ pub(crate) fn write(code: &Code, layout: &Layout, manifest: &Manifest, initial: 
         let added = writer.object.add_relocation(text, relocation);
         added.expect("an ELF object takes its own relocations");
     }
-    writer.finish(code, layout, manifest)
+    writer.lines(code, manifest, sources);
+    writer.finish(layout, manifest)
 }
 
 /// The program's name: the policy's file without its ending, as a name in C.
@@ -205,14 +212,17 @@ impl Writer {
         self.btf.section(".maps", DEFINITION, &[placed]);
     }
 
-    fn finish(mut self, code: &Code, layout: &Layout, manifest: &Manifest) -> Vec<u8> {
+    /// The function, and where its instructions come from.
+    fn lines(&mut self, code: &Code, manifest: &Manifest, sources: &Sources) {
         let function = self.btf.function(&program_name(manifest));
         let places = places(code);
-        let files = &manifest.files;
-        let lines = (self.btf).lines(abi::PROGRAM, function, &places, files, |_| String::new());
+        let lines = (self.btf).lines(abi::PROGRAM, function, &places, &manifest.files, sources);
+        self.note(".BTF.ext", &lines);
+    }
+
+    fn finish(mut self, layout: &Layout, manifest: &Manifest) -> Vec<u8> {
         let types = std::mem::replace(&mut self.btf, Btf::new()).finish();
         self.note(".BTF", &types);
-        self.note(".BTF.ext", &lines);
         self.note(abi::LAYOUT, &layout.encode());
         self.note(abi::MANIFEST, &manifest.encode());
         let written = self.object.write();

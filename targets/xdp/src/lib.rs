@@ -8,6 +8,7 @@
 //! regalloc  registers
 //! assemble  instructions in their order, with their jumps
 //! btf, elf  the object file
+//! offload   what a network card cannot do
 //! disasm    instructions as text
 //! ```
 //!
@@ -34,6 +35,7 @@ mod frame;
 mod insn;
 mod known;
 mod machine;
+pub mod offload;
 mod regalloc;
 mod search;
 mod section;
@@ -45,6 +47,7 @@ use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::Placement;
+use lvsc_abi::place::Sources;
 use lvsc_abi::publish::publish;
 use lvsc_abi::world::World;
 use lvsc_ir::target::{EmitError, Target};
@@ -77,6 +80,7 @@ impl Target for Xdp {
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
+        sources: &Sources,
     ) -> Result<Artifact, EmitError> {
         let sizes = Placement::of(layout).sizes;
         for size in sizes {
@@ -98,23 +102,25 @@ impl Target for Xdp {
             .collect();
         Ok(Artifact {
             target: NAME,
-            code: elf::write(&code, layout, manifest, &initial),
+            code: elf::write(&code, layout, manifest, sources, &initial),
             layout: layout.clone(),
             manifest: manifest.clone(),
+            needs: Some(format!("Linux {} or newer", manifest.xdp.kernel)),
             figures,
             places,
         })
     }
 }
 
-/// The program's instructions as text, with the places of the policy that they come from.
+/// The program's instructions as text, with the lines of the policy that they come from.
 pub fn listing(
     program: &Verified,
     layout: &Layout,
     manifest: &Manifest,
+    sources: &Sources,
 ) -> Result<String, EmitError> {
     let code = compile(program, layout, manifest)?;
-    Ok(disasm::print(&code, layout, manifest))
+    Ok(disasm::print(&code, layout, manifest, sources))
 }
 
 fn compile(program: &Verified, layout: &Layout, manifest: &Manifest) -> Result<Code, EmitError> {

@@ -2,7 +2,7 @@
 
 use lvsc_abi::flows::{ABSENT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
 use lvsc_abi::layout::SectionId;
-use lvsc_ir::program::Value;
+use lvsc_ir::program::{Binary, Block, Compare, Jump, Op, Terminator, Value};
 
 use crate::insn::{Alu, Test, Width};
 use crate::machine::{Condition, End, Label, Operand, Virtual};
@@ -13,7 +13,7 @@ const TAG_MAX: u64 = u64::MAX >> TAG_SHIFT;
 
 impl Select<'_> {
     /// [`lvsc_abi::flows::find`]
-    pub(crate) fn find(&mut self, section: SectionId, index: Value, tag: Value) -> Virtual {
+    pub(crate) fn find(&mut self, section: SectionId, index: Value, tag: Value) -> Hit {
         let bucket = self.element_address(section, index, BUCKET);
         let most = self.most(tag);
         let tag = self.register(tag);
@@ -54,7 +54,7 @@ impl Select<'_> {
         index: Value,
         now: Value,
         idle: Value,
-    ) -> Virtual {
+    ) -> Hit {
         let bucket = self.element_address(section, index, BUCKET);
         let (now, idle) = (self.register(now), self.operand(idle, Width::Full));
         self.search(bucket, None, |this, entry, found, next| {
@@ -81,31 +81,158 @@ impl Select<'_> {
         })
     }
 
-    /// The position of the first entry for which `ask` goes to its first label and not to the second; else 8, also from
-    /// `absent`.
+    /// Looks for the first entry for which `ask` goes to its first label and not to the second. What is filled then is
+    /// where there is none, also from `absent`.
     fn search(
         &mut self,
         bucket: Virtual,
         absent: Option<Label>,
         mut ask: impl FnMut(&mut Self, Virtual, Label, Label),
-    ) -> Virtual {
-        let behind = self.open();
-        let result = self.param(behind);
-        for position in 0..BUCKET {
-            let entry = self.load(8, bucket, position as i16 * 8);
-            let (found, next) = match absent.filter(|_| position + 1 == BUCKET) {
+    ) -> Hit {
+        let label = self.open();
+        let [position, address] = [self.param(label), self.param(label)];
+        for place in 0..BUCKET {
+            let entry = self.load(8, bucket, place as i16 * 8);
+            let (found, next) = match absent.filter(|_| place + 1 == BUCKET) {
                 Some(absent) => (self.open(), absent),
                 None => (self.open(), self.open()),
             };
             ask(self, entry, found, next);
             self.go_to(found);
-            let position = self.constant(u64::from(position));
-            self.finish(End::Jump(behind, vec![position]));
+            let address = self.with(Alu::Add, bucket, place as i32 * 8);
+            let place = self.constant(u64::from(place));
+            self.finish(End::Jump(label, vec![place, address]));
             self.go_to(next);
         }
+        Hit {
+            label,
+            position,
+            address,
+        }
+    }
+
+    /// What a search answers: 8 where nothing was found.
+    pub(crate) fn answer(&mut self, hit: &Hit) -> Virtual {
+        let behind = self.open();
+        let result = self.param(behind);
         let nowhere = self.constant(ABSENT);
         self.finish(End::Jump(behind, vec![nowhere]));
+        self.go_to(hit.label);
+        self.finish(End::Jump(behind, vec![hit.position]));
         self.go_to(behind);
         result
     }
+
+    /// Selects a search together with the block's end, where that asks whether something was found, and the answer is
+    /// wanted only if so. Tells whether it did.
+    pub(crate) fn search_at_end(&mut self, block: &Block, at: usize) -> bool {
+        let inst = &block.insts[at];
+        let (Op::Find(section, bucket, _) | Op::Vacant(section, bucket, ..), Some(position)) =
+            (inst.op, inst.result)
+        else {
+            return false;
+        };
+        let Some((found, nothing)) = self.asks_if_found(block, at, position) else {
+            return false;
+        };
+        let hit = if let Op::Vacant(_, _, now, idle) = inst.op {
+            self.vacant(section, bucket, now, idle)
+        } else if let Op::Find(_, _, tag) = inst.op {
+            self.find(section, bucket, tag)
+        } else {
+            return false;
+        };
+        self.jump(nothing);
+        self.go_to(hit.label);
+        self.define(position, hit.position);
+        self.entries.push(Entry {
+            section,
+            bucket,
+            position,
+            address: hit.address,
+        });
+        self.jump(found);
+        true
+    }
+
+    /// Where the block goes that asks nothing else behind a search than whether it found something: then, and if not.
+    fn asks_if_found<'b>(
+        &self,
+        block: &'b Block,
+        at: usize,
+        position: Value,
+    ) -> Option<(&'b Jump, &'b Jump)> {
+        let Terminator::If {
+            condition,
+            then,
+            otherwise,
+        } = &block.end
+        else {
+            return None;
+        };
+        let Some(Op::Compare(Compare::Lt, asked, limit)) = self.makers[*condition] else {
+            return None;
+        };
+        let asks = asked == position && self.known_constant(limit) == Some(ABSENT);
+        let mut rest = block.insts[at + 1..].iter();
+        let only = rest.all(|inst| inst.result == Some(*condition) || self.is_plain_constant(inst));
+        let answers = [position, *condition];
+        let here = block
+            .insts
+            .iter()
+            .filter(|inst| inst.result != Some(*condition));
+        let here = here.flat_map(|inst| inst.op.operands());
+        let mut here = here.chain(otherwise.args.iter().copied());
+        let mut others = self.program.blocks.ids().filter(|id| *id != self.at);
+        let fine = others.all(|id| {
+            let used = uses(&self.program.blocks[id], answers);
+            !used || self.only_way(self.at, then.to, id)
+        }) && !here.any(|value| answers.contains(&value));
+        (asks && only && fine && self.fused[*condition]).then_some((then, otherwise))
+    }
+
+    /// The address of an entry that was found by a search.
+    pub(crate) fn found_entry(&self, section: SectionId, index: Value) -> Option<Virtual> {
+        let Some(Op::Binary(Binary::Add, a, b)) = self.makers[index] else {
+            return None;
+        };
+        let mut entries = self.entries.iter().filter(|entry| entry.section == section);
+        let found = entries.find(|entry| {
+            let others = [(a, b), (b, a)].into_iter();
+            let mut first = others.filter(|(position, _)| *position == entry.position);
+            first.any(|(_, first)| self.begins_bucket(first, entry.bucket))
+        });
+        found.map(|entry| entry.address)
+    }
+
+    fn begins_bucket(&self, first: Value, bucket: Value) -> bool {
+        match self.makers[first] {
+            Some(Op::Binary(Binary::Shl, of, bits)) => {
+                of == bucket && self.known_constant(bits) == Some(BUCKET.trailing_zeros().into())
+            }
+            Some(_) | None => false,
+        }
+    }
+}
+
+fn uses(block: &Block, values: [Value; 2]) -> bool {
+    let insts = block.insts.iter().flat_map(|inst| inst.op.operands());
+    let mut used = insts.chain(block.end.operands());
+    used.any(|used| values.contains(&used))
+}
+
+/// Where a search goes on that has found an entry.
+pub(crate) struct Hit {
+    label: Label,
+    /// The entry's place in its bucket.
+    position: Virtual,
+    address: Virtual,
+}
+
+/// An entry that was found, wherever its position is used.
+pub(crate) struct Entry {
+    section: SectionId,
+    bucket: Value,
+    position: Value,
+    address: Virtual,
 }

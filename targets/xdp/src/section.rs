@@ -22,6 +22,9 @@ impl Select<'_> {
         index: Value,
         group: u32,
     ) -> Virtual {
+        if let (1, Some(address)) = (group, self.found_entry(section, index)) {
+            return address;
+        }
         let shape = &self.layout[section];
         let groups = (shape.length / group).max(1);
         let stride = shape.element.stride() * group;

@@ -15,6 +15,7 @@ use crate::facts;
 use crate::insn::{Alu, Test, Width};
 use crate::known;
 use crate::machine::{Condition, End, Inst, Label, Machine, Operand, Symbol, Virtual};
+use crate::search::Entry;
 use crate::verdict;
 
 /// Offsets in the program's argument (`struct xdp_md` of linux/bpf.h).
@@ -38,6 +39,7 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
         layout,
         interfaces,
         tree: Dominators::of(&graph),
+        graph: &graph,
         makers: program.makers(),
         known: known::of(program, &graph, &constants, interfaces),
         constants,
@@ -49,6 +51,7 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
         values: (0..program.values).map(|_| None).collect(),
         pointers: (0..program.values).map(|_| None).collect(),
         cpus: Vec::new(),
+        entries: Vec::new(),
         made: Vec::new(),
         data,
         end,
@@ -66,9 +69,10 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
 }
 
 pub(crate) struct Select<'a> {
-    program: &'a Program,
+    pub(crate) program: &'a Program,
     pub(crate) layout: &'a Layout,
     interfaces: usize,
+    graph: &'a Graph,
     tree: Dominators,
     pub(crate) makers: Arena<Value, Option<Op>>,
     constants: Arena<Value, Option<u64>>,
@@ -87,6 +91,7 @@ pub(crate) struct Select<'a> {
     pointers: Arena<Value, Option<Virtual>>,
     /// Where the CPU's number is known already.
     cpus: Vec<(BlockId, Virtual)>,
+    pub(crate) entries: Vec<Entry>,
     /// Constants and addresses of the block that is filled, which take two instructions each.
     made: Vec<(Inst, Virtual)>,
     pub(crate) data: Virtual,
@@ -95,7 +100,7 @@ pub(crate) struct Select<'a> {
     ingress: Option<Virtual>,
     machine: Machine,
     /// The program's block that is selected.
-    at: BlockId,
+    pub(crate) at: BlockId,
     /// The machine's block that is filled.
     current: Label,
     place: Place,
@@ -197,6 +202,18 @@ impl Select<'_> {
         self.ranges[value].most
     }
 
+    /// Whether every way to `user` goes from the one block right to the other.
+    pub(crate) fn only_way(&self, from: BlockId, to: BlockId, user: BlockId) -> bool {
+        let single = matches!(self.graph.predecessors(to), [(only, _)] if *only == from);
+        single && self.tree.dominates(to, user)
+    }
+
+    /// Whether the instruction makes a constant of which nothing needs to be made here.
+    pub(crate) fn is_plain_constant(&self, inst: &program::Inst) -> bool {
+        let base = inst.result.is_some_and(|result| self.bases[result]);
+        matches!(inst.op, Op::Const(_)) && !base
+    }
+
     pub(crate) fn known_constant(&self, value: Value) -> Option<u64> {
         self.constants[value]
     }
@@ -284,8 +301,11 @@ impl Select<'_> {
             let register = self.param(self.current);
             self.define(*param, register);
         }
-        for inst in &block.insts {
+        for (at, inst) in block.insts.iter().enumerate() {
             self.place = inst.place;
+            if self.search_at_end(block, at) {
+                return;
+            }
             self.inst(inst);
         }
         self.place = block.place;
@@ -293,7 +313,7 @@ impl Select<'_> {
     }
 
     /// The value is in this register; a base gets its address.
-    fn define(&mut self, value: Value, register: Virtual) {
+    pub(crate) fn define(&mut self, value: Value, register: Virtual) {
         self.values[value] = Some(register);
         if self.bases[value] {
             self.pointers[value] = Some(self.base_pointer(value, register));
@@ -351,8 +371,14 @@ impl Select<'_> {
                 None
             }
             Op::Exchange(access, new, expected) => Some(self.exchange(access, new, expected)),
-            Op::Find(section, index, tag) => Some(self.find(section, index, tag)),
-            Op::Vacant(section, index, now, idle) => Some(self.vacant(section, index, now, idle)),
+            Op::Find(section, index, tag) => {
+                let hit = self.find(section, index, tag);
+                Some(self.answer(&hit))
+            }
+            Op::Vacant(section, index, now, idle) => {
+                let hit = self.vacant(section, index, now, idle);
+                Some(self.answer(&hit))
+            }
             Op::Count(section, index) => {
                 self.count(section, index);
                 None
@@ -419,7 +445,7 @@ impl Select<'_> {
         }
     }
 
-    fn jump(&mut self, jump: &program::Jump) {
+    pub(crate) fn jump(&mut self, jump: &program::Jump) {
         let args = jump.args.iter().map(|arg| self.register(*arg)).collect();
         self.finish(End::Jump(self.blocks[jump.to], args));
     }

@@ -1,6 +1,6 @@
 //! Checking: from syntax trees to a policy. All errors are found, not the first one only.
 //!
-//! Order: names, constants, headers and groups, the flow, interfaces, pools and counters, actions, statements, tests. What has no
+//! Order: names, constants, headers and groups, the flow, interfaces, pools and counters, targets, actions, statements, tests. What has no
 //! meaning yet is an error at its place; nothing is skipped silently.
 
 #![allow(
@@ -40,6 +40,7 @@ mod scope;
 mod select;
 mod stmts;
 mod switch;
+mod targets;
 mod testing;
 mod value;
 mod vips;
@@ -50,7 +51,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use lvsc_abi::manifest::{CounterKind, Manifest};
-use lvsc_abi::place::Place;
+use lvsc_abi::place::{Place, Sources};
 use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 
 use self::call::Bodies;
@@ -78,6 +79,7 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagno
     checker.interfaces(&items);
     checker.pools(&items);
     checker.counters(&items);
+    checker.target_blocks(&items);
     checker.actions(&items);
     checker.statements(&items);
     checker.destinations();
@@ -118,10 +120,11 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn new(sources: &'a SourceMap) -> Checker<'a> {
-        let files = sources
-            .files()
-            .map(|file| sources.name(file).to_owned())
-            .collect();
+        let (mut files, mut texts) = (Vec::new(), Sources::default());
+        for file in sources.files() {
+            files.push(sources.name(file).to_owned());
+            texts.add(sources.text(file));
+        }
         let manifest = Manifest {
             version: lvsc_abi::manifest::VERSION,
             files,
@@ -132,6 +135,7 @@ impl<'a> Checker<'a> {
             names: Names::default(),
             policy: Policy {
                 manifest,
+                sources: texts,
                 ..Policy::default()
             },
             diagnostics: Vec::new(),
@@ -253,7 +257,6 @@ impl<'a> Checker<'a> {
                 Item::Table(_) => "`table`",
                 Item::Meter(_) => "`meter`",
                 Item::Fn(_) => "`fn`",
-                Item::Target(_) => "`target`",
                 Item::Const(_)
                 | Item::Interface(_)
                 | Item::Pool(_)
@@ -261,6 +264,7 @@ impl<'a> Checker<'a> {
                 | Item::Header(_)
                 | Item::Group(_)
                 | Item::Action(_)
+                | Item::Target(_)
                 | Item::Test(_)
                 | Item::Stmt(_) => continue,
             };

@@ -30,7 +30,7 @@ impl<'a> Checker<'a> {
                 | Item::Meter(_)
                 | Item::Counter(_)
                 | Item::Group(_)
-                | Item::Target(_)
+                | Item::Target(_) // and those of several blocks: see `targets`
                 | Item::Stmt(_) => {}
             }
         }

@@ -123,6 +123,8 @@ codes! {
     TakenEarlier => "taken-earlier",
     /// A condition that keeps ICMP errors from the `select` of their flow.
     IcmpErrorsLost => "icmp-errors-lost",
+    /// What a policy does that asks for a network card, and cards cannot.
+    NotOffloadable => "not-offloadable",
     /// The addresses that clients use could not be derived.
     NoVip => "no-vip",
 }
