@@ -9,6 +9,7 @@ mod failure;
 mod interrupt;
 mod policy;
 mod remedy;
+mod subject;
 mod targets;
 mod testing;
 mod ui;
@@ -58,6 +59,7 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Test(args)) => commands::test::run(args, global, ui),
         Some(Command::Build(args)) => commands::build::run(args, global, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),
+        Some(Command::Unpin(args)) => commands::unpin::run(args, ui),
     }
 }
 

@@ -66,7 +66,9 @@ fn by_kernel(program: &Verified, case: &Case, frames: &[Vec<u8>]) -> Result<Deci
     assert_eq!(object, again, "equal input gives equal bytes");
     let mut engine = XdpEngine::load(&object.code).map_err(|error| match error {
         LoadError::Refused { message, log, .. } => format!("{message}\n{log}"),
-        other @ (LoadError::Object(_) | LoadError::Kernel { .. }) => other.to_string(),
+        other @ (LoadError::Object(_) | LoadError::Kernel(_) | LoadError::Pin(_)) => {
+            other.to_string()
+        }
     })?;
     for at in (0..case.layout.size()).step_by(8) {
         let word = case.image.load(at, Width::B8);

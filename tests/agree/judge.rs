@@ -18,7 +18,7 @@ use lvsc_runtime::publish::publish;
 use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 
-use crate::engines::{self, Kind};
+use crate::engines::{self, Kind, Takes};
 
 /// Packets in a batch, in turn.
 const SIZES: [usize; 4] = [BATCH, 5, 60, 1];
@@ -77,7 +77,7 @@ impl Bench {
     /// length decides those that it takes, beside the interpreter alone.
     pub fn agree(&mut self, packets: &[Came]) {
         let (all, some): (Vec<&Kind>, Vec<&Kind>) =
-            engines::present().partition(|kind| kind.name != "xdp");
+            engines::present().partition(|kind| kind.takes == Takes::Handed);
         let begin = self.world.clone();
         self.agree_on(&all, packets);
         for kind in some {
@@ -153,7 +153,8 @@ impl Bench {
     }
 
     fn engine(&self, kind: &Kind) -> AnyEngine {
-        let mut engine = (kind.make)(&self.pipeline)
+        let mut engine = kind
+            .make(&self.pipeline)
             .unwrap_or_else(|failure| panic!("{}: {failure}\n{}", self.name, self.text));
         publish(&self.pipeline.manifest, &self.world, engine.image_mut());
         clutter(self.world.seconds, engine.image_mut());

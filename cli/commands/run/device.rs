@@ -2,29 +2,54 @@
 
 use std::collections::BTreeSet;
 
+use lvsc_abi::engine::{Occupied, Placing};
 use lvsc_abi::manifest::Manifest;
 
-use crate::args::{Binding, Run};
-use crate::engines::Kind;
+use crate::args::{Binding, Modes, Run};
+use crate::engines::{Kind, Takes};
 use crate::failure::{Failure, Status};
-use crate::policy::Checked;
+use crate::subject::Subject;
 use crate::ui::Ui;
 
 /// Forwards on devices until a signal, then prints what was counted.
 #[cfg(target_os = "linux")]
-pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<Status, Failure> {
-    let devices = devices(&args.interfaces, &checked.pipeline.manifest)?;
-    linux::run(&devices, args, checked, kind, ui)
+pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
+    let placing = placing(args, subject.kind)?;
+    let loaded = subject.load(args.pin.as_deref())?;
+    let devices = devices(&args.interfaces, &loaded.manifest)?;
+    linux::run(&devices, args, (subject.kind, loaded, placing), ui)
 }
 
 /// Forwards on devices: not here.
 #[cfg(not(target_os = "linux"))]
-pub fn run(args: &Run, checked: &Checked, _: &Kind, _: &mut Ui) -> Result<Status, Failure> {
-    devices(&args.interfaces, &checked.pipeline.manifest)?;
+pub fn run(args: &Run, subject: &Subject, _: &mut Ui) -> Result<Status, Failure> {
+    placing(args, subject.kind)?;
+    devices(&args.interfaces, &subject.load(None)?.manifest)?;
     Err(Failure::Told {
         what: "forwarding on an interface needs Linux".to_owned(),
         remedy: Some("`lvsc run` tries the policy in a lab of simulated hosts".to_owned()),
     })
+}
+
+/// How the program is put on the devices; an error where there is no such program.
+fn placing(args: &Run, kind: &Kind) -> Result<Placing, Failure> {
+    let flags = [
+        ("--mode", args.mode.is_some()),
+        ("--replace", args.replace),
+        ("--pin", args.pin.is_some()),
+    ];
+    let given = flags.into_iter().find(|(_, given)| *given);
+    match (given, kind.takes) {
+        (Some((flag, _)), Takes::Handed) => Err(kind.has_no(flag)),
+        (_, Takes::Handed | Takes::Devices) => Ok(Placing {
+            mode: args.mode.and_then(Modes::only),
+            occupied: if args.replace {
+                Occupied::Replace
+            } else {
+                Occupied::Refuse
+            },
+        }),
+    }
 }
 
 /// The devices in the order of the policy's interfaces. A device without a name is the first interface's that has none.
@@ -109,28 +134,35 @@ mod linux {
     use std::io;
     use std::net::IpAddr;
 
-    use lvsc_runtime::director::interface::{AttachError, Attached};
+    use lvsc_abi::engine::{Mode, Placing};
+    use lvsc_runtime::director::interface::{AttachError, Attached, Order};
     use lvsc_runtime::director::{Notice, Summary};
     use serde_json::json;
 
     use crate::args::{Format, Run};
-    use crate::engines::Kind;
+    use crate::engines::{Kind, Loaded};
     use crate::failure::{Failure, Status};
     use crate::interrupt;
-    use crate::policy::Checked;
     use crate::ui::{Talk, Ui, number, table};
 
     pub(super) fn run(
         devices: &[String],
         args: &Run,
-        checked: &Checked,
-        kind: &Kind,
+        (kind, loaded, placing): (&Kind, Loaded, Placing),
         ui: &mut Ui,
     ) -> Result<Status, Failure> {
         let stop = interrupt::flag()?;
-        let engine = (kind.make)(&checked.pipeline)?;
-        let manifest = checked.pipeline.manifest.clone();
-        let attached = Attached::open(engine, manifest, devices)?;
+        let Loaded {
+            engine,
+            manifest,
+            before,
+        } = loaded;
+        let order = Order {
+            engine,
+            before,
+            placing,
+        };
+        let attached = Attached::open(order, manifest, devices)?;
         for warning in attached.warnings() {
             let word = if warning.is_note() { "note" } else { "warning" };
             ui.say(format_args!(
@@ -140,19 +172,43 @@ mod linux {
         }
         let talk = ui.talker();
         let mut attached = attached.telling(move |notice| tell(&notice, talk));
+        let places: Vec<(String, Option<Mode>)> = (devices.iter().cloned())
+            .zip(
+                attached
+                    .modes()
+                    .iter()
+                    .map(|mode| Some(*mode))
+                    .chain(std::iter::repeat(None)),
+            )
+            .collect();
         ui.say(format_args!(
             "forwarding on {} until a signal ({})",
-            devices.join(", "),
+            titles(&places).join(", "),
             kind.name
         ));
         let ended = attached.run(&stop);
         let summary = attached.summary();
         match args.output.format {
             Format::Text => ui.print(report(&summary)),
-            Format::Json => ui.json(&data(&summary, kind)),
+            Format::Json => ui.json(&data(&summary, kind, &places)),
+        }
+        if let Some(name) = &args.pin {
+            ui.say(format_args!(
+                "{name} stays on {}: `lvsc unpin {name}` takes it off",
+                devices.join(", ")
+            ));
         }
         ended.map_err(|error| stopped(&error))?;
         super::super::failed(&summary)
+    }
+
+    /// `eth0`, and where the program takes its packets: `eth0 (native)`.
+    fn titles(places: &[(String, Option<Mode>)]) -> Vec<String> {
+        let each = places.iter().map(|(device, mode)| match mode {
+            Some(mode) => format!("{device} ({})", mode.name()),
+            None => device.clone(),
+        });
+        each.collect()
     }
 
     fn stopped(error: &io::Error) -> Failure {
@@ -201,7 +257,7 @@ mod linux {
                 talk.say(format_args!("{device} is at {mac} now"));
             }
             Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
-            Notice::Replaced(_) | Notice::Unknown { .. } => {}
+            Notice::Replaced(_) | Notice::Kept(_) | Notice::Unknown { .. } => {}
         }
     }
 
@@ -241,7 +297,14 @@ mod linux {
         lines.join("\n")
     }
 
-    fn data(summary: &Summary, kind: &Kind) -> serde_json::Value {
+    fn data(
+        summary: &Summary,
+        kind: &Kind,
+        places: &[(String, Option<Mode>)],
+    ) -> serde_json::Value {
+        let places = places
+            .iter()
+            .map(|(device, mode)| json!({ "name": device, "mode": mode.map(Mode::name) }));
         let backends = summary.backends.iter().map(|backend| {
             json!({
                 "pool": backend.pool,
@@ -258,6 +321,7 @@ mod linux {
         json!({
             "version": 1,
             "engine": kind.name,
+            "devices": places.collect::<Vec<_>>(),
             "frames": summary.frames,
             "send": summary.send,
             "drop": summary.drop,

@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind};
 use std::net::IpAddr;
 
-use lvsc_abi::engine::EngineError;
+use lvsc_abi::engine::{EngineError, Mode, Placed};
 use lvsc_abi::mac::Mac;
 
 use crate::io::exhausted;
@@ -98,10 +98,8 @@ pub enum AttachError {
         source: Error,
     },
     /// The engine cannot take packets from the devices.
-    #[error("cannot put the program on {device}: {source}")]
+    #[error("{source}")]
     Engine {
-        /// The devices.
-        device: String,
         /// Why.
         source: EngineError,
     },
@@ -161,6 +159,19 @@ impl AttachError {
     }
 }
 
+impl Warning {
+    /// About a device that has the program in another mode than was tried first.
+    pub(super) fn of(device: &str, placed: &Placed) -> Option<Warning> {
+        let (because, remedy) = placed.because.clone()?;
+        Some(Warning::Mode {
+            device: device.to_owned(),
+            mode: placed.mode,
+            because,
+            remedy,
+        })
+    }
+}
+
 /// What is likely to stand in the way of a director that runs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
@@ -196,6 +207,18 @@ pub enum Warning {
         /// The device.
         device: String,
     },
+    /// The device has the program in another mode than the fastest.
+    #[error("the program is on `{device}` in {mode} mode: {because}", mode = mode.name())]
+    Mode {
+        /// The device.
+        device: String,
+        /// The mode that was taken.
+        mode: Mode,
+        /// Why it is not the better one.
+        because: String,
+        /// What to do, where that is known.
+        remedy: Option<String>,
+    },
     /// Nobody answers for it here.
     #[error("nobody is told where {address}/{prefix} is: only single IPv4 addresses are announced")]
     NotAnnounced {
@@ -212,6 +235,7 @@ impl Warning {
         match self {
             Warning::Unaddressed { .. } => true,
             Warning::LocalVip { .. }
+            | Warning::Mode { .. }
             | Warning::KernelForwards { .. }
             | Warning::MayNotAsk { .. }
             | Warning::NotAnnounced { .. } => false,
@@ -231,6 +255,9 @@ impl Warning {
             Warning::Unaddressed { device } => {
                 format!("ip address add ADDRESS/PREFIX dev {device} (one of the backends' subnet)")
             }
+            Warning::Mode { remedy, .. } => remedy
+                .clone()
+                .unwrap_or_else(|| "a slower way, and else the same".to_owned()),
             Warning::NotAnnounced { .. } => "route it to this host".to_owned(),
         }
     }

@@ -9,7 +9,7 @@ use lvsc_abi::module::Map;
 use lvsc_abi::place::Place;
 use lvsc_abi::scheduler::Scheduler;
 
-use super::super::carry::{carry, turn};
+use super::super::carry::{carry, counted, turn};
 use super::*;
 use crate::director::{Director, Event};
 use crate::world::World;
@@ -395,7 +395,11 @@ fn a_layout_of_its_own_keeps_its_memory_and_what_is_missing_is_said() {
         panic!("the layouts differ");
     };
     let manifest = engine.manifest();
-    let carried = carry((manifest, engine.image()), (manifest, next.image_mut()));
+    let then = counted(engine.image());
+    let carried = carry(
+        (manifest, engine.image(), &then),
+        (manifest, next.image_mut()),
+    );
     assert_eq!(carried.fresh, ["flows.web"]);
     assert_eq!(count(next.image(), 0).packets, 1);
     assert_eq!(

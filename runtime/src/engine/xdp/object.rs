@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use lvsc_abi::layout::Layout;
+use lvsc_abi::layout::{ABI_VERSION, Element, Layout, header};
 use lvsc_abi::manifest::{Manifest, ManifestError};
 use lvsc_abi::object::{self as abi, Part, Placement};
 use object::read::elf::ElfFile64;
@@ -29,6 +29,14 @@ pub enum ObjectError {
         /// The variable, or the layout itself.
         name: String,
     },
+    /// Its image is of another version.
+    #[error(
+        "the object has ABI version {found}, this lvsc has {ABI_VERSION}: build the policy again"
+    )]
+    Version {
+        /// What its image begins with.
+        found: u32,
+    },
     /// The manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -50,7 +58,7 @@ pub(super) enum Address {
 }
 
 /// An object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Object {
     /// The program's name.
     pub(super) name: String,
@@ -99,6 +107,9 @@ impl Object {
                 let name = part.name()?.to_owned();
                 return Err(ObjectError::Variable { name });
             }
+        }
+        if let Some(found) = version(&placement, &layout, data.data()?) {
+            return Err(ObjectError::Version { found });
         }
         let mut addresses = Vec::new();
         for (offset, relocation) in text.relocations() {
@@ -177,6 +188,14 @@ impl Object {
         let file = CStr::from_bytes_until_nul(file).ok()?.to_str().ok()?;
         Some(format!("{file}:{line}"))
     }
+}
+
+/// The version of the image's shapes, where it is another one than ours.
+fn version(placement: &Placement, layout: &Layout, data: &[u8]) -> Option<u32> {
+    let mut sections = placement.sections.iter().zip(layout.sections());
+    let (header, _) = sections.find(|(_, (_, section))| section.element == Element::Header)?;
+    let at = header.offset as usize + usize::from(header::VERSION);
+    word(data, at).filter(|found| *found != ABI_VERSION)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

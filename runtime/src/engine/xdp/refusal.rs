@@ -1,0 +1,234 @@
+//! What a refusal of the kernel means, and what to do about it: by what was tried and the error's number.
+
+use std::io::{Error, ErrorKind};
+
+use lvsc_abi::engine::Mode;
+
+use crate::io::exhausted;
+
+/// The oldest kernel that the objects are for.
+pub const OLDEST: (u32, u32) = (5, 15);
+/// The longest packet that a driver takes a program for without fragments, on a page of 4 KiB (bytes).
+const MTU: u32 = 3506;
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Refusal {
+    /// What is refused, and why.
+    pub what: String,
+    /// What to do, where that is known.
+    pub remedy: Option<String>,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Loading a program that does nothing.
+    Probe,
+    /// Giving the kernel the types.
+    Types,
+    /// Making the maps.
+    Maps,
+    /// Mapping the image.
+    Mapping,
+    /// Loading the program; not what the verifier says of it.
+    Program,
+    /// Naming the devices that frames are redirected to.
+    Devices,
+}
+
+impl Step {
+    const fn words(self) -> &'static str {
+        match self {
+            Step::Probe => "the kernel loads no XDP program",
+            Step::Types => "the kernel does not take the program's types",
+            Step::Maps => "the kernel makes no maps for the image",
+            Step::Mapping => "the kernel does not map the image",
+            Step::Program => "the kernel does not load the program",
+            Step::Devices => "the kernel does not take the devices that the program sends to",
+        }
+    }
+}
+
+/// What matters of the machine and of this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// The kernel's release: `6.18.2-arch`.
+    pub release: String,
+    /// The capabilities that XDP needs and this process lacks.
+    pub lacking: Vec<&'static str>,
+}
+
+impl Machine {
+    /// This one.
+    pub fn here() -> Machine {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let release = read("/proc/sys/kernel/osrelease").trim().to_owned();
+        let status = read("/proc/self/status");
+        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        let held = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        Machine {
+            release,
+            lacking: held.map_or_else(Vec::new, lacking),
+        }
+    }
+
+    /// Whether the kernel is older than the objects.
+    fn is_old(&self) -> bool {
+        let mut numbers = self.release.split(|letter: char| !letter.is_ascii_digit());
+        let mut next = || numbers.next().and_then(|number| number.parse().ok());
+        let version: Option<(u32, u32)> = next().zip(next());
+        version.is_some_and(|version| version < OLDEST)
+    }
+
+    /// What to do where the kernel is older than the objects; `None` where it is not.
+    pub fn old(&self) -> Option<String> {
+        let (major, minor) = OLDEST;
+        self.is_old().then(|| {
+            format!(
+                "this kernel is {}, and {major}.{minor} is the oldest that lvsc's objects are for: take a newer one, or \
+                 `--target wasm`",
+                self.release
+            )
+        })
+    }
+
+    /// What to do where something is not permitted.
+    fn permission(&self) -> String {
+        if self.lacking.is_empty() {
+            "the capabilities count only in the host's own user namespace, and not where the kernel is locked down: run \
+             it there as root, or take `--target wasm`"
+                .to_owned()
+        } else {
+            let names = self.lacking.join(", ");
+            let lower = names.to_lowercase().replace(", ", ",cap_");
+            format!(
+                "this process lacks {names}: run it with sudo, or give them with \
+                 `sudo setcap cap_{lower}+ep \"$(command -v lvsc)\"`; `--target wasm` needs none"
+            )
+        }
+    }
+}
+
+/// Those of a mask (linux/capability.h) that are missing. `SYS_ADMIN` stands for the two that were once a part of it.
+fn lacking(held: u64) -> Vec<&'static str> {
+    const SYS_ADMIN: u32 = 21;
+    const NEEDED: [(u32, &str, bool); 3] = [
+        (39, "BPF", true),
+        (12, "NET_ADMIN", false),
+        (38, "PERFMON", true),
+    ];
+    let has = |bit: u32| held >> bit & 1 == 1;
+    let missing = NEEDED
+        .iter()
+        .filter(|(bit, _, part)| !(has(*bit) || *part && has(SYS_ADMIN)));
+    missing.map(|(_, name, _)| *name).collect()
+}
+
+/// Why something could not be loaded.
+pub fn load(step: Step, error: &Error, machine: &Machine) -> Refusal {
+    let what = format!("{}: {error}", step.words());
+    let number = error.raw_os_error();
+    let remedy = match number {
+        Some(libc::ENOSYS) => Some(
+            "this kernel has no eBPF: take one with CONFIG_BPF_SYSCALL, or `--target wasm`"
+                .to_owned(),
+        ),
+        Some(libc::EPERM | libc::EACCES) => Some(machine.permission()),
+        _ if machine.is_old() => machine.old(),
+        Some(libc::ENOMEM | libc::E2BIG | libc::ENOBUFS) => {
+            Some("make the tables (`flows`) smaller, use fewer of them, or free memory".to_owned())
+        }
+        _ => exhausted(error).map(str::to_owned),
+    };
+    Refusal { what, remedy }
+}
+
+/// A device that refuses a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// Its name.
+    pub device: &'a str,
+    /// What kind of device it is, where it is no card.
+    pub kind: &'a str,
+    /// The longest packet that it sends (bytes).
+    pub mtu: u32,
+    /// The mode that was tried.
+    pub mode: Mode,
+}
+
+/// Why a program could not be put on a device. That another one is there is told elsewhere: the device names it.
+pub fn attach(place: Place<'_>, error: &Error, machine: &Machine) -> Refusal {
+    let Place {
+        device,
+        kind,
+        mtu,
+        mode,
+    } = place;
+    let said = |what: String, remedy: String| Refusal {
+        what,
+        remedy: Some(remedy),
+    };
+    let number = error.raw_os_error();
+    let refuses = number == Some(libc::EOPNOTSUPP) || number == Some(libc::EINVAL);
+    match number {
+        Some(libc::EPERM | libc::EACCES) => said(
+            format!("the kernel lets this process put no program on `{device}`: {error}"),
+            machine.permission(),
+        ),
+        Some(libc::ENODEV) => said(
+            format!("the device `{device}` is gone"),
+            "`ip -br link` shows those that are there".to_owned(),
+        ),
+        _ if refuses && mode == Mode::Offload => said(
+            format!("`{device}` cannot take the program onto a card: {error}"),
+            "a card cannot hold an image that this process writes: take `--mode native`, or none"
+                .to_owned(),
+        ),
+        Some(libc::ENOSPC) => said(
+            format!("`{device}` has fewer receive queues than its peer has transmit queues"),
+            format!(
+                "as many on both ends: `ethtool -L {device} rx N`, or make the pair with \
+                 `ip link add ... numrxqueues 1 numtxqueues 1`; `--mode generic` does without"
+            ),
+        ),
+        Some(libc::ERANGE | libc::EINVAL) if mode == Mode::Native && mtu > MTU => said(
+            format!("`{device}` takes no program for packets of {mtu} bytes (its MTU)"),
+            format!(
+                "`sudo ip link set {device} mtu {MTU}` (a veth pair: both ends), or `--mode generic`"
+            ),
+        ),
+        // The peer's MTU, which nobody tells.
+        Some(libc::ERANGE) => said(
+            format!("the peer of `{device}` sends longer packets than a program is given whole"),
+            format!("give the peer an MTU of at most {MTU} bytes, or take `--mode generic`"),
+        ),
+        Some(libc::EOPNOTSUPP) if mode == Mode::Native => {
+            let kind = if kind.is_empty() { "driver" } else { kind };
+            said(
+                format!("`{device}` has no native mode ({kind})"),
+                "`--mode generic` works on every device, slower".to_owned(),
+            )
+        }
+        _ => Refusal {
+            what: format!(
+                "`{device}` does not take the program ({} mode): {error}",
+                mode.name()
+            ),
+            remedy: machine
+                .old()
+                .or_else(|| exhausted(error).map(str::to_owned)),
+        },
+    }
+}
+
+/// Whether another mode may do where the kernel answers so to the native one: it is the driver that does not.
+pub(super) fn is_of_driver(error: &Error) -> bool {
+    let number = error.raw_os_error();
+    error.kind() == ErrorKind::Unsupported
+        || matches!(number, Some(libc::EOPNOTSUPP | libc::ENOSPC | libc::ERANGE))
+}
+
+#[cfg(test)]
+mod tests;
