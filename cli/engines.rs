@@ -59,8 +59,18 @@ pub struct Loaded {
     pub engine: AnyEngine,
     /// What it must be told.
     pub manifest: Manifest,
-    /// The one that it succeeds, with what that must be told.
-    pub before: Option<(Manifest, AnyEngine)>,
+    /// What it goes on from.
+    pub before: Before,
+}
+
+/// What an engine goes on from.
+pub enum Before {
+    /// Nothing: its image is empty.
+    Nothing,
+    /// What it was itself, under a name.
+    Itself,
+    /// Another one, with what that must be told.
+    Other(Manifest, AnyEngine),
 }
 
 /// Why an artifact is not loaded.
@@ -115,7 +125,7 @@ impl Kind {
                 return Ok(Loaded {
                     engine: make(pipeline),
                     manifest: pipeline.manifest.clone(),
-                    before: None,
+                    before: Before::Nothing,
                 });
             }
             (Runs::Graphs(_), _) => return Err(self.has_no("--pin")),
@@ -238,7 +248,7 @@ fn wasm(bytes: &[u8]) -> Result<Loaded, LoadFailure> {
     Ok(Loaded {
         manifest: engine.manifest().clone(),
         engine: Box::new(engine),
-        before: None,
+        before: Before::Nothing,
     })
 }
 
@@ -246,9 +256,9 @@ fn wasm(bytes: &[u8]) -> Result<Loaded, LoadFailure> {
 mod xdp {
     use lvsc_runtime::engine::xdp::pin::{Name, PinError};
     use lvsc_runtime::engine::xdp::refusal::{Machine, Refusal};
-    use lvsc_runtime::engine::xdp::{LoadError, Succession, XdpEngine, probe};
+    use lvsc_runtime::engine::xdp::{Before as Kept, LoadError, Succession, XdpEngine, probe};
 
-    use super::{LoadFailure, Loaded};
+    use super::{Before, LoadFailure, Loaded};
     use crate::failure::Failure;
 
     impl From<Refusal> for Failure {
@@ -293,7 +303,7 @@ mod xdp {
         Ok(Loaded {
             manifest: engine.manifest().clone(),
             engine: Box::new(engine),
-            before: None,
+            before: Before::Nothing,
         })
     }
 
@@ -308,7 +318,11 @@ mod xdp {
         Ok(Loaded {
             manifest: engine.manifest().clone(),
             engine: Box::new(engine),
-            before: before.map(|before| (before.manifest().clone(), Box::new(before) as _)),
+            before: match before {
+                Kept::Nothing => Before::Nothing,
+                Kept::Same => Before::Itself,
+                Kept::Other(other) => Before::Other(other.manifest().clone(), other),
+            },
         })
     }
 }

@@ -6,7 +6,7 @@ use lvsc_runtime::netlink::{Message, Netlink, Running as Program};
 use lvsc_runtime::sys::bpf;
 use lvsc_runtime::sys::namespace::Namespace;
 
-use crate::child::{ETH0, RS1, RS2, Running, build, could_not, file, foreign, link, policy};
+use crate::child::{ETH0, RS1, RS2, Running, build, could_not, file, foreign, link, policy, run};
 use crate::support::{lvsc, root, said};
 
 fn object(folder: &tempfile::TempDir) -> String {
@@ -107,6 +107,29 @@ pub fn a_device_that_refuses_is_named_with_its_reason(_: &Lab) {
         assert!(running.told.contains(&warned), "{}", running.told);
         assert_eq!(running.end()["devices"][0]["mode"], "generic");
     }
+}
+
+pub fn a_device_that_comes_again_is_gone_on_with(_: &Lab) {
+    let (place, folder) = (Namespace::new().unwrap(), tempfile::tempdir().unwrap());
+    let object = object(&folder);
+    for index in [20, 30] {
+        let peer = Message::fragment()
+            .link(index + 1, 0, 0)
+            .text(libc::IFLA_IFNAME, "peer0")
+            .number(libc::IFLA_NUM_TX_QUEUES, 1)
+            .number(libc::IFLA_NUM_RX_QUEUES, 1);
+        device(&place, (index, "veth0", "veth"), 1500, Some(peer));
+        let running = Running::start(&place, &[&object, "-i", "veth0", "--pin", "veth"]);
+        assert_eq!(modes(&place, index), [Mode::Native]);
+        running.end();
+        let links = std::fs::read_dir("/sys/fs/bpf/lvsc/veth").unwrap();
+        assert_eq!(links.count(), 2, "a program and a link");
+        let gone = Message::new(libc::RTM_DELLINK, 0).link(index, 0, 0);
+        let done = place.run(|| Netlink::open()?.call(gone));
+        done.unwrap().unwrap();
+    }
+    let off = run(&place, &["unpin", "veth"]).out;
+    assert_eq!(off, "veth: off 0 devices\n");
 }
 
 /// Puts somebody's program on `eth0` by netlink: its number.

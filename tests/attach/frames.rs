@@ -11,7 +11,7 @@ use lvsc_runtime::sys::namespace::Namespace;
 use lvsc_runtime::sys::ring::{Only, Options, Ring};
 use lvsc_runtime::vip::tagged;
 
-use crate::child::{ETH0, Running, file, foreign, plan};
+use crate::child::{ETH0, Running, file, foreign, link, plan, run};
 
 const FRAMES: u16 = 50;
 const TPID: u16 = 0x8100;
@@ -116,9 +116,12 @@ pub fn frames_leave_by_the_other_interface(_: &Lab) {
                   match ip.dst == 192.0.2.200 { select rs from web\n eth.src = wan.mac\n eth.dst = rs.mac\n send wan }\n";
     let policy = file(folder.path(), "two.lvs", policy);
     let (mut ear, mouth) = (ring(&outside), ring(&inside));
-    let args = [
-        &policy, "--target", "xdp", "-i", "wan=wan0", "-i", "lan=lan0",
-    ];
+    // It takes over from a policy of one interface.
+    let one = "interface lan\nmatch udp { drop closed }\n";
+    let one = file(folder.path(), "one.lvs", one);
+    let pinned = ["--target", "xdp", "--pin", "two", "-i", "lan=lan0"];
+    Running::start(&here, &[&[one.as_str()], &pinned[..]].concat()).end();
+    let args = [&[policy.as_str()], &pinned[..], &["-i", "wan=wan0"]].concat();
     let running = Running::start(&here, &args);
     for number in 0..FRAMES {
         mouth
@@ -137,6 +140,28 @@ pub fn frames_leave_by_the_other_interface(_: &Lab) {
     assert_eq!(record["send"], FRAMES);
     let names = [0, 1].map(|at| record["devices"][at]["name"].as_str().unwrap());
     assert_eq!(names, ["lan0", "wan0"], "in the policy's order");
+    // Nobody runs, and it forwards.
+    mouth.send(&[], &packet(LAN, 0, 0)).unwrap();
+    assert_eq!(gather(&mut ear, Duration::from_millis(300)).len(), 1);
+    half_way(&here, "/sys/fs/bpf/lvsc/two");
+    let running = Running::start(&here, &args);
+    mouth.send(&[], &packet(LAN, 0, 0)).unwrap();
+    assert_eq!(gather(&mut ear, Duration::from_millis(300)).len(), 1);
+    assert_eq!(running.end()["send"], FRAMES + 2);
+    assert_eq!(run(&here, &["unpin", "two"]).out, "two: off 2 devices\n");
+}
+
+/// Leaves a name as a process does that dies while one of two devices has gone over to another program.
+fn half_way(place: &Namespace, home: &str) {
+    let stranger = foreign();
+    let id = bpf::program_info(&stranger).unwrap().id;
+    let folder = format!("{home}/run_{id}");
+    std::fs::create_dir(&folder).unwrap();
+    bpf::pin(&stranger, format!("{folder}/program").as_ref()).unwrap();
+    let held = bpf::get(format!("{home}/link_31").as_ref()).unwrap();
+    let program = bpf::program(bpf::link_info(&held).unwrap().program).unwrap();
+    bpf::exchange(&held, &stranger, &program).unwrap();
+    assert_eq!(link(place, 31).programs[0].program, id);
 }
 
 pub fn tagged_frames_go_to_their_vlans_servers(lab: &Lab) {

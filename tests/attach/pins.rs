@@ -37,6 +37,11 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
 
     // The same policy: all is taken up as it is.
     let running = pinned(&policy);
+    assert!(
+        running.told.contains("going on with the flows"),
+        "{}",
+        running.told
+    );
     live("under the second director");
     let args = [
         "run", &policy, "--target", "xdp", "-i", "eth0", "--pin", "web",
@@ -69,6 +74,11 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
         "counter seen\nmatch ip.dst == 192.0.2.200 { count seen }",
     );
     let running = pinned(&other);
+    assert!(
+        running.told.contains("taken over: clock, flows.web"),
+        "{}",
+        running.told
+    );
     live("under another policy");
     let record = running.end();
     let last = packets(&record);

@@ -137,10 +137,11 @@ mod linux {
     use lvsc_abi::engine::{Mode, Placing};
     use lvsc_runtime::director::interface::{AttachError, Attached, Order};
     use lvsc_runtime::director::{Notice, Summary};
+    use lvsc_runtime::engine::carry::Carried;
     use serde_json::json;
 
     use crate::args::{Format, Run};
-    use crate::engines::{Kind, Loaded};
+    use crate::engines::{Before, Kind, Loaded};
     use crate::failure::{Failure, Status};
     use crate::interrupt;
     use crate::ui::{Talk, Ui, number, table};
@@ -157,9 +158,13 @@ mod linux {
             manifest,
             before,
         } = loaded;
+        let itself = matches!(before, Before::Itself);
         let order = Order {
             engine,
-            before,
+            before: match before {
+                Before::Nothing | Before::Itself => None,
+                Before::Other(manifest, engine) => Some((manifest, engine)),
+            },
             placing,
         };
         let attached = Attached::open(order, manifest, devices)?;
@@ -169,6 +174,12 @@ mod linux {
                 "{word}: {warning}\nhelp: {}",
                 warning.remedy()
             ));
+        }
+        if itself {
+            ui.say("going on with the flows and counters that were kept");
+        }
+        if let Some(carried) = attached.carried() {
+            ui.say(words(carried));
         }
         let talk = ui.talker();
         let mut attached = attached.telling(move |notice| tell(&notice, talk));
@@ -200,6 +211,19 @@ mod linux {
         }
         ended.map_err(|error| stopped(&error))?;
         super::super::failed(&summary)
+    }
+
+    /// What another policy has taken over.
+    fn words(carried: &Carried) -> String {
+        let mut words = vec![format!("taken over: {}", carried.kept.join(", "))];
+        if !carried.fresh.is_empty() {
+            words.push(format!("beginning anew: {}", carried.fresh.join(", ")));
+        }
+        if carried.lost > 0 {
+            let flows = number(carried.lost as usize, "flow");
+            words.push(format!("{flows} left out, whose backends are gone"));
+        }
+        words.join("; ")
     }
 
     /// `eth0`, and where the program takes its packets: `eth0 (native)`.

@@ -18,6 +18,7 @@ use lvsc_abi::engine::{Device, EngineError, Mode, Placing};
 use lvsc_abi::manifest::Manifest;
 
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
+use crate::engine::carry::Carried;
 use crate::io::af_packet::{Interfaces, Offload};
 use crate::io::{Inbox, Received, Sent, Sink, Source};
 use crate::publish::recall;
@@ -39,6 +40,7 @@ pub struct Attached {
     events: (Sender<Event>, Receiver<Event>),
     warnings: Vec<Warning>,
     modes: Vec<Mode>,
+    carried: Option<Carried>,
 }
 
 /// What is to run on the interfaces.
@@ -67,14 +69,14 @@ fn start(
     before: Option<(Manifest, AnyEngine)>,
     manifest: Manifest,
     world: World,
-) -> Result<Director<Offload>, EngineError> {
+) -> Result<(Director<Offload>, Option<Carried>), EngineError> {
     let Some((old, old_engine)) = before else {
-        return Ok(Director::new(engine, manifest, world));
+        return Ok((Director::new(engine, manifest, world), None));
     };
     let was = recall(&old, old_engine.image()).unwrap_or_else(|| World::of(&old));
     let mut director = Director::new(old_engine, old, was);
-    director.succeed(engine, manifest, world)?;
-    Ok(director)
+    let carried = director.succeed(engine, manifest, world)?;
+    Ok((director, Some(carried)))
 }
 
 impl Attached {
@@ -133,7 +135,7 @@ impl Attached {
             next_hops.push(hops);
         }
         let refused = |source| AttachError::Engine { source };
-        let mut director = start(engine, before, manifest, world).map_err(refused)?;
+        let (mut director, carried) = start(engine, before, manifest, world).map_err(refused)?;
         let placed = director.attach(&places, placing).map_err(refused)?;
         let io = if placed.is_some() {
             Packets::Taken
@@ -158,6 +160,7 @@ impl Attached {
             events: mpsc::channel(),
             warnings,
             modes,
+            carried,
         })
     }
 
@@ -178,6 +181,11 @@ impl Attached {
     /// How the engine is on each device; none where it takes no packets by itself.
     pub fn modes(&self) -> &[Mode] {
         &self.modes
+    }
+
+    /// What was carried over from the engine before, where there was one.
+    pub fn carried(&self) -> Option<&Carried> {
+        self.carried.as_ref()
     }
 
     /// The director.

@@ -102,12 +102,22 @@ pub struct XdpEngine {
     pins: Option<Pins>,
 }
 
-/// An engine, and the one that it is to succeed, if there is one.
+/// An engine that stays under a name, and what was there before.
 pub struct Succession {
     /// The engine.
     pub engine: XdpEngine,
-    /// The one that is on devices now, of another object.
-    pub before: Option<XdpEngine>,
+    /// What was kept under the name.
+    pub before: Before,
+}
+
+/// What was kept under a name.
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// The same object: this is the engine, as it was.
+    Same,
+    /// Another object, whose program is on devices now.
+    Other(Box<XdpEngine>),
 }
 
 impl XdpEngine {
@@ -131,7 +141,7 @@ impl XdpEngine {
         let Some(Found { loaded, links }) = pins.found()? else {
             let mut engine = XdpEngine::load(bytes)?;
             engine.pins = Some(pins);
-            let before = None;
+            let before = Before::Nothing;
             return Ok(Succession { engine, before });
         };
         let same = loaded.bytes == bytes;
@@ -139,12 +149,12 @@ impl XdpEngine {
         Ok(if same {
             Succession {
                 engine: kept,
-                before: None,
+                before: Before::Same,
             }
         } else {
             Succession {
                 engine: XdpEngine::load(bytes)?,
-                before: Some(kept),
+                before: Before::Other(Box::new(kept)),
             }
         })
     }

@@ -8,6 +8,7 @@
 )]
 
 pub mod bpf;
+pub mod capability;
 pub mod namespace;
 pub mod ring;
 

@@ -7,6 +7,7 @@ use lvsc_abi::engine::{EngineError, Mode, Placed};
 use lvsc_abi::mac::Mac;
 
 use crate::io::exhausted;
+use crate::sys::capability::{Capability, Held};
 
 /// Why a director cannot be put on its interfaces.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +115,13 @@ pub enum AttachError {
 }
 
 /// How a program gets the rights that a director needs.
-const SETCAP: &str = "give the program the right once: \
-                      `sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v lvsc)\"`";
+fn setcap() -> String {
+    let needed = [Capability::NetAdmin, Capability::NetRaw];
+    format!(
+        "give the program the right once: {}",
+        Held::here().setcap(&needed)
+    )
+}
 
 impl AttachError {
     /// What to type, where that is known.
@@ -124,7 +130,7 @@ impl AttachError {
             AttachError::Netlink { source } | AttachError::Socket { source, .. }
                 if source.kind() == ErrorKind::PermissionDenied =>
             {
-                Some(format!("run it with `sudo`, or {SETCAP}"))
+                Some(format!("run it with `sudo`, or {}", setcap()))
             }
             AttachError::Netlink { source } | AttachError::Socket { source, .. } => {
                 exhausted(source).map(str::to_owned)
@@ -251,7 +257,7 @@ impl Warning {
             Warning::KernelForwards { device } => {
                 format!("sysctl -w net.ipv4.conf.{device}.forwarding=0")
             }
-            Warning::MayNotAsk { .. } => SETCAP.to_owned(),
+            Warning::MayNotAsk { .. } => setcap(),
             Warning::Unaddressed { device } => {
                 format!("ip address add ADDRESS/PREFIX dev {device} (one of the backends' subnet)")
             }

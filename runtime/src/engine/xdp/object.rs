@@ -76,6 +76,8 @@ pub(super) struct Object {
     pub(super) manifest: Manifest,
 }
 
+/// The largest value of a map that instructions address (bytes): `BPF_MAX_VAR_OFF` (kernel/bpf/verifier.c).
+const PART_MAX: u64 = 1 << 29;
 /// Size of an instruction (bytes).
 const INSN: u64 = 8;
 /// Offsets in the header of `.BTF.ext`: where the records of functions and of lines begin, and how long they are.
@@ -106,6 +108,10 @@ impl Object {
             if part.size() != size {
                 let name = part.name()?.to_owned();
                 return Err(ObjectError::Variable { name });
+            }
+            if size > PART_MAX {
+                let what = "its image is larger than the kernel maps";
+                return Err(ObjectError::Code { what });
             }
         }
         if let Some(found) = version(&placement, &layout, data.data()?) {

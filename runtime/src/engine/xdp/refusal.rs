@@ -1,10 +1,11 @@
 //! What a refusal of the kernel means, and what to do about it: by what was tried and the error's number.
 
-use std::io::{Error, ErrorKind};
+use std::io::Error;
 
 use lvsc_abi::engine::Mode;
 
 use crate::io::exhausted;
+use crate::sys::capability::{Capability, Held};
 
 /// The oldest kernel that the objects are for.
 pub const OLDEST: (u32, u32) = (5, 15);
@@ -56,21 +57,17 @@ impl Step {
 pub struct Machine {
     /// The kernel's release: `6.18.2-arch`.
     pub release: String,
-    /// The capabilities that XDP needs and this process lacks.
-    pub lacking: Vec<&'static str>,
+    /// What this process may do.
+    pub held: Held,
 }
 
 impl Machine {
     /// This one.
     pub fn here() -> Machine {
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        let release = read("/proc/sys/kernel/osrelease").trim().to_owned();
-        let status = read("/proc/self/status");
-        let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-        let held = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Machine {
-            release,
-            lacking: held.map_or_else(Vec::new, lacking),
+            release: release.trim().to_owned(),
+            held: Held::here(),
         }
     }
 
@@ -96,35 +93,25 @@ impl Machine {
 
     /// What to do where something is not permitted.
     fn permission(&self) -> String {
-        if self.lacking.is_empty() {
-            "the capabilities count only in the host's own user namespace, and not where the kernel is locked down: run \
-             it there as root, or take `--target wasm`"
-                .to_owned()
-        } else {
-            let names = self.lacking.join(", ");
-            let lower = names.to_lowercase().replace(", ", ",cap_");
-            format!(
-                "this process lacks {names}: run it with sudo, or give them with \
-                 `sudo setcap cap_{lower}+ep \"$(command -v lvsc)\"`; `--target wasm` needs none"
-            )
+        let lacking = self.held.lacking(&NEEDED);
+        if lacking.is_empty() {
+            return "the capabilities count only in the host's own user namespace, and not where the kernel is locked \
+                    down: run it there as root, or take `--target wasm`"
+                .to_owned();
         }
+        let names: Vec<&str> = lacking.into_iter().map(Capability::name).collect();
+        // Whoever runs it on a device needs a packet socket, too, for the VIPs.
+        let all = [&NEEDED[..], &[Capability::NetRaw]].concat();
+        format!(
+            "this process lacks {}: run it with sudo, or give it the rights with {}; `--target wasm` needs none of them",
+            names.join(", "),
+            self.held.setcap(&all)
+        )
     }
 }
 
-/// Those of a mask (linux/capability.h) that are missing. `SYS_ADMIN` stands for the two that were once a part of it.
-fn lacking(held: u64) -> Vec<&'static str> {
-    const SYS_ADMIN: u32 = 21;
-    const NEEDED: [(u32, &str, bool); 3] = [
-        (39, "BPF", true),
-        (12, "NET_ADMIN", false),
-        (38, "PERFMON", true),
-    ];
-    let has = |bit: u32| held >> bit & 1 == 1;
-    let missing = NEEDED
-        .iter()
-        .filter(|(bit, _, part)| !(has(*bit) || *part && has(SYS_ADMIN)));
-    missing.map(|(_, name, _)| *name).collect()
-}
+/// What loading and attaching takes.
+const NEEDED: [Capability; 3] = [Capability::Bpf, Capability::NetAdmin, Capability::Perfmon];
 
 /// Why something could not be loaded.
 pub fn load(step: Step, error: &Error, machine: &Machine) -> Refusal {
@@ -223,11 +210,20 @@ pub fn attach(place: Place<'_>, error: &Error, machine: &Machine) -> Refusal {
     }
 }
 
-/// Whether another mode may do where the kernel answers so to the native one: it is the driver that does not.
+/// Whether another mode may do where the kernel answers so to the native one: drivers have many reasons, and more numbers
+/// than reasons; these are not theirs.
 pub(super) fn is_of_driver(error: &Error) -> bool {
+    let others = [
+        libc::EPERM,
+        libc::EACCES,
+        libc::ENODEV,
+        libc::EBUSY,
+        libc::EEXIST,
+        libc::EMFILE,
+        libc::ENFILE,
+    ];
     let number = error.raw_os_error();
-    error.kind() == ErrorKind::Unsupported
-        || matches!(number, Some(libc::EOPNOTSUPP | libc::ENOSPC | libc::ERANGE))
+    number.is_some_and(|number| !others.contains(&number))
 }
 
 #[cfg(test)]

@@ -33,20 +33,14 @@ fn holder(device: u32, program: u32) -> Holder {
     found.map_or(Holder::Device, |info| Holder::Link(info.id))
 }
 
-/// `` `xdp_pass` (id 12, native mode) ``
+/// `` `xdp_pass` (id 12, native mode) ``, or its number alone: only who may look at it knows its name.
 fn title(running: Running) -> String {
     let named = bpf::program(running.program).and_then(|program| bpf::program_info(&program));
-    let name = named.map_or_else(|_| String::new(), |info| info.name);
-    let name = if name.is_empty() {
-        "without a name".to_owned()
-    } else {
-        format!("`{name}`")
-    };
-    format!(
-        "{name} (id {}, {} mode)",
-        running.program,
-        running.mode.name()
-    )
+    let (id, mode) = (running.program, running.mode.name());
+    match named {
+        Ok(info) if !info.name.is_empty() => format!("`{}` (id {id}, {mode} mode)", info.name),
+        Ok(_) | Err(_) => format!("{id} ({mode} mode)"),
+    }
 }
 
 /// That a device has another program, and how that may go.
