@@ -67,7 +67,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 16] = [
+    let cases: [Case; 17] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -87,6 +87,10 @@ fn main() -> std::process::ExitCode {
         (
             "a_device_that_comes_again_is_gone_on_with",
             devices::a_device_that_comes_again_is_gone_on_with,
+        ),
+        (
+            "the_capability_that_is_missing_is_named",
+            devices::the_capability_that_is_missing_is_named,
         ),
         (
             "flags_of_xdp_mean_nothing_to_others",

@@ -1,5 +1,7 @@
 //! A device, its modes and its other programs.
 
+use std::process::Command;
+
 use lvsc_abi::engine::Mode;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::netlink::{Message, Netlink, Running as Program};
@@ -7,7 +9,7 @@ use lvsc_runtime::sys::bpf;
 use lvsc_runtime::sys::namespace::Namespace;
 
 use crate::child::{ETH0, RS1, RS2, Running, build, could_not, file, foreign, link, policy, run};
-use crate::support::{lvsc, root, said};
+use crate::support::{Said, lvsc, root, said};
 
 fn object(folder: &tempfile::TempDir) -> String {
     build(&file(folder.path(), "web.lvs", policy(&[RS1, RS2], "")))
@@ -206,6 +208,66 @@ pub fn what_a_link_holds_is_not_replaced(lab: &Lab) {
     let running = Running::start(place, &[&object, "-i", "eth0"]);
     could_not(place, &replace, &["`web` (id ", "cannot be replaced"]);
     running.end();
+}
+
+/// `lvsc run` of an object on `eth0` with these capabilities alone.
+fn with(place: &Namespace, capabilities: &str, object: &str, more: &[&str]) -> Said {
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--inh-caps=-all",
+        &format!("--bounding-set=-all,{capabilities}"),
+    ]);
+    command.args([env!("CARGO_BIN_EXE_lvsc"), "run", object, "-i", "eth0"]);
+    command.args(more);
+    place.run(move || said(&mut command)).unwrap()
+}
+
+pub fn the_capability_that_is_missing_is_named(lab: &Lab) {
+    let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
+    let object = object(&folder);
+    let held = place.run(|| bpf::attach(&foreign(), ETH0, Mode::Native));
+    let held = held.unwrap().unwrap();
+    let all = ["+bpf", "+net_admin", "+perfmon", "+net_raw"];
+    for lacking in &all[..3] {
+        let rest: Vec<&str> = all.iter().copied().filter(|one| one != lacking).collect();
+        let told = with(place, &rest.join(","), &object, &[]);
+        let name = lacking.trim_start_matches('+').to_uppercase();
+        let words = format!("this process lacks {name}: run it with sudo");
+        assert!(told.code == 2 && told.err.contains(&words), "{}", told.err);
+    }
+    // All four are enough to come as far as the other program, which they do not let it look at.
+    let told = with(place, &all.join(","), &object, &[]);
+    assert!(
+        told.err.contains("`eth0` has the XDP program"),
+        "{}",
+        told.err
+    );
+    assert!(told.err.contains("unless a link holds it"), "{}", told.err);
+    let told = with(place, &all.join(","), &object, &["--replace"]);
+    assert!(
+        told.err
+            .contains("cannot be replaced\nhelp: a link holds it"),
+        "{}",
+        told.err
+    );
+    drop(held);
+    // Root of a user namespace has them all, and they count for nothing.
+    let root = [
+        "--user",
+        "--map-root-user",
+        env!("CARGO_BIN_EXE_lvsc"),
+        "run",
+        &object,
+        "-i",
+        "lo",
+    ];
+    let refused = said(Command::new("unshare").args(root));
+    let words = "the capabilities count only in the host's own user namespace";
+    assert!(
+        refused.code == 2 && refused.err.contains(words),
+        "{}",
+        refused.err
+    );
 }
 
 pub fn flags_of_xdp_mean_nothing_to_others(lab: &Lab) {

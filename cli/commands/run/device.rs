@@ -281,7 +281,11 @@ mod linux {
                 talk.say(format_args!("{device} is at {mac} now"));
             }
             Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
-            Notice::Replaced(_) | Notice::Kept(_) | Notice::Unknown { .. } => {}
+            Notice::Replaced(carried) => talk.say(words(carried)),
+            Notice::Kept(error) => talk.say(format_args!(
+                "warning: the policy before goes on: {error}"
+            )),
+            Notice::Unknown { .. } => {}
         }
     }
 

@@ -67,8 +67,15 @@ pub fn catch_up(
             let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
                 continue;
             };
-            let id = ids.get(&entry.backend).copied().flatten();
-            if let (Some(backend), 0) = (id, new.load(at, Width::B8)) {
+            let Some(backend) = ids.get(&entry.backend).copied().flatten() else {
+                continue;
+            };
+            // A flow that began meanwhile may have been noted again: its first backend has its connection.
+            let carried = match Entry::from_bits(new.load(at, Width::B8)) {
+                None => Some(entry),
+                Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
+            };
+            if let Some(entry) = carried {
                 new.store(at, Width::B8, Entry { backend, ..entry }.to_bits());
             }
         }
@@ -334,9 +341,12 @@ mod tests {
         assert_eq!(count(&now, 1).packets, 10, "as it was then");
         // The new image counts and learns, too.
         now.add(counters.at(1, counter::PACKETS), 100);
-        now.store(at(1), Width::B8, entry(0).to_bits());
-        before.store(at(0), Width::B8, entry(0).to_bits());
-        before.store(at(1), Width::B8, entry(0).to_bits());
+        let other = Entry { tag: 8, ..entry(0) };
+        now.store(at(1), Width::B8, other.to_bits());
+        now.store(at(2), Width::B8, entry(0).to_bits());
+        for index in 0..3 {
+            before.store(at(index), Width::B8, entry(0).to_bits());
+        }
         catch_up((&old, &before, &then), (&new, &mut now));
         assert_eq!(count(&now, 1).packets, 113);
         let backend = |index| {
@@ -344,7 +354,8 @@ mod tests {
             entry.unwrap().backend
         };
         assert_eq!(backend(0), 1, "`a` is second now");
-        assert_eq!(backend(1), 0, "what is there stays");
+        assert_eq!(backend(1), 0, "another flow stays");
+        assert_eq!(backend(2), 1, "it was given to `a` first");
     }
 
     #[test]

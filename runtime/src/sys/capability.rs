@@ -50,12 +50,12 @@ impl Capability {
 pub struct Held(pub u64);
 
 impl Held {
-    /// Those of this process; none where that cannot be read.
+    /// Those of this process; where that cannot be read, nothing is known to be missing.
     pub fn here() -> Held {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
         let mask = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-        Held(mask.unwrap_or(0))
+        Held(mask.unwrap_or(u64::MAX))
     }
 
     fn has(self, wanted: Capability) -> bool {

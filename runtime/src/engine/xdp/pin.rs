@@ -142,6 +142,8 @@ impl Pins {
             let info = bpf::link_info(&fd).map_err(system(&path))?;
             held.push((path, fd, info));
         }
+        // A link whose device is gone knows only what was in force then.
+        held.sort_by_key(|(_, _, info)| info.device == Some(0));
         let in_force = held.iter().map(|(_, _, info)| info.program).next();
         let in_force = in_force.map(|program| self.folder.join(format!("{RUN}{program}")));
         let chosen = match &in_force {

@@ -91,6 +91,11 @@ impl Machine {
         })
     }
 
+    /// Whether this process lacks a capability that XDP takes.
+    pub(super) fn lacks(&self) -> bool {
+        !self.held.lacking(&NEEDED).is_empty()
+    }
+
     /// What to do where something is not permitted.
     fn permission(&self) -> String {
         let lacking = self.held.lacking(&NEEDED);
@@ -124,6 +129,7 @@ pub fn load(step: Step, error: &Error, machine: &Machine) -> Refusal {
         ),
         Some(libc::EPERM | libc::EACCES) => Some(machine.permission()),
         _ if machine.is_old() => machine.old(),
+        Some(libc::EINVAL | libc::E2BIG) if machine.lacks() => Some(machine.permission()),
         Some(libc::ENOMEM | libc::E2BIG | libc::ENOBUFS) => {
             Some("make the tables (`flows`) smaller, use fewer of them, or free memory".to_owned())
         }

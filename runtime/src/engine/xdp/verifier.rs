@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use super::LoadError;
 use super::loaded::refused;
 use super::object::Object;
-use super::refusal::Step;
+use super::refusal::{Machine, Step};
 use crate::sys::bpf;
 
 /// Sizes of the buffer for what the verifier says (bytes).
@@ -27,7 +27,8 @@ pub(super) fn load(object: &Object, code: &[u64], types: &OwnedFd) -> Result<Own
         Ok(loaded) => return Ok(loaded),
         Err(error) => error,
     };
-    if !is_verdict(&error) {
+    // To whom a capability is missing the verifier allows less, and says so in words about the program.
+    if !is_verdict(&error) || Machine::here().lacks() {
         return Err(refused(Step::Program)(error));
     }
     let mut size = LOG;

@@ -26,7 +26,7 @@ fn words(refusal: &Refusal) -> String {
 #[test]
 fn what_cannot_be_loaded_has_its_cause() {
     let new = machine("6.18.2-arch", &[]);
-    let cases: [(Step, i32, &Machine, &[&str]); 10] = [
+    let cases: [(Step, i32, &Machine, &[&str]); 11] = [
         (
             Step::Probe,
             libc::ENOSYS,
@@ -77,6 +77,12 @@ fn what_cannot_be_loaded_has_its_cause() {
             libc::EMFILE,
             &new,
             &["does not map", "ulimit -n"],
+        ),
+        (
+            Step::Program,
+            libc::EINVAL,
+            &machine("6.1.0", &[PERFMON]),
+            &["does not load", "lacks PERFMON:"],
         ),
         (
             Step::Program,
