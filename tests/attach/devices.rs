@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use lvsc_abi::engine::Mode;
+use lvsc_runtime::engine::xdp::XdpEngine;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::netlink::{Message, Netlink, Running as Program};
 use lvsc_runtime::sys::bpf;
@@ -306,6 +307,12 @@ pub fn a_built_artifact_runs_and_a_damaged_one_is_refused(lab: &Lab) {
         &file(folder.path(), "foreign.o", other),
         &["no section `lvsc.layout`: it was not built by lvsc"],
     );
+    // Whatever is changed is refused or runs; nothing breaks down.
+    for (turn, at) in (0..bytes.len()).step_by(bytes.len() / 400).enumerate() {
+        let mut other = bytes.clone();
+        other[at] ^= 1 << (turn % 8);
+        drop(XdpEngine::load(&other));
+    }
     on(
         &file(folder.path(), "old.o", of_version(&bytes, 7)),
         &["the object has ABI version 7"],

@@ -200,7 +200,7 @@ mod linux {
         let ended = attached.run(&stop);
         let summary = attached.summary();
         match args.output.format {
-            Format::Text => ui.print(report(&summary)),
+            Format::Text => ui.print(report(&summary, &places)),
             Format::Json => ui.json(&data(&summary, kind, &places)),
         }
         if let Some(name) = &args.pin {
@@ -289,8 +289,11 @@ mod linux {
         }
     }
 
-    fn report(summary: &Summary) -> String {
+    fn report(summary: &Summary, places: &[(String, Option<Mode>)]) -> String {
         let mut lines = vec![super::super::counts(summary)];
+        if places.iter().any(|(_, mode)| mode.is_some()) {
+            lines.push(format!("on {}", titles(places).join(", ")));
+        }
         if summary.overrun > 0 {
             let frames = number(summary.overrun as usize, "frame");
             lines.push(format!("{frames} lost before the director saw them"));

@@ -189,8 +189,8 @@ impl Object {
         let before = records.take_while(|record| word(record, 0).is_some_and(|at| at <= insn));
         let record = before.last()?;
         let (file, line) = (word(record, 4)?, word(record, 12)? >> 10);
-        let strings = word(&self.types, 4)? + word(&self.types, 16)?;
-        let file = self.types.get((strings + file) as usize..)?;
+        let strings = word(&self.types, 4)? as usize + word(&self.types, 16)? as usize;
+        let file = self.types.get(strings + file as usize..)?;
         let file = CStr::from_bytes_until_nul(file).ok()?.to_str().ok()?;
         Some(format!("{file}:{line}"))
     }
