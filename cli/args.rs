@@ -3,12 +3,15 @@
 //! Knows what may be said, not what is done with it.
 
 mod environment;
+mod run;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use self::run::{Binding, LabKind, Modes, Run, Unpin, default_engine};
 
 /// What `lvsc` alone prints.
 pub const OVERVIEW: &str = "\
@@ -18,6 +21,7 @@ write     check   say what is wrong with a policy      graph   draw what it mean
           trace   follow one packet through it         test    run its `test` blocks
 make      build   compile it to a datapath
 operate   run     forward: in a lab, over a capture, on an interface
+          unpin   take off what `run --pin` left on an interface
 
 try       lvsc run            (four hosts, real TCP, direct routing: about a second)
 more      lvsc --help, lvsc COMMAND --help
@@ -155,6 +159,8 @@ pub enum Command {
     Build(Build),
     /// Forward packets: in a lab, over a capture, on an interface
     Run(Run),
+    /// Take off what `run --pin` left on an interface
+    Unpin(Unpin),
 }
 
 /// The policy of a command.
@@ -326,122 +332,6 @@ pub struct Build {
     pub report: Output,
 }
 
-/// Where the lab's hosts are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LabKind {
-    /// In network namespaces: the kernel's own TCP.
-    Namespaces,
-    /// In this process: simulated hosts on a simulated switch.
-    Memory,
-}
-
-/// `lvsc run`
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "lvsc run [OPTIONS] [POLICY]",
-    after_help = "\
-Examples:
-  lvsc run                                          the lab: a client, a director, real servers
-  lvsc run --lab memory --requests 1000             the same without namespaces
-  lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
-  sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C"
-)]
-pub struct Run {
-    /// The policy.
-    #[command(flatten)]
-    pub source: Source,
-    /// What forwards: a target or engine of this build
-    #[arg(long, default_value = default_engine())]
-    pub target: String,
-    /// A capture to forward (pcap or pcapng)
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_parser = capture(),
-        requires = "out",
-        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
-    )]
-    pub pcap: Option<PathBuf>,
-    /// Where the capture's sent frames go
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_parser = capture(),
-        requires = "pcap",
-        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
-    )]
-    pub out: Option<PathBuf>,
-    /// Where the capture's passed frames go
-    #[arg(
-        long,
-        value_name = "FILE",
-        value_parser = capture(),
-        requires = "pcap",
-        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
-    )]
-    pub out_pass: Option<PathBuf>,
-    /// A device to forward on; `lan=eth0` binds the policy's `interface lan`
-    #[arg(
-        short,
-        long = "interface",
-        value_name = "[NAME=]DEVICE",
-        conflicts_with_all = ["requests", "lab", "hold"]
-    )]
-    pub interfaces: Vec<Binding>,
-    /// Requests of the lab's client
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 100,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
-    )]
-    pub requests: u32,
-    /// Where the lab's hosts are [default: namespaces, else memory]
-    #[arg(long, value_enum)]
-    pub lab: Option<LabKind>,
-    /// Keep the lab up until Ctrl-C
-    #[arg(long)]
-    pub hold: bool,
-    /// How the result is printed.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-const fn default_engine() -> &'static str {
-    if cfg!(feature = "wasm") {
-        "wasm"
-    } else {
-        "interp"
-    }
-}
-
-/// A device, and the policy's interface that it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// The policy's name for it; none is the first interface.
-    pub name: Option<String>,
-    /// The device.
-    pub device: String,
-}
-
-impl std::str::FromStr for Binding {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Binding, &'static str> {
-        let (name, device) = match text.split_once('=') {
-            None => (None, text),
-            Some((name, device)) => (Some(name.to_owned()), device),
-        };
-        if device.is_empty() || name.as_deref() == Some("") {
-            return Err("a device is given as `eth0` or `lan=eth0`");
-        }
-        Ok(Binding {
-            name,
-            device: device.to_owned(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -468,18 +358,6 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_names_the_policys_interface_or_takes_the_first() {
-        let binding: Binding = "lan=eth0".parse().unwrap();
-        assert_eq!(
-            (binding.name.as_deref(), binding.device.as_str()),
-            (Some("lan"), "eth0")
-        );
-        assert_eq!("eth0".parse::<Binding>().unwrap().name, None);
-        assert!("lan=".parse::<Binding>().is_err());
-        assert!("=eth0".parse::<Binding>().is_err());
-    }
-
-    #[test]
     fn the_overview_names_every_command() {
         for command in Cli::command().get_subcommands() {
             assert!(
@@ -488,6 +366,6 @@ mod tests {
                 command.get_name()
             );
         }
-        assert!(OVERVIEW.lines().count() <= 11);
+        assert!(OVERVIEW.lines().count() <= 12);
     }
 }

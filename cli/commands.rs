@@ -6,3 +6,4 @@ pub mod graph;
 pub mod run;
 pub mod test;
 pub mod trace;
+pub mod unpin;

@@ -108,19 +108,31 @@ impl Chosen {
 
     /// Reads it.
     pub fn read(&self) -> Result<Text, Failure> {
-        let source = match &self.origin {
+        self.text(self.bytes()?)
+    }
+
+    /// What is in it.
+    pub fn bytes(&self) -> Result<Vec<u8>, Failure> {
+        let read = match &self.origin {
             Origin::Input => {
                 let mut bytes = Vec::new();
-                let done = io::stdin().read_to_end(&mut bytes);
-                text(Path::new("<stdin>"), done.map(|_| bytes), None)?
+                io::stdin().read_to_end(&mut bytes).map(|_| bytes)
             }
-            Origin::File(path) => text(path, fs::read(path), self.because.as_deref())?,
-            Origin::BuiltIn => BUILT_IN.to_owned(),
+            Origin::File(path) => fs::read(path),
+            Origin::BuiltIn => Ok(BUILT_IN.as_bytes().to_vec()),
         };
-        Ok(Text {
-            path: self.name(),
+        read.map_err(|source| Failure::Read {
+            path: self.name().into(),
+            because: self.because.clone(),
             source,
         })
+    }
+
+    /// What is in it, as text.
+    pub fn text(&self, bytes: Vec<u8>) -> Result<Text, Failure> {
+        let path = self.name();
+        let source = text(Path::new(&path), bytes)?;
+        Ok(Text { path, source })
     }
 }
 
@@ -199,7 +211,12 @@ impl Config {
         let Some(path) = above.find(|path| path.is_file()) else {
             return Ok(None);
         };
-        let said = text(&path, fs::read(&path), None)?;
+        let bytes = fs::read(&path).map_err(|source| Failure::Read {
+            path: path.clone(),
+            because: None,
+            source,
+        })?;
+        let said = text(&path, bytes)?;
         let wrong = |message: String| Failure::Config {
             path: near(&here, &path),
             message,
@@ -259,12 +276,7 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-fn text(path: &Path, read: io::Result<Vec<u8>>, because: Option<&str>) -> Result<String, Failure> {
-    let bytes = read.map_err(|source| Failure::Read {
-        path: path.to_owned(),
-        because: because.map(str::to_owned),
-        source,
-    })?;
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| Failure::NotText {
         path: path.to_owned(),
         at: error.utf8_error().valid_up_to(),

@@ -115,6 +115,20 @@ pub enum Failure {
         /// What to do.
         remedy: Option<String>,
     },
+    /// The kernel's verifier does not take the program.
+    #[error("{what}")]
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "there is no such kernel")
+    )]
+    Verifier {
+        /// The policy's line, and what the verifier says last.
+        what: String,
+        /// All that it says.
+        log: String,
+        /// What to do where the kernel is too old.
+        old: Option<String>,
+    },
     /// A fault of lvsc itself.
     #[error("{what}")]
     Bug {
@@ -148,7 +162,28 @@ impl Failure {
             | Failure::Capture(_)
             | Failure::Memory(_)
             | Failure::Told { .. }
+            | Failure::Verifier { .. }
             | Failure::Bug { .. } => 2,
+        }
+    }
+
+    /// What only who asks for more wants to read.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Failure::Verifier { log, .. } => Some(log.trim_end()),
+            Failure::Compile(_)
+            | Failure::Read { .. }
+            | Failure::NotText { .. }
+            | Failure::Write { .. }
+            | Failure::Overwrite { .. }
+            | Failure::Config { .. }
+            | Failure::Unknown { .. }
+            | Failure::NoInterface { .. }
+            | Failure::NoStage { .. }
+            | Failure::Capture(_)
+            | Failure::Memory(_)
+            | Failure::Told { .. }
+            | Failure::Bug { .. } => None,
         }
     }
 
@@ -173,6 +208,12 @@ impl Failure {
                 Some(format!("interfaces of the policy: {}", known.join(", ")))
             }
             Failure::Told { remedy, .. } => remedy.clone(),
+            Failure::Verifier { old: Some(old), .. } => Some(old.clone()),
+            Failure::Verifier { .. } => Some(
+                "`-v` shows all that it says; where `lvsc build` made the object as it is, this is a fault of lvsc: please \
+                 report it"
+                    .to_owned(),
+            ),
             Failure::Bug { .. } | Failure::Compile(CompileError::Verify(_)) => {
                 Some("this is a fault of lvsc, not of the policy: please report it".to_owned())
             }

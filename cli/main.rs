@@ -10,6 +10,7 @@ mod interrupt;
 mod offload;
 mod policy;
 mod remedy;
+mod subject;
 mod targets;
 mod testing;
 mod ui;
@@ -59,6 +60,7 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Test(args)) => commands::test::run(args, global, ui),
         Some(Command::Build(args)) => commands::build::run(args, global, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),
+        Some(Command::Unpin(args)) => commands::unpin::run(args, ui),
     }
 }
 

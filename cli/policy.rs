@@ -85,10 +85,15 @@ fn configuration(global: &Global, ui: &mut Ui) -> Result<Option<Config>, Failure
 
 /// Reads and checks a policy. Errors and warnings are said; `None` where there are errors.
 pub fn open(chosen: &Chosen, format: Format, ui: &mut Ui) -> Result<Option<Checked>, Failure> {
-    match check(chosen.read()?) {
+    Ok(open_text(chosen.read()?, format, ui))
+}
+
+/// The same of a policy that was read.
+pub fn open_text(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
+    match check(text) {
         Ok(checked) => {
             checked.warn(format, ui);
-            Ok(Some(checked))
+            Some(checked)
         }
         Err(broken) => {
             match format {
@@ -100,7 +105,7 @@ pub fn open(chosen: &Chosen, format: Format, ui: &mut Ui) -> Result<Option<Check
                     "diagnostics": broken.data(),
                 })),
             }
-            Ok(None)
+            None
         }
     }
 }

@@ -29,28 +29,6 @@ pub fn unread(path: &Path, error: &io::Error) -> Option<String> {
     }
 }
 
-/// Where the kernel does not let this process load programs.
-pub const DENIED: &str = "XDP needs the capabilities BPF, NET_ADMIN and PERFMON: run it with sudo, or give them with \
-                          `sudo setcap cap_bpf,cap_net_admin,cap_perfmon+ep $(command -v lvsc)`";
-
-/// About the kernel that does not load a program.
-#[cfg(target_os = "linux")]
-pub fn kernel(error: &io::Error) -> Option<String> {
-    let known = [
-        (ErrorKind::PermissionDenied, DENIED),
-        (
-            ErrorKind::Unsupported,
-            "this kernel has no eBPF: take one with CONFIG_BPF_SYSCALL",
-        ),
-        (
-            ErrorKind::OutOfMemory,
-            "make the tables (`flows`) smaller, or free memory",
-        ),
-    ];
-    let found = known.into_iter().find(|(kind, _)| *kind == error.kind());
-    found.map(|(_, remedy)| remedy.to_owned())
-}
-
 /// What may be meant by a file that is not there.
 fn missing(path: &Path) -> String {
     let folder = folder(path);

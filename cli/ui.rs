@@ -125,6 +125,9 @@ impl Ui {
     /// Says why nothing came of it.
     pub fn failure(&mut self, failure: &Failure) {
         self.fault(failure);
+        if let Some(detail) = failure.detail() {
+            self.detail(detail);
+        }
         if let Some(remedy) = failure.remedy() {
             self.talk(format_args!("{}: {remedy}", styled(HELP, "help")));
         }

@@ -73,7 +73,9 @@ fn a_packet_costs_no_allocation() {
         .pipeline
         .expect("it is right");
     let kind = engines::find("wasm").unwrap_or_else(|failure| panic!("{failure}"));
-    let mut engine = (kind.make)(&pipeline).unwrap_or_else(|failure| panic!("{failure}"));
+    let mut engine = kind
+        .make(&pipeline)
+        .unwrap_or_else(|failure| panic!("{failure}"));
     let world = World::for_tests(&pipeline.manifest);
     publish(&pipeline.manifest, &world, engine.image_mut());
     let mut packets = [Packet::arrived(54, 0); BATCH];

@@ -65,7 +65,9 @@ fn in_kernel(object: &[u8]) -> Result<Box<dyn Engine>, String> {
     match XdpEngine::load(object) {
         Ok(engine) => Ok(Box::new(engine)),
         Err(LoadError::Refused { message, log, .. }) => Err(format!("{message}\n{log}")),
-        Err(other @ (LoadError::Object(_) | LoadError::Kernel { .. })) => Err(other.to_string()),
+        Err(other @ (LoadError::Object(_) | LoadError::Kernel(_) | LoadError::Pin(_))) => {
+            Err(other.to_string())
+        }
     }
 }
 

@@ -8,13 +8,12 @@ use lvsc_runtime::director::Summary;
 
 use crate::args::{Global, Run};
 use crate::failure::{Failure, Status};
+use crate::policy;
+use crate::subject::Subject;
 use crate::ui::{Ui, file, number};
-use crate::{engines, policy};
 
 /// Forwards packets.
 pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
-    let kind = engines::find(&args.target)?;
-    engines::check(kind)?;
     let chosen = policy::choose(&args.source, global, ui)?;
     let read = [
         ("the policy", chosen.file()),
@@ -25,16 +24,17 @@ pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
         ("--out-pass", args.out_pass.as_deref()),
     ];
     file::apart(&read, &written)?;
-    let Some(checked) = policy::open(&chosen, args.output.format, ui)? else {
+    let target = args.target.as_deref();
+    let Some(subject) = Subject::open(&chosen, target, args.output.format, ui)? else {
         return Ok(Status::Findings);
     };
     if let Some(path) = &args.pcap {
-        return capture::run(path, args, &checked, kind, ui);
+        return capture::run(path, args, &subject, ui);
     }
     if !args.interfaces.is_empty() {
-        return device::run(args, &checked, kind, ui);
+        return device::run(args, &subject, ui);
     }
-    lab::run(args, &checked, kind, ui)
+    lab::run(args, &subject, ui)
 }
 
 /// A trap is a fault of ours, whatever the packet.

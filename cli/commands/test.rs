@@ -49,7 +49,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
     let mut engines: Vec<&Kind> = Vec::new();
     for name in names {
         let engine = engines::find(name)?;
-        engines::check(engine)?;
+        (engine.present)()?;
         if engines.iter().all(|known| known.name != engine.name) {
             engines.push(engine);
         }
@@ -123,7 +123,7 @@ fn one(
     }
     let mut engines = Vec::new();
     for kind in kinds {
-        engines.push((kind.name, (kind.make)(&checked.pipeline)?));
+        engines.push((kind.name, kind.make(&checked.pipeline)?));
     }
     for test in tests {
         let mut fine = true;

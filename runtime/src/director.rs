@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{Engine, EngineError};
+use lvsc_abi::engine::{Device, Engine, EngineError, Placed, Placing};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
 use lvsc_abi::verdict::Verdict;
 
-use crate::engine::carry::{Carried, carry, turn};
+use crate::engine::carry::{Carried, carry, catch_up, counted, turn};
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
 use crate::publish::{publish, publish_time};
 use crate::sweep::Sweeper;
@@ -128,6 +128,8 @@ pub enum Notice {
     },
     /// Another policy has taken over.
     Replaced(Carried),
+    /// Another policy could not take over: the one before goes on.
+    Kept(EngineError),
     /// An event named a pool or a backend that the policy does not have.
     Unknown {
         /// The pool's name.
@@ -214,11 +216,16 @@ impl<Meta> Director<Meta> {
         }
     }
 
-    /// Has the engine take packets from devices by itself, if it can: by their kernel indices, one for each interface.
-    pub fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
-        let taking = self.engine.attach(devices)?;
-        self.taking = taking.then(|| Arc::new(AtomicBool::new(true)));
-        Ok(self.taking.is_some())
+    /// Has the engine take packets from devices by itself, if it can, one for each interface; how it is on each then.
+    pub fn attach(
+        &mut self,
+        devices: &[Device],
+        placing: Placing,
+    ) -> Result<Option<Vec<Placed>>, EngineError> {
+        let placed = self.engine.attach(devices, placing)?;
+        let taking = |_: &Vec<Placed>| Arc::new(AtomicBool::new(true));
+        self.taking = placed.as_ref().map(taking);
+        Ok(placed)
     }
 
     /// What the policy declares.
@@ -436,20 +443,40 @@ impl<Meta> Director<Meta> {
     }
 
     fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {
+        let world = self.world.follow(&self.manifest, &manifest);
+        let notice = match self.succeed(engine, manifest, world) {
+            Ok(carried) => Notice::Replaced(carried),
+            Err(error) => Notice::Kept(error),
+        };
+        (self.notify)(notice);
+    }
+
+    /// Goes on with another policy, with the flows and counters of the one before, and another picture of the world. The
+    /// old one goes on where the new one cannot.
+    pub fn succeed(
+        &mut self,
+        engine: AnyEngine,
+        manifest: Manifest,
+        world: World,
+    ) -> Result<Carried, EngineError> {
         let before = &self.manifest;
         let carried = match self.engine.exchange(engine) {
             Ok(()) => turn(before, &manifest, self.engine.image_mut()),
             Err(mut engine) => {
-                let old = (before, self.engine.image());
+                let then = counted(self.engine.image());
+                let old = (before, self.engine.image(), &then);
                 let carried = carry(old, (&manifest, engine.image_mut()));
+                publish(&manifest, &world, engine.image_mut());
+                engine.succeed(self.engine.as_mut())?;
+                let old = (before, self.engine.image(), &then);
+                catch_up(old, (&manifest, engine.image_mut()));
                 self.engine = engine;
                 carried
             }
         };
-        self.world = self.world.follow(before, &manifest);
-        self.manifest = manifest;
+        (self.world, self.manifest) = (world, manifest);
         self.publish();
-        (self.notify)(Notice::Replaced(carried));
+        Ok(carried)
     }
 }
 

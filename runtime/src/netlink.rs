@@ -8,9 +8,11 @@ use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use lvsc_abi::engine::Mode;
 use lvsc_abi::mac::Mac;
 
 mod message;
+mod xdp;
 
 pub use self::message::{Message, attributes};
 
@@ -20,6 +22,8 @@ const NDA_LLADDR: u16 = 2;
 const NUD_VALID: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
 const NTF_USE: u8 = 1;
 const NDA_IFINDEX: u16 = 8;
+/// Of `linux/if_link.h`.
+const IFLA_XDP: u16 = 43;
 
 /// A netlink socket in the network namespace of the thread that made it.
 pub struct Netlink {
@@ -42,6 +46,21 @@ pub struct Link {
     pub operational: u8,
     /// State of a bridge's port; 3 forwards.
     pub port: Option<u8>,
+    /// The longest packet that it sends (bytes).
+    pub mtu: u32,
+    /// What kind of device it is, where it is no card: `veth`.
+    pub kind: String,
+    /// The XDP programs on it, by the kernel's numbers.
+    pub programs: Vec<Running>,
+}
+
+/// A program on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Where.
+    pub mode: Mode,
+    /// The program's number.
+    pub program: u32,
 }
 
 /// An address that an interface has.
@@ -210,6 +229,7 @@ impl Netlink {
 fn link(payload: &[u8]) -> Option<Link> {
     const IFLA_INFO_SLAVE_DATA: u16 = 5;
     const IFLA_BRPORT_STATE: u16 = 1;
+    const IFLA_INFO_KIND: u16 = 1;
     let (head, rest) = payload.split_first_chunk::<16>()?;
     let word = |at: usize| {
         head.get(at..at + 4)
@@ -223,16 +243,21 @@ fn link(payload: &[u8]) -> Option<Link> {
     };
     for (kind, value) in attributes(rest) {
         match kind {
-            libc::IFLA_IFNAME => {
-                let text = String::from_utf8_lossy(value);
-                text.trim_end_matches('\0').clone_into(&mut link.name);
-            }
+            libc::IFLA_IFNAME => link.name = text(value),
             libc::IFLA_ADDRESS => link.mac = value.try_into().ok().map(Mac),
+            libc::IFLA_MTU => {
+                link.mtu = value
+                    .first_chunk()
+                    .map_or(0, |mtu| u32::from_ne_bytes(*mtu));
+            }
+            IFLA_XDP => link.programs = xdp::programs(value),
             libc::IFLA_OPERSTATE => link.operational = value.first().copied().unwrap_or(0),
             libc::IFLA_LINKINFO => {
-                let data = attributes(value)
-                    .into_iter()
-                    .find(|(kind, _)| *kind == IFLA_INFO_SLAVE_DATA);
+                let parts = attributes(value);
+                let part = |wanted| parts.iter().find(|(kind, _)| *kind == wanted);
+                let kind = part(IFLA_INFO_KIND).map_or(&[] as &[u8], |(_, kind)| kind);
+                link.kind = text(kind);
+                let data = part(IFLA_INFO_SLAVE_DATA);
                 let states = data.map(|(_, data)| attributes(data)).unwrap_or_default();
                 let state = states
                     .into_iter()
@@ -243,6 +268,12 @@ fn link(payload: &[u8]) -> Option<Link> {
         }
     }
     Some(link)
+}
+
+/// A text that ends with a zero.
+fn text(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    text.trim_end_matches('\0').to_owned()
 }
 
 fn address(payload: &[u8]) -> Option<Address> {

@@ -179,14 +179,14 @@ mod linux {
     ) -> Result<Attached, AttachError> {
         let devices = devices.to_vec();
         station
-            .run(move || Attached::open(engine(Duration::ZERO), manifest, &devices))
+            .run(move || Attached::open(engine(Duration::ZERO).into(), manifest, &devices))
             .unwrap()
     }
 
     /// A director that sleeps over its first batch.
     pub(super) fn sleepy(station: &Namespace, sleep: Duration) -> Attached {
         let manifest = manifest(&plan().servers);
-        let attached = move || Attached::open(engine(sleep), manifest, &["eth0".to_owned()]);
+        let attached = move || Attached::open(engine(sleep).into(), manifest, &["eth0".to_owned()]);
         station.run(attached).unwrap().unwrap()
     }
 

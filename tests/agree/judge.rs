@@ -19,7 +19,7 @@ use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 use lvsc_target_xdp::Xdp;
 
-use crate::engines::{self, Kind};
+use crate::engines::{self, Kind, Runs, Takes};
 use crate::machine::engine::Machine;
 
 /// Packets in a batch, in turn.
@@ -42,11 +42,15 @@ pub struct Bench {
 /// The machine of the tests, which runs what the engine `xdp` gives to the kernel.
 const MACHINE: Kind = Kind {
     name: "machine",
-    make: |pipeline| {
-        let object = crate::compile::program(pipeline)?.emit(&Xdp)?;
-        Ok(Box::new(Machine::load(&object.code)))
-    },
-    present: || true,
+    present: || Ok(()),
+    takes: Takes::Devices,
+    runs: Runs::Graphs(|pipeline| {
+        let compiled = crate::compile::program(pipeline).unwrap_or_else(|error| panic!("{error}"));
+        let object = compiled
+            .emit(&Xdp)
+            .unwrap_or_else(|error| panic!("{error}"));
+        Box::new(Machine::load(&object.code))
+    }),
 };
 
 /// What became of a packet.
@@ -88,9 +92,9 @@ impl Bench {
     /// All engines decide the packets, in batches; all must end alike. An engine that does not take frames of every
     /// length decides those that it takes, beside the interpreter alone.
     pub fn agree(&mut self, packets: &[Came]) {
-        let (some, all): (Vec<&Kind>, Vec<&Kind>) = engines::present()
+        let (all, some): (Vec<&Kind>, Vec<&Kind>) = engines::present()
             .chain([&MACHINE])
-            .partition(|kind| ["xdp", MACHINE.name].contains(&kind.name));
+            .partition(|kind| kind.takes == Takes::Handed);
         let begin = self.world.clone();
         self.agree_on(&all, packets);
         for kind in some {
@@ -166,7 +170,8 @@ impl Bench {
     }
 
     fn engine(&self, kind: &Kind) -> AnyEngine {
-        let mut engine = (kind.make)(&self.pipeline)
+        let mut engine = kind
+            .make(&self.pipeline)
             .unwrap_or_else(|failure| panic!("{}: {failure}\n{}", self.name, self.text));
         publish(&self.pipeline.manifest, &self.world, engine.image_mut());
         clutter(self.world.seconds, engine.image_mut());

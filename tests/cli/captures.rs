@@ -319,3 +319,55 @@ fn a_pipe_that_says_nothing_can_be_interrupted() {
         drop(writer);
     }
 }
+
+#[test]
+fn what_was_built_forwards_as_its_policy_does() {
+    let folder = folder();
+    let path = folder.path();
+    let packets: Vec<Vec<u8>> = (1..9).map(frame).collect();
+    fs::write(path.join("in.pcap"), capture(&packets)).expect("a file");
+    let run = |what: &str, target: &[&str]| {
+        let args = [
+            "run", what, "--pcap", "in.pcap", "--out", "out.pcap", "--format", "json",
+        ];
+        let said = said(lvsc(path).args([&args[..], target].concat()));
+        assert_eq!(said.code, 0, "{what}: {}", said.err);
+        (
+            said.out,
+            fs::read(path.join("out.pcap")).expect("it was written"),
+        )
+    };
+    let mut targets = Vec::new();
+    if cfg!(feature = "wasm") {
+        targets.push(("wasm", "built.wasm"));
+    }
+    if cfg!(target_os = "linux") && lvsc_runtime::engine::xdp::allowed() {
+        targets.push(("xdp", "built.o"));
+    }
+    for (target, artifact) in targets {
+        let build = [
+            "build",
+            "policies/dr.lvs",
+            "--target",
+            target,
+            "-o",
+            artifact,
+        ];
+        assert_eq!(said(lvsc(path).args(build)).code, 0);
+        let built = run(artifact, &[]);
+        assert_eq!(built, run("policies/dr.lvs", &["--target", target]));
+        assert!(
+            built.0.contains(&format!("\"engine\":\"{target}\"")),
+            "{}",
+            built.0
+        );
+        let bytes = fs::read(path.join(artifact)).expect("it was written");
+        fs::write(path.join("half"), &bytes[..bytes.len() / 2]).expect("a file");
+        let half = ["run", "half", "--pcap", "in.pcap", "--out", "out.pcap"];
+        could_not(
+            path,
+            &half,
+            &["half: ", "help: `lvsc build POLICY` makes one"],
+        );
+    }
+}

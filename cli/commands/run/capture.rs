@@ -8,21 +8,17 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use crate::args::{Format, Run};
-use crate::engines::Kind;
+use crate::engines::Loaded;
 use crate::failure::{Failure, Status};
 use crate::interrupt;
-use crate::policy::Checked;
+use crate::subject::Subject;
 use crate::ui::Ui;
 
 /// Forwards a capture and prints what became of its frames.
-pub fn run(
-    path: &Path,
-    args: &Run,
-    checked: &Checked,
-    kind: &Kind,
-    ui: &mut Ui,
-) -> Result<Status, Failure> {
-    let manifest = &checked.pipeline.manifest;
+pub fn run(path: &Path, args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
+    let Loaded {
+        engine, manifest, ..
+    } = subject.load(None)?;
     let stop = interrupt::flag()?;
     let reader = match Reader::open_until(path, &stop) {
         Err(_) if stop.load(Ordering::Relaxed) => return Ok(Status::Interrupted),
@@ -38,9 +34,8 @@ pub fn run(
         .iter()
         .map(|interface| interface.name.clone());
     let replay = Replay::new(reader, names.collect(), sent, passed);
-    let engine = (kind.make)(&checked.pipeline)?;
-    let world = World::for_captures(manifest);
-    let summary = match run_capture(engine, manifest.clone(), world, replay, &stop) {
+    let world = World::for_captures(&manifest);
+    let summary = match run_capture(engine, manifest, world, replay, &stop) {
         Ok(summary) => summary,
         Err(RunError::Stopped) => return Ok(Status::Interrupted),
         Err(RunError::Capture(error)) => return Err(error.into()),
@@ -50,7 +45,7 @@ pub fn run(
         Format::Text => ui.print(super::counts(&summary)),
         Format::Json => ui.json(&json!({
             "version": 1,
-            "engine": kind.name,
+            "engine": subject.kind.name,
             "frames": summary.frames,
             "send": summary.send,
             "drop": summary.drop,

@@ -2,29 +2,54 @@
 
 use std::collections::BTreeSet;
 
+use lvsc_abi::engine::{Occupied, Placing};
 use lvsc_abi::manifest::Manifest;
 
-use crate::args::{Binding, Run};
-use crate::engines::Kind;
+use crate::args::{Binding, Modes, Run};
+use crate::engines::{Kind, Takes};
 use crate::failure::{Failure, Status};
-use crate::policy::Checked;
+use crate::subject::Subject;
 use crate::ui::Ui;
 
 /// Forwards on devices until a signal, then prints what was counted.
 #[cfg(target_os = "linux")]
-pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<Status, Failure> {
-    let devices = devices(&args.interfaces, &checked.pipeline.manifest)?;
-    linux::run(&devices, args, checked, kind, ui)
+pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
+    let placing = placing(args, subject.kind)?;
+    let loaded = subject.load(args.pin.as_deref())?;
+    let devices = devices(&args.interfaces, &loaded.manifest)?;
+    linux::run(&devices, args, (subject.kind, loaded, placing), ui)
 }
 
 /// Forwards on devices: not here.
 #[cfg(not(target_os = "linux"))]
-pub fn run(args: &Run, checked: &Checked, _: &Kind, _: &mut Ui) -> Result<Status, Failure> {
-    devices(&args.interfaces, &checked.pipeline.manifest)?;
+pub fn run(args: &Run, subject: &Subject, _: &mut Ui) -> Result<Status, Failure> {
+    placing(args, subject.kind)?;
+    devices(&args.interfaces, &subject.load(None)?.manifest)?;
     Err(Failure::Told {
         what: "forwarding on an interface needs Linux".to_owned(),
         remedy: Some("`lvsc run` tries the policy in a lab of simulated hosts".to_owned()),
     })
+}
+
+/// How the program is put on the devices; an error where there is no such program.
+fn placing(args: &Run, kind: &Kind) -> Result<Placing, Failure> {
+    let flags = [
+        ("--mode", args.mode.is_some()),
+        ("--replace", args.replace),
+        ("--pin", args.pin.is_some()),
+    ];
+    let given = flags.into_iter().find(|(_, given)| *given);
+    match (given, kind.takes) {
+        (Some((flag, _)), Takes::Handed) => Err(kind.has_no(flag)),
+        (_, Takes::Handed | Takes::Devices) => Ok(Placing {
+            mode: args.mode.and_then(Modes::only),
+            occupied: if args.replace {
+                Occupied::Replace
+            } else {
+                Occupied::Refuse
+            },
+        }),
+    }
 }
 
 /// The devices in the order of the policy's interfaces. A device without a name is the first interface's that has none.
@@ -109,28 +134,40 @@ mod linux {
     use std::io;
     use std::net::IpAddr;
 
-    use lvsc_runtime::director::interface::{AttachError, Attached};
+    use lvsc_abi::engine::{Mode, Placing};
+    use lvsc_runtime::director::interface::{AttachError, Attached, Order};
     use lvsc_runtime::director::{Notice, Summary};
+    use lvsc_runtime::engine::carry::Carried;
     use serde_json::json;
 
     use crate::args::{Format, Run};
-    use crate::engines::Kind;
+    use crate::engines::{Before, Kind, Loaded};
     use crate::failure::{Failure, Status};
     use crate::interrupt;
-    use crate::policy::Checked;
     use crate::ui::{Talk, Ui, number, table};
 
     pub(super) fn run(
         devices: &[String],
         args: &Run,
-        checked: &Checked,
-        kind: &Kind,
+        (kind, loaded, placing): (&Kind, Loaded, Placing),
         ui: &mut Ui,
     ) -> Result<Status, Failure> {
         let stop = interrupt::flag()?;
-        let engine = (kind.make)(&checked.pipeline)?;
-        let manifest = checked.pipeline.manifest.clone();
-        let attached = Attached::open(engine, manifest, devices)?;
+        let Loaded {
+            engine,
+            manifest,
+            before,
+        } = loaded;
+        let itself = matches!(before, Before::Itself);
+        let order = Order {
+            engine,
+            before: match before {
+                Before::Nothing | Before::Itself => None,
+                Before::Other(manifest, engine) => Some((manifest, engine)),
+            },
+            placing,
+        };
+        let attached = Attached::open(order, manifest, devices)?;
         for warning in attached.warnings() {
             let word = if warning.is_note() { "note" } else { "warning" };
             ui.say(format_args!(
@@ -138,21 +175,64 @@ mod linux {
                 warning.remedy()
             ));
         }
+        if itself {
+            ui.say("going on with the flows and counters that were kept");
+        }
+        if let Some(carried) = attached.carried() {
+            ui.say(words(carried));
+        }
         let talk = ui.talker();
         let mut attached = attached.telling(move |notice| tell(&notice, talk));
+        let places: Vec<(String, Option<Mode>)> = (devices.iter().cloned())
+            .zip(
+                attached
+                    .modes()
+                    .iter()
+                    .map(|mode| Some(*mode))
+                    .chain(std::iter::repeat(None)),
+            )
+            .collect();
         ui.say(format_args!(
             "forwarding on {} until a signal ({})",
-            devices.join(", "),
+            titles(&places).join(", "),
             kind.name
         ));
         let ended = attached.run(&stop);
         let summary = attached.summary();
         match args.output.format {
-            Format::Text => ui.print(report(&summary)),
-            Format::Json => ui.json(&data(&summary, kind)),
+            Format::Text => ui.print(report(&summary, &places)),
+            Format::Json => ui.json(&data(&summary, kind, &places)),
+        }
+        if let Some(name) = &args.pin {
+            ui.say(format_args!(
+                "{name} stays on {}: `lvsc unpin {name}` takes it off",
+                devices.join(", ")
+            ));
         }
         ended.map_err(|error| stopped(&error))?;
         super::super::failed(&summary)
+    }
+
+    /// What another policy has taken over.
+    fn words(carried: &Carried) -> String {
+        let mut words = vec![format!("taken over: {}", carried.kept.join(", "))];
+        if !carried.fresh.is_empty() {
+            words.push(format!("beginning anew: {}", carried.fresh.join(", ")));
+        }
+        if carried.lost > 0 {
+            let flows = number(carried.lost as usize, "flow");
+            words.push(format!("{flows} left out, whose backends are gone"));
+        }
+        words.join("; ")
+    }
+
+    /// `eth0`, and where the program takes its packets: `eth0 (native)`.
+    fn titles(places: &[(String, Option<Mode>)]) -> Vec<String> {
+        let each = places.iter().map(|(device, mode)| match mode {
+            Some(mode) => format!("{device} ({})", mode.name()),
+            None => device.clone(),
+        });
+        each.collect()
     }
 
     fn stopped(error: &io::Error) -> Failure {
@@ -201,12 +281,19 @@ mod linux {
                 talk.say(format_args!("{device} is at {mac} now"));
             }
             Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
-            Notice::Replaced(_) | Notice::Unknown { .. } => {}
+            Notice::Replaced(carried) => talk.say(words(carried)),
+            Notice::Kept(error) => talk.say(format_args!(
+                "warning: the policy before goes on: {error}"
+            )),
+            Notice::Unknown { .. } => {}
         }
     }
 
-    fn report(summary: &Summary) -> String {
+    fn report(summary: &Summary, places: &[(String, Option<Mode>)]) -> String {
         let mut lines = vec![super::super::counts(summary)];
+        if places.iter().any(|(_, mode)| mode.is_some()) {
+            lines.push(format!("on {}", titles(places).join(", ")));
+        }
         if summary.overrun > 0 {
             let frames = number(summary.overrun as usize, "frame");
             lines.push(format!("{frames} lost before the director saw them"));
@@ -241,7 +328,14 @@ mod linux {
         lines.join("\n")
     }
 
-    fn data(summary: &Summary, kind: &Kind) -> serde_json::Value {
+    fn data(
+        summary: &Summary,
+        kind: &Kind,
+        places: &[(String, Option<Mode>)],
+    ) -> serde_json::Value {
+        let places = places
+            .iter()
+            .map(|(device, mode)| json!({ "name": device, "mode": mode.map(Mode::name) }));
         let backends = summary.backends.iter().map(|backend| {
             json!({
                 "pool": backend.pool,
@@ -258,6 +352,7 @@ mod linux {
         json!({
             "version": 1,
             "engine": kind.name,
+            "devices": places.collect::<Vec<_>>(),
             "frames": summary.frames,
             "send": summary.send,
             "drop": summary.drop,

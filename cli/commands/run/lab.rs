@@ -17,6 +17,7 @@ use crate::engines::Kind;
 use crate::failure::{Failure, Status};
 use crate::interrupt;
 use crate::policy::Checked;
+use crate::subject::Subject;
 use crate::ui::Ui;
 use crate::ui::progress::Progress;
 
@@ -77,7 +78,8 @@ impl Order<'_> {
 }
 
 /// Tries a policy in a lab. Fine only where everything holds.
-pub fn run(args: &Run, checked: &Checked, kind: &Kind, ui: &mut Ui) -> Result<Status, Failure> {
+pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
+    let (checked, kind) = (subject.policy()?, subject.kind);
     let plan = Plan::of(&checked.pipeline.manifest)?;
     client::check(checked, &plan)?;
     let stop = interrupt::flag()?;

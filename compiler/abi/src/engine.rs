@@ -48,6 +48,65 @@ impl Packet {
     }
 }
 
+/// A device of this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The kernel's index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where on a packet's way a program takes it from a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// In the driver, before the kernel makes anything of the frame.
+    Native,
+    /// In the kernel, whatever the driver: slower.
+    Generic,
+    /// On the card itself.
+    Offload,
+}
+
+impl Mode {
+    /// As people say it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Native => "native",
+            Mode::Generic => "generic",
+            Mode::Offload => "offload",
+        }
+    }
+}
+
+/// What becomes of another program that is on a device already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Occupied {
+    /// It stays, and the device is refused.
+    #[default]
+    Refuse,
+    /// It goes, if it can.
+    Replace,
+}
+
+/// How an engine is put on devices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Placing {
+    /// The mode that it must be; without one native where the device can, else generic.
+    pub mode: Option<Mode>,
+    /// What becomes of another program.
+    pub occupied: Occupied,
+}
+
+/// How an engine came to be on a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The mode.
+    pub mode: Mode,
+    /// Why it is no better one, where that was tried, and what to do.
+    pub because: Option<(String, Option<String>)>,
+}
+
 /// Why an engine could not go on with a packet. The packet is dropped; the engine stays usable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
@@ -100,11 +159,15 @@ pub trait Engine: Any {
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
 
-    /// From now on takes packets from devices by itself, by their kernel indices, one for each interface; the program is
-    /// on them as long as the engine lives. `false`: this engine decides only what is handed to it.
-    fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
-        let _ = devices;
-        Ok(false)
+    /// From now on takes packets from devices by itself, one for each interface; says how it is on each. The image names
+    /// the devices' indices. `None`: this engine decides only what is handed to it.
+    fn attach(
+        &mut self,
+        devices: &[Device],
+        placing: Placing,
+    ) -> Result<Option<Vec<Placed>>, EngineError> {
+        let _ = (devices, placing);
+        Ok(None)
     }
 
     /// Where it takes packets by itself: whether the policy decides them, or all go to the kernel.
@@ -134,5 +197,12 @@ pub trait Engine: Any {
     /// cannot be: it is of another kind, its layout is another one, or this image is not the layout's.
     fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
         Err(next)
+    }
+
+    /// Takes over the devices of the engine before it, without a packet in between; this one's image is filled. Where that
+    /// cannot be, the engine before goes on as it did.
+    fn succeed(&mut self, before: &mut dyn Engine) -> Result<(), EngineError> {
+        let _ = before;
+        Ok(())
     }
 }

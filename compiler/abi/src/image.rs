@@ -37,6 +37,12 @@ pub trait Image {
 
     /// Writes at `at`. Nothing happens beyond the end.
     fn store(&mut self, at: u64, width: Width, value: u64);
+
+    /// Adds to the counter at `at`, while packets are counted: no count is lost.
+    fn add(&mut self, at: u64, value: u64) {
+        let sum = self.load(at, Width::B8).wrapping_add(value);
+        self.store(at, Width::B8, sum);
+    }
 }
 
 /// Packets and bytes of a counter.

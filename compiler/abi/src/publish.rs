@@ -5,6 +5,7 @@
 
 use crate::image::{Image, Width};
 use crate::layout::{Section, backend, clock, interface, slot};
+use crate::mac::Mac;
 use crate::manifest::{Manifest, Pool};
 use crate::scheduler::Candidate;
 
@@ -109,6 +110,39 @@ fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
     }
 }
 
+/// The world as the image says it, with the policy's weights; `None` where nothing was published yet.
+pub fn recall(manifest: &Manifest, image: &dyn Image) -> Option<World> {
+    let clock = section(image, "clock")?;
+    let time = |field| image.load(clock.at(0, field), Width::B8);
+    let mut world = World {
+        seconds: time(clock::SECONDS),
+        seed: time(clock::SEED),
+        ..World::of(manifest)
+    };
+    if world.seconds == 0 {
+        return None;
+    }
+    if let Some(section) = section(image, "interfaces") {
+        for (index, state) in (0..).zip(&mut world.interfaces) {
+            let record = image.load(section.at(index, interface::RECORD), Width::B8);
+            let known = record >> interface::FLAGS_SHIFT & interface::KNOWN != 0;
+            state.mac = known.then(|| Mac::from_record(record));
+            state.index = image.load(section.at(index, interface::INDEX), Width::B4) as u32;
+        }
+    }
+    for (pool, states) in manifest.pools.iter().zip(&mut world.pools) {
+        let Some(section) = section(image, &format!("backends.{}", pool.name)) else {
+            continue;
+        };
+        for (known, state) in pool.backends.iter().zip(states) {
+            let record = image.load(section.at(u64::from(known.id), 0), Width::B8);
+            let usable = record >> backend::FLAGS_SHIFT & backend::USABLE != 0;
+            state.mac = usable.then(|| Mac::from_record(record)).or(state.mac);
+        }
+    }
+    Some(world)
+}
+
 fn section(image: &dyn Image, name: &str) -> Option<Section> {
     image
         .layout()
@@ -197,6 +231,17 @@ mod tests {
         world.pools[0][1].mac = None;
         publish(&manifest, &world, &mut image);
         assert_eq!(count(&ring(&image), slot::NONE), 64, "no backend is usable");
+    }
+
+    #[test]
+    fn what_was_published_is_recalled() {
+        let (manifest, mut image) = (manifest(), image());
+        assert_eq!(recall(&manifest, &image), None, "nobody has said anything");
+        let mut world = World::for_tests(&manifest);
+        world.interfaces[0].index = 7;
+        world.pools[0][1].mac = None;
+        publish(&manifest, &world, &mut image);
+        assert_eq!(recall(&manifest, &image), Some(world));
     }
 
     #[test]

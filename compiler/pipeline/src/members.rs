@@ -192,7 +192,7 @@ mod tests {
     fn few_members_ranges_and_wide_values_have_no_table() {
         assert_eq!(Table::of(&set(0..FEW as u64)), None);
         let mut with_range = set(0..100);
-        with_range.ranges[99].1 += 100;
+        with_range.ranges[99].1 += 1000;
         assert_eq!(Table::of(&with_range), None);
         let mut wide = set(0..100);
         wide.width = 128;

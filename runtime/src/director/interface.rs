@@ -14,11 +14,14 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lvsc_abi::engine::{Device, EngineError, Mode, Placing};
 use lvsc_abi::manifest::Manifest;
 
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
+use crate::engine::carry::Carried;
 use crate::io::af_packet::{Interfaces, Offload};
 use crate::io::{Inbox, Received, Sent, Sink, Source};
+use crate::publish::recall;
 use crate::vip::Responder;
 use crate::world::{World, draw_seed};
 
@@ -36,6 +39,44 @@ pub struct Attached {
     next_hops: Vec<NextHops>,
     events: (Sender<Event>, Receiver<Event>),
     warnings: Vec<Warning>,
+    modes: Vec<Mode>,
+    carried: Option<Carried>,
+}
+
+/// What is to run on the interfaces.
+pub struct Order {
+    /// The engine. One whose image was published before goes on from what that says.
+    pub engine: AnyEngine,
+    /// The one that it succeeds, which is on devices now, with its manifest.
+    pub before: Option<(Manifest, AnyEngine)>,
+    /// How it is put on the devices, where it takes packets by itself.
+    pub placing: Placing,
+}
+
+impl From<AnyEngine> for Order {
+    fn from(engine: AnyEngine) -> Order {
+        Order {
+            engine,
+            before: None,
+            placing: Placing::default(),
+        }
+    }
+}
+
+/// A director over an engine, which succeeds the one before it where there is one.
+fn start(
+    engine: AnyEngine,
+    before: Option<(Manifest, AnyEngine)>,
+    manifest: Manifest,
+    world: World,
+) -> Result<(Director<Offload>, Option<Carried>), EngineError> {
+    let Some((old, old_engine)) = before else {
+        return Ok((Director::new(engine, manifest, world), None));
+    };
+    let was = recall(&old, old_engine.image()).unwrap_or_else(|| World::of(&old));
+    let mut director = Director::new(old_engine, old, was);
+    let carried = director.succeed(engine, manifest, world)?;
+    Ok((director, Some(carried)))
 }
 
 impl Attached {
@@ -43,22 +84,36 @@ impl Attached {
     ///
     /// A MAC that the policy gives an interface must be the device's.
     pub fn open(
-        engine: AnyEngine,
+        order: Order,
         manifest: Manifest,
         devices: &[String],
     ) -> Result<Attached, AttachError> {
         let links = inspect::find(&manifest, devices)?;
-        let mut world = World {
-            seconds: 1,
-            seed: draw_seed(),
-            ..World::of(&manifest)
-        };
+        let Order {
+            engine,
+            before,
+            placing,
+        } = order;
+        let mut world = before
+            .as_ref()
+            .and_then(|(old, engine)| Some(recall(old, engine.image())?.follow(old, &manifest)))
+            .or_else(|| recall(&manifest, engine.image()))
+            .unwrap_or_else(|| World {
+                seconds: 1,
+                seed: draw_seed(),
+                ..World::of(&manifest)
+            });
         for (state, (link, mac)) in world.interfaces.iter_mut().zip(&links) {
             state.index = link.index;
             state.mac = Some(*mac);
         }
         let unseen = inspect::backends(&manifest, &world, &links)?;
-        let indices: Vec<u32> = links.iter().map(|(link, _)| link.index).collect();
+        let places: Vec<Device> = (links.iter())
+            .map(|(link, _)| Device {
+                index: link.index,
+                name: link.name.clone(),
+            })
+            .collect();
         let vips = inspect::announced(&manifest);
         let mut warnings = inspect::warnings(&manifest, devices, &vips);
         warnings.extend(unseen);
@@ -79,22 +134,24 @@ impl Attached {
             responders.push(responder);
             next_hops.push(hops);
         }
-        let mut director = Director::new(engine, manifest, world);
-        let named = || devices.join(", ");
-        let taken = director.attach(&indices);
-        let taken = taken.map_err(|source| AttachError::Engine {
-            device: named(),
-            source,
-        })?;
-        let io = if taken {
+        let refused = |source| AttachError::Engine { source };
+        let (mut director, carried) = start(engine, before, manifest, world).map_err(refused)?;
+        let placed = director.attach(&places, placing).map_err(refused)?;
+        let io = if placed.is_some() {
             Packets::Taken
         } else {
+            let indices: Vec<u32> = places.iter().map(|device| device.index).collect();
             let opened = Interfaces::open(&indices);
             Packets::Sockets(opened.map_err(|source| AttachError::Socket {
-                device: named(),
+                device: devices.join(", "),
                 source,
             })?)
         };
+        let placed = placed.unwrap_or_default();
+        for (device, placed) in devices.iter().zip(&placed) {
+            warnings.extend(Warning::of(device, placed));
+        }
+        let modes = placed.iter().map(|placed| placed.mode).collect();
         Ok(Attached {
             director,
             io,
@@ -102,6 +159,8 @@ impl Attached {
             next_hops,
             events: mpsc::channel(),
             warnings,
+            modes,
+            carried,
         })
     }
 
@@ -117,6 +176,16 @@ impl Attached {
     /// What is likely to stand in the way, found on opening.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// How the engine is on each device; none where it takes no packets by itself.
+    pub fn modes(&self) -> &[Mode] {
+        &self.modes
+    }
+
+    /// What was carried over from the engine before, where there was one.
+    pub fn carried(&self) -> Option<&Carried> {
+        self.carried.as_ref()
     }
 
     /// The director.

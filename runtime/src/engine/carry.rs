@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
-use lvsc_abi::manifest::{Manifest, Pool};
+use lvsc_abi::manifest::{Backend, Manifest, Pool};
 
 /// What was carried over and what begins anew, by the names of sections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,9 +22,69 @@ pub struct Carried {
     pub lost: u64,
 }
 
-/// Fills the new image, which is fresh, with what the old one knows.
+/// What the counters of an image were at one time: packets and bytes.
+pub type Counted = Vec<[u64; 2]>;
+
+/// What the counters of an image are.
+pub fn counted(image: &dyn Image) -> Counted {
+    let section = image.layout().named("counters");
+    section.map_or_else(Vec::new, |(_, section)| counted_in(image, section))
+}
+
+/// Carries what has come since the old image was carried over, when its counters were `then`: packets went on to be counted
+/// and flows to be noted there until the new one took over.
+pub fn catch_up(
+    (old_manifest, old, then): (&Manifest, &dyn Image, &Counted),
+    (new_manifest, new): (&Manifest, &mut dyn Image),
+) {
+    if let Some((_, section)) = new.layout().named("counters") {
+        let section = section.clone();
+        let now = counted(old);
+        for (index, known) in (0..).zip(&new_manifest.counters) {
+            let before = old_manifest.counter(known.kind, &known.name);
+            let before = before.map_or(usize::MAX, |before| before as usize);
+            let (Some(now), Some(then)) = (now.get(before), then.get(before)) else {
+                continue;
+            };
+            let fields = [counter::PACKETS, counter::BYTES].into_iter();
+            for (field, (now, then)) in fields.zip(now.iter().zip(then)) {
+                if now != then {
+                    new.add(section.at(index, field), now.wrapping_sub(*then));
+                }
+            }
+        }
+    }
+    let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
+    for section in sections.iter().filter(|s| s.element == Element::Flow) {
+        let before = old.layout().named(&section.name);
+        let before = before.filter(|(_, before)| before.length == section.length);
+        let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| ids(old, new));
+        let (Some((_, before)), Some(ids)) = (before, ids) else {
+            continue;
+        };
+        for index in 0..u64::from(section.length) {
+            let word = old.load(before.at(index, 0), Width::B8);
+            let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
+                continue;
+            };
+            let Some(backend) = ids.get(&entry.backend).copied().flatten() else {
+                continue;
+            };
+            // A flow that began meanwhile may have been noted again: its first backend has its connection.
+            let carried = match Entry::from_bits(new.load(at, Width::B8)) {
+                None => Some(entry),
+                Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
+            };
+            if let Some(entry) = carried {
+                new.store(at, Width::B8, Entry { backend, ..entry }.to_bits());
+            }
+        }
+    }
+}
+
+/// Fills the new image, which is fresh, with what the old one knows, and with what its counters were `then`.
 pub fn carry(
-    (old_manifest, old): (&Manifest, &dyn Image),
+    (old_manifest, old, then): (&Manifest, &dyn Image, &Counted),
     (new_manifest, new): (&Manifest, &mut dyn Image),
 ) -> Carried {
     let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
@@ -37,9 +97,8 @@ pub fn carry(
         let before = before.filter(|before| before.element == section.element);
         match (section.element, before) {
             (Element::Clock, Some(before)) => copy(old, &before, new, &section),
-            (Element::Counter, Some(before)) => {
-                let counted = counted(old, &before);
-                counters((old_manifest, &counted), (new_manifest, new, &section));
+            (Element::Counter, Some(_)) => {
+                counters((old_manifest, then), (new_manifest, new, &section));
             }
             (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
                 copy(old, &before, new, &section);
@@ -65,6 +124,31 @@ pub fn carry(
     carried
 }
 
+/// Whether both policies mean the same by every id that lies in an image of theirs, which have the same layout: it can go
+/// on as it is, while packets flow. A backend more or less changes no other's id.
+pub fn agree(old: &Manifest, new: &Manifest) -> bool {
+    let interfaces = |manifest: &Manifest| -> Vec<String> {
+        let names = manifest.interfaces.iter();
+        names.map(|interface| interface.name.clone()).collect()
+    };
+    let backends = new.pools.iter().all(|now| {
+        let before = old.pool(&now.name);
+        let mut before = before.iter().flat_map(|pool| &pool.backends);
+        before.all(|known| {
+            let same = |other: &&Backend| other.id == known.id || other.name == known.name;
+            let mut others = now.backends.iter().filter(same);
+            others.all(|other| (other.id, &other.name) == (known.id, &known.name))
+        })
+    });
+    let counters = (0..).zip(&new.counters).all(|(index, known)| {
+        let before = old.counter(known.kind, &known.name);
+        before.map_or(index as usize >= old.counters.len(), |before| {
+            before == index
+        })
+    });
+    interfaces(old) == interfaces(new) && backends && counters
+}
+
 /// Makes the image of the old policy that of the new one, where both have the same layout. Costs nothing for flows
 /// whose backends have the ids that they had.
 pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
@@ -72,12 +156,13 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
     let mut carried = Carried::default();
     for section in sections {
         match section.element {
-            Element::Counter => {
-                let counted = counted(image, &section);
+            // The kernel goes on counting: what need not move is not touched.
+            Element::Counter if !agree(old, new) => {
+                let counted = counted_in(image, &section);
                 counters((old, &counted), (new, image, &section));
             }
             Element::Flow => carried.lost += renumber(old, new, image, &section),
-            Element::Clock | Element::Cursor => {}
+            Element::Counter | Element::Clock | Element::Cursor => {}
             Element::Header
             | Element::Interface
             | Element::Backend
@@ -100,7 +185,7 @@ fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) {
 }
 
 /// Packets and bytes of every counter.
-fn counted(image: &dyn Image, section: &Section) -> Vec<[u64; 2]> {
+fn counted_in(image: &dyn Image, section: &Section) -> Counted {
     let fields = [counter::PACKETS, counter::BYTES];
     let each = 0..u64::from(section.length);
     each.map(|index| fields.map(|field| image.load(section.at(index, field), Width::B8)))
@@ -126,9 +211,9 @@ fn counters(
 /// Makes the ids of the old policy in a section `flows.<pool>` those of the new one; gives the number of entries whose
 /// backends are gone, which are emptied. Other sections have no ids.
 fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Section) -> u64 {
-    let pools = (section.name.strip_prefix("flows."))
-        .and_then(|name| Some((old.pool(name)?, new.pool(name)?)));
-    let Some((before, now)) = pools else { return 0 };
+    let Some((before, now)) = pools(old, new, section) else {
+        return 0;
+    };
     let ids = ids(before, now);
     if ids.iter().all(|(old, new)| *new == Some(*old)) {
         return 0;
@@ -141,10 +226,22 @@ fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Sec
         };
         let id = ids.get(&entry.backend).copied().flatten();
         lost += u64::from(id.is_none());
-        let word = id.map_or(0, |backend| Entry { backend, ..entry }.to_bits());
-        image.store(at, Width::B8, word);
+        if id != Some(entry.backend) {
+            let word = id.map_or(0, |backend| Entry { backend, ..entry }.to_bits());
+            image.store(at, Width::B8, word);
+        }
     }
     lost
+}
+
+/// The pool whose flows lie in a section, in both policies.
+fn pools<'a>(
+    old: &'a Manifest,
+    new: &'a Manifest,
+    section: &Section,
+) -> Option<(&'a Pool, &'a Pool)> {
+    let name = section.name.strip_prefix("flows.")?;
+    Some((old.pool(name)?, new.pool(name)?))
 }
 
 /// The new id of each backend; `None` where it is gone.
@@ -221,7 +318,8 @@ mod tests {
 
         before.store(counters.at(0, counter::BYTES), Width::B8, 7);
 
-        let carried = carry((&old, &before), (&new, &mut now));
+        let then = counted(&before);
+        let carried = carry((&old, &before, &then), (&new, &mut now));
         let turned = turn(&old, &new, &mut before);
         assert_eq!(carried, turned);
         assert_eq!(carried.lost, 1, "the flow of `b` is left out");
@@ -233,5 +331,57 @@ mod tests {
             assert_eq!(count(&image, 1).bytes, 7, "`a` is second");
             assert_eq!(count(&image, 0).bytes, 0);
         }
+    }
+
+    #[test]
+    fn what_comes_while_it_is_carried_over_is_not_lost() {
+        let (old, new) = (manifest(&["a", "b"]), manifest(&["b", "a"]));
+        let (mut before, mut now) = (image(), image());
+        let at = |index| image().layout().named("flows.web").unwrap().1.at(index, 0);
+        let counters = before.layout().named("counters").unwrap().1.clone();
+        let packets = counters.at(0, counter::PACKETS);
+        let entry = |backend| Entry {
+            tag: 7,
+            backend,
+            seconds: 5,
+        };
+        before.store(packets, Width::B8, 10);
+        let then = counted(&before);
+        before.store(packets, Width::B8, 13);
+        carry((&old, &before, &then), (&new, &mut now));
+        assert_eq!(count(&now, 1).packets, 10, "as it was then");
+        // The new image counts and learns, too.
+        now.add(counters.at(1, counter::PACKETS), 100);
+        let other = Entry { tag: 8, ..entry(0) };
+        now.store(at(1), Width::B8, other.to_bits());
+        now.store(at(2), Width::B8, entry(0).to_bits());
+        for index in 0..3 {
+            before.store(at(index), Width::B8, entry(0).to_bits());
+        }
+        catch_up((&old, &before, &then), (&new, &mut now));
+        assert_eq!(count(&now, 1).packets, 113);
+        let backend = |index| {
+            let entry = Entry::from_bits(now.load(at(index), Width::B8));
+            entry.unwrap().backend
+        };
+        assert_eq!(backend(0), 1, "`a` is second now");
+        assert_eq!(backend(1), 0, "another flow stays");
+        assert_eq!(backend(2), 1, "it was given to `a` first");
+    }
+
+    #[test]
+    fn an_image_goes_on_where_every_id_means_the_same() {
+        let same = |old: &[&str], new: &[&str]| agree(&manifest(old), &manifest(new));
+        assert!(same(&["a", "b"], &["a", "b"]));
+        assert!(same(&["a", "b"], &["a", "b", "c"]), "one more");
+        assert!(same(&["a", "b"], &["a"]), "one less");
+        assert!(!same(&["a", "b"], &["b", "a"]));
+        assert!(!same(&["a", "b"], &["b"]));
+        assert!(!same(&["a", "b"], &["a", "c"]), "another one has its id");
+        let mut other = manifest(&["a"]);
+        other
+            .interfaces
+            .push(lvsc_abi::manifest::Interface::default());
+        assert!(!agree(&manifest(&["a"]), &other));
     }
 }

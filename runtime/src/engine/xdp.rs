@@ -8,37 +8,37 @@
 
 mod attach;
 mod image;
+mod loaded;
 mod object;
+pub mod pin;
+pub mod refusal;
+mod tenant;
 mod verifier;
 
-use std::io::{self, Error};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::any::Any;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
-use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{Element, interface};
+use lvsc_abi::engine::{BATCH, Device, Engine, EngineError, Packet, Placed, Placing, SLOT};
+use lvsc_abi::image::{Image, Width, is_stamped};
 use lvsc_abi::manifest::Manifest;
-use lvsc_abi::object::Part;
 use lvsc_abi::verdict::Verdict;
 
-use self::attach::Attached;
-use self::image::KernelImage;
+use self::attach::{Attached, failed};
+use self::loaded::Loaded;
 pub use self::object::ObjectError;
-use self::object::{Address, Object};
-use crate::sys;
-use crate::sys::bpf::{self, Mapped};
+use self::pin::{Found, Name, PinError, Pins};
+use self::refusal::{Machine, Refusal, Step};
+use super::carry;
+use crate::sys::{self, bpf};
 
 /// The shortest and the longest frame that the kernel runs a program over on request (bytes): an Ethernet header; a page
 /// without the room in front and the one for what goes with a frame (`net/bpf/test_run.c`).
 const LENGTHS: std::ops::RangeInclusive<u16> = 14..=3520;
 /// The loopback device: frames of a run on request come by it.
 const LOOPBACK: u64 = 1;
-/// An instruction's source register says what kind of address it takes (linux/bpf.h): a map, or a map's first value.
-const PSEUDO_MAP: u64 = 1;
-const PSEUDO_VALUE: u64 = 2;
-
 /// Why an object does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -46,13 +46,11 @@ pub enum LoadError {
     #[error(transparent)]
     Object(#[from] ObjectError),
     /// The kernel does not let us, or cannot.
-    #[error("{what}: {source}")]
-    Kernel {
-        /// What was tried.
-        what: &'static str,
-        /// The kernel's answer.
-        source: Error,
-    },
+    #[error(transparent)]
+    Kernel(Refusal),
+    /// What is kept under the name cannot be had.
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// The verifier does not take the program: a bug of the compiler.
     #[error("the kernel's verifier refuses the program: {message}")]
     Refused {
@@ -63,10 +61,19 @@ pub enum LoadError {
     },
 }
 
-/// Whether this process may load XDP programs here: asked once, by loading one that passes every packet.
+/// Whether this process may load XDP programs here, and why not: asked once, by loading one that passes every packet.
+pub fn probe() -> Result<(), Refusal> {
+    static ANSWER: OnceLock<Result<(), Refusal>> = OnceLock::new();
+    let ask = || match pass() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refusal::load(Step::Probe, &error, &Machine::here())),
+    };
+    ANSWER.get_or_init(ask).clone()
+}
+
+/// Whether this process may load XDP programs here.
 pub fn allowed() -> bool {
-    static ALLOWED: OnceLock<bool> = OnceLock::new();
-    *ALLOWED.get_or_init(|| pass().is_ok())
+    probe().is_ok()
 }
 
 /// A program that lets every packet go to the kernel.
@@ -84,79 +91,6 @@ pub(crate) fn pass() -> io::Result<OwnedFd> {
     bpf::load(program, &mut [])
 }
 
-/// A program in the kernel, attached to nothing.
-struct Loaded {
-    program: OwnedFd,
-    image: KernelImage,
-    manifest: Manifest,
-    devices: Option<OwnedFd>,
-}
-
-impl Loaded {
-    /// Loads an object. Its image is what the object says: stamped, rings empty unless given.
-    fn load(bytes: &[u8]) -> Result<Loaded, LoadError> {
-        let mut object = Object::read(bytes)?;
-        let failed = |what| move |source| LoadError::Kernel { what, source };
-        let types = bpf::load_types(&object.types).map_err(failed("loading the types"))?;
-        let [data_size, state_size] = object.placement.sizes;
-        let map = |name, size: u64| {
-            let made = bpf::create(bpf::Map {
-                kind: bpf::ARRAY,
-                name,
-                value: size as u32,
-                entries: 1,
-                flags: bpf::MAPPABLE,
-                types: verifier::section(&object.types, name).map(|id| (types.as_raw_fd(), id)),
-            });
-            made.map_err(failed("making the maps of the image"))
-        };
-        let (data, state) = (map(".data", data_size)?, map(".bss", state_size)?);
-        let mapped = |map: &OwnedFd, size: u64| {
-            let mapped = Mapped::of(map, size as usize);
-            mapped.map_err(failed("mapping the image"))
-        };
-        let (data_memory, state_memory) = (mapped(&data, data_size)?, mapped(&state, state_size)?);
-        data_memory.fill(&object.data);
-        let interfaces = object.manifest.interfaces.len() as u32;
-        let devices = (interfaces > 1).then(|| {
-            bpf::create(bpf::Map {
-                kind: bpf::DEVMAP,
-                name: lvsc_abi::object::DEVICES,
-                value: 4,
-                entries: interfaces,
-                flags: 0,
-                types: None,
-            })
-        });
-        let devices = devices
-            .transpose()
-            .map_err(failed("making the map of devices"))?;
-        for (index, address) in std::mem::take(&mut object.addresses) {
-            let (map, source, offset) = match address {
-                Address::Data(Part::Data, offset) => (Some(&data), PSEUDO_VALUE, offset),
-                Address::Data(Part::Bss, offset) => (Some(&state), PSEUDO_VALUE, offset),
-                Address::Devices => (devices.as_ref(), PSEUDO_MAP, 0),
-            };
-            let missing = ObjectError::Code {
-                what: "it redirects to devices, and has no more than one",
-            };
-            let map = u64::from(map.ok_or(missing)?.as_raw_fd().unsigned_abs());
-            if let Some([first, second]) = object.code.get_mut(index..index + 2) {
-                let behind = *first >> 32;
-                *first = *first & 0x0fff | source << 12 | map << 32;
-                *second = (u64::from(offset) + behind) << 32;
-            }
-        }
-        let program = verifier::load(&object, &types)?;
-        Ok(Loaded {
-            program,
-            image: KernelImage::new(object.layout, object.placement, data_memory, state_memory),
-            manifest: object.manifest,
-            devices,
-        })
-    }
-}
-
 /// A program that the kernel runs over frames that are handed to it (`BPF_PROG_TEST_RUN`): the program as it is attached,
 /// without a device.
 pub struct XdpEngine {
@@ -164,7 +98,26 @@ pub struct XdpEngine {
     slots: Vec<u8>,
     out: Vec<u8>,
     spent: Duration,
-    attached: Option<Attached>,
+    attached: Attached,
+    pins: Option<Pins>,
+}
+
+/// An engine that stays under a name, and what was there before.
+pub struct Succession {
+    /// The engine.
+    pub engine: XdpEngine,
+    /// What was kept under the name.
+    pub before: Before,
+}
+
+/// What was kept under a name.
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// The same object: this is the engine, as it was.
+    Same,
+    /// Another object, whose program is on devices now.
+    Other(Box<XdpEngine>),
 }
 
 impl XdpEngine {
@@ -172,21 +125,71 @@ impl XdpEngine {
     pub fn load(bytes: &[u8]) -> Result<XdpEngine, LoadError> {
         let loaded = Loaded::load(bytes)?;
         // Nothing is redirected in a run on request, but the map must know the device.
-        if let Some(devices) = &loaded.devices {
-            for interface in 0..loaded.manifest.interfaces.len() as u32 {
-                bpf::update(devices, interface, LOOPBACK as u32).map_err(|source| {
-                    let what = "filling the map of devices";
-                    LoadError::Kernel { what, source }
-                })?;
+        if let Some(devices) = &loaded.maps.devices {
+            for interface in 0..loaded.manifest().interfaces.len() as u32 {
+                let named = bpf::update(devices, interface, LOOPBACK as u32);
+                named.map_err(loaded::refused(Step::Devices))?;
             }
         }
-        Ok(XdpEngine {
+        Ok(XdpEngine::of(loaded, Attached::default(), None))
+    }
+
+    /// Loads an object whose program stays on its devices under a name when this process ends. One of the same object that
+    /// is kept there is taken up as it is.
+    pub fn pinned(bytes: &[u8], name: &Name) -> Result<Succession, LoadError> {
+        let pins = Pins::open(name)?;
+        let Some(Found { loaded, links }) = pins.found()? else {
+            let mut engine = XdpEngine::load(bytes)?;
+            engine.pins = Some(pins);
+            let before = Before::Nothing;
+            return Ok(Succession { engine, before });
+        };
+        let same = loaded.bytes == bytes;
+        let kept = XdpEngine::of(loaded, Attached::adopted(links), Some(pins));
+        Ok(if same {
+            Succession {
+                engine: kept,
+                before: Before::Same,
+            }
+        } else {
+            Succession {
+                engine: XdpEngine::load(bytes)?,
+                before: Before::Other(Box::new(kept)),
+            }
+        })
+    }
+
+    fn of(loaded: Loaded, attached: Attached, pins: Option<Pins>) -> XdpEngine {
+        XdpEngine {
             loaded,
             slots: vec![0; BATCH * SLOT as usize],
             out: vec![0; usize::from(*LENGTHS.end())],
             spent: Duration::ZERO,
-            attached: None,
-        })
+            attached,
+            pins,
+        }
+    }
+
+    /// What the feeder must know.
+    pub fn manifest(&self) -> &Manifest {
+        self.loaded.manifest()
+    }
+
+    /// Has the devices go on with `next`, whose program is kept from now on where this one's was.
+    fn hand_over(&self, next: &Loaded) -> Result<(), EngineError> {
+        if let Some(pins) = &self.pins {
+            pins.keep(next)?;
+        }
+        // While it is switched off, another program is on the devices, and stays there.
+        let done = if self.attached.is_aside() {
+            Ok(())
+        } else {
+            self.attached.exchange(&next.program, &self.loaded.program)
+        };
+        if let Some(pins) = &self.pins {
+            pins.forget(if done.is_ok() { &self.loaded } else { next });
+        }
+        done.map_err(|error| failed("the program on the devices cannot be exchanged", &error))
     }
 
     fn run(&mut self, index: usize, packet: &mut Packet) -> Result<(), EngineError> {
@@ -227,17 +230,6 @@ impl XdpEngine {
         frame.copy_from_slice(made);
         Ok(())
     }
-
-    /// The kernel's index of each interface.
-    fn indices(&self) -> Vec<(u64, u64)> {
-        let image = &self.loaded.image;
-        let mut sections = image.layout().sections();
-        let found = sections.find(|(_, section)| section.element == Element::Interface);
-        let each = found.into_iter().flat_map(|(_, section)| {
-            (0..u64::from(section.length)).map(|index| section.at(index, interface::INDEX))
-        });
-        each.map(|at| (at, image.load(at, Width::B4))).collect()
-    }
 }
 
 impl Engine for XdpEngine {
@@ -257,7 +249,7 @@ impl Engine for XdpEngine {
         if packets.is_empty() {
             return Ok(());
         }
-        let indices = self.indices();
+        let indices = self.loaded.indices();
         let mut first = Ok(());
         let on_one = sys::on_cpu(0);
         for (index, packet) in packets.iter_mut().enumerate() {
@@ -284,21 +276,25 @@ impl Engine for XdpEngine {
         first
     }
 
-    fn attach(&mut self, devices: &[u32]) -> Result<bool, EngineError> {
-        if let Some(map) = &self.loaded.devices {
-            for (interface, device) in (0..).zip(devices) {
-                bpf::update(map, interface, *device).map_err(|error| attach::refused(&error))?;
-            }
+    fn attach(
+        &mut self,
+        devices: &[Device],
+        placing: Placing,
+    ) -> Result<Option<Vec<Placed>>, EngineError> {
+        self.loaded.name_devices()?;
+        if let Some(pins) = &self.pins {
+            pins.keep(&self.loaded)?;
         }
-        self.attached = Some(Attached::to(devices, &self.loaded.program)?);
-        Ok(true)
+        let (program, pins) = (&self.loaded.program, self.pins.as_ref());
+        let placed = self.attached.cover(devices, program, placing, pins);
+        if let (Err(_), true, Some(pins)) = (&placed, self.attached.is_empty(), pins) {
+            pins.forget(&self.loaded);
+        }
+        placed.map(Some)
     }
 
     fn switch(&mut self, on: bool) -> Result<(), EngineError> {
-        match &mut self.attached {
-            Some(attached) => attached.switch(on, &self.loaded.program),
-            None => Ok(()),
-        }
+        self.attached.switch(on, &self.loaded.program)
     }
 
     fn lengths(&self) -> std::ops::RangeInclusive<u16> {
@@ -315,5 +311,51 @@ impl Engine for XdpEngine {
 
     fn image_mut(&mut self) -> &mut dyn Image {
         &mut self.loaded.image
+    }
+
+    /// The new program over the same maps, where both mean the same by what lies there: nothing is copied, no count is lost.
+    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
+        let Some(new) = (next.as_ref() as &dyn Any).downcast_ref::<XdpEngine>() else {
+            return Err(next);
+        };
+        let image = &self.loaded.image;
+        let same = new.loaded.image.layout() == image.layout()
+            && is_stamped(image)
+            && carry::agree(self.manifest(), new.manifest());
+        if !same {
+            return Err(next);
+        }
+        let Ok(loaded) = new.loaded.over(&self.loaded.maps) else {
+            return Err(next);
+        };
+        if self.hand_over(&loaded).is_err() {
+            return Err(next);
+        }
+        self.loaded = loaded;
+        Ok(())
+    }
+
+    fn succeed(&mut self, before: &mut dyn Engine) -> Result<(), EngineError> {
+        let Some(before) = (before as &mut dyn Any).downcast_mut::<XdpEngine>() else {
+            return Ok(());
+        };
+        self.loaded.name_devices()?;
+        before.hand_over(&self.loaded)?;
+        self.attached = std::mem::take(&mut before.attached);
+        self.pins = before.pins.take();
+        Ok(())
+    }
+}
+
+impl From<LoadError> for EngineError {
+    fn from(error: LoadError) -> EngineError {
+        match error {
+            LoadError::Kernel(refusal) => refusal.into(),
+            LoadError::Pin(error) => error.into(),
+            other @ (LoadError::Object(_) | LoadError::Refused { .. }) => EngineError::Attach {
+                what: other.to_string(),
+                remedy: None,
+            },
+        }
     }
 }

@@ -115,6 +115,11 @@ impl Lab {
         self.station(1)
     }
 
+    /// The namespace of a real server, by its place in the plan; its interface is `eth0`.
+    pub fn server(&self, number: usize) -> Result<&Namespace> {
+        self.station(number + 2)
+    }
+
     /// How a person enters each station: an ordinary user by way of the user namespace that was made.
     pub fn doors(&self, isolated: Isolated) -> Vec<(String, String)> {
         let pid = std::process::id();

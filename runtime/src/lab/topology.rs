@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use lvsc_abi::engine::Mode;
 use lvsc_abi::mac::Mac;
 
 use super::plan::{Host, Plan};
@@ -16,7 +17,7 @@ use crate::engine::xdp;
 use crate::netlink::{Message, Netlink};
 use crate::sys::bpf;
 use crate::sys::namespace::Namespace;
-use crate::sys::{Offload, offload};
+use crate::sys::{Offload, offload, tags_inside};
 
 /// Index of the bridge; its ports follow.
 const BRIDGE: u32 = 10;
@@ -62,6 +63,10 @@ pub(super) fn port(station: usize) -> u32 {
     BRIDGE + 1 + station as u32
 }
 
+fn port_name(station: usize) -> String {
+    format!("port{station}")
+}
+
 impl Topology {
     /// Builds the network in the calling thread's namespace, which is empty.
     pub(super) fn build(plan: &Plan) -> Result<Topology> {
@@ -104,7 +109,7 @@ impl Topology {
 
 impl Topology {
     /// Has every frame look on the links as it would on a wire: an XDP program sees no checksums that are still to be
-    /// made, and no frames that are still to be cut. The director's port takes what such a program sends back: a veth
+    /// made, no frames that are still to be cut, and no tag that lies beside its frame. The director's port takes what such a program sends back: a veth
     /// device does only where it runs one, too (drivers/net/veth.c).
     pub(super) fn plain_frames(&mut self) -> Result<()> {
         for station in &self.stations {
@@ -114,8 +119,11 @@ impl Topology {
                     .try_for_each(|kind| offload("eth0", kind, false))
             })??;
         }
+        for number in 0..self.stations.len() {
+            tags_inside(&port_name(number))?;
+        }
         let pass = xdp::pass()?;
-        let link = bpf::attach(&pass, port(1), bpf::MODE_NATIVE)?;
+        let link = bpf::attach(&pass, port(1), Mode::Native)?;
         self.receivers.extend([pass, link]);
         Ok(())
     }
@@ -158,7 +166,7 @@ fn join(switch: &mut Netlink, number: usize, host: &Host, station: &Namespace) -
         .into_bytes();
     let message = Message::new(libc::RTM_NEWLINK, CREATE)
         .link(port(number), 0, 0)
-        .text(libc::IFLA_IFNAME, &format!("port{number}"))
+        .text(libc::IFLA_IFNAME, &port_name(number))
         .number(libc::IFLA_MASTER, BRIDGE)
         .open(libc::IFLA_LINKINFO)
         .text(INFO_KIND, "veth")

@@ -1,19 +1,39 @@
 //! The system call `bpf` (linux/bpf.h, `union bpf_attr`): the heads of its attributes, which the kernel fills up with
 //! zeros.
 
+mod info;
+mod link;
+mod mapped;
+mod pin;
+
 use std::ffi::CStr;
 use std::io::{Error, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+pub use self::info::{LinkInfo, MapInfo, ProgramInfo, link_info, map_info, program, program_info};
+pub(crate) use self::link::flag;
+pub use self::link::{attach, detach, exchange, links};
+pub use self::mapped::Mapped;
+pub use self::pin::{get, is_bpffs, pin};
+
 /// Commands (`enum bpf_cmd`).
 mod command {
     pub(super) const MAP_CREATE: libc::c_int = 0;
+    pub(super) const MAP_LOOKUP: libc::c_int = 1;
     pub(super) const MAP_UPDATE: libc::c_int = 2;
     pub(super) const PROGRAM_LOAD: libc::c_int = 5;
+    pub(super) const PIN: libc::c_int = 6;
+    pub(super) const GET_PINNED: libc::c_int = 7;
     pub(super) const PROGRAM_TEST_RUN: libc::c_int = 10;
+    pub(super) const PROGRAM_BY_ID: libc::c_int = 13;
+    pub(super) const INFO: libc::c_int = 15;
     pub(super) const BTF_LOAD: libc::c_int = 18;
+    pub(super) const MAP_FREEZE: libc::c_int = 22;
     pub(super) const LINK_CREATE: libc::c_int = 28;
     pub(super) const LINK_UPDATE: libc::c_int = 29;
+    pub(super) const LINK_BY_ID: libc::c_int = 30;
+    pub(super) const LINK_NEXT_ID: libc::c_int = 31;
+    pub(super) const LINK_DETACH: libc::c_int = 34;
 }
 
 /// `BPF_MAP_TYPE_ARRAY`
@@ -26,10 +46,6 @@ pub const MAPPABLE: u32 = 1 << 10;
 const TYPE_XDP: u32 = 6;
 /// `BPF_XDP`, of `enum bpf_attach_type`
 const ATTACH_XDP: u32 = 37;
-/// `XDP_FLAGS_SKB_MODE`
-pub const MODE_GENERIC: u32 = 1 << 1;
-/// `XDP_FLAGS_DRV_MODE`
-pub const MODE_NATIVE: u32 = 1 << 2;
 
 fn bpf<T>(command: libc::c_int, attributes: &mut T) -> Result<RawFd> {
     // SAFETY: the attributes are of the size that is said; every address in them is of memory that their maker borrows.
@@ -135,6 +151,37 @@ pub fn update(map: &impl AsRawFd, key: u32, value: u32) -> Result<()> {
         flags: 0,
     };
     bpf(command::MAP_UPDATE, &mut attributes).map(drop)
+}
+
+/// Reads the value of a map's first key. `value` has the length of the map's values.
+pub fn lookup(map: &impl AsRawFd, value: &mut [u8]) -> Result<()> {
+    const FIRST: u32 = 0;
+    let mut attributes = MapElement {
+        map: map.as_raw_fd() as u32,
+        rest: 0,
+        key: address(&FIRST),
+        value: value.as_mut_ptr() as u64,
+        flags: 0,
+    };
+    bpf(command::MAP_LOOKUP, &mut attributes).map(drop)
+}
+
+/// Writes the value of a map's first key, which is as long as the map's values, for good.
+pub fn fill(map: &impl AsRawFd, value: &[u8]) -> Result<()> {
+    const FIRST: u32 = 0;
+    let mut attributes = MapElement {
+        map: map.as_raw_fd() as u32,
+        rest: 0,
+        key: address(&FIRST),
+        value: address(value),
+        flags: 0,
+    };
+    bpf(command::MAP_UPDATE, &mut attributes)?;
+    let mut frozen = MapElement {
+        map: map.as_raw_fd() as u32,
+        ..MapElement::default()
+    };
+    bpf(command::MAP_FREEZE, &mut frozen).map(drop)
 }
 
 fn address<T: ?Sized>(of: &T) -> u64 {
@@ -290,102 +337,4 @@ pub fn test_run(program: &impl AsRawFd, frame: &[u8], out: &mut [u8], repeat: u3
         length: attributes.size_out,
         nanoseconds: attributes.duration,
     })
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct LinkCreate {
-    program: u32,
-    device: u32,
-    attach: u32,
-    flags: u32,
-    rest: [u64; 4],
-}
-
-/// Attaches a program to a device, in [`MODE_NATIVE`] or [`MODE_GENERIC`], as long as the link is open.
-pub fn attach(program: &impl AsRawFd, device: u32, mode: u32) -> Result<OwnedFd> {
-    let mut attributes = LinkCreate {
-        program: program.as_raw_fd() as u32,
-        device,
-        attach: ATTACH_XDP,
-        flags: mode,
-        ..LinkCreate::default()
-    };
-    descriptor(command::LINK_CREATE, &mut attributes)
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct LinkUpdate {
-    link: u32,
-    program: u32,
-    flags: u32,
-    old: u32,
-}
-
-/// `BPF_F_REPLACE`: only where the link runs the old program.
-const REPLACE: u32 = 1 << 2;
-
-/// Goes on with another program, without a packet in between.
-pub fn exchange(link: &impl AsRawFd, next: &impl AsRawFd, old: &impl AsRawFd) -> Result<()> {
-    let mut attributes = LinkUpdate {
-        link: link.as_raw_fd() as u32,
-        program: next.as_raw_fd() as u32,
-        flags: REPLACE,
-        old: old.as_raw_fd() as u32,
-    };
-    bpf(command::LINK_UPDATE, &mut attributes).map(drop)
-}
-
-/// The one value of a map of kind [`ARRAY`] that is [`MAPPABLE`], mapped.
-#[derive(Debug)]
-pub struct Mapped {
-    base: *mut u8,
-    size: usize,
-}
-
-// SAFETY: the mapping belongs to this value alone, and is accessed by single loads and stores.
-unsafe impl Send for Mapped {}
-
-impl Mapped {
-    /// Maps the value of so many bytes.
-    pub fn of(map: &impl AsRawFd, size: usize) -> Result<Mapped> {
-        // SAFETY: a new mapping at a place that the kernel chooses.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                size,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                map.as_raw_fd(),
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(Error::last_os_error());
-        }
-        let base = base.cast();
-        Ok(Mapped { base, size })
-    }
-
-    /// Writes the first bytes.
-    pub fn fill(&self, bytes: &[u8]) {
-        let size = bytes.len().min(self.size);
-        // SAFETY: inside the mapping; nobody reads it yet.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base, size) };
-    }
-
-    /// The address of `bytes` bytes at `offset`, if they lie inside.
-    pub fn at(&self, offset: usize, bytes: usize) -> Option<*mut u8> {
-        let end = offset.checked_add(bytes)?;
-        // SAFETY: inside the mapping.
-        (end <= self.size).then(|| unsafe { self.base.add(offset) })
-    }
-}
-
-impl Drop for Mapped {
-    fn drop(&mut self) {
-        // SAFETY: the mapping of `of`, with its size.
-        unsafe { libc::munmap(self.base.cast(), self.size) };
-    }
 }

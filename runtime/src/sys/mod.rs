@@ -8,6 +8,7 @@
 )]
 
 pub mod bpf;
+pub mod capability;
 pub mod namespace;
 pub mod ring;
 
@@ -53,16 +54,28 @@ pub enum Offload {
 
 /// Switches something of a device of this thread's namespace on or off.
 pub fn offload(device: &str, offload: Offload, on: bool) -> Result<()> {
+    ethtool(device, offload as u32, u32::from(on)).map(drop)
+}
+
+/// Leaves VLAN tags in the frames of a device of this thread's namespace, where they stand on a wire, and not beside them.
+pub fn tags_inside(device: &str) -> Result<()> {
+    const GET_FLAGS: u32 = 0x25;
+    const SET_FLAGS: u32 = 0x26;
+    /// `ETH_FLAG_TXVLAN`, `ETH_FLAG_RXVLAN`
+    const BESIDE: u32 = 1 << 7 | 1 << 8;
+    let flags = ethtool(device, GET_FLAGS, 0)?;
+    ethtool(device, SET_FLAGS, flags & !BESIDE).map(drop)
+}
+
+/// Asks a device something, or tells it.
+fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
     #[repr(C)]
     struct Value {
         command: u32,
         data: u32,
     }
     const SIOCETHTOOL: libc::c_ulong = 0x8946;
-    let mut value = Value {
-        command: offload as u32,
-        data: u32::from(on),
-    };
+    let mut value = Value { command, data };
     // SAFETY: plain system calls; the request and what it points to outlive them, zeros are an empty request.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
@@ -79,7 +92,7 @@ pub fn offload(device: &str, offload: Offload, on: bool) -> Result<()> {
             return Err(Error::last_os_error());
         }
     }
-    Ok(())
+    Ok(value.data)
 }
 
 /// Keeps this thread on one CPU, if it may run there, until the answer is dropped.

@@ -4,6 +4,7 @@
 
 use lvsc_abi::engine::{HEADROOM, SLOT};
 use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::layout::ABI_VERSION;
 use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::module::{self, Contents};
 use lvsc_abi::place::Sources;
@@ -122,7 +123,8 @@ fn load(case: &Case) -> Loaded {
     let version = instance
         .get_typed_func::<(), i32>(&mut store, "version")
         .unwrap();
-    assert_eq!(version.call(&mut store, ()).unwrap(), 1);
+    let version = version.call(&mut store, ()).unwrap();
+    assert_eq!(version, ABI_VERSION as i32);
     let memory = instance.get_memory(&mut store, "memory").unwrap();
     assert_eq!(memory.size(&store), u64::from(contents.map.pages));
     Loaded {

@@ -12,7 +12,7 @@ use crate::ui::Ui;
 
 /// Runs it.
 pub(super) fn run(order: &Order<'_>, ui: &Ui) -> Result<Outcome, Failure> {
-    let engine = (order.kind.make)(&order.checked.pipeline)?;
+    let engine = order.kind.make(&order.checked.pipeline)?;
     let manifest = order.manifest();
     let world = World {
         seconds: 1,

@@ -16,6 +16,7 @@ use lvsc_runtime::sys::namespace::{self, Isolated};
 
 use super::{Order, Outcome, Refused};
 use crate::args::LabKind;
+use crate::engines::Takes;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
@@ -65,7 +66,7 @@ pub(super) fn up(
             }));
         }
     };
-    if order.kind.name == "xdp" {
+    if order.kind.takes == Takes::Devices {
         lab.plain_frames().map_err(broken)?;
     }
     let (director, notices) = attach(order, &lab)?;
@@ -98,12 +99,14 @@ pub(super) fn up(
 }
 
 fn attach(order: &Order<'_>, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
-    let engine = (order.kind.make)(&order.checked.pipeline)?;
+    let engine = order.kind.make(&order.checked.pipeline)?;
     let manifest = order.manifest();
     let (sender, notices) = mpsc::channel();
     let opened: Result<Attached, AttachError> = lab
         .director()
-        .and_then(|place| place.run(move || Attached::open(engine, manifest, &[DEVICE.to_owned()])))
+        .and_then(|place| {
+            place.run(move || Attached::open(engine.into(), manifest, &[DEVICE.to_owned()]))
+        })
         .map_err(broken)?;
     let attached = opened?.telling(move |notice| {
         let _ = sender.send(notice); // nobody listens any more when the MACs are known
@@ -155,6 +158,7 @@ fn await_macs(mut missing: BTreeSet<String>, notices: &Receiver<Notice>) {
                 | Notice::Tagged(_)
                 | Notice::Interface { .. }
                 | Notice::Replaced(_)
+                | Notice::Kept(_)
                 | Notice::Unknown { .. }
                 | Notice::Failed(_),
             ) => {}

@@ -3,10 +3,11 @@
 use std::io::{Error, ErrorKind};
 use std::net::IpAddr;
 
-use lvsc_abi::engine::EngineError;
+use lvsc_abi::engine::{EngineError, Mode, Placed};
 use lvsc_abi::mac::Mac;
 
 use crate::io::exhausted;
+use crate::sys::capability::{Capability, Held};
 
 /// Why a director cannot be put on its interfaces.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +99,8 @@ pub enum AttachError {
         source: Error,
     },
     /// The engine cannot take packets from the devices.
-    #[error("cannot put the program on {device}: {source}")]
+    #[error("{source}")]
     Engine {
-        /// The devices.
-        device: String,
         /// Why.
         source: EngineError,
     },
@@ -116,8 +115,13 @@ pub enum AttachError {
 }
 
 /// How a program gets the rights that a director needs.
-const SETCAP: &str = "give the program the right once: \
-                      `sudo setcap cap_net_raw,cap_net_admin+ep \"$(command -v lvsc)\"`";
+fn setcap() -> String {
+    let needed = [Capability::NetAdmin, Capability::NetRaw];
+    format!(
+        "give the program the right once: {}",
+        Held::here().setcap(&needed)
+    )
+}
 
 impl AttachError {
     /// What to type, where that is known.
@@ -126,7 +130,7 @@ impl AttachError {
             AttachError::Netlink { source } | AttachError::Socket { source, .. }
                 if source.kind() == ErrorKind::PermissionDenied =>
             {
-                Some(format!("run it with `sudo`, or {SETCAP}"))
+                Some(format!("run it with `sudo`, or {}", setcap()))
             }
             AttachError::Netlink { source } | AttachError::Socket { source, .. } => {
                 exhausted(source).map(str::to_owned)
@@ -158,6 +162,19 @@ impl AttachError {
             // The one names those that there are, the other is a fault of ours.
             AttachError::Unknown { .. } | AttachError::Engine { .. } => None,
         }
+    }
+}
+
+impl Warning {
+    /// About a device that has the program in another mode than was tried first.
+    pub(super) fn of(device: &str, placed: &Placed) -> Option<Warning> {
+        let (because, remedy) = placed.because.clone()?;
+        Some(Warning::Mode {
+            device: device.to_owned(),
+            mode: placed.mode,
+            because,
+            remedy,
+        })
     }
 }
 
@@ -196,6 +213,18 @@ pub enum Warning {
         /// The device.
         device: String,
     },
+    /// The device has the program in another mode than the fastest.
+    #[error("the program is on `{device}` in {mode} mode: {because}", mode = mode.name())]
+    Mode {
+        /// The device.
+        device: String,
+        /// The mode that was taken.
+        mode: Mode,
+        /// Why it is not the better one.
+        because: String,
+        /// What to do, where that is known.
+        remedy: Option<String>,
+    },
     /// Nobody answers for it here.
     #[error("nobody is told where {address}/{prefix} is: only single IPv4 addresses are announced")]
     NotAnnounced {
@@ -212,6 +241,7 @@ impl Warning {
         match self {
             Warning::Unaddressed { .. } => true,
             Warning::LocalVip { .. }
+            | Warning::Mode { .. }
             | Warning::KernelForwards { .. }
             | Warning::MayNotAsk { .. }
             | Warning::NotAnnounced { .. } => false,
@@ -227,10 +257,13 @@ impl Warning {
             Warning::KernelForwards { device } => {
                 format!("sysctl -w net.ipv4.conf.{device}.forwarding=0")
             }
-            Warning::MayNotAsk { .. } => SETCAP.to_owned(),
+            Warning::MayNotAsk { .. } => setcap(),
             Warning::Unaddressed { device } => {
                 format!("ip address add ADDRESS/PREFIX dev {device} (one of the backends' subnet)")
             }
+            Warning::Mode { remedy, .. } => remedy
+                .clone()
+                .unwrap_or_else(|| "a slower way, and else the same".to_owned()),
             Warning::NotAnnounced { .. } => "route it to this host".to_owned(),
         }
     }

@@ -3,13 +3,14 @@
 use lvsc_abi::engine::HEADROOM;
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Width, count, is_stamped};
+use lvsc_abi::layout::ABI_VERSION;
 use lvsc_abi::layout::{Element, Layout, counter, slot};
 use lvsc_abi::manifest::{self, Backend, Counter, CounterKind, Flows, Interface, Pool};
 use lvsc_abi::module::Map;
 use lvsc_abi::place::Place;
 use lvsc_abi::scheduler::Scheduler;
 
-use super::super::carry::{carry, turn};
+use super::super::carry::{carry, counted, turn};
 use super::*;
 use crate::director::{Director, Event};
 use crate::world::World;
@@ -86,7 +87,7 @@ impl Recipe {
     fn new() -> Recipe {
         let layout = layout(8);
         let pages = Map::of(&layout).unwrap().pages;
-        let (manifest, version) = (manifest(&["a", "b"]), 1);
+        let (manifest, version) = (manifest(&["a", "b"]), ABI_VERSION as i32);
         Recipe {
             layout,
             manifest,
@@ -395,7 +396,11 @@ fn a_layout_of_its_own_keeps_its_memory_and_what_is_missing_is_said() {
         panic!("the layouts differ");
     };
     let manifest = engine.manifest();
-    let carried = carry((manifest, engine.image()), (manifest, next.image_mut()));
+    let then = counted(engine.image());
+    let carried = carry(
+        (manifest, engine.image(), &then),
+        (manifest, next.image_mut()),
+    );
     assert_eq!(carried.fresh, ["flows.web"]);
     assert_eq!(count(next.image(), 0).packets, 1);
     assert_eq!(

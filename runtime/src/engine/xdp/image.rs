@@ -70,6 +70,11 @@ impl KernelImage {
         }
     }
 
+    /// Writes the first bytes of the part that the control plane fills.
+    pub(super) fn fill(&self, data: &[u8]) {
+        self.data.fill(data);
+    }
+
     /// The interface by which this CPU's last packet was redirected.
     pub(super) fn egress(&self, cpu: u32) -> u64 {
         let Some(variable) = &self.egress else {
@@ -139,6 +144,17 @@ impl Image for KernelImage {
         let part = place.section.part;
         let each = place.rows().map(|at| self.load_at(part, at, width));
         each.fold(0, u64::wrapping_add)
+    }
+
+    /// In the last row, in which hardly any machine has a CPU that counts.
+    fn add(&mut self, at: u64, value: u64) {
+        let Some(place) = self.place(at, Width::B8) else {
+            return;
+        };
+        if let Some(at) = place.rows().last() {
+            let sum = self.load_at(place.section.part, at, Width::B8);
+            self.store_at(place.section.part, at, Width::B8, sum.wrapping_add(value));
+        }
     }
 
     /// A counter that is set is the first CPU's; the others begin anew.

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use lvsc_abi::layout::Layout;
+use lvsc_abi::layout::{ABI_VERSION, Element, Layout, header};
 use lvsc_abi::manifest::{Manifest, ManifestError};
 use lvsc_abi::object::{self as abi, Part, Placement};
 use object::read::elf::ElfFile64;
@@ -29,6 +29,14 @@ pub enum ObjectError {
         /// The variable, or the layout itself.
         name: String,
     },
+    /// Its image is of another version.
+    #[error(
+        "the object has ABI version {found}, this lvsc has {ABI_VERSION}: build the policy again"
+    )]
+    Version {
+        /// What its image begins with.
+        found: u32,
+    },
     /// The manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -50,7 +58,7 @@ pub(super) enum Address {
 }
 
 /// An object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Object {
     /// The program's name.
     pub(super) name: String,
@@ -68,6 +76,8 @@ pub(super) struct Object {
     pub(super) manifest: Manifest,
 }
 
+/// The largest value of a map that instructions address (bytes): `BPF_MAX_VAR_OFF` (kernel/bpf/verifier.c).
+const PART_MAX: u64 = 1 << 29;
 /// Size of an instruction (bytes).
 const INSN: u64 = 8;
 /// Offsets in the header of `.BTF.ext`: where the records of functions and of lines begin, and how long they are.
@@ -99,6 +109,13 @@ impl Object {
                 let name = part.name()?.to_owned();
                 return Err(ObjectError::Variable { name });
             }
+            if size > PART_MAX {
+                let what = "its image is larger than the kernel maps";
+                return Err(ObjectError::Code { what });
+            }
+        }
+        if let Some(found) = version(&placement, &layout, data.data()?) {
+            return Err(ObjectError::Version { found });
         }
         let mut addresses = Vec::new();
         for (offset, relocation) in text.relocations() {
@@ -172,11 +189,19 @@ impl Object {
         let before = records.take_while(|record| word(record, 0).is_some_and(|at| at <= insn));
         let record = before.last()?;
         let (file, line) = (word(record, 4)?, word(record, 12)? >> 10);
-        let strings = word(&self.types, 4)? + word(&self.types, 16)?;
-        let file = self.types.get((strings + file) as usize..)?;
+        let strings = word(&self.types, 4)? as usize + word(&self.types, 16)? as usize;
+        let file = self.types.get(strings + file as usize..)?;
         let file = CStr::from_bytes_until_nul(file).ok()?.to_str().ok()?;
         Some(format!("{file}:{line}"))
     }
+}
+
+/// The version of the image's shapes, where it is another one than ours.
+fn version(placement: &Placement, layout: &Layout, data: &[u8]) -> Option<u32> {
+    let mut sections = placement.sections.iter().zip(layout.sections());
+    let (header, _) = sections.find(|(_, (_, section))| section.element == Element::Header)?;
+    let at = header.offset as usize + usize::from(header::VERSION);
+    word(data, at).filter(|found| *found != ABI_VERSION)
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {

@@ -4,18 +4,20 @@ use std::io::Error;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::LoadError;
+use super::loaded::refused;
 use super::object::Object;
+use super::refusal::{Machine, Step};
 use crate::sys::bpf;
 
 /// Sizes of the buffer for what the verifier says (bytes).
 const LOG: usize = 1 << 16;
 const LOG_MAX: usize = 1 << 26;
 
-/// Loads an object's code, whose addresses are filled in.
-pub(super) fn load(object: &Object, types: &OwnedFd) -> Result<OwnedFd, LoadError> {
+/// Loads an object's code, in which the addresses are filled in.
+pub(super) fn load(object: &Object, code: &[u64], types: &OwnedFd) -> Result<OwnedFd, LoadError> {
     let program = bpf::Program {
         name: &object.name,
-        code: &object.code,
+        code,
         license: &object.license,
         types: Some(types.as_raw_fd()),
         functions: &object.functions,
@@ -25,11 +27,9 @@ pub(super) fn load(object: &Object, types: &OwnedFd) -> Result<OwnedFd, LoadErro
         Ok(loaded) => return Ok(loaded),
         Err(error) => error,
     };
-    if !is_verdict(&error) {
-        return Err(LoadError::Kernel {
-            what: "loading the program",
-            source: error,
-        });
+    // To whom a capability is missing the verifier allows less, and says so in words about the program.
+    if !is_verdict(&error) || Machine::here().lacks() {
+        return Err(refused(Step::Program)(error));
     }
     let mut size = LOG;
     loop {

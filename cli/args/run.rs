@@ -1,0 +1,190 @@
+//! What `lvsc run` may be told.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lvsc_abi::engine::Mode;
+
+use super::{Output, Source, capture};
+
+/// Where the lab's hosts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LabKind {
+    /// In network namespaces: the kernel's own TCP.
+    Namespaces,
+    /// In this process: simulated hosts on a simulated switch.
+    Memory,
+}
+
+/// `lvsc run`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc run [OPTIONS] [POLICY]",
+    after_help = "\
+Examples:
+  lvsc run                                          the lab: a client, a director, real servers
+  lvsc run --lab memory --requests 1000             the same without namespaces
+  lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
+  sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C
+  sudo lvsc run dr.o -i eth0 --pin web              the same by a built object, which stays on eth0"
+)]
+pub struct Run {
+    /// The policy, or what `lvsc build` made of one.
+    #[command(flatten)]
+    pub source: Source,
+    /// What forwards: a target or engine of this build [default: for an artifact what it is built for,
+    /// for a policy `wasm`, where this build has it, else `interp`]
+    #[arg(long)]
+    pub target: Option<String>,
+    /// A capture to forward (pcap or pcapng)
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = capture(),
+        requires = "out",
+        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
+    )]
+    pub pcap: Option<PathBuf>,
+    /// Where the capture's sent frames go
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = capture(),
+        requires = "pcap",
+        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
+    )]
+    pub out: Option<PathBuf>,
+    /// Where the capture's passed frames go
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = capture(),
+        requires = "pcap",
+        conflicts_with_all = ["interfaces", "requests", "lab", "hold"],
+    )]
+    pub out_pass: Option<PathBuf>,
+    /// A device to forward on; `lan=eth0` binds the policy's `interface lan`
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "[NAME=]DEVICE",
+        conflicts_with_all = ["requests", "lab", "hold"]
+    )]
+    pub interfaces: Vec<Binding>,
+    /// Where an XDP program takes packets [default: auto]
+    #[arg(long, value_enum, value_name = "MODE", requires = "interfaces")]
+    pub mode: Option<Modes>,
+    /// Take the place of another XDP program that is on the device
+    #[arg(long, requires = "interfaces")]
+    pub replace: bool,
+    /// Keep the XDP program on the device when this process ends, under this name; what is kept
+    /// there is gone on with, flows and all
+    #[arg(long, value_name = "NAME", requires = "interfaces")]
+    pub pin: Option<String>,
+    /// Requests of the lab's client
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+    )]
+    pub requests: u32,
+    /// Where the lab's hosts are [default: namespaces, else memory]
+    #[arg(long, value_enum)]
+    pub lab: Option<LabKind>,
+    /// Keep the lab up until Ctrl-C
+    #[arg(long)]
+    pub hold: bool,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// The engine of a policy without `--target`.
+pub const fn default_engine() -> &'static str {
+    if cfg!(feature = "wasm") {
+        "wasm"
+    } else {
+        "interp"
+    }
+}
+
+/// A device, and the policy's interface that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The policy's name for it; none is the first interface.
+    pub name: Option<String>,
+    /// The device.
+    pub device: String,
+}
+
+impl std::str::FromStr for Binding {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Binding, &'static str> {
+        let (name, device) = match text.split_once('=') {
+            None => (None, text),
+            Some((name, device)) => (Some(name.to_owned()), device),
+        };
+        if device.is_empty() || name.as_deref() == Some("") {
+            return Err("a device is given as `eth0` or `lan=eth0`");
+        }
+        Ok(Binding {
+            name,
+            device: device.to_owned(),
+        })
+    }
+}
+
+/// Where an XDP program takes packets from a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Modes {
+    /// In the driver, else in the kernel.
+    Auto,
+    /// In the driver: the fastest.
+    Native,
+    /// In the kernel: on every device, slower.
+    Generic,
+    /// On the card.
+    Offload,
+}
+
+impl Modes {
+    /// The mode that it must be, if it must be one.
+    pub fn only(self) -> Option<Mode> {
+        match self {
+            Modes::Auto => None,
+            Modes::Native => Some(Mode::Native),
+            Modes::Generic => Some(Mode::Generic),
+            Modes::Offload => Some(Mode::Offload),
+        }
+    }
+}
+
+/// `lvsc unpin`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo lvsc unpin web")]
+pub struct Unpin {
+    /// The name that `run --pin` was given
+    pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_binding_names_the_policys_interface_or_takes_the_first() {
+        let binding: Binding = "lan=eth0".parse().unwrap();
+        assert_eq!(
+            (binding.name.as_deref(), binding.device.as_str()),
+            (Some("lan"), "eth0")
+        );
+        assert_eq!("eth0".parse::<Binding>().unwrap().name, None);
+        assert!("lan=".parse::<Binding>().is_err());
+        assert!("=eth0".parse::<Binding>().is_err());
+    }
+}

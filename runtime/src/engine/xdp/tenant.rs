@@ -1,0 +1,155 @@
+//! Another program that is on a device already: who it is, who holds it, and how it goes.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use lvsc_abi::engine::{EngineError, Mode, Occupied};
+
+use super::attach::failed;
+use super::pin;
+use super::refusal::Refusal;
+use crate::netlink::{Link, Netlink, Running};
+use crate::sys::bpf;
+
+/// What holds a program on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A link of somebody, with this number.
+    Link(u32),
+    /// The device itself: it was put there by netlink.
+    Device,
+    /// This process may not ask.
+    Unknown,
+}
+
+fn holder(device: u32, program: u32) -> Holder {
+    let Ok(links) = bpf::links() else {
+        return Holder::Unknown;
+    };
+    let infos = links.iter().filter_map(|link| bpf::link_info(link).ok());
+    let found = infos
+        .into_iter()
+        .find(|info| info.device == Some(device) && info.program == program);
+    found.map_or(Holder::Device, |info| Holder::Link(info.id))
+}
+
+/// `` `xdp_pass` (id 12, native mode) ``, or its number alone: only who may look at it knows its name.
+fn title(running: Running) -> String {
+    let named = bpf::program(running.program).and_then(|program| bpf::program_info(&program));
+    let (id, mode) = (running.program, running.mode.name());
+    match named {
+        Ok(info) if !info.name.is_empty() => format!("`{}` (id {id}, {mode} mode)", info.name),
+        Ok(_) | Err(_) => format!("{id} ({mode} mode)"),
+    }
+}
+
+/// That a device has another program, and how that may go.
+pub(super) fn refusal(link: &Link) -> Refusal {
+    let device = &link.name;
+    let Some(first) = link.programs.first() else {
+        return Refusal {
+            what: format!("the device `{device}` is busy"),
+            remedy: Some("try it again".to_owned()),
+        };
+    };
+    let remedy = match holder(link.index, first.program) {
+        Holder::Link(id) => held(id),
+        Holder::Device => format!(
+            "`--replace` takes its place, `{}` takes it off",
+            ip(device, first.mode)
+        ),
+        Holder::Unknown => "`--replace` takes its place, unless a link holds it: \
+                            `sudo bpftool net` and `sudo bpftool link` show it"
+            .to_owned(),
+    };
+    let titles: Vec<String> = link.programs.iter().map(|one| title(*one)).collect();
+    Refusal {
+        what: format!(
+            "`{device}` has the XDP program {} already",
+            titles.join(" and ")
+        ),
+        remedy: Some(remedy),
+    }
+}
+
+/// The command that takes a program off that was put there by netlink.
+fn ip(device: &str, mode: Mode) -> String {
+    let word = match mode {
+        Mode::Native => "xdpdrv",
+        Mode::Generic => "xdpgeneric",
+        Mode::Offload => "xdpoffload",
+    };
+    format!("sudo ip link set dev {device} {word} off")
+}
+
+/// How a program goes that a link holds.
+fn held(link: u32) -> String {
+    match pin::owner(link) {
+        Some(name) => format!(
+            "it is lvsc's own: `--pin {name}` goes on with it, `lvsc unpin {name}` takes it off"
+        ),
+        None => format!(
+            "link {link} holds it, and what a link holds is not replaced: end the process that has the link \
+             (`sudo bpftool link show id {link}` names it), or `sudo bpftool link detach id {link}`"
+        ),
+    }
+}
+
+/// A program that was taken off, to be put back if need be.
+pub(super) struct Evicted {
+    device: u32,
+    mode: Mode,
+    program: OwnedFd,
+}
+
+/// Makes room on a device: gives the programs that were taken off, where they may be.
+pub(super) fn make_room(
+    netlink: &mut Netlink,
+    link: &Link,
+    occupied: Occupied,
+) -> Result<Vec<Evicted>, EngineError> {
+    match occupied {
+        Occupied::Refuse if !link.programs.is_empty() => return Err(refusal(link).into()),
+        Occupied::Refuse | Occupied::Replace => {}
+    }
+    let mut evicted = Vec::new();
+    for running in &link.programs {
+        let program = bpf::program(running.program).ok();
+        if let Err(error) = netlink.take_off(link.index, running.mode, program.as_ref()) {
+            restore(netlink, evicted);
+            return Err(stays(link, *running, &error));
+        }
+        evicted.extend(program.map(|program| Evicted {
+            device: link.index,
+            mode: running.mode,
+            program,
+        }));
+    }
+    Ok(evicted)
+}
+
+fn stays(link: &Link, running: Running, error: &io::Error) -> EngineError {
+    let device = &link.name;
+    let what = format!(
+        "the XDP program {} on `{device}` cannot be replaced",
+        title(running)
+    );
+    match holder(link.index, running.program) {
+        Holder::Link(id) => EngineError::Attach {
+            what,
+            remedy: Some(held(id)),
+        },
+        Holder::Unknown if error.raw_os_error() == Some(libc::EBUSY) => EngineError::Attach {
+            what,
+            remedy: Some("a link holds it: `sudo bpftool link` shows whose it is".to_owned()),
+        },
+        Holder::Device | Holder::Unknown => failed(&what, error),
+    }
+}
+
+/// Puts back what was taken off in vain.
+pub(super) fn restore(netlink: &mut Netlink, evicted: Vec<Evicted>) {
+    for one in evicted {
+        let _ = netlink.put_on(one.device, one.mode, &one.program); // what went wrong first is said
+    }
+}

@@ -1,0 +1,110 @@
+//! What the kernel knows of a program, a map or a link (`struct bpf_prog_info` and its kin).
+
+use std::io::Result;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::{bpf, command, descriptor};
+
+/// A program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProgramInfo {
+    /// The kernel's number for it.
+    pub id: u32,
+    /// Its name, at most 15 letters.
+    pub name: String,
+}
+
+/// A map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapInfo {
+    /// `BPF_MAP_TYPE_*`
+    pub kind: u32,
+    /// Size of a value (bytes).
+    pub value: u32,
+    /// Number of values.
+    pub entries: u32,
+    /// `BPF_F_*`
+    pub flags: u32,
+}
+
+/// A link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// The kernel's number for it.
+    pub id: u32,
+    /// The number of the program that it holds.
+    pub program: u32,
+    /// The index of the device, of whatever network namespace; 0 where that is gone. `None`: it is no link of XDP.
+    pub device: Option<u32>,
+}
+
+#[repr(C)]
+struct Query {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The first words of what the kernel says.
+fn ask<const WORDS: usize>(fd: &impl AsRawFd) -> Result<[u32; WORDS]> {
+    let mut words = [0; WORDS];
+    let mut query = Query {
+        fd: fd.as_raw_fd() as u32,
+        length: size_of_val(&words) as u32,
+        info: words.as_mut_ptr() as u64,
+    };
+    bpf(command::INFO, &mut query)?;
+    Ok(words)
+}
+
+/// What a program is.
+pub fn program_info(fd: &impl AsRawFd) -> Result<ProgramInfo> {
+    let words: [u32; 20] = ask(fd)?;
+    let [_, id, .., a, b, c, d] = words;
+    let name: Vec<u8> = [a, b, c, d].iter().flat_map(|w| w.to_ne_bytes()).collect();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(ProgramInfo {
+        id,
+        name: String::from_utf8_lossy(name).into_owned(),
+    })
+}
+
+/// What a map is.
+pub fn map_info(fd: &impl AsRawFd) -> Result<MapInfo> {
+    let [kind, _, _, value, entries, flags] = ask(fd)?;
+    Ok(MapInfo {
+        kind,
+        value,
+        entries,
+        flags,
+    })
+}
+
+/// What a link holds.
+pub fn link_info(fd: &impl AsRawFd) -> Result<LinkInfo> {
+    /// `BPF_LINK_TYPE_XDP`
+    const XDP: u32 = 6;
+    let [kind, id, program, _, device] = ask(fd)?;
+    Ok(LinkInfo {
+        id,
+        program,
+        device: (kind == XDP).then_some(device),
+    })
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ById {
+    id: u32,
+    next: u32,
+    flags: u32,
+}
+
+/// The program with this number; needs the capability `SYS_ADMIN`.
+pub fn program(id: u32) -> Result<OwnedFd> {
+    let mut wanted = ById {
+        id,
+        ..ById::default()
+    };
+    descriptor(command::PROGRAM_BY_ID, &mut wanted)
+}

@@ -1,0 +1,95 @@
+//! Links: what holds a program on a device.
+
+use std::io::Result;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use lvsc_abi::engine::Mode;
+
+use super::{ATTACH_XDP, bpf, command, descriptor};
+
+/// A mode as the kernel says it: `XDP_FLAGS_*_MODE` (`linux/if_link.h`).
+pub(crate) const fn flag(mode: Mode) -> u32 {
+    match mode {
+        Mode::Generic => 1 << 1,
+        Mode::Native => 1 << 2,
+        Mode::Offload => 1 << 3,
+    }
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkCreate {
+    program: u32,
+    device: u32,
+    attach: u32,
+    flags: u32,
+    rest: [u64; 4],
+}
+
+/// Attaches a program to a device, as long as the link is open.
+pub fn attach(program: &impl AsRawFd, device: u32, mode: Mode) -> Result<OwnedFd> {
+    let mut attributes = LinkCreate {
+        program: program.as_raw_fd() as u32,
+        device,
+        attach: ATTACH_XDP,
+        flags: flag(mode),
+        ..LinkCreate::default()
+    };
+    descriptor(command::LINK_CREATE, &mut attributes)
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct LinkUpdate {
+    link: u32,
+    program: u32,
+    flags: u32,
+    old: u32,
+}
+
+/// `BPF_F_REPLACE`: only where the link runs the old program.
+const REPLACE: u32 = 1 << 2;
+
+/// Goes on with another program, without a packet in between.
+pub fn exchange(link: &impl AsRawFd, next: &impl AsRawFd, old: &impl AsRawFd) -> Result<()> {
+    let mut attributes = LinkUpdate {
+        link: link.as_raw_fd() as u32,
+        program: next.as_raw_fd() as u32,
+        flags: REPLACE,
+        old: old.as_raw_fd() as u32,
+    };
+    bpf(command::LINK_UPDATE, &mut attributes).map(drop)
+}
+
+/// Takes the program off the device; the link stays, and is good for nothing.
+pub fn detach(link: &impl AsRawFd) -> Result<()> {
+    let mut attributes = link.as_raw_fd() as u32;
+    bpf(command::LINK_DETACH, &mut attributes).map(drop)
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ById {
+    id: u32,
+    next: u32,
+    flags: u32,
+}
+
+/// All links of the machine, whatever they hold; needs the capability `SYS_ADMIN`.
+pub fn links() -> Result<Vec<OwnedFd>> {
+    let mut found = Vec::new();
+    let mut walk = ById::default();
+    loop {
+        match bpf(command::LINK_NEXT_ID, &mut walk) {
+            Ok(_) => walk.id = walk.next,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(found),
+            Err(error) => return Err(error),
+        }
+        let mut wanted = ById {
+            id: walk.id,
+            ..ById::default()
+        };
+        // One that is gone by now is none.
+        found.extend(descriptor(command::LINK_BY_ID, &mut wanted));
+    }
+}

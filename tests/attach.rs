@@ -1,0 +1,143 @@
+//! The XDP program on devices, as an operator has it: modes, other programs, names under which it stays, swaps, frames.
+//!
+//! No test harness: the process enters namespaces of its own, for the network and for mounts, which it must do before any
+//! thread exists. Nothing is left on the machine.
+
+#![cfg_attr(not(target_os = "linux"), allow(unused, reason = "Linux only"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+mod support;
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}
+
+#[cfg(target_os = "linux")]
+#[path = "attach/child.rs"]
+mod child;
+#[cfg(target_os = "linux")]
+#[path = "attach/devices.rs"]
+mod devices;
+#[cfg(target_os = "linux")]
+#[path = "attach/frames.rs"]
+mod frames;
+#[cfg(target_os = "linux")]
+#[path = "attach/names.rs"]
+mod names;
+#[cfg(target_os = "linux")]
+#[path = "attach/pins.rs"]
+mod pins;
+#[cfg(target_os = "linux")]
+#[path = "attach/swap.rs"]
+mod swap;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    use std::process::ExitCode;
+
+    use lvsc_runtime::engine::xdp::allowed;
+    use lvsc_runtime::lab::namespaces::Lab;
+    use lvsc_runtime::sys::namespace::isolate;
+
+    /// A name, and what is tried in the lab.
+    type Case = (&'static str, fn(&Lab));
+    /// Says that this process has its own BPF file system.
+    const INSIDE: &str = "LVSC_TEST_INSIDE";
+
+    let mut mounts = std::process::Command::new("unshare");
+    let mounts = mounts.args(["--mount", "true"]).output();
+    if !(allowed() && mounts.is_ok_and(|tried| tried.status.success())) {
+        let required = std::env::var_os("LVSC_REQUIRE_KERNEL").is_some();
+        assert!(!required, "no XDP program, or no namespace of mounts");
+        println!("ignored: needs the right to load XDP programs, and to mount");
+        return ExitCode::SUCCESS;
+    }
+    if std::env::var_os(INSIDE).is_none() {
+        let this = std::env::current_exe().unwrap();
+        let script = "mount -t bpf bpf /sys/fs/bpf && exec \"$0\"";
+        let mut inside = std::process::Command::new("unshare");
+        inside.args(["--mount", "sh", "-c", script]).arg(this);
+        let ended = inside.env(INSIDE, "1").status().unwrap();
+        return ExitCode::from(u8::try_from(ended.code().unwrap_or(1)).unwrap());
+    }
+    isolate().unwrap();
+    let mut lab = Lab::up(child::plan()).unwrap();
+    lab.plain_frames().unwrap();
+    let cases: [Case; 17] = [
+        (
+            "the_mode_is_the_one_that_was_asked_for",
+            devices::the_mode_is_the_one_that_was_asked_for,
+        ),
+        (
+            "a_device_that_refuses_is_named_with_its_reason",
+            devices::a_device_that_refuses_is_named_with_its_reason,
+        ),
+        (
+            "another_program_stays_unless_it_is_to_be_replaced",
+            devices::another_program_stays_unless_it_is_to_be_replaced,
+        ),
+        (
+            "what_a_link_holds_is_not_replaced",
+            devices::what_a_link_holds_is_not_replaced,
+        ),
+        (
+            "a_device_that_comes_again_is_gone_on_with",
+            devices::a_device_that_comes_again_is_gone_on_with,
+        ),
+        (
+            "the_capability_that_is_missing_is_named",
+            devices::the_capability_that_is_missing_is_named,
+        ),
+        (
+            "flags_of_xdp_mean_nothing_to_others",
+            devices::flags_of_xdp_mean_nothing_to_others,
+        ),
+        (
+            "a_built_artifact_runs_and_a_damaged_one_is_refused",
+            devices::a_built_artifact_runs_and_a_damaged_one_is_refused,
+        ),
+        (
+            "the_verifiers_words_are_for_who_asks",
+            devices::the_verifiers_words_are_for_who_asks,
+        ),
+        (
+            "frames_leave_by_the_other_interface",
+            frames::frames_leave_by_the_other_interface,
+        ),
+        (
+            "tagged_frames_go_to_their_vlans_servers",
+            frames::tagged_frames_go_to_their_vlans_servers,
+        ),
+        (
+            "connections_live_through_a_crash_and_another_policy",
+            pins::connections_live_through_a_crash_and_another_policy,
+        ),
+        ("what_is_pinned_comes_off", names::what_is_pinned_comes_off),
+        (
+            "what_is_foreign_is_left_alone",
+            names::what_is_foreign_is_left_alone,
+        ),
+        (
+            "without_a_bpf_file_system_it_is_said_how_to_get_one",
+            names::without_a_bpf_file_system_it_is_said_how_to_get_one,
+        ),
+        (
+            "no_frame_is_lost_and_none_miscounted_while_policies_change",
+            swap::no_frame_is_lost_and_none_miscounted_while_policies_change,
+        ),
+        (
+            "a_policy_that_cannot_take_over_leaves_the_old_one",
+            swap::a_policy_that_cannot_take_over_leaves_the_old_one,
+        ),
+    ];
+    for (name, case) in cases {
+        case(&lab);
+        println!("test {name} ... ok");
+    }
+    println!("{} passed, 0 failed", cases.len()); // the first that fails ends the run
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,275 @@
+//! `lvsc` in the director's namespace, and what is tried around it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lvsc_abi::mac::Mac;
+use lvsc_runtime::lab::namespaces::Lab;
+use lvsc_runtime::lab::{Host, Plan};
+use lvsc_runtime::netlink::{Link, Netlink};
+use lvsc_runtime::sys::bpf;
+use lvsc_runtime::sys::namespace::Namespace;
+use serde_json::Value;
+
+use crate::support::{Said, lvsc, root, said};
+
+/// Index of `eth0` in every station.
+pub const ETH0: u32 = 2;
+/// The port of the servers that hold connections.
+const PORT: u16 = 81;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn host(name: &str, last: u8) -> Host {
+    Host {
+        name: name.to_owned(),
+        ip: [192, 0, 2, last].into(),
+        mac: Mac([2, 0, 192, 0, 2, last]),
+    }
+}
+
+pub fn plan() -> Plan {
+    Plan {
+        vip: [192, 0, 2, 200].into(),
+        port: 80,
+        prefix: 24,
+        client: host("client", 135),
+        director: host("director", 131),
+        servers: vec![host("rs1", 130), host("rs2", 134)],
+    }
+}
+
+/// Direct routing to these backends, in this order.
+pub fn policy(backends: &[&str], more: &str) -> String {
+    let lines: Vec<String> = backends
+        .iter()
+        .map(|b| format!("  backend {b}\n"))
+        .collect();
+    format!(
+        "{more}\npool web {{ scheduler wrr\n{}  flows 1K idle 15m }}\n\
+         match ip.dst == 192.0.2.200 {{ select rs from web\n dr(rs) }}\n",
+        lines.concat()
+    )
+}
+
+pub const RS1: &str = "rs1 192.0.2.130";
+pub const RS2: &str = "rs2 192.0.2.134";
+
+/// A folder with a file in it.
+pub fn file(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The object of a policy.
+pub fn build(policy: &str) -> String {
+    let object = PathBuf::from(policy).with_extension("o");
+    let object = object.to_str().unwrap().to_owned();
+    let said = said(lvsc(root()).args(["build", policy, "--target", "xdp", "-o", &object]));
+    assert_eq!(said.code, 0, "{}", said.err);
+    object
+}
+
+/// Runs `lvsc` in a namespace to its end.
+pub fn run(place: &Namespace, args: &[&str]) -> Said {
+    let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
+    place.run(move || said(lvsc(root()).args(args))).unwrap()
+}
+
+/// As [`run`]; it could not, and says all of these words.
+pub fn could_not(place: &Namespace, args: &[&str], words: &[&str]) -> String {
+    let said = run(place, args);
+    assert_eq!(said.code, 2, "{args:?}: {}{}", said.out, said.err);
+    for word in words {
+        assert!(
+            said.err.contains(word),
+            "{args:?}: no `{word}` in\n{}",
+            said.err
+        );
+    }
+    said.err
+}
+
+/// A director that forwards.
+pub struct Running {
+    child: Child,
+    talk: BufReader<ChildStderr>,
+    /// What it said until it forwarded.
+    pub told: String,
+}
+
+impl Running {
+    /// Starts one and waits until it forwards.
+    pub fn start(place: &Namespace, args: &[&str]) -> Running {
+        let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
+        let spawn = move || {
+            let mut command = lvsc(root());
+            command.arg("run").args(args).args(["--format", "json"]);
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+        };
+        let mut child = place.run(spawn).unwrap().unwrap();
+        let talk = BufReader::new(child.stderr.take().unwrap());
+        let mut running = Running {
+            child,
+            talk,
+            told: String::new(),
+        };
+        running.hears("forwarding on");
+        running
+    }
+
+    /// Reads on until it says this.
+    pub fn hears(&mut self, words: &str) {
+        while !self.told.contains(words) {
+            let read = self.talk.read_line(&mut self.told).unwrap();
+            assert!(read > 0, "it ended: {}", self.told);
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Ends it as Ctrl-C does: its record.
+    pub fn end(mut self) -> Value {
+        self.signal("-INT");
+        let mut out = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        stdout.read_to_string(&mut out).unwrap();
+        self.talk.read_to_string(&mut self.told).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{}", self.told);
+        serde_json::from_str(&out).unwrap()
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(mut self) {
+        self.signal("-KILL");
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+    }
+}
+
+/// Packets that each backend was given.
+pub fn packets(record: &Value) -> Vec<(String, u64)> {
+    let backends = record["backends"].as_array().unwrap().iter();
+    backends
+        .map(|backend| {
+            let name = backend["name"].as_str().unwrap().to_owned();
+            (name, backend["packets"].as_u64().unwrap())
+        })
+        .collect()
+}
+
+/// A device of a namespace.
+pub fn link(place: &Namespace, index: u32) -> Link {
+    let links = place.run(|| Netlink::open()?.links()).unwrap().unwrap();
+    links.into_iter().find(|link| link.index == index).unwrap()
+}
+
+/// Somebody else's program: every packet goes to the kernel.
+pub fn foreign() -> OwnedFd {
+    let program = bpf::Program {
+        name: "somebody",
+        code: &[0x0000_0002_0000_00b4, 0x95],
+        license: c"GPL",
+        types: None,
+        functions: &[],
+        lines: &[],
+    };
+    bpf::load(program, &mut []).unwrap()
+}
+
+/// Waits until `done`, five seconds at most.
+pub fn wait(mut done: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        if done() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    false
+}
+
+/// Servers that hold connections: each says its name and repeats every line.
+pub fn serve(lab: &Lab) {
+    for (number, host) in plan().servers.into_iter().enumerate() {
+        let listener = lab
+            .server(number)
+            .unwrap()
+            .run(|| TcpListener::bind(("0.0.0.0", PORT)));
+        let listener = listener.unwrap().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let name = host.name.clone();
+                std::thread::spawn(move || repeat(&stream.unwrap(), &name));
+            }
+        });
+    }
+}
+
+fn repeat(stream: &TcpStream, name: &str) {
+    let mut lines = BufReader::new(stream);
+    let mut line = String::new();
+    while matches!(lines.read_line(&mut line), Ok(1..)) {
+        if (&mut &*stream)
+            .write_all(format!("{name} {line}").as_bytes())
+            .is_err()
+        {
+            return;
+        }
+        line.clear();
+    }
+}
+
+/// A connection through the VIP.
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    server: String,
+}
+
+impl Connection {
+    pub fn open(lab: &Lab) -> Connection {
+        let vip = SocketAddr::from((plan().vip, PORT));
+        let client = lab.client().unwrap();
+        let stream = client.run(move || TcpStream::connect_timeout(&vip, PATIENCE));
+        let stream = stream.unwrap().expect("the VIP answers");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut connection = Connection {
+            stream: BufReader::new(stream),
+            server: String::new(),
+        };
+        connection.server = connection.ask().expect("a server answers");
+        connection
+    }
+
+    fn ask(&mut self) -> std::io::Result<String> {
+        self.stream.get_mut().write_all(b"hello\n")?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let (server, hello) = line.split_once(' ').unwrap_or_default();
+        assert_eq!(hello, "hello\n");
+        Ok(server.to_owned())
+    }
+
+    /// It still lives, and speaks with the same server.
+    pub fn lives(&mut self, when: &str) {
+        let server = self.ask().unwrap_or_else(|error| panic!("{when}: {error}"));
+        assert_eq!(server, self.server, "{when}");
+    }
+}
