@@ -29,8 +29,13 @@ pub enum CompileError {
     #[error("the program is not valid: {0}")]
     Verify(#[from] VerifyError),
     /// The target cannot take it.
-    #[error(transparent)]
-    Emit(#[from] EmitError),
+    #[error("{error}")]
+    Emit {
+        /// Why.
+        error: EmitError,
+        /// The lines of the policy that most of it comes from; empty where that cannot be told.
+        most: String,
+    },
 }
 
 /// A program and the image that it works on.
@@ -74,9 +79,8 @@ impl Compiled {
             manifest, sources, ..
         } = &self.pipeline;
         let (program, layout) = (&self.program, &self.layout);
-        Ok(lvsc_target_xdp::listing(
-            program, layout, manifest, sources,
-        )?)
+        let listing = lvsc_target_xdp::Xdp::NEW.listing(program, layout, manifest, sources);
+        listing.map_err(|error| self.beyond(error))
     }
 
     /// What a network card could not do of it.
@@ -89,6 +93,21 @@ impl Compiled {
         let Pipeline {
             manifest, sources, ..
         } = &self.pipeline;
-        Ok(target.emit(&self.program, &self.layout, manifest, sources)?)
+        let artifact = target.emit(&self.program, &self.layout, manifest, sources);
+        artifact.map_err(|error| self.beyond(error))
+    }
+
+    /// Names the lines that cost most.
+    fn beyond(&self, error: EmitError) -> CompileError {
+        let EmitError::Limit { costs, .. } = &error;
+        let lines = costs.iter().map(|(place, cost)| {
+            let file = self.pipeline.manifest.files.get(usize::from(place.file));
+            let file = file.map_or("", String::as_str);
+            format!("{file}:{} ({cost} instructions)", place.line)
+        });
+        CompileError::Emit {
+            most: lines.collect::<Vec<_>>().join(", "),
+            error,
+        }
     }
 }

@@ -207,7 +207,7 @@ pub const ENGINES: &[Kind] = &[
         present: xdp::present,
         takes: Takes::Devices,
         runs: Runs::Artifacts(Artifacts {
-            target: &lvsc_target_xdp::Xdp,
+            target: &lvsc_target_xdp::Xdp::NEW,
             magic: b"\x7fELF",
             load: xdp::load,
             pinned: Some(xdp::pinned),

@@ -149,7 +149,7 @@ impl Failure {
     /// The exit status: a policy that is too large is a finding.
     pub fn status(&self) -> u8 {
         match self {
-            Failure::Compile(CompileError::TooLarge { .. } | CompileError::Emit(_)) => 1,
+            Failure::Compile(CompileError::TooLarge { .. } | CompileError::Emit { .. }) => 1,
             Failure::Compile(CompileError::Verify(_))
             | Failure::Read { .. }
             | Failure::NotText { .. }
@@ -220,7 +220,10 @@ impl Failure {
             Failure::Config { .. }
             | Failure::NoStage { .. }
             => None,
-            Failure::Compile(CompileError::Emit(_)) => Some(
+            Failure::Compile(CompileError::Emit { most, .. }) if !most.is_empty() => {
+                Some(format!("most of it comes from {most}"))
+            }
+            Failure::Compile(CompileError::Emit { .. }) => Some(
                 "make the tables (`flows`) smaller, or use fewer of them".to_owned(),
             ),
             Failure::Compile(CompileError::TooLarge { .. }) => Some(

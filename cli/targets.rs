@@ -7,7 +7,7 @@ use lvsc_target_xdp::Xdp;
 use crate::failure::Failure;
 
 /// All of them.
-pub const TARGETS: &[&dyn Target] = &[&Wasm, &Xdp];
+pub const TARGETS: &[&dyn Target] = &[&Wasm, &Xdp::NEW];
 
 /// The target with this name.
 pub fn find(name: &str) -> Result<&'static dyn Target, Failure> {

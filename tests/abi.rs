@@ -247,13 +247,13 @@ impl Driven {
         self.put("clock", 0, "clock.seed", 0x0123_4567_89ab_cdef);
         for (index, mac) in [OWN, [2, 0, 0, 0, 0, 9]].into_iter().enumerate() {
             self.mac("interfaces", index, "interface.mac", mac);
-            self.put("interfaces", index, "interface.flags", 1);
+            self.put("interfaces", index, "interface.flags", 0x80);
             self.put("interfaces", index, "interface.index", 7);
         }
         for (id, interface) in [0, 1].into_iter().enumerate() {
             self.mac("backends.web", id, "backend.mac", server(id));
             self.put("backends.web", id, "backend.interface", interface);
-            self.put("backends.web", id, "backend.flags", 1);
+            self.put("backends.web", id, "backend.flags", 0x80);
         }
         let length = self.section("ring.web")["length"]
             .as_u64()

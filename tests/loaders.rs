@@ -120,3 +120,21 @@ fn a_refusal_of_the_verifier_names_the_policys_line() {
     assert!(log.len() > message.len());
     assert!(log.contains("\n; match ip.dst == "), "{log}");
 }
+
+/// Jumps of more than 32,767 instructions are relayed, with room for what the kernel puts in between.
+#[test]
+fn the_kernel_takes_a_policy_of_more_instructions_than_a_jump_can_pass() {
+    if !is_allowed() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = (0..1300).map(|port| format!("{} -> drop r{}\n", port * 7 + 1, port % 50));
+    let cases: String = cases.collect();
+    let policy = format!(
+        "{GIVEN}match ip.dst == 192.0.2.201 {{ switch tcp.dst {{\n{cases}_ -> pass }} }}\n"
+    );
+    let object = object_of(folder.path(), "many", &policy);
+    let object = std::fs::read(object).expect("it was written");
+    let loaded = XdpEngine::load(&object).map(|_| ());
+    assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
+}

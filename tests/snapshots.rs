@@ -1,4 +1,5 @@
-//! What the compiler makes of each policy, stage by stage: `snapshots/<policy>/{1.graph,2.ir,3.wasm,4.xdp}.snap`.
+//! What the compiler makes of each policy, stage by stage: `snapshots/<policy>/{1.graph,2.ir,3.wasm,4.xdp}.snap`,
+//! and the figures of its eBPF object, `5.figures.snap`.
 
 mod support;
 
@@ -25,8 +26,20 @@ fn every_stage_of_every_policy_is_as_reviewed() {
                 assert_eq!(said.code, 0, "{name} {stage}: {}", said.err);
                 insta::assert_snapshot!(stage, said.out);
             }
+            insta::assert_snapshot!("5.figures", figures(&short(&path)));
         });
     }
+}
+
+/// What `build` says of a policy's object, without the file and the size of it.
+fn figures(policy: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let object = folder.path().join("policy.o");
+    let object = object.to_str().expect("a plain name");
+    let said = say(&["build", policy, "--target", "xdp", "-o", object]);
+    assert_eq!(said.code, 0, "{policy}: {}", said.err);
+    let (_, figures) = said.out.split_once('\n').expect("figures follow");
+    figures.to_owned()
 }
 
 #[test]

@@ -47,7 +47,7 @@ const MACHINE: Kind = Kind {
     runs: Runs::Graphs(|pipeline| {
         let compiled = crate::compile::program(pipeline).unwrap_or_else(|error| panic!("{error}"));
         let object = compiled
-            .emit(&Xdp)
+            .emit(&Xdp::NEW)
             .unwrap_or_else(|error| panic!("{error}"));
         Box::new(Machine::load(&object.code))
     }),

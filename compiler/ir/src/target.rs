@@ -1,9 +1,11 @@
 //! What every target does: makes code of a verified program.
 
+use std::collections::BTreeMap;
+
 use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
-use lvsc_abi::place::Sources;
+use lvsc_abi::place::{Place, Sources};
 
 use crate::verify::Verified;
 
@@ -21,8 +23,13 @@ pub enum EmitError {
         found: u64,
         /// How large it may be.
         limit: u64,
+        /// The constructs that most of it comes from, and how much (instructions), the largest first.
+        costs: Vec<(Place, u64)>,
     },
 }
+
+/// So many constructs are named that cost most.
+const COSTS: usize = 3;
 
 impl EmitError {
     /// An error where something is larger than the target takes.
@@ -40,7 +47,27 @@ impl EmitError {
             what,
             found,
             limit,
+            costs: Vec::new(),
         })
+    }
+
+    /// Also says what it comes from: how many instructions from which place, in any order, of one line together.
+    #[must_use]
+    pub fn with_costs(mut self, each: impl IntoIterator<Item = (Place, u64)>) -> EmitError {
+        let mut lines: BTreeMap<Place, u64> = BTreeMap::new();
+        for (place, cost) in each {
+            let line = Place { column: 0, ..place };
+            *lines.entry(line).or_default() += cost;
+        }
+        let mut found: Vec<(Place, u64)> = lines
+            .into_iter()
+            .filter(|(place, _)| place.line > 0)
+            .collect();
+        found.sort_by_key(|(_, cost)| std::cmp::Reverse(*cost));
+        found.truncate(COSTS);
+        let EmitError::Limit { costs, .. } = &mut self;
+        *costs = found;
+        self
     }
 }
 

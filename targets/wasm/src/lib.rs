@@ -67,6 +67,7 @@ impl Target for Wasm {
             what: "the memory (bytes)",
             found: error.needed,
             limit: PAGES_MAX * PAGE,
+            costs: Vec::new(),
         })?;
         let batch = batch::compile(program.program(), layout, &map);
         EmitError::check(

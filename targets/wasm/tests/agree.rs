@@ -124,7 +124,7 @@ fn load(case: &Case) -> Loaded {
         .get_typed_func::<(), i32>(&mut store, "version")
         .unwrap();
     let version = version.call(&mut store, ()).unwrap();
-    assert_eq!(version, ABI_VERSION as i32);
+    assert_eq!(version, ABI_VERSION.cast_signed());
     let memory = instance.get_memory(&mut store, "memory").unwrap();
     assert_eq!(memory.size(&store), u64::from(contents.map.pages));
     Loaded {

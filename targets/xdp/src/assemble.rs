@@ -4,6 +4,7 @@ use lvsc_abi::place::Place;
 use regalloc2::{Allocation, Block, Edit, InstOrEdit, Output, SpillSlot};
 
 use crate::insn::{Alu, FRAME, Insn, R0, Reg, Source, Test, Width};
+use crate::jumps::{Jumps, TooFar};
 use crate::machine::{Condition, End, Inst, Operand, Symbol};
 use crate::regalloc::{Flat, Item, reg};
 
@@ -25,15 +26,8 @@ pub(crate) struct Code {
     pub(crate) stack: u64,
 }
 
-/// A jump that goes further than an instruction can say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooFar {
-    /// How far (instructions).
-    pub(crate) distance: u64,
-}
-
-/// Writes the code.
-pub(crate) fn assemble(flat: &Flat, output: &Output) -> Result<Code, TooFar> {
+/// Writes the code, whose jumps go at most `reach` far (instructions).
+pub(crate) fn assemble(flat: &Flat, output: &Output, reach: u16) -> Result<Code, TooFar> {
     let count = flat.successors.len();
     let mut onward: Vec<Option<Block>> = Vec::with_capacity(count);
     for index in 0..count {
@@ -47,16 +41,16 @@ pub(crate) fn assemble(flat: &Flat, output: &Output) -> Result<Code, TooFar> {
             stack: output.num_spillslots as u64 * 8,
             ..Code::default()
         },
-        begins: vec![0; count],
-        jumps: Vec::new(),
+        jumps: Jumps::of(count, reach),
         next: None,
     };
     for (index, block) in placed.iter().enumerate() {
+        writer.begin(output, *block);
         writer.next = placed.get(index + 1).copied();
-        writer.begins[block.index()] = writer.code.insns.len();
         writer.block(output, *block);
     }
-    writer.link()
+    writer.jumps.check()?;
+    Ok(writer.code)
 }
 
 /// The blocks that are reached where each jump goes on past those that only jump, in their order.
@@ -86,15 +80,26 @@ struct Writer<'a> {
     flat: &'a Flat,
     onward: Vec<Option<Block>>,
     code: Code,
-    /// The first instruction of each block.
-    begins: Vec<usize>,
-    /// Jumps whose offset is still missing.
-    jumps: Vec<(usize, Block)>,
+    jumps: Jumps,
     /// The block that is written next.
     next: Option<Block>,
 }
 
+/// An instruction of the machine and an edit are at most so many.
+const LARGEST: usize = 3;
+
 impl Writer<'_> {
+    /// Jumps to the block come here.
+    fn begin(&mut self, output: &Output, block: Block) {
+        let size = self.flat.filled(output, block).count() * LARGEST;
+        let last = self.code.insns.last();
+        let ends = last
+            .is_some_and(|last| [Insn::exit().opcode, Insn::jump().opcode].contains(&last.opcode));
+        let insns = &mut self.code.insns;
+        self.jumps.relay(insns, block, size, !ends);
+        self.jumps.land(insns, block);
+    }
+
     fn block(&mut self, output: &Output, block: Block) {
         let flat = self.flat;
         for one in flat.filled(output, block) {
@@ -226,7 +231,7 @@ impl Writer<'_> {
 
     fn jump(&mut self, to: Block) {
         if self.next != Some(to) {
-            self.jumps.push((self.code.insns.len(), to));
+            self.jumps.wait(self.code.insns.len(), to);
             self.push(Insn::jump());
         }
     }
@@ -245,21 +250,10 @@ impl Writer<'_> {
         } else {
             (test, yes, no)
         };
-        self.jumps.push((self.code.insns.len(), yes));
+        self.jumps.wait(self.code.insns.len(), yes);
         let right = at.source(condition.right, 1);
         self.push(Insn::branch(test, condition.width, at.of(0), right, 0));
         self.jump(no);
-    }
-
-    /// Fills in how far each jump goes.
-    fn link(mut self) -> Result<Code, TooFar> {
-        for (from, to) in std::mem::take(&mut self.jumps) {
-            let distance = self.begins[to.index()] as i64 - from as i64 - 1;
-            self.code.insns[from].offset = i16::try_from(distance).map_err(|_| TooFar {
-                distance: distance.unsigned_abs(),
-            })?;
-        }
-        Ok(self.code)
     }
 }
 

@@ -6,7 +6,8 @@
 //! select    block by block: Program -> machine; condition, frame, section and search are its parts
 //! machine   instructions on virtual registers
 //! regalloc  registers
-//! assemble  instructions in their order, with their jumps
+//! assemble  instructions in their order; jumps relays those that go too far
+//! paths     how many instructions a packet takes
 //! btf, elf  the object file
 //! offload   what a network card cannot do
 //! disasm    instructions as text
@@ -33,9 +34,11 @@ mod elf;
 mod facts;
 mod frame;
 mod insn;
+mod jumps;
 mod known;
 mod machine;
 pub mod offload;
+mod paths;
 mod regalloc;
 mod search;
 mod section;
@@ -57,14 +60,29 @@ use crate::assemble::Code;
 use crate::regalloc::Flat;
 
 /// The target `xdp`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Xdp;
+#[derive(Clone, Copy, Debug)]
+pub struct Xdp {
+    /// How far a jump goes at most (instructions).
+    reach: u16,
+}
+
+impl Xdp {
+    /// The target.
+    pub const NEW: Xdp = Xdp {
+        reach: jumps::REACH,
+    };
+
+    /// One whose jumps go no further than `reach` (instructions): what is further is relayed, as in a large program.
+    pub const fn with_reach(reach: u16) -> Xdp {
+        Xdp { reach }
+    }
+}
 
 const NAME: &str = "xdp";
 /// The most bytes of one section of global data: an instruction has 29 bits for the offset.
 const SECTION_MAX: u64 = 1 << 29;
-/// A jump goes at most so far (instructions).
-const JUMP_MAX: u64 = i16::MAX as u64;
+/// The most instructions that the verifier looks at (linux/bpf.h, `BPF_COMPLEXITY_LIMIT_INSNS`).
+const INSTRUCTIONS_MAX: u64 = 1_000_000;
 
 impl Target for Xdp {
     fn name(&self) -> &'static str {
@@ -86,13 +104,14 @@ impl Target for Xdp {
         for size in sizes {
             EmitError::check(NAME, "a section of global data (bytes)", size, SECTION_MAX)?;
         }
-        let code = compile(program, layout, manifest)?;
-        let figures = vec![
-            ("instructions", code.insns.len() as u64),
+        let code = self.compile(program, layout, manifest)?;
+        let mut figures = vec![("instructions", code.insns.len() as u64)];
+        figures.extend(paths::figures(&code, layout));
+        figures.extend([
             ("stack bytes", code.stack),
             ("data bytes", sizes[0]),
             ("state bytes", sizes[1]),
-        ];
+        ]);
         // What the policy itself says: with the MACs in it, any loader's attached program forwards.
         let mut initial = Bytes::new(layout.clone());
         publish(manifest, &World::of(manifest), &mut initial);
@@ -112,27 +131,49 @@ impl Target for Xdp {
     }
 }
 
-/// The program's instructions as text, with the lines of the policy that they come from.
-pub fn listing(
-    program: &Verified,
-    layout: &Layout,
-    manifest: &Manifest,
-    sources: &Sources,
-) -> Result<String, EmitError> {
-    let code = compile(program, layout, manifest)?;
-    Ok(disasm::print(&code, layout, manifest, sources))
-}
+impl Xdp {
+    /// The program's instructions as text, with the lines of the policy that they come from.
+    pub fn listing(
+        self,
+        program: &Verified,
+        layout: &Layout,
+        manifest: &Manifest,
+        sources: &Sources,
+    ) -> Result<String, EmitError> {
+        let code = self.compile(program, layout, manifest)?;
+        Ok(disasm::print(&code, layout, manifest, sources))
+    }
 
-fn compile(program: &Verified, layout: &Layout, manifest: &Manifest) -> Result<Code, EmitError> {
-    let machine = select::select(program.program(), layout, manifest.interfaces.len());
-    let flat = Flat::of(machine);
-    let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
-    let code = assemble::assemble(&flat, &output).map_err(|error| EmitError::Limit {
-        target: NAME,
-        what: "a jump (instructions)",
-        found: error.distance,
-        limit: JUMP_MAX,
-    })?;
-    EmitError::check(NAME, "the stack (bytes)", code.stack, regalloc::STACK)?;
-    Ok(code)
+    fn compile(
+        self,
+        program: &Verified,
+        layout: &Layout,
+        manifest: &Manifest,
+    ) -> Result<Code, EmitError> {
+        let machine = select::select(program.program(), layout, manifest.interfaces.len());
+        let flat = Flat::of(machine);
+        let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
+        let stack = output.num_spillslots as u64 * 8;
+        let code = assemble::assemble(&flat, &output, self.reach);
+        let distance = code.as_ref().map_or_else(|error| error.distance, |_| 0);
+        let instructions = code.as_ref().map_or(0, |code| code.insns.len());
+        let limits = [
+            ("the stack (bytes)", stack, regalloc::STACK),
+            (
+                "a jump (instructions)",
+                distance as u64,
+                u64::from(self.reach),
+            ),
+            (
+                "the program (instructions)",
+                instructions as u64,
+                INSTRUCTIONS_MAX,
+            ),
+        ];
+        for (what, found, limit) in limits {
+            EmitError::check(NAME, what, found, limit)
+                .map_err(|error| error.with_costs(flat.costs()))?;
+        }
+        Ok(code.unwrap_or_default())
+    }
 }

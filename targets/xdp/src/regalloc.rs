@@ -104,6 +104,11 @@ impl Flat {
         flat
     }
 
+    /// How many instructions come from each place.
+    pub(crate) fn costs(&self) -> impl Iterator<Item = (Place, u64)> {
+        self.items.iter().map(|(_, place)| (*place, 1))
+    }
+
     /// Instructions of a block and what regalloc2 moves between them.
     pub(crate) fn filled<'a>(
         &'a self,

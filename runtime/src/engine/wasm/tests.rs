@@ -87,7 +87,7 @@ impl Recipe {
     fn new() -> Recipe {
         let layout = layout(8);
         let pages = Map::of(&layout).unwrap().pages;
-        let (manifest, version) = (manifest(&["a", "b"]), ABI_VERSION as i32);
+        let (manifest, version) = (manifest(&["a", "b"]), ABI_VERSION.cast_signed());
         Recipe {
             layout,
             manifest,
