@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Section;
 use lvsc_ir::target::Target;
+use lvsc_pipeline::members;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_pipeline::simplify::simplify;
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
+    if global.verbose {
+        sets(&checked.pipeline).for_each(|line| ui.detail(line));
+    }
     let made = make(checked.pipeline, target, args.emit)?;
     if piped {
         ui.bytes(&made.bytes);
@@ -40,6 +44,21 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
         (Format::Json, false) => ui.json(&data(&path, target, &made)),
     }
     Ok(Status::Fine)
+}
+
+/// How membership in each set is found out.
+fn sets(pipeline: &Pipeline) -> impl Iterator<Item = String> {
+    let sets = pipeline.sets.iter().enumerate();
+    sets.map(|(index, set)| {
+        let name = if set.name.is_empty() {
+            index.to_string()
+        } else {
+            set.name.clone()
+        };
+        let count = set.ranges.len();
+        let ranges = if count == 1 { "range" } else { "ranges" };
+        format!("set.{name}: {count} {ranges}, {}", members::method(set))
+    })
 }
 
 /// What a build makes.

@@ -12,6 +12,8 @@ use crate::pipeline::{Pipeline, Set};
 
 /// With up to so many ranges, comparing is cheaper.
 const FEW: usize = 8;
+/// So many ranges are compared one after the other without a branch.
+pub(crate) const COMPARED: usize = 4;
 /// A table has at most so many members.
 const MEMBERS_MAX: u128 = 1 << 20;
 /// Products in which two members of a bucket fall together cannot be told apart: others are tried.
@@ -103,6 +105,17 @@ fn fits(begins: &[u64], by: u64, taken: &[bool]) -> bool {
     let free = |begin: &u64| taken.get((begin ^ by) as usize) == Some(&false);
     let apart = |(index, begin)| !begins.iter().take(index).any(|other| other == begin);
     begins.iter().all(free) && begins.iter().enumerate().all(apart)
+}
+
+/// How it is found out whether a value is in a set, for people.
+pub fn method(set: &Set) -> &'static str {
+    if Table::of(set).is_some() {
+        "a perfect hash"
+    } else if set.ranges.len() <= COMPARED {
+        "compared one by one"
+    } else {
+        "compared by halves"
+    }
 }
 
 /// The names of the sections of a set's slots and displacements. A section's name and shape are its identity: so that

@@ -5,10 +5,9 @@ use lvsc_ir::program::{Binary, BlockId, Class, Compare, Value};
 
 use super::state::{Number, Path, Split};
 use super::{Lowering, element};
+use crate::members::COMPARED;
 use crate::pipeline::SetId;
 
-/// So many ranges are compared one after the other without a branch.
-const FEW: usize = 4;
 /// Bytes of a member in a table.
 const WORD: u8 = 8;
 
@@ -23,7 +22,7 @@ impl Lowering<'_> {
         let mut split = Split::default();
         let mut open = vec![(set.ranges.as_slice(), path)];
         while let Some((ranges, path)) = open.pop() {
-            if ranges.len() <= FEW {
+            if ranges.len() <= COMPARED {
                 split.extend(self.member_of_few(number, ranges, path));
                 continue;
             }
