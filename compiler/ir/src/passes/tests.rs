@@ -1,6 +1,6 @@
 //! Random programs. What each pass makes of a given one is told in `tests/ir/*.lvsi`.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use lvsc_abi::image::Image;
 use proptest::collection;
@@ -43,6 +43,93 @@ proptest! {
             program = verified.unwrap();
             let found = decide(&program, &case);
             prop_assert!(found == expected, "{name}:\n{before}\n{after}");
+        }
+    }
+}
+
+/// A test of bytes: `(load size, offset, big endian, shift, mask, how it is asked, whether the first frame passes)`.
+type Asked = (u8, u8, bool, u8, u64, u8, bool);
+
+/// Bytes that are there.
+const THERE: u8 = 16;
+
+/// Blocks of tests, one behind the other, which all fail to the same place; most of them pass for this frame.
+fn chain(frame: &[u8], tests: &[Asked]) -> String {
+    use std::fmt::Write;
+    let (end, fail) = (tests.len() + 1, tests.len() + 2);
+    let mut text = format!("b0:\n  bounds +{THERE} b1() else b{fail}()\n");
+    let mut value = 0;
+    for (index, (size, offset, big, shift, mask, how, pass)) in tests.iter().enumerate() {
+        let bytes = [1, 2, 4, 8][usize::from(size % 4)];
+        let offset = offset % (THERE + 1 - bytes);
+        let begin = usize::from(offset);
+        let own = &frame[begin..begin + usize::from(bytes)];
+        let fold = |word: u64, byte: &u8| word << 8 | u64::from(*byte);
+        let loaded = if *big {
+            own.iter().fold(0, fold)
+        } else {
+            own.iter().rev().fold(0, fold)
+        };
+        let (order, shift) = (if *big { "be" } else { "le" }, shift % 16);
+        let wanted = loaded >> shift & mask ^ u64::from(!pass);
+        let [a, b, c, d, e, f, g] = std::array::from_fn(|n| value + n);
+        value += 7;
+        let _ = write!(
+            text,
+            "b{}:\n  v{a} = frame.{order}{bytes} +{offset}\n  v{b} = const {shift}\n  v{c} = shr v{a}, v{b}\n  \
+             v{d} = const {mask}\n  v{e} = and v{c}, v{d}\n  v{f} = const {wanted}\n",
+            index + 1,
+        );
+        let next = index + 2;
+        let _ = match how % 4 {
+            0 => write!(
+                text,
+                "  v{g} = eq v{e}, v{f}\n  if v{g} b{next}() else b{fail}()\n"
+            ),
+            1 => write!(
+                text,
+                "  v{g} = ne v{e}, v{f}\n  if v{g} b{fail}() else b{next}()\n"
+            ),
+            2 => write!(
+                text,
+                "  v{g} = const 0\n  if v{e} b{fail}() else b{next}()\n"
+            ),
+            _ => write!(
+                text,
+                "  v{g} = const 0\n  if v{e} b{next}() else b{fail}()\n"
+            ),
+        };
+    }
+    let _ = write!(text, "b{end}:\n  return pass\nb{fail}:\n  return drop\n");
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn tests_of_bytes_decide_the_same_as_wide_ones(
+        frame in collection::vec(0_u8..4, 24),
+        tests in collection::vec((any::<u8>(), any::<u8>(), any::<bool>(), 0_u8..16, any::<u64>(), any::<u8>(), prop::bool::weighted(0.9)), 1..6),
+        flips in collection::vec(0_usize..24 * 8, 20),
+    ) {
+        let source = chain(&frame, &tests);
+        let text::Source { program, layout } = text::parse(&source).unwrap();
+        let plain = verify::verify(program, &layout).unwrap();
+        let wide = [BLOCKS, COMPARES, DCE].into_iter().fold(plain.program().clone(), |program, (_, pass)| pass(program));
+        let wide = verify::verify(wide, &layout).unwrap();
+        let mut frames = vec![frame.clone()];
+        for flip in flips {
+            let mut other = frame.clone();
+            other[flip / 8] ^= 1 << (flip % 8);
+            frames.push(other);
+        }
+        for frame in frames {
+            let decide = |program: &Verified| {
+                let mut image = lvsc_abi::image::Bytes::new(layout.clone());
+                let mut packet = Packet { frame: &mut frame.clone(), ingress: 0, worker: 0 };
+                eval::run(program, &mut packet, &mut image)
+            };
+            prop_assert_eq!(decide(&plain), decide(&wide), "{}\n{}\n{:?}", source, text::print(wide.program(), &layout), frame);
         }
     }
 }
