@@ -48,16 +48,11 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
 
 /// How membership in each set is found out.
 fn sets(pipeline: &Pipeline) -> impl Iterator<Item = String> {
-    let sets = pipeline.sets.iter().enumerate();
-    sets.map(|(index, set)| {
-        let name = if set.name.is_empty() {
-            index.to_string()
-        } else {
-            set.name.clone()
-        };
+    let sets = (1..).zip(&pipeline.sets);
+    sets.map(|(number, set)| {
         let count = set.ranges.len();
         let ranges = if count == 1 { "range" } else { "ranges" };
-        format!("set.{name}: {count} {ranges}, {}", members::method(set))
+        format!("set {number}: {count} {ranges}, {}", members::method(set))
     })
 }
 

@@ -180,10 +180,12 @@ impl Manifest {
             && section("clock", Element::Clock).is_some()
             && holds("interfaces", Element::Interface, self.interfaces.len())
             && holds("counters", Element::Counter, self.counters.len())
-            && self
-                .fixed
-                .iter()
-                .all(|fixed| holds(&fixed.section, Element::Word, fixed.words.len()))
+            && layout.sections().all(|(_, section)| {
+                let mut fixed = self.fixed.iter();
+                let words = fixed.find(|fixed| fixed.section == section.name);
+                let words = words.map(|fixed| fixed.words.len() as u32);
+                words == (section.element == Element::Word).then_some(section.length)
+            })
             && self.pools.iter().all(|pool| {
                 let own = |kind: &str| format!("{kind}.{}", pool.name);
                 let same = self.pools.iter().filter(|other| other.name == pool.name);
@@ -294,6 +296,13 @@ mod tests {
             m.interfaces.extend(manifest().interfaces);
         });
         refused("more words than elements", |m| m.fixed[0].words.push(7));
+        refused("fewer words than elements", |m| {
+            m.fixed[0].words.truncate(3);
+        });
+        refused("no words", |m| m.fixed.clear());
+        refused("words for another section", |m| {
+            m.fixed[0].section = "ring.web".to_owned();
+        });
         refused("one name twice", |m| m.pools.extend(manifest().pools));
         refused("an age that cannot be told", |m| {
             m.pools[0].flows = Some(Flows {

@@ -110,7 +110,8 @@ fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
     }
 }
 
-/// The world as the image says it, with the policy's weights; `None` where nothing was published yet.
+/// The world as far as the image says it, with the policy's weights; `None` where nothing was published yet. A backend
+/// without a record may be down or not yet known: it counts as up, and is asked for.
 pub fn recall(manifest: &Manifest, image: &dyn Image) -> Option<World> {
     let clock = section(image, "clock")?;
     let time = |field| image.load(clock.at(0, field), Width::B8);

@@ -19,7 +19,8 @@
 //! **Byte order**: values are host order. `be` and `le` on a frame access say how the bytes are read; sections are
 //! little endian.
 //!
-//! **Effects** happen in order: stores to the frame, accesses of class `shared`, `count`, `exchange`.
+//! **Effects** happen in order: accesses of class `shared`, `count`, `exchange`; and, among themselves, loads and stores of the
+//! frame, which nobody else sees.
 
 #![allow(
     clippy::indexing_slicing,

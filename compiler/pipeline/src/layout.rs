@@ -67,9 +67,9 @@ pub struct Sections {
 /// The sections of a set, and the table that is in them.
 #[derive(Clone, Debug)]
 pub struct SetSections {
-    /// `set.<name>.<digest>`
+    /// `set.<digest>`
     pub slots: SectionId,
-    /// `displacements.<name>.<digest>`
+    /// `displacements.<digest>`
     pub displacements: SectionId,
     /// What they hold.
     pub table: Table,
@@ -105,9 +105,9 @@ impl Sections {
                 refused: refused.unwrap_or(0),
             }
         });
-        let sets = pipeline.sets.iter().enumerate().map(|(index, set)| {
+        let sets = pipeline.sets.iter().map(|set| {
             let table = Table::of(set)?;
-            let [slots, displacements] = members::sections(set, index, &table);
+            let [slots, displacements] = members::sections(&table);
             Some(SetSections {
                 slots: layout.named(&slots)?.0,
                 displacements: layout.named(&displacements)?.0,

@@ -5,6 +5,8 @@
 //! bits of a product name a bucket, whose displacement says in which slot the member lies. All slots hold members, so
 //! an empty one holds one that is looked for elsewhere.
 
+use std::collections::BTreeMap;
+
 use lvsc_abi::hash;
 use lvsc_abi::manifest::Fixed;
 
@@ -14,8 +16,10 @@ use crate::pipeline::{Pipeline, Set};
 const FEW: usize = 8;
 /// So many ranges are compared one after the other without a branch.
 pub(crate) const COMPARED: usize = 4;
+/// A range of fewer values is so many members, a longer one is compared.
+const SHORT: u128 = 16;
 /// A table has at most so many members.
-const MEMBERS_MAX: u128 = 1 << 20;
+const MEMBERS_MAX: usize = 1 << 20;
 /// Products in which two members of a bucket fall together cannot be told apart: others are tried.
 const TRIES: u64 = 1000;
 
@@ -28,26 +32,32 @@ pub struct Table {
     pub displacements: Vec<u64>,
     /// A power of two of members, at least two.
     pub slots: Vec<u64>,
+    /// Longer ranges, which are compared.
+    pub rest: Vec<(u128, u128)>,
 }
 
 impl Table {
-    /// The table of a set that is worth one: of many values of up to 64 bits, most of them by themselves.
+    /// The table of a set that is worth one: of many values of up to 64 bits, by themselves or in short ranges.
     pub fn of(set: &Set) -> Option<Table> {
-        let lengths = set
-            .ranges
-            .iter()
-            .map(|(first, last)| (last - first).saturating_add(1));
-        let count = lengths.fold(0, u128::saturating_add);
-        let scattered = count <= MEMBERS_MAX && count <= 2 * set.ranges.len() as u128;
-        if set.ranges.len() <= FEW || set.width > 64 || !scattered {
+        let short = |(first, last): &&(u128, u128)| last - first < SHORT;
+        let (short, rest): (Vec<_>, Vec<_>) = set.ranges.iter().partition(|range| short(range));
+        if short.len() <= FEW || set.width > 64 {
             return None;
         }
-        let each = set.ranges.iter().flat_map(|(first, last)| *first..=*last);
-        let members: Vec<u64> = each.map(|member| member as u64).collect();
+        let members: Vec<u64> = short
+            .into_iter()
+            .flat_map(|(first, last)| first..=last)
+            .map(|member| member as u64)
+            .take(MEMBERS_MAX + 1)
+            .collect();
+        if members.len() > MEMBERS_MAX {
+            return None;
+        }
         let multipliers = (1..=TRIES).map(|n| hash::table(n, 0) | 1);
         multipliers
             .into_iter()
             .find_map(|multiplier| Table::with(multiplier, &members))
+            .map(|table| Table { rest, ..table })
     }
 
     /// Bits to the right of the bucket's number in the product.
@@ -77,6 +87,7 @@ impl Table {
             multiplier,
             displacements: vec![0; slots / 4],
             slots: vec![first; slots],
+            rest: Vec::new(),
         };
         let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); slots / 4];
         for member in members {
@@ -119,28 +130,24 @@ pub fn method(set: &Set) -> &'static str {
 }
 
 /// The names of the sections of a set's slots and displacements. A section's name and shape are its identity: so that
-/// no image is taken for another, they also tell what is in it.
-pub(crate) fn sections(set: &Set, index: usize, table: &Table) -> [String; 2] {
+/// no image is taken for another, they tell what is in it and nothing else.
+pub(crate) fn sections(table: &Table) -> [String; 2] {
     let words = table.slots.iter().chain(&table.displacements);
     let digest = words.fold(table.multiplier, |digest, word| hash::absorb(digest, *word));
-    let digest = hash::finish(digest) as u32;
-    let name = if set.name.is_empty() {
-        index.to_string()
-    } else {
-        set.name.clone()
-    };
-    ["set", "displacements"].map(|kind| format!("{kind}.{name}.{digest:08x}"))
+    let digest = hash::finish(digest);
+    ["set", "displacements"].map(|kind| format!("{kind}.{digest:016x}"))
 }
 
 /// Puts the tables of the sets that are worth one into the manifest.
 pub fn place(pipeline: &mut Pipeline) {
-    let sets = pipeline.sets.iter().enumerate();
-    let fixed = sets.filter_map(|(index, set)| {
+    let fixed = pipeline.sets.iter().filter_map(|set| {
         let table = Table::of(set)?;
-        let [own, other] = sections(set, index, &table);
+        let [own, other] = sections(&table);
         Some([(own, table.slots), (other, table.displacements)])
     });
-    let fixed = fixed.flatten();
+    // Sets that differ in their long ranges alone share a table.
+    let fixed: BTreeMap<String, Vec<u64>> = fixed.flatten().collect();
+    let fixed = fixed.into_iter();
     pipeline.manifest.fixed = fixed
         .map(|(section, words)| Fixed { section, words })
         .collect();
@@ -202,10 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn few_members_ranges_and_wide_values_have_no_table() {
+    fn long_ranges_are_compared_beside_the_table() {
+        let mut mixed = set((0..100).map(|n| n * 100));
+        mixed.ranges[50].1 += 80;
+        let table = Table::of(&mixed).unwrap();
+        assert_eq!(table.rest, [(5000, 5080)]);
+        assert!(contains(&table, 4900) && !contains(&table, 5000));
+    }
+
+    #[test]
+    fn few_members_and_wide_values_have_no_table() {
         assert_eq!(Table::of(&set(0..FEW as u64)), None);
         let mut with_range = set(0..100);
-        with_range.ranges[99].1 += 1000;
+        with_range.ranges.truncate(FEW + 1);
+        with_range.ranges[FEW].1 += SHORT;
         assert_eq!(Table::of(&with_range), None);
         let mut wide = set(0..100);
         wide.width = 128;

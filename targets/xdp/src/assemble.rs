@@ -43,6 +43,7 @@ pub(crate) fn assemble(flat: &Flat, output: &Output, reach: u16) -> Result<Code,
         },
         jumps: Jumps::of(count, reach),
         next: None,
+        falls: false,
     };
     for (index, block) in placed.iter().enumerate() {
         writer.begin(output, *block);
@@ -83,6 +84,8 @@ struct Writer<'a> {
     jumps: Jumps,
     /// The block that is written next.
     next: Option<Block>,
+    /// Whether what is written so far goes on into it.
+    falls: bool,
 }
 
 /// An instruction of the machine and an edit are at most so many.
@@ -92,11 +95,8 @@ impl Writer<'_> {
     /// Jumps to the block come here.
     fn begin(&mut self, output: &Output, block: Block) {
         let size = self.flat.filled(output, block).count() * LARGEST;
-        let last = self.code.insns.last();
-        let ends = last
-            .is_some_and(|last| [Insn::exit().opcode, Insn::jump().opcode].contains(&last.opcode));
         let insns = &mut self.code.insns;
-        self.jumps.relay(insns, block, size, !ends);
+        self.jumps.relay(insns, block, size, self.falls);
         self.jumps.land(insns, block);
     }
 
@@ -218,6 +218,7 @@ impl Writer<'_> {
     fn end(&mut self, end: &End, at: Registers<'_>, block: Block) {
         let successors = &self.flat.successors[block.index()];
         let to = |index: usize| target(&self.onward, successors[index]);
+        self.falls = false;
         match end {
             End::Jump(..) => self.jump(to(0)),
             End::If(condition, ..) => self.branch(condition, at, to(0), to(1)),
@@ -230,7 +231,8 @@ impl Writer<'_> {
     }
 
     fn jump(&mut self, to: Block) {
-        if self.next != Some(to) {
+        self.falls = self.next == Some(to);
+        if !self.falls {
             self.jumps.wait(self.code.insns.len(), to);
             self.push(Insn::jump());
         }

@@ -13,7 +13,7 @@
 //! disasm    instructions as text
 //! ```
 //!
-//! Knows no policy and no header. Every program that it makes is one that the verifier accepts: accesses to the frame go
+//! Knows no policy and no header. The verifier finds every access of its programs in bounds: accesses to the frame go
 //! through the address that was compared with its end, indices are masked where they are used.
 
 #![allow(
@@ -73,7 +73,12 @@ impl Xdp {
     };
 
     /// One whose jumps go no further than `reach` (instructions): what is further is relayed, as in a large program.
+    ///
+    /// # Panics
+    ///
+    /// For more than an instruction can say.
     pub const fn with_reach(reach: u16) -> Xdp {
+        assert!(reach <= i16::MAX as u16, "no jump goes so far");
         Xdp { reach }
     }
 }
@@ -81,7 +86,8 @@ impl Xdp {
 const NAME: &str = "xdp";
 /// The most bytes of one section of global data: an instruction has 29 bits for the offset.
 const SECTION_MAX: u64 = 1 << 29;
-/// The most instructions that the verifier looks at (linux/bpf.h, `BPF_COMPLEXITY_LIMIT_INSNS`).
+/// The most instructions that the verifier looks at (linux/bpf.h, `BPF_COMPLEXITY_LIMIT_INSNS`): it looks at most of them
+/// more than once, so that it may refuse a program of fewer.
 const INSTRUCTIONS_MAX: u64 = 1_000_000;
 
 impl Target for Xdp {
@@ -154,26 +160,29 @@ impl Xdp {
         let flat = Flat::of(machine);
         let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
         let stack = output.num_spillslots as u64 * 8;
-        let code = assemble::assemble(&flat, &output, self.reach);
-        let distance = code.as_ref().map_or_else(|error| error.distance, |_| 0);
-        let instructions = code.as_ref().map_or(0, |code| code.insns.len());
-        let limits = [
-            ("the stack (bytes)", stack, regalloc::STACK),
-            (
-                "a jump (instructions)",
-                distance as u64,
-                u64::from(self.reach),
-            ),
-            (
-                "the program (instructions)",
-                instructions as u64,
-                INSTRUCTIONS_MAX,
-            ),
-        ];
-        for (what, found, limit) in limits {
-            EmitError::check(NAME, what, found, limit)
-                .map_err(|error| error.with_costs(flat.costs()))?;
-        }
-        Ok(code.unwrap_or_default())
+        let limit = |what, found, limit| {
+            let checked = EmitError::check(NAME, what, found, limit);
+            checked.map_err(|error| error.with_costs(flat.costs()))
+        };
+        limit("the stack (bytes)", stack, regalloc::STACK)?;
+        let code = match assemble::assemble(&flat, &output, self.reach) {
+            Ok(code) => code,
+            Err(error) => {
+                let far = EmitError::Limit {
+                    target: NAME,
+                    what: "a jump over one block (instructions)",
+                    found: error.distance as u64,
+                    limit: u64::from(self.reach),
+                    costs: Vec::new(),
+                };
+                return Err(far.with_costs(flat.costs()));
+            }
+        };
+        limit(
+            "the program (instructions)",
+            code.insns.len() as u64,
+            INSTRUCTIONS_MAX,
+        )?;
+        Ok(code)
     }
 }

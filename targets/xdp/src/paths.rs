@@ -11,11 +11,12 @@ use crate::verdict;
 const CLASS: u8 = 7;
 const OPERATION: u8 = 0xf0;
 
-/// What a way has passed: it has looked into a ring, it has written an entry of a connection table.
+/// What a way has passed: it has looked into a ring, into a connection table, it has written an entry there.
 type Passed = usize;
 const RING: Passed = 1;
-const ENTRY: Passed = 2;
-const KINDS: usize = 4;
+const TABLE: Passed = 2;
+const ENTRY: Passed = 4;
+const KINDS: usize = 8;
 
 /// The shortest and the longest way (instructions that are executed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +31,24 @@ type Spans = [Option<Span>; KINDS];
 /// that is passed to the kernel. A kind of way that does not occur has none.
 pub(crate) fn figures(code: &Code, layout: &Layout) -> Vec<(&'static str, u64)> {
     let (sent, passed) = ends(code, layout);
-    let least = |kind: Passed| sent[kind].map(|span| span.least);
-    let known = least(0).into_iter().chain(least(ENTRY)).min();
-    let tracked = least(RING | ENTRY).is_some();
+    let least = |fits: fn(Passed) -> bool| {
+        let kinds = sent.iter().enumerate().filter(|(kind, _)| fits(*kind));
+        kinds
+            .filter_map(|(_, span)| span.map(|span| span.least))
+            .min()
+    };
     let most = passed.iter().flatten().map(|span| span.most).max();
     let found = [
-        ("instructions by ring", least(RING).filter(|_| !tracked)),
-        ("instructions by table", known.filter(|_| tracked)),
-        ("instructions of a new flow", least(RING | ENTRY)),
+        ("instructions without a pool", least(|kind| kind == 0)),
+        ("instructions by ring", least(|kind| kind == RING)),
+        (
+            "instructions by table",
+            least(|kind| kind & (RING | TABLE) == TABLE),
+        ),
+        (
+            "instructions of a new flow",
+            least(|kind| kind == RING | TABLE | ENTRY),
+        ),
         ("instructions to pass, at most", most),
     ];
     let found = found.into_iter();
@@ -48,20 +59,23 @@ pub(crate) fn figures(code: &Code, layout: &Layout) -> Vec<(&'static str, u64)> 
 
 /// The ways that end in a frame sent, and those that end with the kernel.
 fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
-    let rings = code.relocations.iter().filter(|(_, symbol)| {
+    let looks = code.relocations.iter().filter_map(|(index, symbol)| {
         let Symbol::Section(id) = symbol else {
-            return false;
+            return None;
         };
-        layout[*id].element == Element::Slot
+        let rings = layout[*id].element == Element::Slot;
+        let tables = layout[*id].element == Element::Flow;
+        (rings || tables).then_some((*index, if rings { RING } else { TABLE }))
     });
-    let mut rings = rings.map(|(index, _)| *index).peekable();
+    let mut looks = looks.peekable();
     let mut reached: Vec<Spans> = vec![Spans::default(); code.insns.len() + 1];
     reached[0][0] = Some(Span { least: 0, most: 0 });
     let (mut sent, mut passed) = (Spans::default(), Spans::default());
     let mut index = 0;
     while let Some(insn) = code.insns.get(index) {
-        let ring = rings.next_if(|ring| *ring == index).is_some();
-        let here = after(reached[index], ring, is_exchange(*insn));
+        let look = looks.next_if(|(at, _)| *at == index);
+        let entry = if is_exchange(*insn) { ENTRY } else { 0 };
+        let here = after(reached[index], look.map_or(0, |(_, passed)| passed) | entry);
         let size = if insn.opcode == 0x18 { 2 } else { 1 };
         if is_exit(*insn) {
             match ends_with(code, index) {
@@ -78,10 +92,10 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
     (sent, passed)
 }
 
-fn after(before: Spans, ring: bool, exchange: bool) -> Spans {
+fn after(before: Spans, passed: Passed) -> Spans {
     let mut spans = Spans::default();
     for (kind, span) in before.into_iter().enumerate() {
-        let kind = kind | if ring { RING } else { 0 } | if exchange { ENTRY } else { 0 };
+        let kind = kind | passed;
         let longer = span.map(|span| Span {
             least: span.least + 1,
             most: span.most + 1,

@@ -1,7 +1,7 @@
 //! Wide compares: tests of bytes of the frame that stand close together, and that lead to the same place where they fail,
 //! become one masked compare.
 //!
-//! `eq frame.le2 +12, 8` and behind it `eq frame.be1 +14, 0x45` are `eq (frame.le4 +12 and 0xffffff), 0x450008`. Only bytes
+//! `frame.be1 +14 and 0xf0` equal to 0x40, and behind it `frame.be1 +14 and 15` equal to 5, are `eq frame.le1 +14, 0x45`. Only bytes
 //! are read that are known to be there, and only before anything is written.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! Passes: each makes a simpler program that decides the same. One a file.
 //!
-//! No pass removes or moves an effect. Each keeps a program valid; in debug builds and tests every result is verified.
+//! No pass removes, adds or moves an effect but `stores`: nobody else sees the frame before a program ends, so that its
+//! stores need to be in order only with each other and with its loads. Each keeps a program valid; in debug builds and tests every result is verified.
 
 mod blocks;
 mod compares;

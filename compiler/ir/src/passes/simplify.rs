@@ -308,13 +308,20 @@ fn decided(op: Compare, a: Value, b: Value, facts: &Facts) -> Option<bool> {
     }
 }
 
-/// Whether `b` is a constant with bits that a mask took from `a`.
+/// Whether `b` is a constant with bits that a mask or a shift took from `a`.
 fn missing_bits(a: Value, b: Value, facts: &Facts) -> bool {
-    let Some(Op::Binary(Binary::And, _, mask)) = facts.op(a) else {
+    let Some(Op::Binary(op @ (Binary::And | Binary::Shl), _, by)) = facts.op(a) else {
         return false;
     };
-    let known = facts.constant(*mask).zip(facts.constant(b));
-    known.is_some_and(|(mask, wanted)| wanted & !mask != 0)
+    let known = facts.constant(*by).zip(facts.constant(b));
+    known.is_some_and(|(by, wanted)| {
+        let mask = if *op == Binary::And {
+            by
+        } else {
+            u64::MAX << (by & 63)
+        };
+        wanted & !mask != 0
+    })
 }
 
 /// A value that is 0 or 1, compared with 0 or 1.

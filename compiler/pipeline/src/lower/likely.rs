@@ -113,7 +113,7 @@ fn prefix(pipeline: &Pipeline, asked: &Headers) -> u16 {
         let begin = if header.after.is_empty() {
             Some(0)
         } else {
-            before.max().flatten()
+            before.flatten().min()
         };
         let end = begin.and_then(|begin: u16| begin.checked_add(header.fixed));
         let fits =

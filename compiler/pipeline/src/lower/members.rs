@@ -16,11 +16,15 @@ impl Lowering<'_> {
     pub(super) fn member(&mut self, id: SetId, mut path: Path) -> Split {
         let number = path.pop();
         if self.sections.set(id).is_some() {
-            return self.member_of_table(number.low, id, path);
+            return self.member_of_table(number, id, path);
         }
         let set = self.pipeline.set(id);
+        self.member_of_ranges(number, &set.ranges, path)
+    }
+
+    fn member_of_ranges(&mut self, number: Number, ranges: &[(u128, u128)], path: Path) -> Split {
         let mut split = Split::default();
-        let mut open = vec![(set.ranges.as_slice(), path)];
+        let mut open = vec![(ranges, path)];
         while let Some((ranges, path)) = open.pop() {
             if ranges.len() <= COMPARED {
                 split.extend(self.member_of_few(number, ranges, path));
@@ -39,7 +43,8 @@ impl Lowering<'_> {
     }
 
     /// See [`crate::members`].
-    fn member_of_table(&mut self, value: Value, id: SetId, path: Path) -> Split {
+    fn member_of_table(&mut self, number: Number, id: SetId, path: Path) -> Split {
+        let value = number.low;
         let (block, code) = (path.block, &mut self.code);
         let set = self.sections.set(id).expect("the set has a table");
         let bits = |bits: u32| u64::from(bits);
@@ -52,7 +57,14 @@ impl Lowering<'_> {
         let from = element(set.slots, slot, 0, WORD);
         let member = code.load(block, Class::Config, from);
         let is_member = code.compare(block, Compare::Eq, member, value);
-        self.test(is_member, path)
+        let rest = set.table.rest.clone();
+        let Split { mut yes, no } = self.test(is_member, path);
+        let mut split = Split::default();
+        for path in no {
+            split.extend(self.member_of_ranges(number, &rest, path));
+        }
+        yes.extend(split.yes);
+        Split { yes, no: split.no }
     }
 
     fn member_of_few(&mut self, number: Number, ranges: &[(u128, u128)], path: Path) -> Split {

@@ -243,7 +243,7 @@ impl Needs {
         found
     }
 
-    /// Takes out of `state` what is not asked for. For a header that is not resolved, or just being `searched`, all
+    /// Takes out of `state` what is not asked for; where no header is asked for any more, it also is no guess. For a header that is not resolved, or just being `searched`, all
     /// is kept that it may stand behind.
     pub(super) fn restrict(&self, pipeline: &Pipeline, searched: &[HeaderId], state: &mut State) {
         let mut wanted = self.headers(state);
