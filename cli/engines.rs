@@ -279,16 +279,23 @@ mod xdp {
         }
     }
 
+    /// What to do about a program that has too many ways.
+    const SMALLER: &str = "the policy is too large for it: fewer cases, fewer or shorter ranges, or two policies on two devices";
+
     impl From<LoadError> for LoadFailure {
         fn from(error: LoadError) -> LoadFailure {
             match error {
                 LoadError::Object(error) => LoadFailure::Artifact(error.to_string()),
                 LoadError::Kernel(refusal) => LoadFailure::Machine(refusal.into()),
                 LoadError::Pin(error) => LoadFailure::Machine(error.into()),
-                LoadError::Refused { ref log, .. } => LoadFailure::Machine(Failure::Verifier {
+                LoadError::Refused {
+                    ref log, too_large, ..
+                } => LoadFailure::Machine(Failure::Verifier {
                     what: error.to_string(),
                     log: log.clone(),
-                    old: Machine::here().old(),
+                    remedy: Machine::here()
+                        .old()
+                        .or_else(|| too_large.then(|| SMALLER.to_owned())),
                 }),
             }
         }

@@ -126,8 +126,8 @@ pub enum Failure {
         what: String,
         /// All that it says.
         log: String,
-        /// What to do where the kernel is too old.
-        old: Option<String>,
+        /// What to do, where it is no fault of ours.
+        remedy: Option<String>,
     },
     /// A fault of lvsc itself.
     #[error("{what}")]
@@ -208,7 +208,10 @@ impl Failure {
                 Some(format!("interfaces of the policy: {}", known.join(", ")))
             }
             Failure::Told { remedy, .. } => remedy.clone(),
-            Failure::Verifier { old: Some(old), .. } => Some(old.clone()),
+            Failure::Verifier {
+                remedy: Some(remedy),
+                ..
+            } => Some(remedy.clone()),
             Failure::Verifier { .. } => Some(
                 "`-v` shows all that it says; where `lvsc build` made the object as it is, this is a fault of lvsc: please \
                  report it"

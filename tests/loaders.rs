@@ -112,7 +112,12 @@ fn a_refusal_of_the_verifier_names_the_policys_line() {
     let is_read = |insn: &[u8]| insn[0] == 0x71 && insn[2..] == [14, 0, 0, 0, 0, 0];
     let at = bytes.windows(8).position(is_read).expect("it is read");
     bytes[at + 3] = 0x70;
-    let Err(LoadError::Refused { message, log }) = XdpEngine::load(&bytes) else {
+    let Err(LoadError::Refused {
+        message,
+        log,
+        too_large: false,
+    }) = XdpEngine::load(&bytes)
+    else {
         panic!("the verifier takes it");
     };
     assert!(message.contains(".lvs:"), "{message}");

@@ -51,11 +51,13 @@ pub enum LoadError {
     /// What is kept under the name cannot be had.
     #[error(transparent)]
     Pin(#[from] PinError),
-    /// The verifier does not take the program: a bug of the compiler.
+    /// The verifier does not take the program: a bug of the compiler, unless the program is too large.
     #[error("the kernel's verifier refuses the program: {message}")]
     Refused {
         /// The line of the policy, and what the verifier says.
         message: String,
+        /// Whether there is nothing wrong with it but that it has too many ways for the verifier to follow.
+        too_large: bool,
         /// All that it says.
         log: String,
     },

@@ -39,7 +39,7 @@ pub(super) fn load(object: &Object, code: &[u64], types: &OwnedFd) -> Result<Own
             Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && size < LOG_MAX => {
                 size *= 8;
             }
-            Err(_) => {
+            Err(error) => {
                 let end = log.iter().position(|byte| *byte == 0);
                 log.truncate(end.unwrap_or(log.len()));
                 let log = String::from_utf8_lossy(&log).into_owned();
@@ -48,6 +48,7 @@ pub(super) fn load(object: &Object, code: &[u64], types: &OwnedFd) -> Result<Own
                 let line = line.map_or_else(String::new, |line| format!("{line}: "));
                 return Err(LoadError::Refused {
                     message: format!("{line}{message} ({error})"),
+                    too_large: error.raw_os_error() == Some(libc::E2BIG),
                     log,
                 });
             }
