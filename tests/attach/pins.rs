@@ -97,6 +97,13 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     let args = ["run", &object, "-i", "eth0", "--pin", "web"];
     could_not(place, &args, &["verifier refuses"]);
     assert_eq!(link(place, ETH0).programs, program);
+    // Nor does another policy in a mode in which the device is not.
+    let args = [
+        "run", &heavy, "--target", "xdp", "-i", "eth0", "--pin", "web", "--mode", "generic",
+    ];
+    could_not(place, &args, &["native mode already"]);
+    assert_eq!(link(place, ETH0).programs, program);
+    live("after what was refused");
     live("after a policy that was refused");
     // They say goodbye as long as they are forwarded, and disturb no other case.
     drop(held);

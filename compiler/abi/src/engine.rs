@@ -159,6 +159,12 @@ pub trait Engine: Any {
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
 
+    /// Whether [`Engine::attach`] would be refused, as far as that can be seen before: changes nothing.
+    fn may_attach(&self, devices: &[Device], placing: Placing) -> Result<(), EngineError> {
+        let _ = (devices, placing);
+        Ok(())
+    }
+
     /// From now on takes packets from devices by itself, one for each interface; says how it is on each. The image names
     /// the devices' indices. `None`: this engine decides only what is handed to it.
     fn attach(

@@ -135,6 +135,9 @@ impl Attached {
             next_hops.push(hops);
         }
         let refused = |source| AttachError::Engine { source };
+        // Whatever forwards now is not touched before the devices are known to be willing.
+        let running = before.as_ref().map_or(&engine, |(_, old)| old);
+        running.may_attach(&places, placing).map_err(refused)?;
         let (mut director, carried) = start(engine, before, manifest, world).map_err(refused)?;
         let placed = director.attach(&places, placing).map_err(refused)?;
         let io = if placed.is_some() {

@@ -278,6 +278,10 @@ impl Engine for XdpEngine {
         first
     }
 
+    fn may_attach(&self, devices: &[Device], placing: Placing) -> Result<(), EngineError> {
+        self.attached.may_cover(devices, placing)
+    }
+
     fn attach(
         &mut self,
         devices: &[Device],

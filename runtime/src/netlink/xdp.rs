@@ -34,19 +34,15 @@ pub(super) fn programs(value: &[u8]) -> Vec<Running> {
 }
 
 impl Netlink {
-    /// Takes the program off a device that was put there by netlink: where it is named, only that one. One that a link
-    /// holds stays: EBUSY.
-    pub fn take_off(&mut self, device: u32, mode: Mode, program: Option<&OwnedFd>) -> Result<()> {
+    /// Takes this program off a device, where it was put by netlink. One that a link holds stays: EBUSY.
+    pub fn take_off(&mut self, device: u32, mode: Mode, program: &OwnedFd) -> Result<()> {
         const NONE: i32 = -1;
-        let only = if program.is_some() { REPLACE } else { 0 };
-        let mut message = Message::new(libc::RTM_SETLINK, 0)
+        let message = Message::new(libc::RTM_SETLINK, 0)
             .link(device, 0, 0)
             .open(IFLA_XDP)
             .attribute(FD, &NONE.to_ne_bytes())
-            .number(FLAGS, flag(mode) | only);
-        if let Some(program) = program {
-            message = message.attribute(EXPECTED_FD, &program.as_raw_fd().to_ne_bytes());
-        }
+            .number(FLAGS, flag(mode) | REPLACE)
+            .attribute(EXPECTED_FD, &program.as_raw_fd().to_ne_bytes());
         self.call(message.close()).map(drop)
     }
 

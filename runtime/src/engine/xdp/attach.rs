@@ -3,7 +3,7 @@
 use std::io::{self, Error};
 use std::os::fd::OwnedFd;
 
-use lvsc_abi::engine::{Device, EngineError, Mode, Placed, Placing};
+use lvsc_abi::engine::{Device, EngineError, Mode, Occupied, Placed, Placing};
 
 use super::pin::Pins;
 use super::refusal::{self, Machine, Place, Refusal};
@@ -49,6 +49,25 @@ impl Attached {
         Attached { links, aside: None }
     }
 
+    /// Whether these devices would refuse it, as far as they tell before.
+    pub(super) fn may_cover(
+        &self,
+        devices: &[Device],
+        placing: Placing,
+    ) -> Result<(), EngineError> {
+        let mut netlink = Netlink::open().map_err(|error| failed("no netlink", &error))?;
+        devices.iter().try_for_each(|device| {
+            if let Some(link) = self.links.iter().find(|link| link.device == device.index) {
+                return kept(device, link, placing.mode).map(drop);
+            }
+            let link = look(&mut netlink, device)?;
+            match placing.occupied {
+                Occupied::Refuse if !link.programs.is_empty() => Err(tenant::refusal(&link).into()),
+                Occupied::Refuse | Occupied::Replace => Ok(()),
+            }
+        })
+    }
+
     /// Covers exactly these devices: those that have the program keep it, the others get it or lose it. All is as it was
     /// where one refuses it.
     pub(super) fn cover(
@@ -77,6 +96,7 @@ impl Attached {
         };
         if let Err(error) = devices.iter().try_for_each(&mut one) {
             for link in new {
+                let _ = bpf::detach(&link.fd); // a name may still hold it for a moment
                 pins.inspect(|pins| pins.forget_link(link.device));
             }
             tenant::restore(&mut netlink, evicted);
@@ -123,7 +143,13 @@ impl Attached {
     pub(super) fn switch(&mut self, on: bool, program: &OwnedFd) -> Result<(), EngineError> {
         let failed = |error: Error| failed("the datapath cannot be switched", &error);
         match (on, self.aside.take()) {
-            (true, Some(aside)) => self.exchange(program, &aside).map_err(failed),
+            (true, Some(aside)) => {
+                let switched = self.exchange(program, &aside);
+                if switched.is_err() {
+                    self.aside = Some(aside);
+                }
+                switched.map_err(failed)
+            }
             (false, None) => {
                 let aside = super::pass().map_err(failed)?;
                 self.exchange(&aside, program).map_err(failed)?;

@@ -251,7 +251,7 @@ impl Drop for Pins {
 /// Takes what is kept under a name off its devices, and forgets it; says how many devices it was on.
 pub fn unpin(name: &Name) -> Result<usize, PinError> {
     let folder = Path::new(FOLDER).join(&name.0);
-    if !folder.exists() {
+    if !folder.try_exists().map_err(system(&folder))? {
         return Err(PinError::Unknown {
             name: name.clone(),
             known: names(),

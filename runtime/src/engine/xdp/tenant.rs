@@ -58,7 +58,7 @@ pub(super) fn refusal(link: &Link) -> Refusal {
             "`--replace` takes its place, `{}` takes it off",
             ip(device, first.mode)
         ),
-        Holder::Unknown => "`--replace` takes its place, unless a link holds it: \
+        Holder::Unknown => "with sudo, `--replace` takes its place, unless a link holds it: \
                             `sudo bpftool net` and `sudo bpftool link` show it"
             .to_owned(),
     };
@@ -114,18 +114,42 @@ pub(super) fn make_room(
     }
     let mut evicted = Vec::new();
     for running in &link.programs {
-        let program = bpf::program(running.program).ok();
-        if let Err(error) = netlink.take_off(link.index, running.mode, program.as_ref()) {
-            restore(netlink, evicted);
-            return Err(stays(link, *running, &error));
+        // What cannot be put back is not taken off.
+        let taken = match bpf::program(running.program) {
+            Ok(program) => match netlink.take_off(link.index, running.mode, &program) {
+                Ok(()) => Ok(program),
+                Err(error) => Err(stays(link, *running, &error)),
+            },
+            Err(_) => Err(cannot_come_back(link, *running)),
+        };
+        match taken {
+            Ok(program) => evicted.push(Evicted {
+                device: link.index,
+                mode: running.mode,
+                program,
+            }),
+            Err(error) => {
+                restore(netlink, evicted);
+                return Err(error);
+            }
         }
-        evicted.extend(program.map(|program| Evicted {
-            device: link.index,
-            mode: running.mode,
-            program,
-        }));
     }
     Ok(evicted)
+}
+
+/// That this process may not have the program in hand, which it would have to put back where the new one is refused.
+fn cannot_come_back(link: &Link, running: Running) -> EngineError {
+    let device = &link.name;
+    EngineError::Attach {
+        what: format!(
+            "the XDP program {} on `{device}` could not be put back if the new one is refused: that takes SYS_ADMIN",
+            title(running)
+        ),
+        remedy: Some(format!(
+            "run it with sudo, or take the other one off yourself: `{}`",
+            ip(device, running.mode)
+        )),
+    }
 }
 
 fn stays(link: &Link, running: Running, error: &io::Error) -> EngineError {
