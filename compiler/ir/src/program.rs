@@ -452,6 +452,17 @@ impl Program {
         makers
     }
 
+    /// The number that each value is, where it is a constant.
+    pub fn constants(&self) -> Arena<Value, Option<u64>> {
+        let mut constants: Arena<Value, Option<u64>> = (0..self.values).map(|_| None).collect();
+        for inst in self.blocks.values().flat_map(|block| &block.insts) {
+            if let (Some(result), Op::Const(value)) = (inst.result, inst.op) {
+                constants[result] = Some(value);
+            }
+        }
+        constants
+    }
+
     /// A value that nothing makes yet.
     pub fn fresh(&mut self) -> Value {
         self.values += 1;

@@ -33,7 +33,7 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
     let [data, end] = [machine.fresh(), machine.fresh()];
     machine.lasting = vec![data];
     let blocks = program.blocks.ids().map(|_| machine.open()).collect();
-    let constants = facts::constants(program);
+    let constants = program.constants();
     let mut select = Select {
         program,
         layout,

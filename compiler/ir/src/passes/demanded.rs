@@ -13,7 +13,7 @@ use super::Same;
 pub(super) fn run(mut program: Program) -> Program {
     let graph = Graph::of(&program);
     let proven = proven::at_begin(&program, &graph);
-    let constants = constants(&program);
+    let constants = program.constants();
     let demanded = demanded(&program, &graph, &constants);
     let mut same = Same::of(&program);
     let mut loaded: Arena<Value, u64> = demanded.values().map(|_| u64::MAX).collect();
@@ -38,15 +38,6 @@ pub(super) fn run(mut program: Program) -> Program {
     }
     same.apply(&mut program);
     program
-}
-
-fn constants(program: &Program) -> Arena<Value, Option<u64>> {
-    let made = program.makers();
-    let constants = made.values().map(|op| match op {
-        Some(Op::Const(constant)) => Some(*constant),
-        Some(_) | None => None,
-    });
-    constants.collect()
 }
 
 /// Whether the operation leaves the wanted bits as they are, of a value that has no others than those of `present`.

@@ -10,11 +10,8 @@ use crate::program::{Block, FrameAccess, Inst, Op, Order, Program, Value};
 use crate::range::bytes_mask;
 
 pub(super) fn run(mut program: Program) -> Program {
-    let makers = program.makers();
-    let constant = |value: Value| match makers.get(value) {
-        Some(Some(Op::Const(constant))) => Some(*constant),
-        Some(_) | None => None,
-    };
+    let constants = program.constants();
+    let constant = |value: Value| constants.get(value).copied().flatten();
     for block in program.blocks.values_mut() {
         let run = Run {
             values: &mut program.values,
