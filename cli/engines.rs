@@ -121,14 +121,23 @@ impl Kind {
     /// where the engine does not go on by itself.
     pub fn load(&self, code: &Code<'_>, pin: Option<&str>) -> Result<Loaded, Failure> {
         let artifacts = match (&self.runs, code) {
-            (Runs::Graphs(make), Code::Pipeline(pipeline)) if pin.is_none() => {
+            (Runs::Graphs(_), _) if pin.is_some() => return Err(self.has_no("--pin")),
+            (Runs::Graphs(make), Code::Pipeline(pipeline)) => {
                 return Ok(Loaded {
                     engine: make(pipeline),
                     manifest: pipeline.manifest.clone(),
                     before: Before::Nothing,
                 });
             }
-            (Runs::Graphs(_), _) => return Err(self.has_no("--pin")),
+            (Runs::Graphs(_), Code::Artifact { path, .. }) => {
+                return Err(Failure::Told {
+                    what: format!(
+                        "`{}` runs policies, and `{path}` was built from one",
+                        self.name
+                    ),
+                    remedy: Some("give it the policy".to_owned()),
+                });
+            }
             (Runs::Artifacts(artifacts), _) => artifacts,
         };
         let load = |bytes: &[u8]| match (pin, artifacts.pinned) {

@@ -32,6 +32,9 @@ mod names;
 #[path = "attach/pins.rs"]
 mod pins;
 #[cfg(target_os = "linux")]
+#[path = "attach/reserve.rs"]
+mod reserve;
+#[cfg(target_os = "linux")]
 #[path = "attach/swap.rs"]
 mod swap;
 
@@ -67,7 +70,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 17] = [
+    let cases: [Case; 19] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -115,6 +118,14 @@ fn main() -> std::process::ExitCode {
         (
             "connections_live_through_a_crash_and_another_policy",
             pins::connections_live_through_a_crash_and_another_policy,
+        ),
+        (
+            "a_device_that_refuses_the_program_changes_nothing_on_the_others",
+            reserve::a_device_that_refuses_the_program_changes_nothing_on_the_others,
+        ),
+        (
+            "what_stays_after_a_crash_is_not_switched_off",
+            reserve::what_stays_after_a_crash_is_not_switched_off,
         ),
         ("what_is_pinned_comes_off", names::what_is_pinned_comes_off),
         (

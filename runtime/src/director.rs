@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{Device, Engine, EngineError, Placed, Placing};
+use lvsc_abi::engine::{Engine, EngineError};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
 use lvsc_abi::verdict::Verdict;
@@ -216,16 +216,11 @@ impl<Meta> Director<Meta> {
         }
     }
 
-    /// Has the engine take packets from devices by itself, if it can, one for each interface; how it is on each then.
-    pub fn attach(
-        &mut self,
-        devices: &[Device],
-        placing: Placing,
-    ) -> Result<Option<Vec<Placed>>, EngineError> {
-        let placed = self.engine.attach(devices, placing)?;
-        let taking = |_: &Vec<Placed>| Arc::new(AtomicBool::new(true));
-        self.taking = placed.as_ref().map(taking);
-        Ok(placed)
+    /// Has the engine take packets by itself from the devices that it has reserved.
+    pub fn attach(&mut self) -> Result<(), EngineError> {
+        self.engine.attach()?;
+        self.taking = Some(Arc::new(AtomicBool::new(true)));
+        Ok(())
     }
 
     /// What the policy declares.

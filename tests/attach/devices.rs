@@ -51,7 +51,7 @@ pub fn the_mode_is_the_one_that_was_asked_for(lab: &Lab) {
 }
 
 /// Makes a device; the attributes of the veth's peer, if it is one.
-fn device(
+pub fn device(
     place: &Namespace,
     (index, name, kind): (u32, &str, &str),
     mtu: u32,

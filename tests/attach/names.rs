@@ -7,7 +7,7 @@ use std::process::Command;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::sys::bpf;
 
-use crate::child::{ETH0, RS1, RS2, Running, build, could_not, file, link, policy, run};
+use crate::child::{ETH0, RS1, RS2, Running, build, could_not, file, foreign, link, policy, run};
 use crate::devices::of_version;
 use crate::support::said;
 
@@ -121,6 +121,12 @@ pub fn what_is_foreign_is_left_alone(lab: &Lab) {
         bpf::pin(&map(&bytes), &home.join("run_7/object")).unwrap();
         refused(&[words]);
     }
+
+    // A program has a number of the same kind as a link of a device, and is none.
+    fs::create_dir_all(&home).unwrap();
+    bpf::pin(&foreign(), &home.join("link_2")).unwrap();
+    could_not(place, &["unpin", "web"], &["it is no link of a device"]);
+    refused(&["web/link_2 is not what lvsc keeps there: it is no link of a device"]);
 
     // Its maps are of another shape.
     Running::start(place, &pinned[1..]).end();

@@ -159,21 +159,21 @@ pub trait Engine: Any {
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
 
-    /// Whether [`Engine::attach`] would be refused, as far as that can be seen before: changes nothing.
-    fn may_attach(&self, devices: &[Device], placing: Placing) -> Result<(), EngineError> {
-        let _ = (devices, placing);
-        Ok(())
-    }
-
-    /// From now on takes packets from devices by itself, one for each interface; says how it is on each. The image names
-    /// the devices' indices. `None`: this engine decides only what is handed to it.
-    fn attach(
+    /// Takes hold of devices, one for each interface, to take packets from them by itself from [`Engine::attach`] on; says
+    /// how it is on each. Those that it is on already go on as they were, the others leave every packet to the kernel until
+    /// then, and are as they were before when this engine is dropped. `None`: it decides only what is handed to it.
+    fn reserve(
         &mut self,
         devices: &[Device],
         placing: Placing,
     ) -> Result<Option<Vec<Placed>>, EngineError> {
         let _ = (devices, placing);
         Ok(None)
+    }
+
+    /// From now on takes packets from the devices that are reserved, and from no others. The image names their indices.
+    fn attach(&mut self) -> Result<(), EngineError> {
+        Ok(())
     }
 
     /// Where it takes packets by itself: whether the policy decides them, or all go to the kernel.

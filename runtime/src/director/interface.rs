@@ -90,8 +90,8 @@ impl Attached {
     ) -> Result<Attached, AttachError> {
         let links = inspect::find(&manifest, devices)?;
         let Order {
-            engine,
-            before,
+            mut engine,
+            mut before,
             placing,
         } = order;
         let mut world = before
@@ -135,12 +135,12 @@ impl Attached {
             next_hops.push(hops);
         }
         let refused = |source| AttachError::Engine { source };
-        // Whatever forwards now is not touched before the devices are known to be willing.
-        let running = before.as_ref().map_or(&engine, |(_, old)| old);
-        running.may_attach(&places, placing).map_err(refused)?;
+        // What forwards now is not touched before every device is in hand.
+        let running = before.as_mut().map_or(&mut engine, |(_, old)| old);
+        let placed = running.reserve(&places, placing).map_err(refused)?;
         let (mut director, carried) = start(engine, before, manifest, world).map_err(refused)?;
-        let placed = director.attach(&places, placing).map_err(refused)?;
         let io = if placed.is_some() {
+            director.attach().map_err(refused)?;
             Packets::Taken
         } else {
             let indices: Vec<u32> = places.iter().map(|device| device.index).collect();

@@ -4,7 +4,7 @@
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
 //! and name. Backends, rings and interfaces are not carried: they are published anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
@@ -172,6 +172,25 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
         carried.kept.push(section.name);
     }
     carried
+}
+
+/// Empties the flow entries whose backends the policy does not have: what has their ids one day is somebody else.
+pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
+    let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
+    for section in sections {
+        let pool = section.name.strip_prefix("flows.");
+        let Some(pool) = pool.and_then(|name| manifest.pool(name)) else {
+            continue;
+        };
+        let ids: BTreeSet<u16> = pool.backends.iter().map(|known| known.id).collect();
+        for index in 0..u64::from(section.length) {
+            let at = section.at(index, 0);
+            let entry = Entry::from_bits(image.load(at, Width::B8));
+            if entry.is_some_and(|entry| !ids.contains(&entry.backend)) {
+                image.store(at, Width::B8, 0);
+            }
+        }
+    }
 }
 
 /// Copies a section whose strides are whole words.
@@ -367,6 +386,24 @@ mod tests {
         assert_eq!(backend(0), 1, "`a` is second now");
         assert_eq!(backend(1), 0, "another flow stays");
         assert_eq!(backend(2), 1, "it was given to `a` first");
+    }
+
+    #[test]
+    fn a_flow_without_a_backend_is_forgotten() {
+        let mut image = image();
+        let at = |index| image.layout().named("flows.web").unwrap().1.at(index, 0);
+        let places = [at(0), at(1), at(2)];
+        for (place, backend) in places.into_iter().zip(0..) {
+            let entry = Entry {
+                tag: 7,
+                backend,
+                seconds: 5,
+            };
+            image.store(place, Width::B8, entry.to_bits());
+        }
+        forget_strays(&manifest(&["a", "b"]), &mut image);
+        let known = places.map(|at| Entry::from_bits(image.load(at, Width::B8)).is_some());
+        assert_eq!(known, [true, true, false]);
     }
 
     #[test]

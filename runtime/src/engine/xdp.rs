@@ -140,12 +140,14 @@ impl XdpEngine {
     /// is kept there is taken up as it is.
     pub fn pinned(bytes: &[u8], name: &Name) -> Result<Succession, LoadError> {
         let pins = Pins::open(name)?;
-        let Some(Found { loaded, links }) = pins.found()? else {
+        let Some(Found { mut loaded, links }) = pins.found()? else {
             let mut engine = XdpEngine::load(bytes)?;
             engine.pins = Some(pins);
             let before = Before::Nothing;
             return Ok(Succession { engine, before });
         };
+        // Its process may have died between a change of programs and that of the flows.
+        carry::forget_strays(&loaded.object.manifest, &mut loaded.image);
         let same = loaded.bytes == bytes;
         let kept = XdpEngine::of(loaded, Attached::adopted(links), Some(pins));
         Ok(if same {
@@ -278,28 +280,36 @@ impl Engine for XdpEngine {
         first
     }
 
-    fn may_attach(&self, devices: &[Device], placing: Placing) -> Result<(), EngineError> {
-        self.attached.may_cover(devices, placing)
-    }
-
-    fn attach(
+    fn reserve(
         &mut self,
         devices: &[Device],
         placing: Placing,
     ) -> Result<Option<Vec<Placed>>, EngineError> {
+        let name = self.pins.as_ref().map(Pins::name);
+        self.attached.reserve(devices, placing, name).map(Some)
+    }
+
+    fn attach(&mut self) -> Result<(), EngineError> {
         self.loaded.name_devices()?;
         if let Some(pins) = &self.pins {
             pins.keep(&self.loaded)?;
         }
         let (program, pins) = (&self.loaded.program, self.pins.as_ref());
-        let placed = self.attached.cover(devices, program, placing, pins);
-        if let (Err(_), true, Some(pins)) = (&placed, self.attached.is_empty(), pins) {
+        let covered = self.attached.cover(program, pins);
+        if let (Err(_), true, Some(pins)) = (&covered, self.attached.is_empty(), pins) {
             pins.forget(&self.loaded);
         }
-        placed.map(Some)
+        covered
     }
 
+    /// One that stays on its devices after a crash is not switched off: nobody would switch it on again.
     fn switch(&mut self, on: bool) -> Result<(), EngineError> {
+        if let (false, Some(pins)) = (on, &self.pins) {
+            return Err(EngineError::Attach {
+                what: format!("what is kept as `{}` is not switched off", pins.name()),
+                remedy: None,
+            });
+        }
         self.attached.switch(on, &self.loaded.program)
     }
 

@@ -3,11 +3,11 @@
 use std::io::{self, Error};
 use std::os::fd::OwnedFd;
 
-use lvsc_abi::engine::{Device, EngineError, Mode, Occupied, Placed, Placing};
+use lvsc_abi::engine::{Device, EngineError, Mode, Placed, Placing};
 
-use super::pin::Pins;
+use super::pin::{Name, Pins};
 use super::refusal::{self, Machine, Place, Refusal};
-use super::tenant;
+use super::tenant::{self, Evicted};
 use crate::netlink::{self, Netlink};
 use crate::sys::bpf;
 
@@ -15,8 +15,56 @@ use crate::sys::bpf;
 #[derive(Default)]
 pub(super) struct Attached {
     links: Vec<Link>,
+    reserved: Option<Reserved>,
     /// Takes the program's place while it is switched off.
     aside: Option<OwnedFd>,
+}
+
+/// Devices in hand, before the program is on them; given back when dropped.
+struct Reserved {
+    /// All that the program is to be on (their indices).
+    devices: Vec<u32>,
+    /// Those that it is not on yet: everything passes on them.
+    links: Vec<Link>,
+    /// What every packet passes there.
+    pass: OwnedFd,
+    /// What was on them.
+    evicted: Vec<Evicted>,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl Reserved {
+    /// Has the devices as they were before; gives what could not be put back.
+    fn give_back(&mut self) -> Vec<String> {
+        for link in self.links.drain(..) {
+            let _ = bpf::detach(&link.fd); // its device may be gone
+        }
+        tenant::restore(std::mem::take(&mut self.evicted))
+    }
+
+    /// Takes hold of one more device.
+    fn add(
+        &mut self,
+        netlink: &mut Netlink,
+        device: &Device,
+        placing: Placing,
+    ) -> Result<Placed, EngineError> {
+        let link = look(netlink, device)?;
+        let evicted = tenant::make_room(netlink, &link, placing.occupied)?;
+        self.evicted.extend(evicted);
+        let (fd, placed) = try_modes(netlink, &link, &self.pass, placing.mode)?;
+        self.links.push(Link {
+            fd,
+            device: device.index,
+            mode: placed.mode,
+        });
+        Ok(placed)
+    }
 }
 
 /// A program on a device.
@@ -46,69 +94,72 @@ pub(super) fn failed(what: &str, error: &Error) -> EngineError {
 impl Attached {
     /// Those that were there before this process.
     pub(super) fn adopted(links: Vec<Link>) -> Attached {
-        Attached { links, aside: None }
+        Attached {
+            links,
+            ..Attached::default()
+        }
     }
 
-    /// Whether these devices would refuse it, as far as they tell before.
-    pub(super) fn may_cover(
-        &self,
-        devices: &[Device],
-        placing: Placing,
-    ) -> Result<(), EngineError> {
-        let mut netlink = Netlink::open().map_err(|error| failed("no netlink", &error))?;
-        devices.iter().try_for_each(|device| {
-            if let Some(link) = self.links.iter().find(|link| link.device == device.index) {
-                return kept(device, link, placing.mode).map(drop);
-            }
-            let link = look(&mut netlink, device)?;
-            match placing.occupied {
-                Occupied::Refuse if !link.programs.is_empty() => Err(tenant::refusal(&link).into()),
-                Occupied::Refuse | Occupied::Replace => Ok(()),
-            }
-        })
-    }
-
-    /// Covers exactly these devices: those that have the program keep it, the others get it or lose it. All is as it was
-    /// where one refuses it.
-    pub(super) fn cover(
+    /// Takes hold of exactly these devices; says how the program will be on each. `name` is what it is kept under.
+    pub(super) fn reserve(
         &mut self,
         devices: &[Device],
-        program: &OwnedFd,
         placing: Placing,
-        pins: Option<&Pins>,
+        name: Option<&Name>,
     ) -> Result<Vec<Placed>, EngineError> {
         let mut netlink = Netlink::open().map_err(|error| failed("no netlink", &error))?;
-        let (mut placed, mut new, mut evicted) = (Vec::new(), Vec::new(), Vec::new());
-        let mut one = |device: &Device| {
-            if let Some(link) = self.links.iter().find(|link| link.device == device.index) {
-                placed.push(kept(device, link, placing.mode)?);
-                return Ok(());
-            }
-            let link = look(&mut netlink, device)?;
-            evicted.extend(tenant::make_room(&mut netlink, &link, placing.occupied)?);
-            let (fd, how) = try_modes(&mut netlink, &link, program, placing.mode)?;
-            let (device, mode) = (device.index, how.mode);
-            placed.push(how);
-            let link = Link { fd, device, mode };
-            let kept = pins.map(|pins| pins.keep_link(&link.fd, link.device));
-            new.push(link);
-            kept.unwrap_or(Ok(()))
+        let pass = super::pass();
+        let mut reserved = Reserved {
+            devices: devices.iter().map(|device| device.index).collect(),
+            links: Vec::new(),
+            pass: pass.map_err(|error| failed("the kernel loads no XDP program", &error))?,
+            evicted: Vec::new(),
         };
-        if let Err(error) = devices.iter().try_for_each(&mut one) {
-            for link in new {
-                let _ = bpf::detach(&link.fd); // a name may still hold it for a moment
+        let each = devices.iter().map(|device| {
+            let known = self.links.iter().find(|link| link.device == device.index);
+            match known {
+                Some(link) => kept(device, link, placing.mode, name),
+                None => reserved.add(&mut netlink, device, placing),
+            }
+        });
+        let placed = each.collect::<Result<Vec<Placed>, EngineError>>();
+        match placed {
+            Ok(placed) => {
+                self.reserved = Some(reserved);
+                Ok(placed)
+            }
+            Err(error) => Err(besides(error, reserved.give_back())),
+        }
+    }
+
+    /// Has the program on the devices that are reserved, and on no others.
+    pub(super) fn cover(
+        &mut self,
+        program: &OwnedFd,
+        pins: Option<&Pins>,
+    ) -> Result<(), EngineError> {
+        let Some(mut reserved) = self.reserved.take() else {
+            return Ok(());
+        };
+        let covered = reserved.links.iter().try_for_each(|link| {
+            let done = bpf::exchange(&link.fd, program, &reserved.pass);
+            done.map_err(|error| failed("the program cannot be put on the devices", &error))?;
+            pins.map_or(Ok(()), |pins| pins.keep_link(&link.fd, link.device))
+        });
+        if let Err(error) = covered {
+            for link in &reserved.links {
                 pins.inspect(|pins| pins.forget_link(link.device));
             }
-            tenant::restore(&mut netlink, evicted);
-            return Err(error);
+            return Err(besides(error, reserved.give_back()));
         }
-        self.links.extend(new);
-        let wanted = |link: &Link| devices.iter().any(|device| device.index == link.device);
+        self.links.append(&mut reserved.links);
+        reserved.evicted.clear();
+        let wanted = |link: &Link| reserved.devices.contains(&link.device);
         for link in self.links.extract_if(.., |link| !wanted(link)) {
             let _ = bpf::detach(&link.fd); // its device may be gone
             pins.inspect(|pins| pins.forget_link(link.device));
         }
-        Ok(placed)
+        Ok(())
     }
 
     /// Has every device go on with another program, without a packet in between; none where one does not.
@@ -164,19 +215,32 @@ impl Attached {
     }
 }
 
+/// An error, and what could not be put back after it.
+pub(super) fn besides(error: EngineError, lost: Vec<String>) -> EngineError {
+    match error {
+        EngineError::Attach { what, remedy } if !lost.is_empty() => EngineError::Attach {
+            what: format!("{what}; {}", lost.join("; ")),
+            remedy,
+        },
+        other => other,
+    }
+}
+
 /// A device that has the program, unless it is to have it in another mode.
-fn kept(device: &Device, link: &Link, wanted: Option<Mode>) -> Result<Placed, EngineError> {
+fn kept(
+    device: &Device,
+    link: &Link,
+    wanted: Option<Mode>,
+    name: Option<&Name>,
+) -> Result<Placed, EngineError> {
     let mode = link.mode;
     if wanted.is_some_and(|wanted| wanted != mode) {
-        let device = &device.name;
+        let (device, mode) = (&device.name, mode.name());
         return Err(EngineError::Attach {
-            what: format!(
-                "the program is on `{device}` in {} mode already",
-                mode.name()
-            ),
-            remedy: Some(
-                "leave `--mode` out, or take the program off first: `lvsc unpin NAME`".to_owned(),
-            ),
+            what: format!("the program is on `{device}` in {mode} mode already"),
+            remedy: name.map(|name| {
+                format!("leave `--mode` out, or take the program off first: `lvsc unpin {name}`")
+            }),
         });
     }
     Ok(Placed {

@@ -8,9 +8,11 @@
 mod error;
 mod kept;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use lvsc_abi::engine::EngineError;
@@ -64,6 +66,60 @@ pub(super) struct Pins {
     _lock: File,
 }
 
+/// Tries to hold a folder that others take away when they are done with it.
+const TRIES: usize = 16;
+
+/// Makes a folder and holds it; `None` where it is another one by then, because somebody has taken it away.
+fn lock(folder: &Path, name: &Name) -> Result<Option<File>, PinError> {
+    fs::create_dir_all(folder).map_err(system(folder))?;
+    let lock = match File::open(folder) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(system(folder)(error)),
+    };
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(PinError::InUse { name: name.clone() }),
+        Err(TryLockError::Error(source)) => return Err(system(folder)(source)),
+    }
+    let held = lock.metadata().map_err(system(folder))?.ino();
+    let there = fs::metadata(folder).map(|metadata| metadata.ino());
+    Ok(there.is_ok_and(|there| there == held).then_some(lock))
+}
+
+/// A link that lies under a name.
+struct Held {
+    path: PathBuf,
+    fd: OwnedFd,
+    info: bpf::LinkInfo,
+    /// The index of its device; 0 where that is gone.
+    device: u32,
+}
+
+impl Held {
+    fn at(path: PathBuf) -> Result<Held, PinError> {
+        let foreign = |path| PinError::Foreign {
+            path,
+            why: "it is no link of a device".to_owned(),
+        };
+        let fd = bpf::get(&path).map_err(system(&path))?;
+        let info = match bpf::link_info(&fd) {
+            Ok(info) => info,
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(foreign(path)),
+            Err(error) => return Err(system(&path)(error)),
+        };
+        match info.device {
+            Some(device) => Ok(Held {
+                path,
+                fd,
+                info,
+                device,
+            }),
+            None => Err(foreign(path)),
+        }
+    }
+}
+
 /// What lies under a name.
 pub(super) struct Found {
     pub(super) loaded: Loaded,
@@ -78,17 +134,21 @@ impl Pins {
             return Err(PinError::NoFileSystem);
         }
         let folder = Path::new(FOLDER).join(&name.0);
-        fs::create_dir_all(&folder).map_err(system(&folder))?;
-        let lock = File::open(&folder).map_err(system(&folder))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Pins {
-                folder,
-                name: name.clone(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(PinError::InUse { name: name.clone() }),
-            Err(TryLockError::Error(source)) => Err(system(&folder)(source)),
+        for _ in 0..TRIES {
+            if let Some(lock) = lock(&folder, name)? {
+                return Ok(Pins {
+                    folder,
+                    name: name.clone(),
+                    _lock: lock,
+                });
+            }
         }
+        Err(PinError::InUse { name: name.clone() })
+    }
+
+    /// The name.
+    pub(super) fn name(&self) -> &Name {
+        &self.name
     }
 
     fn link(&self, device: u32) -> PathBuf {
@@ -136,15 +196,11 @@ impl Pins {
     /// died in between are cleared away.
     pub(super) fn found(&self) -> Result<Option<Found>, PinError> {
         let (links, runs) = self.entries()?;
-        let mut held = Vec::new();
-        for path in links {
-            let fd = bpf::get(&path).map_err(system(&path))?;
-            let info = bpf::link_info(&fd).map_err(system(&path))?;
-            held.push((path, fd, info));
-        }
+        let held = links.into_iter().map(Held::at);
+        let mut held = held.collect::<Result<Vec<Held>, PinError>>()?;
         // A link whose device is gone knows only what was in force then.
-        held.sort_by_key(|(_, _, info)| info.device == Some(0));
-        let in_force = held.iter().map(|(_, _, info)| info.program).next();
+        held.sort_by_key(|link| link.device == 0);
+        let in_force = held.first().map(|link| link.info.program);
         let in_force = in_force.map(|program| self.folder.join(format!("{RUN}{program}")));
         let chosen = match &in_force {
             Some(path) if !runs.contains(path) => {
@@ -172,70 +228,64 @@ impl Pins {
     }
 
     /// The links whose devices are here; those of devices that are gone are forgotten.
-    fn on_devices(
-        &self,
-        held: Vec<(PathBuf, OwnedFd, bpf::LinkInfo)>,
-    ) -> Result<Vec<Link>, PinError> {
+    fn on_devices(&self, held: Vec<Held>) -> Result<Vec<Link>, PinError> {
         let devices = Netlink::open().and_then(|mut netlink| netlink.links());
         let devices = devices.map_err(system(&self.folder))?;
         let mut links = Vec::new();
-        for (path, fd, _) in held {
-            let info = bpf::link_info(&fd).map_err(system(&path))?;
-            let index = info.device.unwrap_or(0);
-            if index == 0 {
+        for Held { path, .. } in held {
+            // By now it may run another program.
+            let Held {
+                fd, info, device, ..
+            } = Held::at(path.clone())?;
+            if device == 0 {
                 fs::remove_file(&path).map_err(system(&path))?;
                 continue;
             }
-            let device = devices.iter().find(|device| device.index == index);
-            let programs = device.iter().flat_map(|device| &device.programs);
-            let running = programs.into_iter().find(|one| one.program == info.program);
+            let here = devices.iter().find(|here| here.index == device);
+            let mut programs = here.iter().flat_map(|here| &here.programs);
+            let running = programs.find(|one| one.program == info.program);
             let Some(running) = running else {
                 return Err(PinError::Elsewhere {
                     name: self.name.clone(),
                 });
             };
-            links.push(Link {
-                fd,
-                device: index,
-                mode: running.mode,
-            });
+            let mode = running.mode;
+            links.push(Link { fd, device, mode });
         }
         Ok(links)
     }
 
-    /// The links and the programs that lie here.
+    /// The links and the programs that lie here, by rising numbers.
     fn entries(&self) -> Result<(Vec<PathBuf>, Vec<PathBuf>), PinError> {
-        let (mut links, mut runs) = (Vec::new(), Vec::new());
+        let (mut links, mut runs) = (BTreeMap::new(), BTreeMap::new());
         for entry in fs::read_dir(&self.folder).map_err(system(&self.folder))? {
             let entry = entry.map_err(system(&self.folder))?;
             let (name, path) = (entry.file_name(), entry.path());
             let name = name.to_string_lossy();
-            let numbered = |rest: &str| rest.parse::<u32>().is_ok();
-            if name.strip_prefix(LINK).is_some_and(numbered) {
-                links.push(path);
-            } else if name.strip_prefix(RUN).is_some_and(numbered) {
-                runs.push(path);
+            let numbered = |prefix| name.strip_prefix(prefix)?.parse::<u32>().ok();
+            if let Some(device) = numbered(LINK) {
+                links.insert(device, path);
+            } else if let Some(program) = numbered(RUN) {
+                runs.insert(program, path);
             } else {
                 let why = "it has another name".to_owned();
                 return Err(PinError::Foreign { path, why });
             }
         }
-        links.sort();
-        runs.sort();
-        Ok((links, runs))
+        Ok((links.into_values().collect(), runs.into_values().collect()))
     }
 }
 
 /// Where a process died while devices went over one by one, has them all run the same program again.
-fn rejoin(run: &Path, loaded: Option<&Loaded>, held: &[(PathBuf, OwnedFd, bpf::LinkInfo)]) {
+fn rejoin(run: &Path, loaded: Option<&Loaded>, held: &[Held]) {
     let Some((loaded, other)) = loaded.zip(bpf::get(&run.join("program")).ok()) else {
         return;
     };
     let Ok(id) = bpf::program_info(&other).map(|info| info.id) else {
         return;
     };
-    for (_, fd, _) in held.iter().filter(|(_, _, info)| info.program == id) {
-        let _ = bpf::exchange(fd, &loaded.program, &other); // of a device that is gone
+    for link in held.iter().filter(|link| link.info.program == id) {
+        let _ = bpf::exchange(&link.fd, &loaded.program, &other); // of a device that is gone
     }
 }
 
@@ -260,11 +310,13 @@ pub fn unpin(name: &Name) -> Result<usize, PinError> {
     let pins = Pins::open(name)?;
     let (links, runs) = pins.entries()?;
     let mut devices = 0;
-    for path in links {
-        let link = bpf::get(&path).map_err(system(&path))?;
-        let info = bpf::link_info(&link).map_err(system(&path))?;
-        if info.device.is_some_and(|device| device != 0) {
-            bpf::detach(&link).map_err(system(&path))?;
+    let held = links.into_iter().map(Held::at);
+    for Held {
+        path, fd, device, ..
+    } in held.collect::<Result<Vec<Held>, PinError>>()?
+    {
+        if device != 0 {
+            bpf::detach(&fd).map_err(system(&path))?;
             devices += 1;
         }
         fs::remove_file(&path).map_err(system(&path))?;

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use lvsc_abi::engine::{EngineError, Mode, Occupied};
 
-use super::attach::failed;
+use super::attach::{besides, failed};
 use super::pin;
 use super::refusal::Refusal;
 use crate::netlink::{Link, Netlink, Running};
@@ -23,14 +23,17 @@ enum Holder {
 }
 
 fn holder(device: u32, program: u32) -> Holder {
-    let Ok(links) = bpf::links() else {
-        return Holder::Unknown;
-    };
-    let infos = links.iter().filter_map(|link| bpf::link_info(link).ok());
-    let found = infos
-        .into_iter()
-        .find(|info| info.device == Some(device) && info.program == program);
-    found.map_or(Holder::Device, |info| Holder::Link(info.id))
+    let ours = |link: bpf::LinkInfo| link.device == Some(device) && link.program == program;
+    for link in bpf::links() {
+        match link.and_then(|link| bpf::link_info(&link)) {
+            Ok(link) if ours(link) => return Holder::Link(link.id),
+            Ok(_) => {}
+            // One that is gone by now holds nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return Holder::Unknown,
+        }
+    }
+    Holder::Device
 }
 
 /// `` `xdp_pass` (id 12, native mode) ``, or its number alone: only who may look at it knows its name.
@@ -97,8 +100,9 @@ fn held(link: u32) -> String {
 
 /// A program that was taken off, to be put back if need be.
 pub(super) struct Evicted {
-    device: u32,
-    mode: Mode,
+    index: u32,
+    device: String,
+    running: Running,
     program: OwnedFd,
 }
 
@@ -124,14 +128,12 @@ pub(super) fn make_room(
         };
         match taken {
             Ok(program) => evicted.push(Evicted {
-                device: link.index,
-                mode: running.mode,
+                index: link.index,
+                device: link.name.clone(),
+                running: *running,
                 program,
             }),
-            Err(error) => {
-                restore(netlink, evicted);
-                return Err(error);
-            }
+            Err(error) => return Err(besides(error, restore(evicted))),
         }
     }
     Ok(evicted)
@@ -171,9 +173,22 @@ fn stays(link: &Link, running: Running, error: &io::Error) -> EngineError {
     }
 }
 
-/// Puts back what was taken off in vain.
-pub(super) fn restore(netlink: &mut Netlink, evicted: Vec<Evicted>) {
-    for one in evicted {
-        let _ = netlink.put_on(one.device, one.mode, &one.program); // what went wrong first is said
+/// Puts back what was taken off in vain; gives what could not be.
+pub(super) fn restore(evicted: Vec<Evicted>) -> Vec<String> {
+    if evicted.is_empty() {
+        return Vec::new();
     }
+    let mut netlink = Netlink::open();
+    let put = |one: Evicted| {
+        let put = match &mut netlink {
+            Ok(netlink) => netlink.put_on(one.index, one.running.mode, &one.program),
+            Err(error) => Err(io::Error::from(error.kind())),
+        };
+        let error = put.err()?;
+        let (title, device) = (title(one.running), one.device);
+        Some(format!(
+            "the XDP program {title} could not be put back on `{device}`: {error}"
+        ))
+    };
+    evicted.into_iter().filter_map(put).collect()
 }

@@ -1,6 +1,6 @@
 //! What the kernel knows of a program, a map or a link (`struct bpf_prog_info` and its kin).
 
-use std::io::Result;
+use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::{bpf, command, descriptor};
@@ -80,10 +80,17 @@ pub fn map_info(fd: &impl AsRawFd) -> Result<MapInfo> {
     })
 }
 
-/// What a link holds.
+/// What a link holds; an error of kind `InvalidInput` where it is no link.
 pub fn link_info(fd: &impl AsRawFd) -> Result<LinkInfo> {
     /// `BPF_LINK_TYPE_XDP`
     const XDP: u32 = 6;
+    /// A link's file, which has both names (`kernel/bpf/syscall.c`).
+    const FILES: [&str; 2] = ["anon_inode:bpf_link", "anon_inode:bpf-link"];
+    // Programs and maps answer the same question, with other words.
+    let file = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+    if !FILES.iter().any(|name| file.as_os_str() == *name) {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is no link"));
+    }
     let [kind, id, program, _, device] = ask(fd)?;
     Ok(LinkInfo {
         id,

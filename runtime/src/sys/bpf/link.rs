@@ -75,21 +75,22 @@ struct ById {
     flags: u32,
 }
 
-/// All links of the machine, whatever they hold; needs the capability `SYS_ADMIN`.
-pub fn links() -> Result<Vec<OwnedFd>> {
-    let mut found = Vec::new();
-    let mut walk = ById::default();
-    loop {
-        match bpf(command::LINK_NEXT_ID, &mut walk) {
-            Ok(_) => walk.id = walk.next,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(found),
-            Err(error) => return Err(error),
+/// All links of the machine, whatever they hold; needs the capability `SYS_ADMIN`. One that is gone by the time that it is
+/// asked for is an error of kind `NotFound`.
+pub fn links() -> impl Iterator<Item = Result<OwnedFd>> {
+    let mut walk = Some(ById::default());
+    std::iter::from_fn(move || {
+        let mut next = walk.take()?;
+        match bpf(command::LINK_NEXT_ID, &mut next) {
+            Ok(_) => next.id = next.next,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return None,
+            Err(error) => return Some(Err(error)),
         }
         let mut wanted = ById {
-            id: walk.id,
+            id: next.id,
             ..ById::default()
         };
-        // One that is gone by now is none.
-        found.extend(descriptor(command::LINK_BY_ID, &mut wanted));
-    }
+        walk = Some(next);
+        Some(descriptor(command::LINK_BY_ID, &mut wanted))
+    })
 }
