@@ -128,7 +128,7 @@ impl Attached {
                 self.reserved = Some(reserved);
                 Ok(placed)
             }
-            Err(error) => Err(besides(error, reserved.give_back())),
+            Err(error) => Err(besides(error, &reserved.give_back())),
         }
     }
 
@@ -150,7 +150,7 @@ impl Attached {
             for link in &reserved.links {
                 pins.inspect(|pins| pins.forget_link(link.device));
             }
-            return Err(besides(error, reserved.give_back()));
+            return Err(besides(error, &reserved.give_back()));
         }
         self.links.append(&mut reserved.links);
         reserved.evicted.clear();
@@ -216,14 +216,16 @@ impl Attached {
 }
 
 /// An error, and what could not be put back after it.
-pub(super) fn besides(error: EngineError, lost: Vec<String>) -> EngineError {
-    match error {
-        EngineError::Attach { what, remedy } if !lost.is_empty() => EngineError::Attach {
+pub(super) fn besides(error: EngineError, lost: &[String]) -> EngineError {
+    if let EngineError::Attach { what, remedy } = &error
+        && !lost.is_empty()
+    {
+        return EngineError::Attach {
             what: format!("{what}; {}", lost.join("; ")),
-            remedy,
-        },
-        other => other,
+            remedy: remedy.clone(),
+        };
     }
+    error
 }
 
 /// A device that has the program, unless it is to have it in another mode.

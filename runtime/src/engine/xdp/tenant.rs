@@ -133,7 +133,7 @@ pub(super) fn make_room(
                 running: *running,
                 program,
             }),
-            Err(error) => return Err(besides(error, restore(evicted))),
+            Err(error) => return Err(besides(error, &restore(evicted))),
         }
     }
     Ok(evicted)
