@@ -13,7 +13,7 @@ struct Walk {
 
 impl Walk {
     fn of(name: &str, size: u32) -> Walk {
-        let mixed = hash::ring(name.as_bytes());
+        let mixed = hash::ring(hash::state(name.as_bytes()));
         let skip = (hash::table(mixed, 1) as u32 % size) | 1;
         Walk {
             at: mixed as u32 % size,

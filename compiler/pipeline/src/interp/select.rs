@@ -28,11 +28,12 @@ struct Bucket {
 impl Running<'_> {
     pub(super) fn select(&mut self, pool: PoolId, key: ChoiceId) -> Selected {
         let alternative = self.alternative(key);
+        let state = hash::state(&self.key(key, alternative));
         let mut selected = Selected {
             pool,
             key,
             alternative,
-            hash: hash::ring(&self.key(key, alternative)),
+            hash: hash::ring(state),
             table: Table::None,
             entry: None,
             slot: None,
@@ -41,7 +42,7 @@ impl Running<'_> {
         };
         selected.picked = match self.pipeline.pool(pool).flows {
             None => self.slot(selected.hash, &mut selected),
-            Some(flows) => self.tracked(flows, &mut selected),
+            Some(flows) => self.tracked(flows, state, &mut selected),
         };
         if self.is_usable(pool, selected.picked) {
             let first = u64::from(self.pipeline.pool(pool).counters);
@@ -77,15 +78,15 @@ impl Running<'_> {
         self.backend(pool, u64::from(id)) >> backend::FLAGS_SHIFT & backend::USABLE != 0
     }
 
-    /// The backend with a connection table.
-    fn tracked(&mut self, flows: Flows, selected: &mut Selected) -> u16 {
+    /// The backend with a connection table; the key was absorbed into `state`.
+    fn tracked(&mut self, flows: Flows, state: u64, selected: &mut Selected) -> u16 {
         let (pool, hash) = (selected.pool, selected.hash);
         let alternatives = &self.pipeline.choice(selected.key).alternatives;
         let taken = selected
             .alternative
             .and_then(|taken| alternatives.get(taken));
         let is_passive = taken.is_some_and(|taken| taken.passive);
-        let bucket = self.bucket(pool, hash);
+        let bucket = self.bucket(pool, state);
         let idle = u64::from(flows.idle);
         // 1.
         let found = flows::find(&bucket.words, bucket.tag);
@@ -138,13 +139,13 @@ impl Running<'_> {
         id
     }
 
-    fn bucket(&self, pool: PoolId, ring_hash: u64) -> Bucket {
+    fn bucket(&self, pool: PoolId, state: u64) -> Bucket {
         let clock = self.section(self.sections.clock);
         let seed = self.image.load(clock.at(0, clock::SEED), Width::B8);
         let now = self.image.load(clock.at(0, clock::SECONDS), Width::B8);
         let table = self.section(self.sections.pool(pool).flows);
         let size = u64::from(flows::BUCKET);
-        let hash = hash::table(ring_hash, seed);
+        let hash = hash::table(state, seed);
         let first = hash % (u64::from(table.length) / size) * size;
         let words = (first..first + size).map(|at| self.image.load(table.at(at, 0), Width::B8));
         Bucket {

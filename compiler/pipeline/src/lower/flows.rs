@@ -20,8 +20,8 @@ struct Lookup {
     pool: PoolId,
     part: Part,
     section: SectionId,
-    /// Picks the ring slot.
-    ring_hash: Value,
+    /// The key was absorbed into it.
+    state: Value,
     /// Picks the bucket.
     table_hash: Value,
     /// The flow's tag.
@@ -43,7 +43,7 @@ struct Place {
 }
 
 impl Lowering<'_> {
-    /// Splits by whether the flow, whose ring hash is on the stack, has or gets a usable backend.
+    /// Splits by whether the flow, whose key was absorbed into what is on the stack, has or gets a usable backend.
     pub(super) fn by_flow(
         &mut self,
         pool: PoolId,
@@ -70,7 +70,7 @@ impl Lowering<'_> {
                 }
                 stale.extend(missed);
                 for mut path in self.join(stale) {
-                    self.push_slot(pool, lookup.ring_hash, &mut path);
+                    self.push_ring_slot(pool, lookup.state, &mut path);
                     split.extend(self.usable(path));
                 }
             }
@@ -96,14 +96,14 @@ impl Lowering<'_> {
     }
 
     fn lookup(&mut self, pool: PoolId, flows: Flows, part: Part, path: &mut Path) -> Lookup {
-        let ring_hash = path.pop().low;
+        let state = path.pop().low;
         let block = path.block;
         let zero = self.code.constant(block, 0);
         let seed = element(self.sections.clock, zero, clock::SEED, 8);
         let seed = self.code.load(block, Class::Config, seed);
         let now = element(self.sections.clock, zero, clock::SECONDS, 8);
         let now = self.code.load(block, Class::Config, now);
-        let table_hash = self.table_hash(block, ring_hash, seed);
+        let table_hash = self.table_hash(block, state, seed);
         let tag = self
             .code
             .with(block, Binary::Shr, table_hash, u64::from(TAG_SHIFT));
@@ -117,7 +117,7 @@ impl Lowering<'_> {
             pool,
             part,
             section,
-            ring_hash,
+            state,
             table_hash,
             tag,
             seconds,
@@ -208,7 +208,7 @@ impl Lowering<'_> {
         let counter = self.code.constant(path.block, counter);
         self.code
             .effect(path.block, Op::Count(self.sections.counters, counter));
-        self.push_slot(lookup.pool, lookup.ring_hash, &mut path);
+        self.push_ring_slot(lookup.pool, lookup.state, &mut path);
         self.usable(path)
     }
 
@@ -231,7 +231,7 @@ impl Lowering<'_> {
     /// Where in the ring a new flow's backend stands.
     fn pick(&mut self, lookup: &Lookup, block: BlockId) -> Value {
         match self.pipeline.pool(lookup.pool).scheduler.pick() {
-            Pick::Hash => lookup.ring_hash,
+            Pick::Hash => self.ring_hash(block, lookup.state),
             Pick::Cursor => {
                 let worker = self.code.value(block, Op::Worker);
                 let cursor = element(self.sections.pool(lookup.pool).cursor, worker, 0, 8);

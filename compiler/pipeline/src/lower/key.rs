@@ -1,4 +1,4 @@
-//! The ring hash of a key (see [`lvsc_abi::hash`]). What lies side by side in the frame is read as it lies there.
+//! The hashes of a key (see [`lvsc_abi::hash`]). What lies side by side in the frame is read as it lies there.
 
 use lvsc_abi::hash;
 use lvsc_ir::program::{Binary, BlockId, Op, Order, Value};
@@ -67,14 +67,14 @@ impl Lowering<'_> {
         paths
     }
 
-    /// The ring hash of the words on the stack: nothing else is there when a key is made.
-    pub(super) fn ring_hash(&mut self, path: &mut Path) -> Value {
+    /// Has the words on the stack absorbed: nothing else is there when a key is made.
+    pub(super) fn absorbed(&mut self, path: &mut Path) -> Value {
         let block = path.block;
         let mut state = self.code.constant(block, hash::RING_SEED);
         for word in std::mem::take(&mut path.state.stack) {
             state = self.absorb(block, state, word.low);
         }
-        self.finish(block, state)
+        state
     }
 
     /// [`hash::absorb`]
@@ -83,15 +83,15 @@ impl Lowering<'_> {
         self.mix(block, mixed, hash::MULTIPLY, 32)
     }
 
-    /// [`hash::finish`]
-    fn finish(&mut self, block: BlockId, state: Value) -> Value {
+    /// [`hash::ring`]
+    pub(super) fn ring_hash(&mut self, block: BlockId, state: Value) -> Value {
         self.mix(block, state, hash::FINISH, 29)
     }
 
     /// [`hash::table`]
-    pub(super) fn table_hash(&mut self, block: BlockId, ring_hash: Value, seed: Value) -> Value {
-        let state = self.absorb(block, seed, ring_hash);
-        self.finish(block, state)
+    pub(super) fn table_hash(&mut self, block: BlockId, state: Value, seed: Value) -> Value {
+        let state = self.absorb(block, state, seed);
+        self.mix(block, state, hash::FINISH, 29)
     }
 
     fn mix(&mut self, block: BlockId, value: Value, multiply: u64, shift: u64) -> Value {

@@ -38,8 +38,8 @@ impl Lowering<'_> {
             }
             let mut hashed = self.join(paths);
             for path in &mut hashed {
-                let ring_hash = self.ring_hash(path);
-                path.push(ring_hash);
+                let state = self.absorbed(path);
+                path.push(state);
             }
             for path in self.join(hashed) {
                 split.extend(match self.pipeline.pool(pool).flows {
@@ -90,9 +90,15 @@ impl Lowering<'_> {
 
     /// Without a connection table the backend is `slot(h)`.
     fn by_ring(&mut self, pool: PoolId, mut path: Path) -> Split {
-        let ring_hash = path.pop().low;
-        self.push_slot(pool, ring_hash, &mut path);
+        let state = path.pop().low;
+        self.push_ring_slot(pool, state, &mut path);
         self.usable(path)
+    }
+
+    /// Pushes the candidate `slot(h)` of a key that was absorbed into `state`.
+    pub(super) fn push_ring_slot(&mut self, pool: PoolId, state: Value, path: &mut Path) {
+        let hash = self.ring_hash(path.block, state);
+        self.push_slot(pool, hash, path);
     }
 
     /// Pushes the candidate `slot(index)`.

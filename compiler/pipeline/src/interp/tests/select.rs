@@ -62,7 +62,7 @@ fn table(world: &World, name: &str) -> Vec<Option<Entry>> {
 }
 
 fn expected_tag(port: u16) -> u32 {
-    tag(hash::table(hash::ring(&key(port)), 7)) as u32
+    tag(hash::table(hash::state(&key(port)), 7)) as u32
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_stateless_pool_gives_what_the_ring_says() {
     let mut world = world(PLAIN);
     for port in 1..50 {
         let selected = ask(&mut world, &flow(port));
-        let ring_hash = hash::ring(&key(port));
+        let ring_hash = hash::ring(hash::state(&key(port)));
         assert_eq!(selected.hash, ring_hash);
         let index = ring_hash % u64::from(world.section("ring.plain").length);
         assert_eq!(selected.slot, Some(index as u32));
@@ -272,7 +272,7 @@ fn a_full_table_of_a_counting_scheduler_falls_back_to_the_hash() {
     }
     let refused = ask(&mut world, &flow(9));
     assert_eq!(refused.table, Table::Full);
-    let index = hash::ring(&key(9)) % u64::from(world.section("ring.turns").length);
+    let index = hash::ring(hash::state(&key(9))) % u64::from(world.section("ring.turns").length);
     assert_eq!(refused.slot, Some(index as u32));
     let cursor = world.section("cursor.turns");
     assert_eq!(
@@ -289,7 +289,7 @@ fn a_passive_packet_finds_its_flow_and_writes_nothing() {
     assert_eq!(unknown.table, Table::Passive);
     assert_eq!(
         unknown.hash,
-        hash::ring(&key(1)),
+        hash::ring(hash::state(&key(1))),
         "the quoted packet's flow, reversed"
     );
     assert_eq!(table(&world, "flows.turns"), [None; 8]);
@@ -337,7 +337,7 @@ fn a_packet_without_a_flow_has_the_empty_key() {
     let selected = ask(&mut world, &ethernet(0x0806, &[0; 28]));
     assert_eq!(
         (selected.alternative, selected.hash),
-        (None, hash::ring(&[]))
+        (None, hash::ring(hash::state(&[])))
     );
     assert_eq!(selected.table, Table::New);
 }
@@ -348,7 +348,7 @@ fn a_value_of_a_key_takes_whole_bytes() {
     let key = vec![field("ip4.ihl"), number(0x123, 9), field("ip4.ttl")];
     world.pipeline.choices[usize::from(FLOW.0)].alternatives[1].key = key;
     let selected = ask(&mut world, &flow(1));
-    assert_eq!(selected.hash, hash::ring(&[5, 0x01, 0x23, 64]));
+    assert_eq!(selected.hash, hash::ring(hash::state(&[5, 0x01, 0x23, 64])));
 }
 
 #[test]
