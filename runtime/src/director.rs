@@ -20,7 +20,7 @@ use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
 use lvsc_abi::verdict::Verdict;
 
-use crate::engine::carry::{Carried, carry, catch_up, counted, turn};
+use crate::engine::carry::{Carried, carry, catch_up, counted, forget_strays, turn};
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
 use crate::publish::{publish, publish_time};
 use crate::sweep::Sweeper;
@@ -199,6 +199,14 @@ impl<Meta> Director<Meta> {
             taking: None,
             notify: Box::new(|_| {}),
         }
+    }
+
+    /// A director that goes on where another one has ended, maybe before it had done all: the engine and its image are
+    /// what that one left.
+    pub fn resume(engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
+        let mut director = Director::new(engine, manifest, world);
+        forget_strays(&director.manifest, director.engine.image_mut());
+        director
     }
 
     /// Hands every notice to `notify`.
@@ -456,7 +464,11 @@ impl<Meta> Director<Meta> {
     ) -> Result<Carried, EngineError> {
         let before = &self.manifest;
         let carried = match self.engine.exchange(engine) {
-            Ok(()) => turn(before, &manifest, self.engine.image_mut()),
+            Ok(()) => {
+                let image = self.engine.image_mut();
+                publish(&manifest, &world, image);
+                turn(before, &manifest, image)
+            }
             Err(mut engine) => {
                 let then = counted(self.engine.image());
                 let old = (before, self.engine.image(), &then);
@@ -470,7 +482,7 @@ impl<Meta> Director<Meta> {
             }
         };
         (self.world, self.manifest) = (world, manifest);
-        self.publish();
+        self.stale = false;
         Ok(carried)
     }
 }

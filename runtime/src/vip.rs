@@ -131,12 +131,12 @@ pub struct Responder {
     ring: Ring,
     vips: Vec<Ipv4Addr>,
     own: Arc<OwnMac>,
-    announced: Mac,
+    announced: Option<Mac>,
 }
 
 #[cfg(target_os = "linux")]
 impl Responder {
-    /// Opens a socket on the interface (kernel index) and announces the VIPs.
+    /// Opens a socket on the interface (kernel index).
     pub fn open(index: u32, own: Mac, vips: Vec<Ipv4Addr>) -> Result<Responder> {
         let ring = Ring::open(Options {
             index,
@@ -146,14 +146,12 @@ impl Responder {
             frame: 2048,
             frames: 64,
         })?;
-        let responder = Responder {
+        Ok(Responder {
             ring,
             vips,
             own: Arc::new(OwnMac::new(own)),
-            announced: own,
-        };
-        responder.announce()?;
-        Ok(responder)
+            announced: None,
+        })
     }
 
     /// The MAC that is told: one that is set is announced at once.
@@ -161,14 +159,14 @@ impl Responder {
         Arc::clone(&self.own)
     }
 
-    /// Answers until it is stopped. `met` is told the VLAN tag's TCI of every question that has one.
+    /// Announces the VIPs, and answers until it is stopped. `met` is told the VLAN tag's TCI of every question that has one.
     pub fn serve(&mut self, stop: &AtomicBool, mut met: impl FnMut(u16)) -> Result<()> {
         while !stop.load(Ordering::Relaxed) {
             Ring::wait([&self.ring], Duration::from_millis(50))?;
             let own = self.own.get();
-            if own != self.announced {
-                self.announced = own;
-                self.announce()?;
+            if self.announced != Some(own) {
+                self.announced = Some(own);
+                self.announce(own)?;
             }
             let vips = &self.vips;
             while let Some(reply) = self.ring.take(|frame| {
@@ -189,9 +187,9 @@ impl Responder {
         Ok(())
     }
 
-    fn announce(&self) -> Result<()> {
+    fn announce(&self, own: Mac) -> Result<()> {
         let mut vips = self.vips.iter();
-        vips.try_for_each(|vip| self.offer(&announcement(*vip, self.announced)))
+        vips.try_for_each(|vip| self.offer(&announcement(*vip, own)))
     }
 
     /// Sends where it can be sent now; who did not hear asks again.

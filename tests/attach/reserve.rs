@@ -25,9 +25,7 @@ fn state(place: &Namespace) -> (Vec<Program>, Vec<Vec<u8>>) {
     for folder in folders.filter(|path| path.is_dir()) {
         for name in ["data", "state"] {
             let map = bpf::get(&Path::new(&folder).join(name)).unwrap();
-            let mut value = vec![0; bpf::map_info(&map).unwrap().value as usize];
-            bpf::lookup(&map, &mut value).unwrap();
-            maps.push(value);
+            maps.push(bpf::lookup(&map).unwrap());
         }
     }
     (link(place, VETH).programs, maps)

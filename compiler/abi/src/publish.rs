@@ -70,6 +70,8 @@ fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image)
     let Some(section) = section(image, &format!("backends.{}", pool.name)) else {
         return;
     };
+    // An id that is nobody's any more gets nothing, whoever still has it.
+    let mut records = vec![0; section.length as usize];
     for (known, state) in pool.backends.iter().zip(states) {
         let record = match state.mac {
             Some(mac) if state.up => {
@@ -79,7 +81,12 @@ fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image)
             }
             Some(_) | None => 0,
         };
-        write(image, section.at(u64::from(known.id), 0), Width::B8, record);
+        if let Some(place) = records.get_mut(usize::from(known.id)) {
+            *place = record;
+        }
+    }
+    for (id, record) in (0..).zip(records) {
+        write(image, section.at(id, 0), Width::B8, record);
     }
 }
 

@@ -71,16 +71,16 @@ fn start(
     world: World,
 ) -> Result<(Director<Offload>, Option<Carried>), EngineError> {
     let Some((old, old_engine)) = before else {
-        return Ok((Director::new(engine, manifest, world), None));
+        return Ok((Director::resume(engine, manifest, world), None));
     };
     let was = recall(&old, old_engine.image()).unwrap_or_else(|| World::of(&old));
-    let mut director = Director::new(old_engine, old, was);
+    let mut director = Director::resume(old_engine, old, was);
     let carried = director.succeed(engine, manifest, world)?;
     Ok((director, Some(carried)))
 }
 
 impl Attached {
-    /// Opens the devices, one for each interface of the manifest in its order, and announces the VIPs on them.
+    /// Opens the devices, one for each interface of the manifest in its order. The VIPs are announced when it runs.
     ///
     /// A MAC that the policy gives an interface must be the device's.
     pub fn open(

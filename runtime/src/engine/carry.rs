@@ -149,20 +149,23 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
     interfaces(old) == interfaces(new) && backends && counters
 }
 
-/// Makes the image of the old policy that of the new one, where both have the same layout. Costs nothing for flows
-/// whose backends have the ids that they had.
+/// Makes the image of the old policy, which the new one has published to, that of the new one, where both have the same
+/// layout. Costs nothing for flows whose backends have the ids that they had.
 pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
     let mut carried = Carried::default();
     for section in sections {
         match section.element {
             // The kernel goes on counting: what need not move is not touched.
-            Element::Counter if !agree(old, new) => {
-                let counted = counted_in(image, &section);
-                counters((old, &counted), (new, image, &section));
+            Element::Counter => {
+                if !agree(old, new) {
+                    let counted = counted_in(image, &section);
+                    counters((old, &counted), (new, image, &section));
+                }
+                forget_counters(new, image, &section);
             }
             Element::Flow => carried.lost += renumber(old, new, image, &section),
-            Element::Counter | Element::Clock | Element::Cursor => {}
+            Element::Clock | Element::Cursor => {}
             Element::Header
             | Element::Interface
             | Element::Backend
@@ -174,10 +177,14 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
     carried
 }
 
-/// Empties the flow entries whose backends the policy does not have: what has their ids one day is somebody else.
+/// Empties what the policy names no more, flow entries by their backends and counters: what has their ids one day is
+/// somebody else. The image has been published.
 pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
     for section in sections {
+        if section.element == Element::Counter {
+            forget_counters(manifest, image, &section);
+        }
         let pool = section.name.strip_prefix("flows.");
         let Some(pool) = pool.and_then(|name| manifest.pool(name)) else {
             continue;
@@ -187,6 +194,17 @@ pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
             let at = section.at(index, 0);
             let entry = Entry::from_bits(image.load(at, Width::B8));
             if entry.is_some_and(|entry| !ids.contains(&entry.backend)) {
+                image.store(at, Width::B8, 0);
+            }
+        }
+    }
+}
+
+/// Has the counters that the policy does not have begin anew.
+fn forget_counters(manifest: &Manifest, image: &mut dyn Image, section: &Section) {
+    for index in manifest.counters.len() as u64..u64::from(section.length) {
+        for at in [counter::PACKETS, counter::BYTES].map(|field| section.at(index, field)) {
+            if image.load(at, Width::B8) != 0 {
                 image.store(at, Width::B8, 0);
             }
         }
@@ -389,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_without_a_backend_is_forgotten() {
+    fn what_the_policy_names_no_more_is_forgotten() {
         let mut image = image();
         let at = |index| image.layout().named("flows.web").unwrap().1.at(index, 0);
         let places = [at(0), at(1), at(2)];
@@ -404,6 +422,15 @@ mod tests {
         forget_strays(&manifest(&["a", "b"]), &mut image);
         let known = places.map(|at| Entry::from_bits(image.load(at, Width::B8)).is_some());
         assert_eq!(known, [true, true, false]);
+        let counters = image.layout().named("counters").unwrap().1.clone();
+        for index in 0..4 {
+            image.store(counters.at(index, counter::PACKETS), Width::B8, 9);
+        }
+        forget_strays(&manifest(&["a", "b"]), &mut image);
+        assert_eq!(
+            [0, 1, 2, 3].map(|index| count(&image, index).packets),
+            [9, 9, 0, 0]
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ use lvsc_abi::image::{Image, Width, is_stamped};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::verdict::Verdict;
 
-use self::attach::{Attached, failed};
+use self::attach::{Attached, besides, failed};
 use self::loaded::Loaded;
 pub use self::object::ObjectError;
 use self::pin::{Found, Name, PinError, Pins};
@@ -140,14 +140,12 @@ impl XdpEngine {
     /// is kept there is taken up as it is.
     pub fn pinned(bytes: &[u8], name: &Name) -> Result<Succession, LoadError> {
         let pins = Pins::open(name)?;
-        let Some(Found { mut loaded, links }) = pins.found()? else {
+        let Some(Found { loaded, links }) = pins.found()? else {
             let mut engine = XdpEngine::load(bytes)?;
             engine.pins = Some(pins);
             let before = Before::Nothing;
             return Ok(Succession { engine, before });
         };
-        // Its process may have died between a change of programs and that of the flows.
-        carry::forget_strays(&loaded.object.manifest, &mut loaded.image);
         let same = loaded.bytes == bytes;
         let kept = XdpEngine::of(loaded, Attached::adopted(links), Some(pins));
         Ok(if same {
@@ -179,6 +177,18 @@ impl XdpEngine {
         self.loaded.manifest()
     }
 
+    /// Has the program on the devices that are reserved, and kept where it is to stay.
+    fn cover(&mut self) -> Result<(), EngineError> {
+        self.loaded.name_devices()?;
+        let pins = self.pins.as_ref();
+        let is_new = pins.map_or(Ok(false), |pins| pins.keep(&self.loaded))?;
+        let covered = self.attached.cover(&self.loaded.program, pins);
+        if let (Err(_), true, Some(pins)) = (&covered, is_new, pins) {
+            pins.forget(&self.loaded);
+        }
+        covered
+    }
+
     /// Has the devices go on with `next`, whose program is kept from now on where this one's was.
     fn hand_over(&self, next: &Loaded) -> Result<(), EngineError> {
         if let Some(pins) = &self.pins {
@@ -196,7 +206,7 @@ impl XdpEngine {
         done.map_err(|error| failed("the program on the devices cannot be exchanged", &error))
     }
 
-    fn run(&mut self, index: usize, packet: &mut Packet) -> Result<(), EngineError> {
+    fn run(&mut self, index: usize, packet: &mut Packet, cpu: usize) -> Result<(), EngineError> {
         let begin = index * SLOT as usize;
         let range = begin + packet.range().start..begin + packet.range().end;
         let (Some(frame), true) = (self.slots.get_mut(range), LENGTHS.contains(&packet.length))
@@ -222,7 +232,7 @@ impl XdpEngine {
             2 => Verdict::Pass,
             3 => Verdict::Send,
             4 => {
-                packet.interface = self.loaded.image.egress(0) as u8;
+                packet.interface = self.loaded.image.egress(cpu as u32) as u8;
                 Verdict::Send
             }
             other => return Err(trap(format!("the program returned {other}"))),
@@ -255,7 +265,7 @@ impl Engine for XdpEngine {
         }
         let indices = self.loaded.indices();
         let mut first = Ok(());
-        let on_one = sys::on_cpu(0);
+        let on_one = sys::on_one_cpu();
         for (index, packet) in packets.iter_mut().enumerate() {
             if packet.range().end > SLOT as usize {
                 first = first.and(Err(EngineError::Slot { packet: index }));
@@ -268,7 +278,7 @@ impl Engine for XdpEngine {
                     self.loaded.image.store(*at, Width::B4, number);
                 }
             }
-            let ran = self.run(index, packet);
+            let ran = self.run(index, packet, on_one.cpu);
             first = first.and(ran);
         }
         drop(on_one);
@@ -290,16 +300,8 @@ impl Engine for XdpEngine {
     }
 
     fn attach(&mut self) -> Result<(), EngineError> {
-        self.loaded.name_devices()?;
-        if let Some(pins) = &self.pins {
-            pins.keep(&self.loaded)?;
-        }
-        let (program, pins) = (&self.loaded.program, self.pins.as_ref());
-        let covered = self.attached.cover(program, pins);
-        if let (Err(_), true, Some(pins)) = (&covered, self.attached.is_empty(), pins) {
-            pins.forget(&self.loaded);
-        }
-        covered
+        let attached = self.cover();
+        attached.map_err(|error| besides(error, &self.attached.give_back()))
     }
 
     /// One that stays on its devices after a crash is not switched off: nobody would switch it on again.
@@ -356,7 +358,8 @@ impl Engine for XdpEngine {
             return Ok(());
         };
         self.loaded.name_devices()?;
-        before.hand_over(&self.loaded)?;
+        let done = before.hand_over(&self.loaded);
+        done.map_err(|error| besides(error, &before.attached.give_back()))?;
         self.attached = std::mem::take(&mut before.attached);
         self.pins = before.pins.take();
         Ok(())

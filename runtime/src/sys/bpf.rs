@@ -7,7 +7,7 @@ mod mapped;
 mod pin;
 
 use std::ffi::CStr;
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 pub use self::info::{LinkInfo, MapInfo, ProgramInfo, link_info, map_info, program, program_info};
@@ -153,9 +153,17 @@ pub fn update(map: &impl AsRawFd, key: u32, value: u32) -> Result<()> {
     bpf(command::MAP_UPDATE, &mut attributes).map(drop)
 }
 
-/// Reads the value of a map's first key. `value` has the length of the map's values.
-pub fn lookup(map: &impl AsRawFd, value: &mut [u8]) -> Result<()> {
+/// Reads the one value of a map of kind [`ARRAY`].
+pub fn lookup(map: &impl AsRawFd) -> Result<Vec<u8>> {
     const FIRST: u32 = 0;
+    let shape = map_info(map)?;
+    if (shape.kind, shape.entries) != (ARRAY, 1) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "it is no map of one value",
+        ));
+    }
+    let mut value = vec![0; shape.value as usize];
     let mut attributes = MapElement {
         map: map.as_raw_fd() as u32,
         rest: 0,
@@ -163,7 +171,8 @@ pub fn lookup(map: &impl AsRawFd, value: &mut [u8]) -> Result<()> {
         value: value.as_mut_ptr() as u64,
         flags: 0,
     };
-    bpf(command::MAP_LOOKUP, &mut attributes).map(drop)
+    bpf(command::MAP_LOOKUP, &mut attributes)?;
+    Ok(value)
 }
 
 /// Writes the value of a map's first key, which is as long as the map's values, for good.
@@ -186,6 +195,15 @@ pub fn fill(map: &impl AsRawFd, value: &[u8]) -> Result<()> {
 
 fn address<T: ?Sized>(of: &T) -> u64 {
     std::ptr::from_ref(of).cast::<u8>() as u64
+}
+
+/// Something by the kernel's number for it.
+#[repr(C)]
+#[derive(Default)]
+struct ById {
+    id: u32,
+    next: u32,
+    flags: u32,
 }
 
 #[repr(C)]

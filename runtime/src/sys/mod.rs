@@ -95,27 +95,39 @@ fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
     Ok(value.data)
 }
 
-/// Keeps this thread on one CPU, if it may run there, until the answer is dropped.
-pub fn on_cpu(cpu: usize) -> OnCpu {
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    // SAFETY: a plain system call.
+    unsafe { libc::geteuid() }
+}
+
+/// Keeps this thread on the CPU on which it runs, until the answer is dropped.
+pub fn on_one_cpu() -> OnCpu {
     // SAFETY: the sets are ours, of the size that is said; zeros are an empty set.
     unsafe {
+        let cpu = libc::sched_getcpu().max(0) as usize;
         let mut before: libc::cpu_set_t = std::mem::zeroed();
         let mut one: libc::cpu_set_t = std::mem::zeroed();
         let size = size_of::<libc::cpu_set_t>();
         let known = libc::sched_getaffinity(0, size, &raw mut before) == 0;
         libc::CPU_SET(cpu, &mut one);
         libc::sched_setaffinity(0, size, &raw const one);
-        OnCpu(known.then_some(before))
+        let before = known.then_some(before);
+        OnCpu { cpu, before }
     }
 }
 
-/// The CPUs on which this thread ran before; it does again when this is dropped.
+/// The CPU on which this thread runs, and those on which it runs again when this is dropped.
 #[must_use]
-pub struct OnCpu(Option<libc::cpu_set_t>);
+pub struct OnCpu {
+    /// Its number.
+    pub cpu: usize,
+    before: Option<libc::cpu_set_t>,
+}
 
 impl Drop for OnCpu {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
+        if let Some(before) = &self.before {
             let size = size_of::<libc::cpu_set_t>();
             // SAFETY: a set that the kernel gave.
             unsafe { libc::sched_setaffinity(0, size, std::ptr::from_ref(before)) };

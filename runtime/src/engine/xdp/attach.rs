@@ -150,7 +150,8 @@ impl Attached {
             for link in &reserved.links {
                 pins.inspect(|pins| pins.forget_link(link.device));
             }
-            return Err(besides(error, &reserved.give_back()));
+            self.reserved = Some(reserved);
+            return Err(error);
         }
         self.links.append(&mut reserved.links);
         reserved.evicted.clear();
@@ -160,6 +161,12 @@ impl Attached {
             pins.inspect(|pins| pins.forget_link(link.device));
         }
         Ok(())
+    }
+
+    /// Gives back what is reserved; says what could not be.
+    pub(super) fn give_back(&mut self) -> Vec<String> {
+        let reserved = self.reserved.take();
+        reserved.map_or_else(Vec::new, |mut reserved| reserved.give_back())
     }
 
     /// Has every device go on with another program, without a packet in between; none where one does not.
@@ -178,11 +185,6 @@ impl Attached {
             return Err(error);
         }
         Ok(())
-    }
-
-    /// Whether it is on no device.
-    pub(super) fn is_empty(&self) -> bool {
-        self.links.is_empty()
     }
 
     /// Whether the program has given its place to one that leaves everything to the kernel.

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use lvsc_abi::image::{Image, Width};
+use lvsc_abi::image::{Image, Width, is_stamped};
 use lvsc_abi::layout::{Element, interface};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::{DEVICES, Part};
@@ -73,6 +73,26 @@ impl Maps {
         })
     }
 
+    /// Whether they have the shapes that an object asks for.
+    pub(super) fn are_of(&self, object: &Object) -> io::Result<bool> {
+        for (map, size) in [&self.data, &self.state]
+            .into_iter()
+            .zip(object.placement.sizes)
+        {
+            let found = bpf::map_info(map)?;
+            let same = (found.kind, found.value, found.entries) == (bpf::ARRAY, size as u32, 1);
+            if !same || found.flags & bpf::MAPPABLE == 0 {
+                return Ok(false);
+            }
+        }
+        let Some(devices) = &self.devices else {
+            return Ok(true);
+        };
+        let found = bpf::map_info(devices)?;
+        let interfaces = object.manifest.interfaces.len() as u32;
+        Ok((found.kind, found.value, found.entries) == (bpf::DEVMAP, 4, interfaces))
+    }
+
     /// The same maps once more.
     fn again(&self) -> io::Result<Maps> {
         let devices = self.devices.as_ref().map(OwnedFd::try_clone).transpose();
@@ -126,6 +146,9 @@ impl Loaded {
         let maps = Maps::make(&object, &types)?;
         let image = maps.image(&object)?;
         image.fill(&object.data);
+        if !is_stamped(&image) {
+            return Err(ObjectError::Image.into());
+        }
         Loaded::of(bytes, object, &types, maps, image)
     }
 

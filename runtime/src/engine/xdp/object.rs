@@ -37,6 +37,12 @@ pub enum ObjectError {
         /// What its image begins with.
         found: u32,
     },
+    /// Its image does not begin as an image does.
+    #[error("the object's image is damaged: it has no header")]
+    Image,
+    /// The manifest names what its image does not have.
+    #[error("the object's manifest does not fit its layout")]
+    Unfit,
     /// The manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -166,6 +172,10 @@ impl Object {
         }
         let [functions, lines] = records(section(".BTF.ext")?.data()?)?;
         let license = section("license")?.data()?;
+        let manifest = Manifest::decode(section(abi::MANIFEST)?.data()?)?;
+        if !manifest.fits(&layout) {
+            return Err(ObjectError::Unfit);
+        }
         Ok(Object {
             name: name.to_owned(),
             license: CStr::from_bytes_until_nul(license)
@@ -179,7 +189,7 @@ impl Object {
             lines,
             layout,
             placement,
-            manifest: Manifest::decode(section(abi::MANIFEST)?.data()?)?,
+            manifest,
         })
     }
 

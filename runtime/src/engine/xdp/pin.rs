@@ -22,7 +22,7 @@ use self::kept::{adopt, forget, keep};
 use super::attach::Link;
 use super::loaded::Loaded;
 use crate::netlink::Netlink;
-use crate::sys::bpf;
+use crate::sys::{self, bpf};
 
 /// The BPF file system, and our folder in it.
 const FILE_SYSTEM: &str = "/sys/fs/bpf";
@@ -71,8 +71,7 @@ const TRIES: usize = 16;
 
 /// Makes a folder and holds it; `None` where it is another one by then, because somebody has taken it away.
 fn lock(folder: &Path, name: &Name) -> Result<Option<File>, PinError> {
-    fs::create_dir_all(folder).map_err(system(folder))?;
-    let lock = match File::open(folder) {
+    let lock = match fs::create_dir_all(folder).and_then(|()| File::open(folder)) {
         Ok(lock) => lock,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(system(folder)(error)),
@@ -82,9 +81,15 @@ fn lock(folder: &Path, name: &Name) -> Result<Option<File>, PinError> {
         Err(TryLockError::WouldBlock) => return Err(PinError::InUse { name: name.clone() }),
         Err(TryLockError::Error(source)) => return Err(system(folder)(source)),
     }
-    let held = lock.metadata().map_err(system(folder))?.ino();
+    let held = lock.metadata().map_err(system(folder))?;
+    if held.uid() != sys::user() {
+        return Err(PinError::Foreign {
+            path: folder.to_owned(),
+            why: "it belongs to another user".to_owned(),
+        });
+    }
     let there = fs::metadata(folder).map(|metadata| metadata.ino());
-    Ok(there.is_ok_and(|there| there == held).then_some(lock))
+    Ok(there.is_ok_and(|there| there == held.ino()).then_some(lock))
 }
 
 /// A link that lies under a name.
@@ -117,6 +122,11 @@ impl Held {
             }),
             None => Err(foreign(path)),
         }
+    }
+
+    /// The same link as it is now.
+    fn again(self) -> Result<Held, PinError> {
+        Held::at(self.path)
     }
 }
 
@@ -160,23 +170,24 @@ impl Pins {
         Ok(self.folder.join(format!("{RUN}{}", info.id)))
     }
 
-    /// Keeps a program with its maps.
-    pub(super) fn keep(&self, loaded: &Loaded) -> Result<(), PinError> {
+    /// Keeps a program with its maps; tells whether it was not kept before.
+    pub(super) fn keep(&self, loaded: &Loaded) -> Result<bool, PinError> {
         let folder = self.run(&loaded.program)?;
-        if folder.exists() {
-            return Ok(());
+        if folder.try_exists().map_err(system(&folder))? {
+            return Ok(false);
         }
         let kept = keep(&folder, loaded);
         if kept.is_err() {
             forget(&folder);
         }
-        kept
+        kept.map(|()| true)
     }
 
-    /// Forgets a program: it stays as long as a device runs it.
+    /// Forgets a program, unless a device runs it.
     pub(super) fn forget(&self, loaded: &Loaded) {
-        if let Ok(folder) = self.run(&loaded.program) {
-            forget(&folder);
+        if let (Ok(run), Ok((links, _))) = (self.run(&loaded.program), self.entries()) {
+            let held = links.into_iter().filter_map(|path| Held::at(path).ok());
+            forget_unless_held(&run, &held.collect::<Vec<Held>>());
         }
     }
 
@@ -218,7 +229,11 @@ impl Pins {
         let loaded = chosen.as_deref().map(adopt).transpose()?;
         for run in runs.iter().filter(|run| Some(*run) != chosen.as_ref()) {
             rejoin(run, loaded.as_ref(), &held);
-            forget(run);
+        }
+        let held = held.into_iter().map(Held::again);
+        let held = held.collect::<Result<Vec<Held>, PinError>>()?;
+        for run in runs.iter().filter(|run| Some(*run) != chosen.as_ref()) {
+            forget_unless_held(run, &held);
         }
         let Some(loaded) = loaded else {
             return Ok(None);
@@ -232,11 +247,13 @@ impl Pins {
         let devices = Netlink::open().and_then(|mut netlink| netlink.links());
         let devices = devices.map_err(system(&self.folder))?;
         let mut links = Vec::new();
-        for Held { path, .. } in held {
-            // By now it may run another program.
-            let Held {
-                fd, info, device, ..
-            } = Held::at(path.clone())?;
+        for Held {
+            path,
+            fd,
+            info,
+            device,
+        } in held
+        {
             if device == 0 {
                 fs::remove_file(&path).map_err(system(&path))?;
                 continue;
@@ -286,6 +303,14 @@ fn rejoin(run: &Path, loaded: Option<&Loaded>, held: &[Held]) {
     };
     for link in held.iter().filter(|link| link.info.program == id) {
         let _ = bpf::exchange(&link.fd, &loaded.program, &other); // of a device that is gone
+    }
+}
+
+/// Forgets a program's folder, unless a link runs the program.
+fn forget_unless_held(run: &Path, held: &[Held]) {
+    let is_of = |link: &Held| run.ends_with(format!("{RUN}{}", link.info.program));
+    if !held.iter().any(|link| link.device != 0 && is_of(link)) {
+        forget(run);
     }
 }
 

@@ -3,12 +3,11 @@
 use std::io::Error;
 
 use lvsc_abi::engine::Mode;
+use lvsc_abi::options::Kernel;
 
 use crate::io::exhausted;
 use crate::sys::capability::{Capability, Held};
 
-/// The oldest kernel that the objects are for.
-pub const OLDEST: (u32, u32) = (5, 15);
 /// The longest packet that a driver takes a program for without fragments, on a page of 4 KiB (bytes).
 const MTU: u32 = 3506;
 
@@ -75,16 +74,19 @@ impl Machine {
     fn is_old(&self) -> bool {
         let mut numbers = self.release.split(|letter: char| !letter.is_ascii_digit());
         let mut next = || numbers.next().and_then(|number| number.parse().ok());
-        let version: Option<(u32, u32)> = next().zip(next());
-        version.is_some_and(|version| version < OLDEST)
+        let (major, minor) = (next(), next());
+        let version = major
+            .zip(minor)
+            .map(|(major, minor)| Kernel { major, minor });
+        version.is_some_and(|version| version < Kernel::OLDEST)
     }
 
     /// What to do where the kernel is older than the objects; `None` where it is not.
     pub fn old(&self) -> Option<String> {
-        let (major, minor) = OLDEST;
+        let oldest = Kernel::OLDEST;
         self.is_old().then(|| {
             format!(
-                "this kernel is {}, and {major}.{minor} is the oldest that lvsc's objects are for: take a newer one, or \
+                "this kernel is {}, and {oldest} is the oldest that lvsc's objects are for: take a newer one, or \
                  `--target wasm`",
                 self.release
             )

@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::{bpf, command, descriptor};
+use super::{ById, bpf, command, descriptor};
 
 /// A program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -87,7 +87,8 @@ pub fn link_info(fd: &impl AsRawFd) -> Result<LinkInfo> {
     /// A link's file, which has both names (`kernel/bpf/syscall.c`).
     const FILES: [&str; 2] = ["anon_inode:bpf_link", "anon_inode:bpf-link"];
     // Programs and maps answer the same question, with other words.
-    let file = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+    let file = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    let file = file.map_err(|error| Error::other(format!("/proc: {error}")))?;
     if !FILES.iter().any(|name| file.as_os_str() == *name) {
         return Err(Error::new(ErrorKind::InvalidInput, "it is no link"));
     }
@@ -97,14 +98,6 @@ pub fn link_info(fd: &impl AsRawFd) -> Result<LinkInfo> {
         program,
         device: (kind == XDP).then_some(device),
     })
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct ById {
-    id: u32,
-    next: u32,
-    flags: u32,
 }
 
 /// The program with this number; needs the capability `SYS_ADMIN`.

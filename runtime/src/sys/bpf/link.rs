@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use lvsc_abi::engine::Mode;
 
-use super::{ATTACH_XDP, bpf, command, descriptor};
+use super::{ATTACH_XDP, ById, bpf, command, descriptor};
 
 /// A mode as the kernel says it: `XDP_FLAGS_*_MODE` (`linux/if_link.h`).
 pub(crate) const fn flag(mode: Mode) -> u32 {
@@ -65,14 +65,6 @@ pub fn exchange(link: &impl AsRawFd, next: &impl AsRawFd, old: &impl AsRawFd) ->
 pub fn detach(link: &impl AsRawFd) -> Result<()> {
     let mut attributes = link.as_raw_fd() as u32;
     bpf(command::LINK_DETACH, &mut attributes).map(drop)
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct ById {
-    id: u32,
-    next: u32,
-    flags: u32,
 }
 
 /// All links of the machine, whatever they hold; needs the capability `SYS_ADMIN`. One that is gone by the time that it is

@@ -37,8 +37,10 @@ pub(super) fn keep(folder: &Path, loaded: &Loaded) -> Result<(), PinError> {
     put(&object, "object") // the last: with it the folder is whole
 }
 
+/// Nothing depends on it. The object goes first: without it nobody takes the rest for whole.
 pub(super) fn forget(folder: &Path) {
-    let _ = fs::remove_dir_all(folder); // nothing depends on it
+    let _ = fs::remove_file(folder.join("object"));
+    let _ = fs::remove_dir_all(folder);
 }
 
 /// Takes up a program that lies in a folder, with its maps as they are.
@@ -48,10 +50,7 @@ pub(super) fn adopt(folder: &Path) -> Result<Loaded, PinError> {
         why: why.to_owned(),
     };
     let get = |name: &str| bpf::get(&folder.join(name)).map_err(system(&folder.join(name)));
-    let shape = |map: &OwnedFd| bpf::map_info(map).map_err(system(folder));
-    let map = get("object")?;
-    let mut bytes = vec![0; shape(&map)?.value as usize];
-    bpf::lookup(&map, &mut bytes).map_err(system(folder))?;
+    let bytes = bpf::lookup(&get("object")?).map_err(|error| foreign(&error.to_string()))?;
     let object = Object::read(&bytes).map_err(|error: ObjectError| foreign(&error.to_string()))?;
     let several = object.manifest.interfaces.len() > 1;
     let maps = Maps {
@@ -59,15 +58,8 @@ pub(super) fn adopt(folder: &Path) -> Result<Loaded, PinError> {
         state: get("state")?,
         devices: several.then(|| get("devices")).transpose()?,
     };
-    for (map, size) in [&maps.data, &maps.state]
-        .into_iter()
-        .zip(object.placement.sizes)
-    {
-        let info = shape(map)?;
-        let wanted = (bpf::ARRAY, size as u32, 1);
-        if (info.kind, info.value, info.entries) != wanted || info.flags & bpf::MAPPABLE == 0 {
-            return Err(foreign("the maps are not those of its object"));
-        }
+    if !maps.are_of(&object).map_err(system(folder))? {
+        return Err(foreign("the maps are not those of its object"));
     }
     let image = maps.image(&object);
     let image = image.map_err(|error| foreign(&error.to_string()))?;
