@@ -265,7 +265,8 @@ impl Engine for XdpEngine {
         }
         let indices = self.loaded.indices();
         let mut first = Ok(());
-        let on_one = sys::on_one_cpu();
+        // The first CPU, so that whoever compares images finds what is counted for each CPU in one place.
+        let on_one = sys::on_cpu(0);
         for (index, packet) in packets.iter_mut().enumerate() {
             if packet.range().end > SLOT as usize {
                 first = first.and(Err(EngineError::Slot { packet: index }));

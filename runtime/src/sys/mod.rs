@@ -101,17 +101,25 @@ pub fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Keeps this thread on the CPU on which it runs, until the answer is dropped.
-pub fn on_one_cpu() -> OnCpu {
+/// Keeps this thread on one CPU until the answer is dropped: on this one, or where it may not run there, on the one on which
+/// it is.
+pub fn on_cpu(wanted: usize) -> OnCpu {
     // SAFETY: the sets are ours, of the size that is said; zeros are an empty set.
     unsafe {
-        let cpu = libc::sched_getcpu().max(0) as usize;
         let mut before: libc::cpu_set_t = std::mem::zeroed();
         let mut one: libc::cpu_set_t = std::mem::zeroed();
         let size = size_of::<libc::cpu_set_t>();
         let known = libc::sched_getaffinity(0, size, &raw mut before) == 0;
-        libc::CPU_SET(cpu, &mut one);
-        libc::sched_setaffinity(0, size, &raw const one);
+        libc::CPU_SET(wanted, &mut one);
+        let cpu = if libc::sched_setaffinity(0, size, &raw const one) == 0 {
+            wanted
+        } else {
+            let cpu = libc::sched_getcpu().max(0) as usize;
+            libc::CPU_ZERO(&mut one);
+            libc::CPU_SET(cpu, &mut one);
+            libc::sched_setaffinity(0, size, &raw const one);
+            cpu
+        };
         let before = known.then_some(before);
         OnCpu { cpu, before }
     }
