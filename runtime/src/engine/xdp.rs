@@ -141,7 +141,7 @@ impl XdpEngine {
     pub fn pinned(bytes: &[u8], name: &Name) -> Result<Succession, LoadError> {
         let pins = Pins::open(name)?;
         let Some(Found { loaded, links }) = pins.found()? else {
-            let mut engine = XdpEngine::load(bytes)?;
+            let mut engine = XdpEngine::load_to_keep(bytes)?;
             engine.pins = Some(pins);
             let before = Before::Nothing;
             return Ok(Succession { engine, before });
@@ -155,10 +155,19 @@ impl XdpEngine {
             }
         } else {
             Succession {
-                engine: XdpEngine::load(bytes)?,
+                engine: XdpEngine::load_to_keep(bytes)?,
                 before: Before::Other(Box::new(kept)),
             }
         })
+    }
+
+    /// Loads an object that is taken up again by the header of its image.
+    fn load_to_keep(bytes: &[u8]) -> Result<XdpEngine, LoadError> {
+        let engine = XdpEngine::load(bytes)?;
+        if !is_stamped(&engine.loaded.image) {
+            return Err(ObjectError::Image.into());
+        }
+        Ok(engine)
     }
 
     fn of(loaded: Loaded, attached: Attached, pins: Option<Pins>) -> XdpEngine {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use lvsc_abi::image::{Image, Width, is_stamped};
+use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, interface};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::{DEVICES, Part};
@@ -146,9 +146,6 @@ impl Loaded {
         let maps = Maps::make(&object, &types)?;
         let image = maps.image(&object)?;
         image.fill(&object.data);
-        if !is_stamped(&image) {
-            return Err(ObjectError::Image.into());
-        }
         Loaded::of(bytes, object, &types, maps, image)
     }
 
