@@ -192,9 +192,11 @@ impl Responder {
         vips.try_for_each(|vip| self.offer(&announcement(*vip, own)))
     }
 
-    /// Sends where it can be sent now; who did not hear asks again.
+    /// Sends where it can be sent now; who did not hear asks again. That the device is gone is told by the kernel's events,
+    /// with its name.
     fn offer(&self, frame: &[u8]) -> Result<()> {
         match self.ring.send(&[], frame) {
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(()),
             Err(error) if !is_passing(&error) => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
