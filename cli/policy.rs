@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use lvsc_front::compile;
+use lvsc_front::compile_with;
 use lvsc_front::diagnostics::Diagnostic;
+use lvsc_front::library::Disk;
 use lvsc_front::policy::Policy;
 use lvsc_front::source::SourceMap;
 use lvsc_pipeline::pipeline::Pipeline;
@@ -112,7 +113,7 @@ pub fn open_text(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
 
 /// Checks a policy.
 pub fn check(text: Text) -> Result<Checked, Broken> {
-    let compilation = compile(&text.path, &text.source);
+    let compilation = compile_with(&text.path, &text.source, &Disk);
     let (mut diagnostics, sources) = (compilation.diagnostics, compilation.sources);
     let compiled = compilation.policy.zip(compilation.pipeline);
     if let Some((policy, pipeline)) = &compiled {

@@ -7,6 +7,7 @@ use lvsc_abi::engine::{Engine, FRAME_MAX};
 use lvsc_abi::notation::{Header, decode, describe};
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
+use lvsc_front::library::Disk;
 use lvsc_front::source::FileId;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::trace::{Happened, Trace as Record};
@@ -107,7 +108,7 @@ fn frames(
     let mut frames = Vec::new();
     for sentence in &args.packets.packet {
         let text = &checked.text;
-        match lvsc_front::packet(&text.path, &text.source, sentence) {
+        match lvsc_front::packet((&text.path, &text.source), &Disk, sentence) {
             Ok(layers) => {
                 let frame = testing::frame(&layers, world, ingress);
                 frames.push((None, frame.map_err(Failure::told)?));

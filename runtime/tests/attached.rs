@@ -74,6 +74,8 @@ mod linux {
             weight: 1,
             mac: None,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         Manifest {
             interfaces: vec![Interface {

@@ -109,6 +109,33 @@ pub struct Backend {
     pub mac: Option<Mac>,
     /// Index of the interface through which it is reached.
     pub interface: u8,
+    /// It begins as if its weight were 0: it keeps the flows that it has.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drain: bool,
+    /// It takes flows only where no other one can.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub backup: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl Pool {
+    /// The backend with this id.
+    pub fn backend(&self, id: u16) -> Option<&Backend> {
+        // Without ids of its own a policy numbers them as they come.
+        let likely = self.backends.get(usize::from(id));
+        let likely = likely.filter(|backend| backend.id == id);
+        likely.or_else(|| self.backends.iter().find(|backend| backend.id == id))
+    }
+
+    /// One more than the highest id.
+    pub fn ids(&self) -> u32 {
+        let ids = self.backends.iter().map(|backend| u32::from(backend.id));
+        ids.max().map_or(0, |highest| highest + 1)
+    }
 }
 
 /// A counter.
@@ -249,6 +276,8 @@ mod tests {
             weight: 1,
             mac: None,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         let counter = Counter {
             name: String::new(),

@@ -90,13 +90,16 @@ fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image)
     }
 }
 
-/// The ring holds backends that are up, have a next hop, and a weight.
+/// The ring holds backends that are up, have a next hop, and a weight; those for need only where there is no other.
 fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
     let Some(section) = section(image, &format!("ring.{}", pool.name)) else {
         return;
     };
-    let candidates: Vec<Candidate> = (pool.backends.iter().zip(states))
-        .filter(|(_, state)| state.up && state.mac.is_some() && state.weight > 0)
+    let usable = (pool.backends.iter().zip(states))
+        .filter(|(_, state)| state.up && state.mac.is_some() && state.weight > 0);
+    let (backups, first): (Vec<_>, Vec<_>) = usable.partition(|(backend, _)| backend.backup);
+    let chosen = if first.is_empty() { backups } else { first };
+    let candidates: Vec<Candidate> = (chosen.into_iter())
         .map(|(backend, state)| Candidate {
             id: backend.id,
             name: backend.name.clone(),
@@ -182,6 +185,8 @@ mod tests {
             weight,
             mac: None,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         let pool = Pool {
             name: "web".to_owned(),

@@ -46,7 +46,7 @@ impl World {
                 .map(|backend| BackendState {
                     mac: backend.mac,
                     up: true,
-                    weight: backend.weight,
+                    weight: if backend.drain { 0 } else { backend.weight },
                 })
                 .collect()
         });
@@ -169,6 +169,8 @@ mod tests {
             weight: 5,
             mac: *mac,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         Manifest {
             interfaces: vec![Interface {

@@ -6,20 +6,23 @@
 pub mod build;
 mod check;
 pub mod diagnostics;
+mod gather;
+pub mod library;
 pub mod policy;
 mod prelude;
 pub mod source;
 pub mod syntax;
 
-pub use check::check;
-
 use lvsc_abi::notation::Layer;
 use lvsc_pipeline::pipeline::Pipeline;
 
+use crate::check::check;
 use crate::diagnostics::Diagnostic;
+use crate::gather::gather;
+use crate::library::{Empty, Library};
 use crate::policy::Policy;
 use crate::source::SourceMap;
-use crate::syntax::{ast, parse};
+use crate::syntax::parse;
 
 /// What came of a policy's text.
 #[derive(Clone, Debug)]
@@ -34,12 +37,18 @@ pub struct Compilation {
     pub sources: SourceMap,
 }
 
-/// Compiles a policy. `path` is what the diagnostics call it.
+/// Compiles a policy that takes in no other files. `path` is what the diagnostics call it.
 pub fn compile(path: &str, text: &str) -> Compilation {
+    compile_with(path, text, &Empty)
+}
+
+/// Compiles a policy. `path` is what the diagnostics call it, and from where `library` is asked for the files that it takes
+/// in.
+pub fn compile_with(path: &str, text: &str, library: &dyn Library) -> Compilation {
     let mut sources = SourceMap::new();
     let mut diagnostics = Vec::new();
-    let files = parse_all(path, text, &mut sources, &mut diagnostics);
-    let (policy, found) = check(&files, &sources);
+    let texts = gather((path, text), library, &mut sources, &mut diagnostics);
+    let (policy, found) = check(&texts, &sources);
     diagnostics.extend(found);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span(), diagnostic.code));
     diagnostics.dedup();
@@ -60,39 +69,22 @@ pub fn compile(path: &str, text: &str) -> Compilation {
 
 /// Reads a packet in notation, as in a `test` block; the policy's constants may be used.
 pub fn packet(
-    path: &str,
-    text: &str,
+    (path, text): (&str, &str),
+    library: &dyn Library,
     sentence: &str,
 ) -> Result<Vec<Layer>, (Vec<Diagnostic>, SourceMap)> {
     let mut sources = SourceMap::new();
     let mut diagnostics = Vec::new();
-    let files = parse_all(path, text, &mut sources, &mut diagnostics);
+    let texts = gather((path, text), library, &mut sources, &mut diagnostics);
     diagnostics.clear(); // those of the policy are reported where it is compiled
     let id = sources.add("<packet>", sentence);
     let (layers, found) = parse::parse_packet(id, sentence);
     diagnostics.extend(found);
-    let (layers, found) = check::packet(&files, &layers, &sources);
+    let (layers, found) = check::packet(&texts, &layers, &sources);
     diagnostics.extend(found);
     if diagnostics.is_empty() {
         Ok(layers)
     } else {
         Err((diagnostics, sources))
     }
-}
-
-fn parse_all(
-    path: &str,
-    text: &str,
-    sources: &mut SourceMap,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<ast::File> {
-    let texts = prelude::FILES.into_iter().chain([(path, text)]);
-    texts
-        .map(|(path, text)| {
-            let id = sources.add(path, text);
-            let (file, found) = parse::parse(id, text);
-            diagnostics.extend(found);
-            file
-        })
-        .collect()
 }

@@ -1,7 +1,29 @@
-//! The prelude: the headers and forwarding modes that every policy has, written in the language.
+//! The prelude: what every policy has, and the modules that it may take in by name; written in the language.
 
-/// Its files in the order in which they are checked: the name that diagnostics show, and the text.
-pub(crate) const FILES: [(&str, &str); 2] = [
+/// A text and its path, which diagnostics show.
+type Text = (&'static str, &'static str);
+
+/// What every policy has, in the order in which it is checked.
+pub(crate) const FILES: [Text; 2] = [
     ("prelude/net.lvs", include_str!("prelude/net.lvs")),
     ("prelude/dr.lvs", include_str!("prelude/dr.lvs")),
 ];
+
+/// What `use NAME` takes in besides.
+pub(crate) const MODULES: [Text; 3] = [
+    ("prelude/arp.lvs", include_str!("prelude/arp.lvs")),
+    ("prelude/gre.lvs", include_str!("prelude/gre.lvs")),
+    ("prelude/vxlan.lvs", include_str!("prelude/vxlan.lvs")),
+];
+
+/// The name of a text of the prelude: `net`.
+pub(crate) fn name(path: &str) -> &str {
+    let name = path.strip_prefix("prelude/").unwrap_or(path);
+    name.strip_suffix(".lvs").unwrap_or(name)
+}
+
+/// Whether a path is that of a text of the prelude.
+pub(crate) fn has(path: &str) -> bool {
+    let mut texts = FILES.iter().chain(&MODULES);
+    texts.any(|(known, _)| *known == path)
+}

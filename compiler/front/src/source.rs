@@ -87,6 +87,7 @@ pub struct SourceMap {
 struct File {
     path: String,
     text: String,
+    is_data: bool,
     /// Byte offset of each line's first character.
     lines: Vec<usize>,
     /// Byte offsets at which no character begins, so that a column takes no walk along its line.
@@ -101,14 +102,23 @@ impl SourceMap {
 
     /// Adds a text; `path` is how people know it, it is not opened.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        let text = text.into();
+        self.add_file(path.into(), text.into(), false)
+    }
+
+    /// The same of a text that is no policy, but the members of a set.
+    pub fn add_data(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
+        self.add_file(path.into(), text.into(), true)
+    }
+
+    fn add_file(&mut self, path: String, text: String, is_data: bool) -> FileId {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
         let lines = lines.collect();
         let inside = (0..text.len()).filter(|at| !text.is_char_boundary(*at));
         let inside = inside.collect();
         self.files.push(File {
-            path: path.into(),
+            path,
             text,
+            is_data,
             lines,
             inside,
         });
@@ -122,11 +132,18 @@ impl SourceMap {
             .map_or("", |file| &file.text)
     }
 
+    /// The text of a policy; empty for the members of a set.
+    pub fn code(&self, file: FileId) -> &str {
+        let found = self.files.get(file.0 as usize);
+        let found = found.filter(|file| !file.is_data);
+        found.map_or("", |file| &file.text)
+    }
+
     /// What an artifact calls a file: without its folders, for equal texts give equal artifacts wherever they lie. The
     /// prelude lies nowhere and is called by its path.
     pub fn name(&self, file: FileId) -> &str {
         let path = self.path(file);
-        if prelude::FILES.iter().any(|(known, _)| *known == path) {
+        if prelude::has(path) {
             return path;
         }
         path.rsplit(is_separator).next().unwrap_or(path)

@@ -176,8 +176,8 @@ fn a_fault_makes_no_others() {
         &["unknown-name ipp"],
     );
     check(
-        "set s : ip4addr { 192.0.2.1 }\nmatch ip.src in s { drop }",
-        &["not-supported-yet set s : ip4addr { 192.0.2.1 }"],
+        "set s : ip4addr { 192.0.2.1000 }\nmatch ip.src in s { drop }",
+        &["bad-address 1000"],
     );
 }
 

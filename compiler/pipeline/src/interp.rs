@@ -32,7 +32,8 @@ use self::packet::Running;
 pub(crate) use self::values::{arithmetic, compare, low};
 use crate::layout::{Sections, layout};
 use crate::pipeline::{
-    ChoiceId, CounterId, Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, PoolId, Step, VariableId,
+    ChoiceId, CounterId, Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, PoolId, Set, Step,
+    VariableId,
 };
 
 /// Something that happened to a packet, as it happens.
@@ -224,6 +225,38 @@ pub fn run(
 /// The value of an expression over a frame alone: every variable and all state is 0. `None` where a header is absent.
 pub fn evaluate(pipeline: &Pipeline, frame: &[u8], expr: &Expr) -> Option<u128> {
     look(pipeline, frame, |running| running.value(expr))
+}
+
+/// The value of an expression of constants alone, and its width (bits); `None` where it is more. Its sets are among these.
+pub fn constant(sets: &[Set], expr: &Expr) -> Option<(u128, u16)> {
+    let of = |expr: &Expr| constant(sets, expr);
+    let truth = |holds: bool| Some((u128::from(holds), 1));
+    match expr {
+        Expr::Constant { value, width } => Some((*value, *width)),
+        Expr::Binary(op, a, b) => {
+            let ((a, width), (b, _)) = (of(a)?, of(b)?);
+            Some((low(arithmetic(*op, a, b), width), width))
+        }
+        Expr::Resize(width, a) => Some((low(of(a)?.0, *width), *width)),
+        Expr::Compare(op, a, b) => truth(compare(*op, of(a)?.0, of(b)?.0)),
+        Expr::In(a, set) => {
+            let (value, ranges) = (of(a)?.0, &sets.get(usize::from(set.0))?.ranges);
+            truth(
+                ranges
+                    .iter()
+                    .any(|(low, high)| (*low..=*high).contains(&value)),
+            )
+        }
+        Expr::And(a, b) => truth(of(a)?.0 != 0 && of(b)?.0 != 0),
+        Expr::Or(a, b) => truth(of(a)?.0 != 0 || of(b)?.0 != 0),
+        Expr::Not(a) => truth(of(a)?.0 == 0),
+        Expr::Field(..)
+        | Expr::Variable(_)
+        | Expr::Present(_)
+        | Expr::Chosen(..)
+        | Expr::Interface(..)
+        | Expr::Backend(..) => None,
+    }
 }
 
 /// The offset (bytes) of a header in a frame; `None` where it is absent.

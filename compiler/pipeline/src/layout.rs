@@ -16,7 +16,7 @@ const NONE: SectionId = SectionId(u16::MAX);
 
 /// The image's sections: header, clock, interfaces, then those of each pool, those of sets, last the counters.
 ///
-/// A pool's `backends` section has at least one element more than backends, so that the masked id "none" names a record
+/// A pool's `backends` section has at least one element more than ids, so that the masked id "none" names a record
 /// that is never usable.
 pub fn layout(pipeline: &Pipeline) -> Layout {
     let manifest = &pipeline.manifest;
@@ -31,7 +31,7 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
     for pool in &manifest.pools {
         let count = pool.backends.len();
         let named = |kind: &str| format!("{kind}.{}", pool.name);
-        layout.add(&named("backends"), Element::Backend, count as u32 + 1);
+        layout.add(&named("backends"), Element::Backend, pool.ids() + 1);
         layout.add(&named("ring"), Element::Slot, ring_size(count));
         if let Some(flows) = pool.flows {
             layout.add(&named("flows"), Element::Flow, flows.entries.max(BUCKET));

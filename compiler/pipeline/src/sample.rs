@@ -207,6 +207,8 @@ fn manifest() -> Manifest {
             weight: 1,
             mac: None,
             interface: (id % 2) as u8,
+            drain: false,
+            backup: false,
         });
         let backends: Vec<Backend> = backends.collect();
         let given = backends.iter().map(|rs| format!("{name}.{}", rs.name));

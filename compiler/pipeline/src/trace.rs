@@ -61,7 +61,7 @@ impl<'a> Trace<'a> {
     fn selected(&self, selected: &Selected) -> String {
         let pool = self.pipeline.pool(selected.pool);
         let name = |id: u16| {
-            let backend = pool.backends.get(usize::from(id))?;
+            let backend = pool.backend(id)?;
             let address = backend.address.to_string();
             let is_named = backend.name != address;
             Some(if is_named {

@@ -40,7 +40,7 @@ pub fn expression(pipeline: &Pipeline, expr: &Expr) -> String {
 pub fn value(pipeline: &Pipeline, expr: &Expr, value: u128) -> String {
     if let Expr::Variable(id) = expr
         && let VariableKind::Backend(pool) = pipeline.variable(*id).kind
-        && let Some(backend) = pipeline.pool(pool).backends.get(value as usize)
+        && let Some(backend) = pipeline.pool(pool).backend(value as u16)
     {
         return backend.name.clone();
     }

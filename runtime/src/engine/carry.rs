@@ -307,6 +307,8 @@ mod tests {
             weight: 1,
             mac: None,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         let counter = |name: &&str| Counter {
             name: (*name).to_owned(),

@@ -253,6 +253,8 @@ mod tests {
             weight: 1,
             mac: None,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         let pool = |backends: &&[(&str, u8)]| Pool {
             name: "pool".to_owned(),

@@ -2,6 +2,7 @@
 
 use lvsc_abi::engine::Engine;
 use lvsc_abi::verdict::Verdict;
+use lvsc_front::library::Disk;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_runtime::lab::Plan;
 use lvsc_runtime::publish::publish;
@@ -20,7 +21,7 @@ pub(super) fn check(checked: &Checked, plan: &Plan) -> Result<(), Failure> {
     let (client, vip, port) = (plan.client.ip, plan.vip, plan.port);
     let sentence = format!("eth / ip {client} -> {vip} / tcp 40000 -> {port} S");
     let text = &checked.text;
-    let layers = lvsc_front::packet(&text.path, &text.source, &sentence);
+    let layers = lvsc_front::packet((&text.path, &text.source), &Disk, &sentence);
     let frame = layers
         .ok()
         .and_then(|layers| testing::frame(&layers, &world, 0).ok());

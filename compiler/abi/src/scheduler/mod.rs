@@ -27,6 +27,11 @@ pub enum Scheduler {
     Wrr,
     /// Consistent hashing by Maglev's permutations; the same flow finds the same slot on every director.
     Maglev,
+    /// By the client's address alone: all its flows have the same backend (`ip_vs_sh` in the kernel's IPVS). The ring is
+    /// Maglev's, so that every backend gets its share.
+    Sh,
+    /// By the service's address alone, for caches (`ip_vs_dh`). The ring is Maglev's.
+    Dh,
 }
 
 /// What generated code does at a `select`.
@@ -51,7 +56,13 @@ pub struct Candidate {
 
 impl Scheduler {
     /// All of them, in the order in which they are listed to people.
-    pub const ALL: [Scheduler; 3] = [Scheduler::Rr, Scheduler::Wrr, Scheduler::Maglev];
+    pub const ALL: [Scheduler; 5] = [
+        Scheduler::Rr,
+        Scheduler::Wrr,
+        Scheduler::Maglev,
+        Scheduler::Sh,
+        Scheduler::Dh,
+    ];
 
     /// The word in a policy.
     pub const fn name(self) -> &'static str {
@@ -59,6 +70,8 @@ impl Scheduler {
             Scheduler::Rr => "rr",
             Scheduler::Wrr => "wrr",
             Scheduler::Maglev => "maglev",
+            Scheduler::Sh => "sh",
+            Scheduler::Dh => "dh",
         }
     }
 
@@ -73,7 +86,7 @@ impl Scheduler {
     pub const fn pick(self) -> Pick {
         match self {
             Scheduler::Rr | Scheduler::Wrr => Pick::Cursor,
-            Scheduler::Maglev => Pick::Hash,
+            Scheduler::Maglev | Scheduler::Sh | Scheduler::Dh => Pick::Hash,
         }
     }
 
@@ -90,7 +103,7 @@ impl Scheduler {
         match self {
             Scheduler::Rr => weighted::fill(&sorted, size, |_| 1),
             Scheduler::Wrr => weighted::fill(&sorted, size, |candidate| candidate.weight),
-            Scheduler::Maglev => maglev::fill(&sorted, size),
+            Scheduler::Maglev | Scheduler::Sh | Scheduler::Dh => maglev::fill(&sorted, size),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Bodies<'a> {
 
 /// What a parameter takes.
 #[derive(Clone, Copy)]
-enum Parameter {
+pub(super) enum Parameter {
     Backend,
     Interface,
     Value(Type),
@@ -55,7 +55,7 @@ impl<'a> Checker<'a> {
         // Which headers are there is known only where it is called.
         let mut scope = Scope::unknown();
         for param in &action.params {
-            let local = match self.parameter(param) {
+            let local = match self.parameter_of_action(param) {
                 Some(Parameter::Backend) => {
                     let pool = PoolId(0);
                     let kind = VariableKind::Backend(pool);
@@ -132,33 +132,51 @@ impl<'a> Checker<'a> {
             );
             return None;
         }
-        if found.args.len() != action.params.len() {
-            let (wanted, given) = (action.params.len(), found.args.len());
-            let plural = if wanted == 1 { "" } else { "s" };
-            let message = format!("`{name}` takes {wanted} argument{plural}, not {given}");
-            let wrong = Diagnostic::error(Code::WrongArguments, message, span);
-            self.report(wrong.secondary(action.name.span, "declared here"));
-            return None;
-        }
+        self.count_arguments(&action.name, action.params.len(), found.args.len(), span)?;
         Some(action)
     }
 
-    fn parameter(&mut self, param: &'a ast::Typed) -> Option<Parameter> {
+    /// As many arguments as parameters.
+    pub(super) fn count_arguments(
+        &mut self,
+        name: &ast::Name,
+        wanted: usize,
+        given: usize,
+        span: Span,
+    ) -> Option<()> {
+        if given == wanted {
+            return Some(());
+        }
+        let plural = if wanted == 1 { "" } else { "s" };
+        let message = format!(
+            "`{}` takes {wanted} argument{plural}, not {given}",
+            name.text
+        );
+        let wrong = Diagnostic::error(Code::WrongArguments, message, span);
+        self.report(wrong.secondary(name.span, "declared here"));
+        None
+    }
+
+    pub(super) fn parameter(&mut self, param: &'a ast::Typed) -> Option<Parameter> {
         let ty = &param.ty;
         let known = match ty.name.text.as_str() {
             "backend" => Some(Parameter::Backend),
             "interface" => Some(Parameter::Interface),
             name => named_type(name).map(Parameter::Value),
         };
-        match known.filter(|_| ty.argument.is_none()) {
-            Some(Parameter::Value(found)) if found.width > 64 => {
-                self.later("a parameter of more than 64 bits", ty.span)
+        known.filter(|_| ty.argument.is_none()).or_else(|| {
+            let message = format!("no type is called `{}`", ty.name.text);
+            self.error(Code::UnknownType, message, ty.span)
+        })
+    }
+
+    /// The same of an action, which keeps its values in variables.
+    fn parameter_of_action(&mut self, param: &'a ast::Typed) -> Option<Parameter> {
+        match self.parameter(param)? {
+            Parameter::Value(found) if found.width > 64 => {
+                self.later("a parameter of more than 64 bits", param.ty.span)
             }
-            Some(known) => Some(known),
-            None => {
-                let message = format!("no type is called `{}`", ty.name.text);
-                self.error(Code::UnknownType, message, ty.span)
-            }
+            known => Some(known),
         }
     }
 
@@ -170,7 +188,7 @@ impl<'a> Checker<'a> {
         scope: &Scope,
         inner: &mut Scope,
     ) -> Option<Option<Stmt>> {
-        let Some(parameter) = self.parameter(param) else {
+        let Some(parameter) = self.parameter_of_action(param) else {
             self.value(arg, scope)?;
             return None;
         };
@@ -195,7 +213,12 @@ impl<'a> Checker<'a> {
         Some(stmt)
     }
 
-    fn wrong_argument<T>(&mut self, wanted: &str, found: &Value, span: Span) -> Option<T> {
+    pub(super) fn wrong_argument<T>(
+        &mut self,
+        wanted: &str,
+        found: &Value,
+        span: Span,
+    ) -> Option<T> {
         let message = format!("{wanted} is needed, this is {}", found.describe());
         self.error(Code::WrongArguments, message, span)
     }

@@ -9,7 +9,7 @@ use super::compare::{compare_operator, holds};
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Path, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Path, Segment, UnaryOp};
 
 /// So many constants may wait for later ones: each takes some of the stack.
 const PENDING_MAX: usize = 64;
@@ -77,7 +77,7 @@ pub(super) fn describe(kind: Kind) -> &'static str {
 }
 
 /// The value of a literal that may stand in an expression.
-fn literal(lit: &Lit) -> Option<Constant> {
+pub(super) fn literal(lit: &Lit) -> Option<Constant> {
     let range = |kind, low: u128, size: u128| {
         Constant::Set(vec![Member {
             kind,
@@ -176,13 +176,16 @@ impl<'a> Checker<'a> {
 
     fn named_constant(&mut self, path: &'a Path) -> Option<Constant> {
         let Some(name) = path.as_name() else {
-            return self.not_constant(path.span);
+            return match path.tail.as_slice() {
+                [Segment::Call(args, span)] => self.constant_call(&path.head, args, *span),
+                _ => self.not_constant(path.span),
+            };
         };
         let item: &'a Const = match self.names.get(&name.text) {
             Some(Thing::Constant(value)) => return value.clone(),
             Some(Thing::Unevaluated(item)) => item,
-            Some(_) => return self.not_constant(path.span),
-            None => return self.unknown_name(name, &[Sort::Constant]),
+            Some(_) if !self.names.is_set(&name.text) => return self.not_constant(path.span),
+            Some(_) | None => return self.unknown_name(name, &[Sort::Constant, Sort::Set]),
         };
         let at = self.pending.iter().position(|open| *open == item.name.text);
         if at.is_some() {
@@ -270,7 +273,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn not_constant<T>(&mut self, span: Span) -> Option<T> {
+    pub(super) fn not_constant<T>(&mut self, span: Span) -> Option<T> {
         self.report(
             Diagnostic::error(Code::NotAConstant, "a constant is needed here", span)
                 .note("a literal, a `const`, a set of these, or arithmetic on numbers"),

@@ -30,6 +30,10 @@ pub(super) enum Expanded<'a> {
     Action(&'a str),
     /// A computed field.
     Field(HeaderId, &'a str),
+    /// A function, where it is called.
+    Function(&'a str),
+    /// A function, where it is declared.
+    Body(&'a str),
 }
 
 /// The expansions at one point, and how much there was so far.
@@ -67,7 +71,16 @@ impl<'a> Checker<'a> {
         if self.expansions.depth < DEPTH_MAX {
             return Some(());
         }
-        let message = "actions and computed fields use each other too deeply here";
+        let message = "actions, functions and computed fields use each other too deeply here";
+        self.error(Code::NestingTooDeep, message, span)
+    }
+
+    /// An expression of so many levels at this point: what comes behind walks them, too.
+    pub(super) fn within_levels(&mut self, levels: usize, span: Span) -> Option<()> {
+        if self.expansions.depth + levels < DEPTH_MAX {
+            return Some(());
+        }
+        let message = "functions make an expression of too many levels here";
         self.error(Code::NestingTooDeep, message, span)
     }
 
@@ -84,9 +97,15 @@ impl<'a> Checker<'a> {
         if self.expansions.open.is_empty() {
             return Some(()); // it stands in the text as often
         }
-        self.expansions.added += 1;
-        if self.expansions.added == ADDED_MAX {
-            let message = "actions and computed fields expand to too much here";
+        self.count_copied(1, span)
+    }
+
+    /// Counts so many expressions that were checked before and stand here once more.
+    pub(super) fn count_copied(&mut self, count: usize, span: Span) -> Option<()> {
+        let fine = self.expansions.added < ADDED_MAX;
+        self.expansions.added += count;
+        if fine && self.expansions.added >= ADDED_MAX {
+            let message = "actions, functions and computed fields expand to too much here";
             self.report(
                 Diagnostic::error(Code::PolicyTooLarge, message, span).note(format!(
                     "each use is expanded in its place, {ADDED_MAX} statements and expressions in all"
@@ -99,7 +118,11 @@ impl<'a> Checker<'a> {
     /// A mark at the use that is being expanded.
     pub(super) fn use_label(&self) -> Option<Label> {
         let outermost = self.expansions.open.first()?;
-        let (Expanded::Action(name) | Expanded::Field(_, name)) = outermost.of;
+        let (Expanded::Action(name) | Expanded::Field(_, name) | Expanded::Function(name)) =
+            outermost.of
+        else {
+            return None;
+        };
         Some(Label {
             span: outermost.span,
             text: format!("in this use of `{name}`"),

@@ -274,7 +274,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Applies `f` to each value of what may be several.
-    fn spread(
+    pub(super) fn spread(
         &mut self,
         value: &Value,
         span: Span,

@@ -23,6 +23,10 @@ impl<'a> Checker<'a> {
     pub(super) fn path(&mut self, path: &'a Path, scope: &Scope) -> Option<Value> {
         let mut tail = path.tail.as_slice();
         let mut value = match (self.names.get(&path.head.text), tail.split_first()) {
+            (_, Some((Segment::Call(args, span), rest))) => {
+                tail = rest;
+                self.function(&path.head, args, *span, scope)?
+            }
             (Some(Thing::Header(instances)), Some((Segment::Index(index, span), rest)))
                 if scope.reads_anything() =>
             {
@@ -36,7 +40,9 @@ impl<'a> Checker<'a> {
             value = match segment {
                 Segment::Field(name) => self.field_of(&value, name)?,
                 Segment::Index(_, span) => return self.later("an index here", *span),
-                Segment::Call(_, span) => return self.later("a function call", *span),
+                Segment::Call(_, span) => {
+                    return self.error(Code::TypeMismatch, "this is no function", *span);
+                }
             };
         }
         Some(value)
@@ -47,6 +53,7 @@ impl<'a> Checker<'a> {
             return Some(match local {
                 Local::Broken => return None,
                 Local::Value(variable, ty) => Value::typed(Expr::Variable(variable), ty),
+                Local::Given(given) => self.given(&given, name.span)?,
                 Local::Backend(variable, pool) => Value::Backend(variable, pool),
                 Local::Interface(interface) => Value::Interface(interface),
             });
@@ -89,6 +96,7 @@ impl<'a> Checker<'a> {
             }
             Some(Thing::Counter(_)) => "a counter",
             Some(Thing::Action(_)) => "an action",
+            Some(Thing::Function(_)) => "a function",
             None => return self.unknown_value(name, scope),
         };
         self.error(
@@ -223,6 +231,15 @@ impl<'a> Checker<'a> {
         let Some(part) = flow::PARTS.iter().position(|part| *part == name.text) else {
             return self.no_field(name, "the flow", &flow::PARTS);
         };
+        self.nth_of_flow(choice, part)
+    }
+
+    /// The source or the destination of the flow.
+    pub(super) fn part_of_flow(&mut self, choice: ChoiceId, part: flow::Part) -> Option<Value> {
+        self.nth_of_flow(choice, part as usize)
+    }
+
+    fn nth_of_flow(&mut self, choice: ChoiceId, part: usize) -> Option<Value> {
         let alternatives = &self.policy.choices.get(usize::from(choice.0))?.alternatives;
         let exprs: Vec<Expr> = alternatives
             .iter()

@@ -9,6 +9,13 @@ use lvsc_pipeline::pipeline::{Alternative, Choice, Compare, Expr, FieldId, Heade
 /// Names of the flow's parts, in the order of an alternative's key.
 pub(super) const PARTS: [&str; 5] = ["src", "dst", "protocol", "sport", "dport"];
 
+/// A part of the flow, by its index in [`PARTS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Source = 0,
+    Destination = 1,
+}
+
 /// The flow as a choice over these headers; no alternatives where the prelude's headers are missing.
 pub(super) fn choice(headers: &[Header]) -> Choice {
     let find = Finder { headers };

@@ -24,6 +24,7 @@ mod expand;
 mod expr;
 mod fields;
 mod flow;
+mod functions;
 mod header_fields;
 mod headers;
 mod interfaces;
@@ -38,6 +39,7 @@ mod presence;
 mod reach;
 mod scope;
 mod select;
+mod sets;
 mod stmts;
 mod switch;
 mod targets;
@@ -45,7 +47,7 @@ mod testing;
 mod value;
 mod vips;
 
-pub use self::packet::packet;
+pub(crate) use self::packet::packet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -60,31 +62,34 @@ use self::expand::Expansions;
 use self::names::{Names, Thing};
 use self::presence::{Implied, Shapes};
 use crate::diagnostics::{Code, Diagnostic};
+use crate::gather::Texts;
 use crate::policy::Policy;
 use crate::source::{SourceMap, Span};
-use crate::syntax::ast::{File, Item};
+use crate::syntax::ast::{self, Item};
 
-/// Checks the files together, the prelude's first. Without a policy something had to be left out, and a diagnostic, one
+/// Checks the texts together, the prelude's first. Without a policy something had to be left out, and a diagnostic, one
 /// of these or of the parser's, is an error that says so.
-pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagnostic>) {
+pub(crate) fn check(texts: &Texts, sources: &SourceMap) -> (Option<Policy>, Vec<Diagnostic>) {
     let mut checker = Checker::new(sources);
-    let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
-    let unread = files.iter().flat_map(|file| &file.unread);
-    checker.unread = unread.map(String::as_str).collect();
+    let items = texts.items();
+    checker.unread = texts.unread();
     checker.collect_names(&items);
     checker.refuse_later_items(&items);
     checker.once(&items);
     checker.constants(&items);
+    checker.sets(&items, texts);
     checker.headers(&items);
     checker.interfaces(&items);
     checker.pools(&items);
     checker.counters(&items);
     checker.target_blocks(&items);
+    checker.functions(&items);
     checker.actions(&items);
     checker.statements(&items);
     checker.destinations();
     checker.reach();
     checker.tests(&items);
+    checker.own_tests(texts);
     let policy = (checker.left_out == 0).then_some(checker.policy);
     (policy, checker.diagnostics)
 }
@@ -106,6 +111,8 @@ struct Checker<'a> {
     too_long: BTreeSet<&'static str>,
     /// The constants that are being evaluated: each names the next one.
     pending: Vec<&'a str>,
+    /// What identifies a flow where the `select` does not say: by pool, empty for the default of its scheduler.
+    keys: Vec<&'a [ast::Expr]>,
     /// The ports that backends are given: the pool, the port and its place.
     ports: Vec<(usize, u16, Span)>,
     /// What the checksums of headers are over.
@@ -123,7 +130,7 @@ impl<'a> Checker<'a> {
         let (mut files, mut texts) = (Vec::new(), Sources::default());
         for file in sources.files() {
             files.push(sources.name(file).to_owned());
-            texts.add(sources.text(file));
+            texts.add(sources.code(file));
         }
         let manifest = Manifest {
             version: lvsc_abi::manifest::VERSION,
@@ -146,6 +153,7 @@ impl<'a> Checker<'a> {
             implied: Implied::default(),
             too_long: BTreeSet::new(),
             pending: Vec::new(),
+            keys: Vec::new(),
             ports: Vec::new(),
             checksums: Vec::new(),
             below: BTreeMap::new(),
@@ -252,12 +260,12 @@ impl<'a> Checker<'a> {
     fn refuse_later_items(&mut self, items: &[&'a Item]) {
         for item in items {
             let what = match item {
-                Item::Use(_) => "`use`",
-                Item::Set(_) => "`set`",
                 Item::Table(_) => "`table`",
                 Item::Meter(_) => "`meter`",
-                Item::Fn(_) => "`fn`",
-                Item::Const(_)
+                Item::Use(_)
+                | Item::Const(_)
+                | Item::Set(_)
+                | Item::Fn(_)
                 | Item::Interface(_)
                 | Item::Pool(_)
                 | Item::Counter(_)

@@ -8,7 +8,7 @@ use super::Checker;
 use super::constant::Constant;
 use crate::diagnostics::{Code, Diagnostic, nearest};
 use crate::source::Span;
-use crate::syntax::ast::{Action, Const, Item, Let, Name};
+use crate::syntax::ast::{Action, Const, Fn, Item, Let, Name};
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(super) enum Thing<'a> {
     Counter(CounterId),
     /// An action.
     Action(&'a Action),
+    /// A function.
+    Function(&'a Fn),
     /// Declared further down than what is being checked.
     Pending,
     /// Its declaration is wrong, and was reported.
@@ -119,6 +121,11 @@ impl<'a> Names<'a> {
         declared.is_some_and(|declared| declared.sort == Sort::Constant)
     }
 
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        let declared = self.things.get(name);
+        declared.is_some_and(|declared| declared.sort == Sort::Set)
+    }
+
     pub(super) fn set(&mut self, name: &str, thing: Thing<'a>) {
         if let Some(declared) = self.things.get_mut(name) {
             declared.thing = thing;
@@ -163,10 +170,10 @@ impl<'a> Checker<'a> {
                 Item::Header(item) => (&item.name, Sort::Header, Thing::Pending),
                 Item::Group(item) => (&item.name, Sort::Group, Thing::Pending),
                 Item::Action(item) => (&item.name, Sort::Action, Thing::Action(item)),
-                Item::Set(item) => (&item.name, Sort::Set, Thing::Broken),
+                Item::Set(item) => (&item.name, Sort::Set, Thing::Pending),
                 Item::Table(item) => (&item.name, Sort::Table, Thing::Broken),
                 Item::Meter(item) => (&item.name, Sort::Meter, Thing::Broken),
-                Item::Fn(item) => (&item.name, Sort::Function, Thing::Broken),
+                Item::Fn(item) => (&item.name, Sort::Function, Thing::Function(item)),
                 Item::Use(_) | Item::Target(_) | Item::Test(_) | Item::Stmt(_) => continue,
             };
             self.declare(name, sort, thing);

@@ -9,17 +9,18 @@ use lvsc_pipeline::pipeline::Kind;
 use super::Checker;
 use super::constant::Constant;
 use crate::diagnostics::{Code, Diagnostic};
+use crate::gather::Texts;
 use crate::source::{SourceMap, Span};
-use crate::syntax::ast::{self, Expr, ExprKind, File, Item, Layer, LayerArg, LayerKind, LitKind};
+use crate::syntax::ast::{self, Expr, ExprKind, Layer, LayerArg, LayerKind, LitKind};
 
 /// The values of a packet's layers; the constants of the files may be used.
-pub fn packet(
-    files: &[File],
+pub(crate) fn packet(
+    texts: &Texts,
     layers: &[Layer],
     sources: &SourceMap,
 ) -> (Vec<notation::Layer>, Vec<Diagnostic>) {
     let mut checker = Checker::new(sources);
-    let items: Vec<&Item> = files.iter().flat_map(|file| &file.items).collect();
+    let items = texts.items();
     checker.collect_names(&items);
     checker.constants(&items);
     checker.diagnostics.clear(); // those of the policy are reported where it is compiled

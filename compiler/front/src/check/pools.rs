@@ -1,23 +1,26 @@
 //! Pools and their backends: what the control plane fills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use lvsc_abi::flows::IDLE_MAX;
 use lvsc_abi::mac::Mac;
-use lvsc_abi::manifest::{Backend, CounterKind, Flows, Pool};
+use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, Pool};
 use lvsc_abi::scheduler::{Pick, Scheduler};
 use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
 use super::names::{Sort, Thing};
+use super::scope::Scope;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine, Prop};
 
 /// Most backends of a pool: a ring slot names them with 16 bits, and one value stands for "none".
 const BACKENDS_MAX: usize = 65_534;
+/// The highest id that a policy may give: sections and counters have a place for each.
+const ID_MAX: u16 = 4095;
 /// Most entries of a connection table: 512 MiB.
 const FLOWS_MAX: u128 = 1 << 26;
 /// The table of a counting scheduler that has no `flows` line.
@@ -26,13 +29,11 @@ const FLOWS_DEFAULT: Flows = Flows {
     idle: 900,
 };
 /// Schedulers that the language knows and this version does not have.
-const LATER: [&str; 12] = [
+const LATER: [&str; 10] = [
     "lc",
     "wlc",
     "sed",
     "nq",
-    "sh",
-    "dh",
     "lblc",
     "lblcr",
     "fo",
@@ -67,8 +68,11 @@ impl<'a> Checker<'a> {
 
     fn pool(&mut self, item: &'a ast::Pool) -> Pool {
         let mut scheduler = (Scheduler::Maglev, item.name.span);
+        let mut key: &'a [Expr] = &[];
         let mut backends: Vec<Backend> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        let given = given_ids(item);
+        let mut ids = (0..u16::MAX).filter(|id| !given.contains(id));
         let (mut flows, mut full) = (None, false);
         let before = self.diagnostics.len();
         for line in &item.lines {
@@ -76,6 +80,10 @@ impl<'a> Checker<'a> {
                 PoolLine::Scheduler(line) => {
                     if let Some(found) = self.scheduler(line) {
                         scheduler = (found, line.span);
+                        key = &line.by;
+                        for expr in key {
+                            self.value(expr, &Scope::unknown()); // whether it is selected from or not
+                        }
                     }
                 }
                 PoolLine::Backend(line) => {
@@ -86,7 +94,7 @@ impl<'a> Checker<'a> {
                         }
                         continue;
                     }
-                    let Some(backend) = self.backend(line, backends.len()) else {
+                    let Some(backend) = self.backend(line, &mut ids) else {
                         continue;
                     };
                     self.note_twice(&mut seen, &backend, line);
@@ -112,36 +120,53 @@ impl<'a> Checker<'a> {
             );
         }
         let name = item.name.text.clone();
+        self.keys.push(key);
         let flows = self.table(scheduler, flows);
+        self.lost_by_drain(item, &backends, flows);
         if flows.is_some() {
             self.counter(CounterKind::Refused, &name, item.name.span);
         }
-        let counters = self.policy.manifest.counters.len() as u32;
-        for backend in &backends {
-            let name = format!("{name}.{}", backend.name);
-            let kind = CounterKind::Backend;
-            self.policy
-                .manifest
-                .counters
-                .push(lvsc_abi::manifest::Counter { name, kind });
-        }
-        Pool {
+        let pool = Pool {
             name,
             scheduler: scheduler.0,
             backends,
             flows,
-            counters,
+            counters: self.policy.manifest.counters.len() as u32,
+        };
+        // One for each id, whether a backend has it or not.
+        for id in 0..pool.ids() {
+            let backend = pool.backend(id as u16);
+            let name = backend.map_or_else(|| format!("#{id}"), |backend| backend.name.clone());
+            self.policy.manifest.counters.push(Counter {
+                name: format!("{}.{name}", pool.name),
+                kind: CounterKind::Backend,
+            });
+        }
+        pool
+    }
+
+    /// Without a table nothing knows the flows that a draining backend would keep.
+    fn lost_by_drain(&mut self, item: &'a ast::Pool, backends: &[Backend], flows: Option<Flows>) {
+        if flows.is_some() || !backends.iter().any(|backend| backend.drain) {
+            return;
+        }
+        let options = item.lines.iter().filter_map(|line| match line {
+            PoolLine::Backend(backend) => Some(&backend.options),
+            PoolLine::Scheduler(_) | PoolLine::Prop(_) => None,
+        });
+        for option in options
+            .flatten()
+            .filter(|option| option.name.text == "drain")
+        {
+            let message = "without a connection table a draining backend loses its flows at once";
+            self.report(
+                Diagnostic::warning(Code::DrainLosesFlows, message, option.span)
+                    .note("`flows 64K idle 15m` in the pool keeps them"),
+            );
         }
     }
 
     fn scheduler(&mut self, line: &'a ast::Scheduler) -> Option<Scheduler> {
-        if let Some(first) = line.by.first() {
-            let flow = matches!(&first.kind, ExprKind::Path(path)
-                if path.as_name().is_some_and(|name| name.text == "flow"));
-            if !flow || line.by.len() > 1 {
-                return self.later("`by` with anything but `flow`", first.span);
-            }
-        }
         let name = &line.name;
         let word = if name.text == "mh" {
             "maglev"
@@ -159,7 +184,11 @@ impl<'a> Checker<'a> {
         self.unknown(name, Code::UnknownScheduler, &message, &known)
     }
 
-    fn backend(&mut self, line: &'a ast::Backend, index: usize) -> Option<Backend> {
+    fn backend(
+        &mut self,
+        line: &'a ast::Backend,
+        ids: &mut impl Iterator<Item = u16>,
+    ) -> Option<Backend> {
         let span = line.address.span;
         let (address, port) = match line.address.kind {
             LitKind::Ip4(address) => (IpAddr::V4(address), None),
@@ -179,18 +208,22 @@ impl<'a> Checker<'a> {
             .name
             .as_ref()
             .map_or_else(|| address.to_string(), |name| name.text.clone());
-        let id = index as u16;
         let mut backend = Backend {
-            id,
+            id: u16::MAX,
             name,
             address,
             port,
             weight: 1,
             mac: None,
             interface: 0,
+            drain: false,
+            backup: false,
         };
         for option in &line.options {
             self.option(option, &mut backend)?;
+        }
+        if backend.id == u16::MAX {
+            backend.id = ids.next()?; // there are more of them than backends
         }
         Some(backend)
     }
@@ -237,7 +270,17 @@ impl<'a> Checker<'a> {
                 };
                 backend.interface = id.0 as u8;
             }
-            ("weight" | "mac" | "via", None) => {
+            ("id", Some(value)) => {
+                let number = self.constant_number(value)?;
+                let Some(id) = u16::try_from(number).ok().filter(|id| *id <= ID_MAX) else {
+                    let message = format!("`id` is a number from 0 to {ID_MAX}");
+                    return self.bad_value(&message, value.span);
+                };
+                backend.id = id;
+            }
+            ("drain", _) => backend.drain = true,
+            ("backup", _) => backend.backup = true,
+            ("weight" | "mac" | "via" | "id", None) => {
                 return self.bad_value(&format!("`{word}` needs a value"), option.span);
             }
             _ => return self.later(&format!("`{word}` of a backend"), option.span),
@@ -270,6 +313,13 @@ impl<'a> Checker<'a> {
             seen.insert(name.text.clone(), name.span);
         }
         seen.insert(key, line.address.span);
+        let given = line.options.iter().find(|option| option.name.text == "id");
+        let place = given.map_or(line.address.span, |option| option.span);
+        if let Some(first) = seen.insert(format!("#{}", backend.id), place) {
+            let message = format!("two backends have the id {}", backend.id);
+            let error = Diagnostic::error(Code::DuplicateId, message, place);
+            self.report(error.secondary(first, "first here"));
+        }
     }
 
     /// `flows off`, `flows 64K idle 15m`. `Some(None)` is `off`.
@@ -348,6 +398,29 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// The ids that the lines of a pool give: no other backend gets one of them.
+fn given_ids(item: &ast::Pool) -> BTreeSet<u16> {
+    let mut ids = BTreeSet::new();
+    for line in &item.lines {
+        let PoolLine::Backend(backend) = line else {
+            continue;
+        };
+        for option in backend
+            .options
+            .iter()
+            .filter(|option| option.name.text == "id")
+        {
+            if let Some(ExprKind::Lit(lit)) = option.value.as_ref().map(|value| &value.kind)
+                && let LitKind::Int(id) = lit.kind
+                && let Ok(id) = u16::try_from(id)
+            {
+                ids.insert(id);
+            }
+        }
+    }
+    ids
 }
 
 /// The one name that an expression is.

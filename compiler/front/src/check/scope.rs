@@ -1,23 +1,36 @@
 //! What names stand for at one point of a policy, and what is surely present there.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use lvsc_pipeline::pipeline::{HeaderId, InterfaceRef, PoolId, VariableId};
+use lvsc_pipeline::pipeline::{Expr, HeaderId, InterfaceRef, PoolId, VariableId};
 
 use super::presence::Facts;
 use super::value::Type;
 
 /// What a local name stands for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Local {
     /// A value.
     Value(VariableId, Type),
+    /// What is computed anew wherever it is named: in a function there is nothing to keep it in.
+    Given(Rc<Given>),
     /// A backend.
     Backend(VariableId, PoolId),
     /// An interface that was handed to an action.
     Interface(InterfaceRef),
     /// Something whose declaration is wrong, and was reported.
     Broken,
+}
+
+/// An expression that a name stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) expr: Expr,
+    pub(super) ty: Type,
+    /// Nodes and levels of the expression.
+    pub(super) size: usize,
+    pub(super) depth: usize,
 }
 
 /// One point of a policy.
@@ -86,7 +99,7 @@ impl Scope {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Local> {
-        self.locals.get(name).copied()
+        self.locals.get(name).cloned()
     }
 
     pub(super) fn bind(&mut self, name: &str, local: Local) {

@@ -1,9 +1,11 @@
 //! `select`: the pool, what identifies the flow, and what is done without a usable backend.
 
 use lvsc_abi::manifest::CounterKind;
-use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Expr, Outcome, VariableKind};
+use lvsc_abi::scheduler::Scheduler;
+use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Expr, Outcome, PoolId, VariableKind};
 
 use super::Checker;
+use super::flow::Part;
 use super::names::{Sort, Thing};
 use super::presence::{Fact, Facts};
 use super::scope::{Local, Scope};
@@ -29,7 +31,7 @@ impl<'a> Checker<'a> {
             Some(Thing::Broken) => None,
             Some(_) | None => self.unknown_name(&found.from, &[Sort::Pool]),
         };
-        let key = self.key(&found.by, span, scope);
+        let key = self.key_of(pool, &found.by, span, scope);
         let otherwise = if let Some(block) = &found.otherwise {
             let before = self.left_out;
             let checked = self.block(block.stmts.iter(), &mut scope.clone());
@@ -63,11 +65,46 @@ impl<'a> Checker<'a> {
         ))
     }
 
-    /// What identifies the flow of a `select`: the flow, or the fields that `by` names.
-    fn key(&mut self, by: &'a [ast::Expr], span: Span, scope: &Scope) -> Option<ChoiceId> {
+    /// What identifies the flow of a `select`: what its `by` names, else that of the pool, else what its scheduler goes by.
+    fn key_of(
+        &mut self,
+        pool: Option<PoolId>,
+        by: &'a [ast::Expr],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<ChoiceId> {
+        let pool = pool.map(|pool| usize::from(pool.0));
+        let of_pool = pool.and_then(|pool| self.keys.get(pool).copied());
+        let by = if by.is_empty() {
+            of_pool.unwrap_or_default()
+        } else {
+            by
+        };
         let values: Vec<_> = by.iter().map(|expr| self.value(expr, scope)).collect();
-        let values: Vec<Value> = values.into_iter().collect::<Option<_>>()?;
-        if let [] | [Value::Flow(_)] = values.as_slice() {
+        let mut values: Vec<Value> = values.into_iter().collect::<Option<_>>()?;
+        let mut places: Vec<Span> = by.iter().map(|expr| expr.span).collect();
+        let pool = pool.and_then(|pool| self.policy.manifest.pools.get(pool));
+        let part = match pool.map(|pool| pool.scheduler) {
+            Some(Scheduler::Sh) => Some(Part::Source),
+            Some(Scheduler::Dh) => Some(Part::Destination),
+            Some(Scheduler::Rr | Scheduler::Wrr | Scheduler::Maglev) | None => None,
+        };
+        if let (true, Some(part)) = (values.is_empty(), part) {
+            let flow = self.flow();
+            values.extend(self.part_of_flow(flow, part));
+            places.push(span);
+        }
+        self.key(&values, &places, span, scope)
+    }
+
+    fn key(
+        &mut self,
+        values: &[Value],
+        places: &[Span],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<ChoiceId> {
+        if let [] | [Value::Flow(_)] = values {
             let flow = self.flow();
             self.require(&Facts::from([Fact::Choice(flow)]), span, scope)?;
             return Some(flow);
@@ -79,20 +116,20 @@ impl<'a> Checker<'a> {
             passive: false,
         }];
         let mut spread = None;
-        for (value, written) in values.iter().zip(by) {
+        for (value, place) in values.iter().zip(places) {
             match value {
                 Value::One(single) => {
-                    let expr = self.key_part(single, written.span)?;
-                    self.present(&expr, written.span, scope)?;
+                    let expr = self.key_part(single, *place)?;
+                    self.present(&expr, *place, scope)?;
                     for way in &mut alternatives {
                         way.key.push(expr.clone());
                     }
                 }
                 Value::Each(choice, parts) => {
                     if *spread.get_or_insert(*choice) != *choice {
-                        return self.later("a key of two groups", written.span);
+                        return self.later("a key of two groups", *place);
                     }
-                    self.require(&Facts::from([Fact::Choice(*choice)]), written.span, scope)?;
+                    self.require(&Facts::from([Fact::Choice(*choice)]), *place, scope)?;
                     let ways = &self.policy.choices.get(usize::from(choice.0))?.alternatives;
                     if alternatives.len() != ways.len() {
                         let common = alternatives.pop()?.key;
@@ -102,10 +139,10 @@ impl<'a> Checker<'a> {
                         }
                     }
                     for (way, part) in alternatives.iter_mut().zip(parts) {
-                        way.key.push(self.key_part(part, written.span)?);
+                        way.key.push(self.key_part(part, *place)?);
                     }
                 }
-                other => return self.no_value(other, written.span),
+                other => return self.no_value(other, *place),
             }
         }
         Some(self.choice("key".to_owned(), alternatives, span))

@@ -154,13 +154,7 @@ impl<'a> Checker<'a> {
     }
 
     fn let_stmt(&mut self, found: &'a ast::Let, scope: &mut Scope) -> Option<Checked> {
-        let (expr, ty) = match &found.ty {
-            Some(ty) => {
-                let ty = self.written_type(ty)?;
-                (self.typed(&found.value, ty, scope)?, ty)
-            }
-            None => self.untyped(found, scope)?,
-        };
+        let (expr, ty) = self.computed(found, scope)?;
         if ty.width > 64 {
             return self.later("a variable of more than 64 bits", found.value.span);
         }
@@ -168,6 +162,17 @@ impl<'a> Checker<'a> {
         let id = self.variable(&found.name, VariableKind::Value(ty.width));
         scope.bind(&found.name.text, Local::Value(id, ty));
         Some(self.one(StmtKind::Let(id, expr), found.span))
+    }
+
+    /// The value of a `let`, and its type.
+    pub(super) fn computed(&mut self, found: &'a ast::Let, scope: &Scope) -> Option<(Expr, Type)> {
+        match &found.ty {
+            Some(ty) => {
+                let ty = self.written_type(ty)?;
+                Some((self.typed(&found.value, ty, scope)?, ty))
+            }
+            None => self.untyped(found, scope),
+        }
     }
 
     /// The value of a `let` that does not say its type, and the type.

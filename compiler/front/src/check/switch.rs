@@ -1,16 +1,16 @@
 //! `switch`: a chain of comparisons. An absent field matches only `_`.
 
-use lvsc_pipeline::pipeline::Expr;
+use lvsc_pipeline::pipeline::{Binary, Compare, Expr};
 
 use super::Checker;
 use super::branches::Branches;
 use super::constant::Constant;
 use super::scope::Scope;
 use super::stmts::Checked;
-use super::value::{Single, Value};
+use super::value::{Single, Type, Value};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{self, Arm, BinaryOp, Pattern, PatternKind};
+use crate::syntax::ast::{self, Arm, BinaryOp, ExprKind, Lit, Pattern, PatternKind};
 
 /// When the patterns of an arm fit.
 enum Fits {
@@ -18,28 +18,51 @@ enum Fits {
     If(Expr),
 }
 
+impl Fits {
+    /// Both.
+    fn and(self, other: Fits) -> Fits {
+        match (self, other) {
+            (Fits::If(a), Fits::If(b)) => Fits::If(Expr::And(Box::new(a), Box::new(b))),
+            (Fits::Always, one) | (one, Fits::Always) => one,
+        }
+    }
+}
+
+/// What is compared: each with its place, `None` where it is wrong, and was reported.
+enum Switched {
+    One(Option<(Value, Span)>),
+    /// At least two, and the place of all.
+    Tuple(Vec<Option<(Value, Span)>>, Span),
+}
+
+impl Switched {
+    fn is_wrong(&self) -> bool {
+        match self {
+            Switched::One(value) => value.is_none(),
+            Switched::Tuple(values, _) => values.iter().any(Option::is_none),
+        }
+    }
+}
+
 impl<'a> Checker<'a> {
     pub(super) fn switch(&mut self, found: &'a ast::Switch, scope: &mut Scope) -> Option<Checked> {
-        let value = self.value(&found.value, scope);
-        let value = value.map(|value| (value, found.value.span));
+        let value = self.switched(&found.value, scope);
         let mut all = Branches::new(scope);
         let mut arms = found.arms.iter();
         let mut last = None;
         for arm in arms.by_ref() {
-            let fits = self.alternatives(value.as_ref(), &arm.patterns);
+            let fits = self.alternatives(&value, &arm.patterns);
             let guard = match &arm.guard {
                 Some(guard) => self.condition(guard, &all.rest).map(Fits::If),
                 None => Some(Fits::Always),
             };
-            let condition = match (fits, guard) {
-                (Some(Fits::Always), Some(Fits::Always)) => {
+            let condition = match fits.zip(guard).map(|(fits, guard)| fits.and(guard)) {
+                Some(Fits::Always) => {
                     last = Some(arm);
                     break;
                 }
-                (Some(Fits::If(a)), Some(Fits::If(b))) => Some(Expr::And(Box::new(a), Box::new(b))),
-                (Some(Fits::If(one)), Some(Fits::Always))
-                | (Some(Fits::Always), Some(Fits::If(one))) => Some(one),
-                (None, _) | (_, None) => None,
+                Some(Fits::If(condition)) => Some(condition),
+                None => None,
             };
             self.branch(&mut all, condition, &arm.block, tested(arm));
         }
@@ -51,15 +74,22 @@ impl<'a> Checker<'a> {
             );
         }
         let checked = self.chosen(all, last.map(|arm| &arm.block), scope);
-        value.and(checked)
+        checked.filter(|_| !value.is_wrong())
+    }
+
+    fn switched(&mut self, expr: &'a ast::Expr, scope: &Scope) -> Switched {
+        let mut one = |expr: &'a ast::Expr| {
+            let value = self.value(expr, scope);
+            value.map(|value| (value, expr.span))
+        };
+        match &expr.kind {
+            ExprKind::Tuple(parts) => Switched::Tuple(parts.iter().map(one).collect(), expr.span),
+            _ => Switched::One(one(expr)),
+        }
     }
 
     /// When one of the patterns fits. All are checked, also where the value itself is wrong.
-    fn alternatives(
-        &mut self,
-        value: Option<&(Value, Span)>,
-        patterns: &'a [Pattern],
-    ) -> Option<Fits> {
+    fn alternatives(&mut self, value: &Switched, patterns: &'a [Pattern]) -> Option<Fits> {
         let each: Vec<_> = patterns
             .iter()
             .map(|pattern| self.pattern(value, pattern))
@@ -74,12 +104,41 @@ impl<'a> Checker<'a> {
         any(conditions).map(Fits::If)
     }
 
-    fn pattern(&mut self, value: Option<&(Value, Span)>, pattern: &'a Pattern) -> Option<Fits> {
+    fn pattern(&mut self, value: &Switched, pattern: &'a Pattern) -> Option<Fits> {
+        match (value, &pattern.kind) {
+            (_, PatternKind::Any) => Some(Fits::Always),
+            (Switched::One(value), _) => self.single(value.as_ref(), pattern),
+            (Switched::Tuple(values, _), PatternKind::Tuple(parts))
+                if values.len() == parts.len() =>
+            {
+                let each = values.iter().zip(parts);
+                let each: Vec<_> = each
+                    .map(|(value, part)| self.single(value.as_ref(), part))
+                    .collect();
+                let each = each.into_iter().collect::<Option<Vec<Fits>>>()?;
+                each.into_iter().reduce(Fits::and)
+            }
+            (Switched::Tuple(values, place), _) => {
+                let message = format!("a pattern of {} values is needed", values.len());
+                let error = Diagnostic::error(Code::TypeMismatch, message, pattern.span);
+                self.report(error.secondary(*place, "so many are compared"));
+                None
+            }
+        }
+    }
+
+    fn single(&mut self, value: Option<&(Value, Span)>, pattern: &'a Pattern) -> Option<Fits> {
         let span = pattern.span;
         let with = match &pattern.kind {
             PatternKind::Any => return Some(Fits::Always),
-            PatternKind::Tuple(_) => return self.later("a tuple", span),
-            PatternKind::Masked { .. } => return self.later("a masked pattern", span),
+            PatternKind::Tuple(_) => {
+                let message = "one value is compared here, not several";
+                return self.error(Code::TypeMismatch, message, span);
+            }
+            PatternKind::Masked {
+                value: wanted,
+                mask,
+            } => return self.masked(value, wanted, mask).map(Fits::If),
             PatternKind::Lit(lit) => Value::One(Single::Constant(self.literal(lit)?)),
             PatternKind::Path(path) => match self.path(path, &Scope::default())? {
                 constant @ (Value::One(Single::Constant(_)) | Value::Interface(_)) => constant,
@@ -96,6 +155,48 @@ impl<'a> Checker<'a> {
         let (value, value_span) = value?;
         let truth = self.compare(op, (value, *value_span), (&with, span), span)?;
         self.truth(&truth, span).map(Fits::If)
+    }
+
+    /// `value & mask`: the bits of the mask are those of the value.
+    fn masked(
+        &mut self,
+        value: Option<&(Value, Span)>,
+        wanted: &'a Lit,
+        mask: &'a Lit,
+    ) -> Option<Expr> {
+        let span = wanted.span.join(mask.span);
+        let (bits, ones) = (self.literal(wanted), self.literal(mask));
+        let (bits, ones) = (bits?, ones?);
+        if let (Constant::One(_, bits), Constant::One(_, ones)) = (&bits, &ones)
+            && bits & !ones != 0
+        {
+            let error = Diagnostic::error(Code::BadValue, "no value has these bits", wanted.span);
+            self.report(error.secondary(mask.span, "the mask leaves some of them out"));
+            return None;
+        }
+        let (value, value_span) = value?;
+        let truth = self.spread(value, *value_span, |checker, single| {
+            let Single::Typed(expr, ty) = single else {
+                let message = "a value of the packet is needed before a mask";
+                return checker.error(Code::TypeMismatch, message, *value_span);
+            };
+            if let Constant::One(kind, _) = bits
+                && ty.other_family(kind)
+            {
+                return Some((Expr::FALSE, Type::TRUTH));
+            }
+            if ty.width > 64 {
+                return checker.later("a mask of more than 64 bits", mask.span);
+            }
+            let (bits, ones) = (
+                checker.coerce(&bits, *ty, wanted.span),
+                checker.coerce(&ones, *ty, mask.span),
+            );
+            let masked = Expr::Binary(Binary::And, Box::new(expr.clone()), Box::new(ones?));
+            let equal = Expr::Compare(Compare::Eq, Box::new(masked), Box::new(bits?));
+            Some((equal, Type::TRUTH))
+        })?;
+        self.truth(&truth, span)
     }
 }
 

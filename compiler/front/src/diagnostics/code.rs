@@ -69,6 +69,14 @@ codes! {
     NotSupportedYet => "not-supported-yet",
     /// A name that nothing has.
     UnknownName => "unknown-name",
+    /// No module of the language has this name.
+    UnknownModule => "unknown-module",
+    /// A file that a policy takes in cannot be read.
+    UnreadableFile => "unreadable-file",
+    /// Files that take each other in.
+    UseCycle => "use-cycle",
+    /// A member of a set that its type does not have, or a line of its file that is none.
+    BadMember => "bad-member",
     /// A header, backend or interface has no such field.
     UnknownField => "unknown-field",
     /// No scheduler has this name.
@@ -115,6 +123,10 @@ codes! {
     DuplicateBackend => "duplicate-backend",
     /// A pool without a backend that takes flows.
     EmptyPool => "empty-pool",
+    /// Two backends of a pool with one id.
+    DuplicateId => "duplicate-id",
+    /// A backend drains, and nothing knows its flows.
+    DrainLosesFlows => "drain-loses-flows",
     /// A statement that no packet reaches.
     UnreachableStatement => "unreachable-statement",
     /// A condition that no packet meets.

@@ -32,6 +32,8 @@ fn manifest(names: &[&str]) -> Manifest {
         weight: 1,
         mac: None,
         interface: 0,
+        drain: false,
+        backup: false,
     };
     let pool = Pool {
         name: "web".to_owned(),

@@ -221,6 +221,8 @@ mod tests {
                 weight: 1,
                 mac: None,
                 interface: 0,
+                drain: false,
+                backup: false,
             });
         let pool = Pool {
             name: "web".to_owned(),

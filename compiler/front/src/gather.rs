@@ -1,0 +1,227 @@
+//! All texts of a policy: the prelude's, its own, and what they take in.
+//!
+//! What a `use` names stands where the `use` stands, once: a second `use` of the same text adds nothing. One that leads
+//! back to itself is an error that shows the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostics::{Code, Diagnostic, nearest};
+use crate::library::{Library, beside};
+use crate::prelude;
+use crate::source::{FileId, SourceMap, Span};
+use crate::syntax::ast::{self, Item, SetEntry, UseWhat};
+use crate::syntax::parse;
+
+/// Most files of one policy: each line of code has the number of its file in 16 bits.
+const FILES_MAX: usize = 4096;
+/// So many files may wait for one another: each takes some of the stack.
+const DEPTH_MAX: usize = 64;
+
+/// The texts of a policy, parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    /// In the order in which they were met.
+    files: BTreeMap<FileId, ast::File>,
+    /// The prelude's and the policy itself.
+    roots: Vec<FileId>,
+    /// What a `use` at this place takes in; none where another one did before.
+    used: BTreeMap<Span, FileId>,
+    /// What the `file` of a set at this place holds.
+    pub(crate) data: BTreeMap<Span, FileId>,
+}
+
+impl Texts {
+    /// The policy itself; `None` before there is one.
+    pub(crate) fn policy(&self) -> Option<FileId> {
+        self.roots.last().copied()
+    }
+
+    /// Everything that is declared and done, in order.
+    pub(crate) fn items(&self) -> Vec<&Item> {
+        let mut items = Vec::new();
+        for root in &self.roots {
+            self.add_items(*root, &mut items);
+        }
+        items
+    }
+
+    fn add_items<'a>(&'a self, file: FileId, items: &mut Vec<&'a Item>) {
+        for item in self.files.get(&file).into_iter().flat_map(|f| &f.items) {
+            items.push(item);
+            if let Item::Use(taken) = item
+                && let Some(file) = self.used.get(&taken.span)
+            {
+                self.add_items(*file, items);
+            }
+        }
+    }
+
+    /// The names in lines that could not be read.
+    pub(crate) fn unread(&self) -> BTreeSet<&str> {
+        let files = self.files.values().flat_map(|file| &file.unread);
+        files.map(String::as_str).collect()
+    }
+}
+
+/// Parses a policy and all that it takes in.
+pub(crate) fn gather(
+    (path, text): (&str, &str),
+    library: &dyn Library,
+    sources: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Texts {
+    let mut gathering = Gathering {
+        library,
+        sources,
+        diagnostics,
+        texts: Texts::default(),
+        open: Vec::new(),
+        known: BTreeSet::new(),
+    };
+    let own = prelude::FILES.map(|text| (true, text));
+    for (own, (path, text)) in own.into_iter().chain([(false, (path, text))]) {
+        let file = gathering.take_in((own, path.to_owned()), text);
+        gathering.texts.roots.push(file);
+    }
+    gathering.texts
+}
+
+struct Gathering<'a> {
+    library: &'a dyn Library,
+    sources: &'a mut SourceMap,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    texts: Texts,
+    /// Files that are being taken in, each by the one before it.
+    open: Vec<Key>,
+    /// Those that were taken in.
+    known: BTreeSet<Key>,
+}
+
+/// What tells files apart: whether it is the language's own, and the path.
+type Key = (bool, String);
+
+impl Gathering<'_> {
+    fn take_in(&mut self, key: Key, text: &str) -> FileId {
+        let id = self.sources.add(key.1.clone(), text);
+        let (file, found) = parse::parse(id, text);
+        self.diagnostics.extend(found);
+        let path = key.1.clone();
+        self.known.insert(key.clone());
+        self.open.push(key);
+        for item in &file.items {
+            match item {
+                Item::Use(taken) => self.take(taken, &path),
+                Item::Set(set) => self.data(set, &path),
+                Item::Const(_)
+                | Item::Interface(_)
+                | Item::Pool(_)
+                | Item::Table(_)
+                | Item::Meter(_)
+                | Item::Counter(_)
+                | Item::Header(_)
+                | Item::Group(_)
+                | Item::Fn(_)
+                | Item::Action(_)
+                | Item::Target(_)
+                | Item::Test(_)
+                | Item::Stmt(_) => {}
+            }
+        }
+        self.open.pop();
+        self.texts.files.insert(id, file);
+        id
+    }
+
+    fn take(&mut self, taken: &ast::Use, from: &str) {
+        let (key, text) = match &taken.what {
+            UseWhat::Name(name) => {
+                let modules = prelude::FILES.into_iter().chain(prelude::MODULES);
+                let found = modules
+                    .clone()
+                    .find(|(path, _)| prelude::name(path) == name.text);
+                let Some((path, text)) = found else {
+                    let known: Vec<&str> = modules.map(|(path, _)| prelude::name(path)).collect();
+                    return self.report(unknown_module(name, &known));
+                };
+                ((true, path.to_owned()), Ok(text.to_owned()))
+            }
+            UseWhat::File(file) => {
+                let path = beside(from, &file.value);
+                let text = self.library.read(&path);
+                ((false, path), text)
+            }
+        };
+        let path = &key.1;
+        if let Some(at) = self.open.iter().position(|open| *open == key) {
+            let way = self.open.iter().skip(at).chain([&key]);
+            let way: Vec<&str> = way.map(|(_, path)| path.as_str()).collect();
+            let message = format!("`{path}` takes itself in");
+            let error = Diagnostic::error(Code::UseCycle, message, taken.span);
+            return self.report(error.note(way.join(" -> ")));
+        }
+        if self.known.contains(&key) {
+            return;
+        }
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => return self.report(unreadable(path, &error, place(taken))),
+        };
+        let message = if self.known.len() >= FILES_MAX {
+            format!("a policy has more than {FILES_MAX} files")
+        } else if self.open.len() > DEPTH_MAX {
+            format!("more than {DEPTH_MAX} files that each take in the next one")
+        } else {
+            let file = self.take_in(key, &text);
+            self.texts.used.insert(taken.span, file);
+            return;
+        };
+        self.report(Diagnostic::error(Code::NestingTooDeep, message, taken.span));
+    }
+
+    /// The files of a set's members.
+    fn data(&mut self, set: &ast::Set, from: &str) {
+        for entry in &set.entries {
+            let SetEntry::File(file) = entry else {
+                continue;
+            };
+            let path = beside(from, &file.value);
+            match self.library.read(&path) {
+                Ok(text) => {
+                    let id = self.sources.add_data(path, text);
+                    self.texts.data.insert(file.span, id);
+                }
+                Err(error) => self.report(unreadable(&path, &error, file.span)),
+            }
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+}
+
+fn place(taken: &ast::Use) -> Span {
+    match &taken.what {
+        UseWhat::Name(name) => name.span,
+        UseWhat::File(file) => file.span,
+    }
+}
+
+fn unreadable(path: &str, error: &std::io::Error, span: Span) -> Diagnostic {
+    let message = format!("`{path}` cannot be read: {error}");
+    Diagnostic::error(Code::UnreadableFile, message, span)
+        .note("a path is seen from the file that names it")
+}
+
+fn unknown_module(name: &ast::Name, known: &[&str]) -> Diagnostic {
+    let message = format!("no module is called `{}`", name.text);
+    let error = Diagnostic::error(Code::UnknownModule, message, name.span);
+    match nearest(&name.text, known.iter().copied()) {
+        Some(near) => error.suggest("a similar name exists", name.span, near),
+        None => error.note(format!(
+            "known are: {}; a file of yours stands in quotes: `use \"{}.lvs\"`",
+            known.join(", "),
+            name.text
+        )),
+    }
+}
