@@ -13,7 +13,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::run::{Binding, LabKind, Modes, Run, Unpin, default_engine};
-pub use self::tools::{Completions, Man};
+pub use self::tools::{Completions, Lsp, Man};
 
 /// What `lvsc` alone prints.
 pub const OVERVIEW: &str = "\
@@ -22,7 +22,7 @@ lvsc compiles load-balancer policies to XDP programs and WebAssembly datapaths, 
 write     check, graph, trace
 make      build, test
 operate   run, unpin
-tools     completions, man
+tools     lsp, completions, man
 
 try       lvsc run            (four hosts, real TCP, direct routing: about a second)
 more      lvsc --help, lvsc COMMAND --help
@@ -162,6 +162,8 @@ pub enum Command {
     Run(Run),
     /// Take off what `run --pin` left on an interface
     Unpin(Unpin),
+    /// Serve an editor: the language server, over standard input and output
+    Lsp(Lsp),
     /// Print what makes a shell complete `lvsc`
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands

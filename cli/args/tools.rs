@@ -29,3 +29,13 @@ pub struct Man {
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }
+
+/// `lvsc lsp`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+An editor starts this; how to tell yours is in editors/README.md. The log goes to standard error.")]
+pub struct Lsp {
+    /// Over standard input and output: the only way there is, and what editors say
+    #[arg(long, hide = true)]
+    pub stdio: bool,
+}
