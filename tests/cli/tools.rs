@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::help::commands;
-use crate::support::{lvsc, said, say};
+use crate::support::{lvsc, root, said, say};
 use crate::{could_not, folder, names};
 
 const SHELLS: [&str; 5] = ["bash", "zsh", "fish", "elvish", "powershell"];
@@ -85,4 +85,8 @@ fn the_manual_has_a_page_for_each_command() {
     let printed = say(&["man"]).out;
     let written = fs::read_to_string(pages.join("lvsc.1")).expect("a page");
     assert_eq!(written, printed);
+    assert!(
+        root().join("editors/README.md").exists(),
+        "`lvsc lsp --help` names it"
+    );
 }
