@@ -1,6 +1,7 @@
 //! Second walk: what each name in statements and expressions means.
 
 mod packets;
+mod paths;
 
 use super::builtin::{Builtin, CHECKSUMS, PARAMETERS, ROOTS, SCHEDULERS, TYPES, named};
 use super::declare::{self, Globals};
@@ -8,9 +9,8 @@ use super::symbol::{Kind, SymbolId, Value};
 use super::{Index, Meaning, Paint};
 use crate::source::Span;
 use crate::syntax::ast::{
-    Block, Counter, Expr, ExprKind, File, Header, HeaderLine, Item, Let, Match, Name, Path,
-    Pattern, PatternKind, Pool, PoolLine, Prop, Segment, Select, Set, SetEntry, Stmt, StmtKind,
-    Switch, Table, TableLine, Type, Typed, UseWhat,
+    Block, Counter, ExprKind, File, Header, HeaderLine, Item, Let, Match, Name, Pool, PoolLine,
+    Prop, Select, Set, SetEntry, Stmt, StmtKind, Switch, Table, TableLine, Type, Typed, UseWhat,
 };
 
 /// Declares and resolves everything.
@@ -386,96 +386,5 @@ impl Resolver<'_> {
         }
         let id = self.index.declare(name, Kind::Reason, name.span);
         self.reasons.insert(name.text.clone(), id);
-    }
-
-    fn patterns(&mut self, patterns: &[Pattern]) {
-        for pattern in patterns {
-            match &pattern.kind {
-                PatternKind::Path(path) => {
-                    self.path(path);
-                }
-                PatternKind::Tuple(inside) => self.patterns(inside),
-                PatternKind::Any | PatternKind::Lit(_) | PatternKind::Masked { .. } => {}
-            }
-        }
-    }
-
-    fn exprs<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>) {
-        for expr in exprs {
-            self.expr(expr);
-        }
-    }
-
-    fn expr(&mut self, expr: &Expr) {
-        match &expr.kind {
-            ExprKind::Lit(_) => {}
-            ExprKind::Set(members) | ExprKind::Tuple(members) => self.exprs(members),
-            ExprKind::Path(path) => {
-                self.path(path);
-            }
-            ExprKind::Unary(_, inner) => self.expr(inner),
-            ExprKind::Binary(binary) => {
-                self.expr(&binary.left);
-                self.expr(&binary.right);
-            }
-        }
-    }
-
-    fn path(&mut self, path: &Path) -> Value {
-        let mut value = self.head(&path.head);
-        for segment in &path.tail {
-            match segment {
-                Segment::Field(name) => value = self.field(&value, name),
-                Segment::Index(args, _) => self.exprs(args),
-                Segment::Call(args, _) => {
-                    self.exprs(args);
-                    value = Value::Plain;
-                }
-            }
-        }
-        value
-    }
-
-    fn head(&mut self, name: &Name) -> Value {
-        let local = self
-            .locals
-            .iter()
-            .rev()
-            .find(|(local, _)| *local == name.text);
-        if let Some((_, id)) = local {
-            return self.means_symbols(name, vec![*id]);
-        }
-        let fields = self.bare.iter().map(|header| Value::Of(*header));
-        let fields = fields.filter_map(|header| self.index.member(&header, &name.text));
-        let fields: Vec<SymbolId> = fields
-            .flat_map(|member| match member.meaning {
-                Meaning::Symbols(ids) => ids,
-                Meaning::Builtin(_) | Meaning::Word(_) | Meaning::Nothing => Vec::new(),
-            })
-            .collect();
-        if !fields.is_empty() {
-            return self.means_symbols(name, fields);
-        }
-        if let Some(id) = self.globals.get(&name.text) {
-            return self.means_symbols(name, vec![*id]);
-        }
-        self.known(name, &ROOTS);
-        named(&ROOTS, &name.text).map_or(Value::Plain, |found| found.value.clone())
-    }
-
-    fn means_symbols(&mut self, name: &Name, ids: Vec<SymbolId>) -> Value {
-        let first = ids.first().and_then(|id| self.index.symbol(*id));
-        let value = first.map_or(Value::Plain, |symbol| symbol.value.clone());
-        self.index.note(name.span, Meaning::Symbols(ids));
-        value
-    }
-
-    fn field(&mut self, of: &Value, name: &Name) -> Value {
-        let found = self.index.member(of, &name.text);
-        let (meaning, value) = found.map_or((Meaning::Nothing, Value::Plain), |member| {
-            (member.meaning, member.value)
-        });
-        self.index.note(name.span, meaning);
-        value
     }
 }
