@@ -92,9 +92,7 @@ impl Client {
     }
 
     fn message(&mut self, message: &Value) {
-        let text = message.to_string();
-        let head = format!("Content-Length: {}\r\n\r\n", text.len());
-        self.send(format!("{head}{text}").as_bytes());
+        self.send(framed(message).as_bytes());
     }
 
     /// Says something that has no answer.
@@ -222,6 +220,12 @@ impl Drop for Client {
         let _ = self.child.kill(); // where a test has failed
         let _ = self.child.wait();
     }
+}
+
+/// A message as it is sent.
+pub fn framed(message: &Value) -> String {
+    let text = message.to_string();
+    format!("Content-Length: {}\r\n\r\n{text}", text.len())
 }
 
 /// The parameters of a request about a position.
