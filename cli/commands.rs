@@ -2,7 +2,10 @@
 
 pub mod build;
 pub mod check;
+pub mod completions;
 pub mod graph;
+pub mod lsp;
+pub mod man;
 pub mod run;
 pub mod test;
 pub mod trace;

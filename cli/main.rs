@@ -7,6 +7,7 @@ mod config;
 mod engines;
 mod failure;
 mod interrupt;
+mod lsp;
 mod offload;
 mod policy;
 mod remedy;
@@ -14,6 +15,7 @@ mod subject;
 mod targets;
 mod testing;
 mod ui;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -61,6 +63,12 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Build(args)) => commands::build::run(args, global, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),
         Some(Command::Unpin(args)) => commands::unpin::run(args, ui),
+        Some(Command::Lsp(_)) => commands::lsp::run(ui),
+        Some(Command::Completions(args)) => {
+            commands::completions::run(args, ui);
+            Ok(Status::Fine)
+        }
+        Some(Command::Man(args)) => commands::man::run(args, ui),
     }
 }
 

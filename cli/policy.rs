@@ -1,6 +1,6 @@
 //! A policy read, checked, and its findings said.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lvsc_front::compile_with;
 use lvsc_front::diagnostics::Diagnostic;
@@ -42,7 +42,23 @@ pub struct Broken {
 
 /// The policy of a command, not read yet. Where nobody named one, says which it is.
 pub fn choose(source: &Source, global: &Global, ui: &mut Ui) -> Result<Chosen, Failure> {
-    let named = source.policy.as_deref();
+    choose_one(source.policy.as_deref(), global, ui)
+}
+
+/// The policies that were named, else the one that [`choose`] finds.
+pub fn choose_some(
+    named: &[PathBuf],
+    global: &Global,
+    ui: &mut Ui,
+) -> Result<Vec<Chosen>, Failure> {
+    if named.is_empty() {
+        Ok(vec![choose_one(None, global, ui)?])
+    } else {
+        config::policies(named, None)
+    }
+}
+
+fn choose_one(named: Option<&Path>, global: &Global, ui: &mut Ui) -> Result<Chosen, Failure> {
     let config = match named {
         Some(_) => None,
         None => configuration(global, ui)?,

@@ -15,8 +15,13 @@ mod settings;
 mod support;
 #[path = "cli/targets.rs"]
 mod targets;
+#[path = "cli/tools.rs"]
+mod tools;
 #[path = "cli/transcripts.rs"]
 mod transcripts;
+#[cfg(target_os = "linux")]
+#[path = "cli/watch.rs"]
+mod watch;
 
 use std::fs;
 use std::path::Path;

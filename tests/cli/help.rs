@@ -10,10 +10,18 @@ fn help_is_as_reviewed() {
         assert_eq!(overview.code, 0);
         insta::assert_snapshot!("lvsc", overview.out);
         insta::assert_snapshot!("lvsc-help", help(&["--help"]));
-        for command in ["check", "graph", "trace", "test", "build", "run", "unpin"] {
+        for command in commands(&overview.out) {
             insta::assert_snapshot!(command, help(&[command, "--help"]));
         }
     });
+}
+
+/// The commands that the overview names.
+pub fn commands(overview: &str) -> Vec<&str> {
+    let groups = ["write ", "make ", "operate ", "tools "];
+    let lines = overview.lines();
+    let lines = lines.filter_map(|line| groups.iter().find_map(|group| line.strip_prefix(group)));
+    lines.flat_map(|line| line.trim().split(", ")).collect()
 }
 
 fn help(args: &[&str]) -> String {
@@ -36,6 +44,9 @@ fn a_wrong_word_is_a_usage_error_with_the_near_one() {
         &["build", "--tagret", "wasm"],
         &["--tagret", "--target"],
     );
+    could_not(path, &["check", "--wacth"], &["'--wacth'", "'--watch'"]);
+    could_not(path, &["completions", "zhs"], &["'zhs'", "zsh"]);
+    could_not(path, &["completions"], &["<SHELL>"]);
     could_not(path, &["trace", "policies/dr.lvs"], &["--packet", "--pcap"]);
     could_not(path, &["run", "--pcap", "in.pcap"], &["--out"]);
     for flag in ["--out", "--out-pass"] {

@@ -146,6 +146,7 @@ pub fn pages() -> Vec<PathBuf> {
         "CHANGELOG.md",
         "tests/README.md",
         "benches/xdp/README.md",
+        "editors/README.md",
     ];
     pages.extend(others.map(|name| root().join(name)));
     pages.retain(|page| page.exists());

@@ -36,6 +36,11 @@ impl Texts {
         self.roots.last().copied()
     }
 
+    /// The files that were parsed, in the order in which they were met.
+    pub(crate) fn into_files(self) -> Vec<ast::File> {
+        self.files.into_values().collect()
+    }
+
     /// Everything that is declared and done, in order.
     pub(crate) fn items(&self) -> Vec<&Item> {
         let mut items = Vec::new();

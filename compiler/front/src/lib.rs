@@ -7,6 +7,7 @@ pub mod build;
 mod check;
 pub mod diagnostics;
 mod gather;
+pub mod ide;
 pub mod library;
 pub mod policy;
 mod prelude;

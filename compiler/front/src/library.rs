@@ -2,6 +2,8 @@
 
 use std::io::{Error, ErrorKind, Result};
 
+use crate::source::SourceMap;
+
 /// Gives texts by their paths. The compiler itself opens nothing: a policy may come from a disk, an editor or a test.
 pub trait Library {
     /// The text at a path: as the policy writes it, below the folder of the file that names it, `a/../b` resolved.
@@ -33,6 +35,16 @@ impl Library for Disk {
             let message = format!("it is no UTF-8 text: byte {at} is none of a character");
             Error::new(ErrorKind::InvalidData, message)
         })
+    }
+}
+
+/// The texts of a compilation, for another one.
+impl Library for SourceMap {
+    fn read(&self, path: &str) -> Result<String> {
+        let mut files = self.files();
+        let found = files.find(|file| !self.is_prelude(*file) && self.path(*file) == path);
+        let found = found.ok_or_else(|| Error::from(ErrorKind::NotFound))?;
+        Ok(self.text(found).to_owned())
     }
 }
 

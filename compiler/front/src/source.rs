@@ -132,6 +132,11 @@ impl SourceMap {
             .map_or("", |file| &file.text)
     }
 
+    /// Whether it is a text of the prelude.
+    pub fn is_prelude(&self, file: FileId) -> bool {
+        prelude::has(self.path(file))
+    }
+
     /// The text of a policy; empty for the members of a set.
     pub fn code(&self, file: FileId) -> &str {
         let found = self.files.get(file.0 as usize);
@@ -143,7 +148,7 @@ impl SourceMap {
     /// prelude lies nowhere and is called by its path.
     pub fn name(&self, file: FileId) -> &str {
         let path = self.path(file);
-        if prelude::has(path) {
+        if self.is_prelude(file) {
             return path;
         }
         path.rsplit(is_separator).next().unwrap_or(path)

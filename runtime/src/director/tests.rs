@@ -111,6 +111,8 @@ pub(super) fn manifest() -> Manifest {
         weight: 1,
         mac,
         interface: 0,
+        drain: false,
+        backup: false,
     };
     let counter = |name: &str, kind| Counter {
         name: name.to_owned(),

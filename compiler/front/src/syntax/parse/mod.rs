@@ -22,6 +22,11 @@ mod tests;
 mod types;
 mod words;
 
+pub use self::words::{
+    BACKEND_FLAGS, BACKEND_VALUES, HEADER_LINES, ITEMS, POOL_LINES, STATEMENTS, TEST_LINES,
+    keywords,
+};
+
 use nom::Input;
 
 use self::stream::{Context, Tokens, significant};

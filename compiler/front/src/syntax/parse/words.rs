@@ -52,6 +52,51 @@ pub const HEADER_LINES: [&str; 4] = ["size", "valid", "checksum", "let"];
 /// What begins a line of a test.
 pub const TEST_LINES: [&str; 6] = ["send", "expect", "add", "backend", "advance", "replay"];
 
+/// Words inside of lines.
+pub const INNER: [&str; 23] = [
+    "after",
+    "and",
+    "by",
+    "default",
+    "else",
+    "entries",
+    "exact",
+    "file",
+    "from",
+    "if",
+    "in",
+    "key",
+    "lpm",
+    "max",
+    "not",
+    "on",
+    "or",
+    "range",
+    "same",
+    "ternary",
+    "unchanged",
+    "value",
+    "when",
+];
+
+/// Every word that is a keyword somewhere, each once, sorted.
+pub fn keywords() -> Vec<&'static str> {
+    let tables: [&[&str]; 8] = [
+        &ITEMS,
+        &STATEMENTS,
+        &POOL_LINES,
+        &BACKEND_VALUES,
+        &BACKEND_FLAGS,
+        &HEADER_LINES,
+        &TEST_LINES,
+        &INNER,
+    ];
+    let mut words = tables.concat();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
 /// Gives the line up because of its first word; `what` is "a statement", "a line of a pool".
 pub fn unknown<'a, O>(i: Tokens<'a>, what: &str, known: &[&[&str]]) -> Parsed<'a, O> {
     if i.first()

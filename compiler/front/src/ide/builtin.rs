@@ -1,0 +1,167 @@
+//! Names that the language itself has, and what they mean.
+
+use super::Paint;
+use super::symbol::Value;
+
+/// A name of the language.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// The name.
+    pub name: &'static str,
+    /// What it means, in a few words.
+    pub docs: &'static str,
+    pub(super) paint: Paint,
+    pub(super) value: Value,
+}
+
+const fn builtin(name: &'static str, docs: &'static str, paint: Paint, value: Value) -> Builtin {
+    Builtin {
+        name,
+        docs,
+        paint,
+        value,
+    }
+}
+
+const fn field(name: &'static str, docs: &'static str) -> Builtin {
+    builtin(name, docs, Paint::Property, Value::Plain)
+}
+
+const fn word(name: &'static str, docs: &'static str) -> Builtin {
+    builtin(name, docs, Paint::Keyword, Value::Plain)
+}
+
+const fn ty(name: &'static str, docs: &'static str) -> Builtin {
+    builtin(name, docs, Paint::Type, Value::Plain)
+}
+
+/// Names that can stand alone.
+pub static ROOTS: [Builtin; 2] = [
+    builtin(
+        "ingress",
+        "the interface by which the packet came",
+        Paint::Variable,
+        Value::Interface,
+    ),
+    builtin(
+        "flow",
+        "the packet's flow: source, destination, protocol and ports; an ICMP error belongs to the flow of the packet \
+               that it quotes",
+        Paint::Variable,
+        Value::Flow,
+    ),
+];
+
+/// Fields of a backend.
+pub static BACKEND: [Builtin; 3] = [
+    field("mac", "the MAC of its next hop"),
+    builtin(
+        "interface",
+        "the interface by which it is reached",
+        Paint::Property,
+        Value::Interface,
+    ),
+    field("id", "its number in the pool, 16 bits"),
+];
+
+/// Fields of an interface.
+pub static INTERFACE: [Builtin; 2] = [
+    field("mac", "its MAC"),
+    field("index", "its number, 8 bits"),
+];
+
+/// Fields of a pool.
+pub static POOL: [Builtin; 1] = [field("macs", "the MACs of all its backends, as a set")];
+
+/// Fields of the flow.
+pub static FLOW: [Builtin; 5] = [
+    field("src", "source address"),
+    field("dst", "destination address"),
+    field("protocol", "protocol, 8 bits"),
+    field("sport", "source port, 0 where there is none"),
+    field("dport", "destination port, 0 where there is none"),
+];
+
+/// Fields of a meter.
+pub static METER: [Builtin; 1] = [field(
+    "exceeded",
+    "whether no token is left; takes one where one is",
+)];
+
+/// Schedulers.
+pub static SCHEDULERS: [Builtin; 3] = [
+    word("rr", "every usable backend in turn"),
+    word("wrr", "in turn, as often as its weight says"),
+    word(
+        "maglev",
+        "consistent hashing (Maglev): the same flow finds the same backend on every director",
+    ),
+];
+
+/// Types of fields, parameters and variables, beside `u1` to `u64`.
+pub static TYPES: [Builtin; 9] = [
+    ty("u1", "a bit; a truth value"),
+    ty("u8", "a number, 8 bits"),
+    ty("u16", "a number, 16 bits"),
+    ty("u32", "a number, 32 bits"),
+    ty("u64", "a number, 64 bits"),
+    ty("mac", "a MAC address, 48 bits"),
+    ty("ip4addr", "an IPv4 address, 32 bits"),
+    ty("ip6addr", "an IPv6 address, 128 bits"),
+    ty("bytes", "bytes; `bytes[4]` are four"),
+];
+
+/// Types of parameters alone.
+pub static PARAMETERS: [Builtin; 2] = [
+    ty("backend", "a backend that a `select` gave"),
+    ty("interface", "an interface"),
+];
+
+/// Rules of `checksum`.
+pub static CHECKSUMS: [Builtin; 4] = [
+    word("internet", "over the header (RFC 1071)"),
+    word("message", "over the header and what it carries (RFC 792)"),
+    word(
+        "transport",
+        "also over a pseudo-header of addresses, protocol and length (RFC 768, RFC 9293)",
+    ),
+    word(
+        "crc32c",
+        "over the header and what it carries (RFC 9260, appendix A)",
+    ),
+];
+
+/// Properties of an interface.
+pub static INTERFACE_LINES: [Builtin; 3] = [
+    word("mac", "its MAC, where it is not to be read from the device"),
+    word(
+        "ip",
+        "its address, where it is not to be read from the device",
+    ),
+    word("vip", "a VIP, where the policy's matches do not say it"),
+];
+
+/// States of a backend in a test.
+pub static STATES: [Builtin; 2] = [
+    word("up", "it gets flows again"),
+    word("down", "it gets nothing from here on"),
+];
+
+/// Width of a type that is known by its name (bits).
+pub fn width(name: &str) -> Option<u32> {
+    match name {
+        "mac" => Some(48),
+        "ip4addr" => Some(32),
+        "ip6addr" => Some(128),
+        "bytes" => Some(8),
+        _ => {
+            let digits = name.strip_prefix('u')?;
+            let width = digits.parse().ok()?;
+            (1..=64).contains(&width).then_some(width)
+        }
+    }
+}
+
+pub(super) fn named(table: &'static [Builtin], name: &str) -> Option<&'static Builtin> {
+    table.iter().find(|found| found.name == name)
+}
