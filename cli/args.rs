@@ -17,8 +17,9 @@ pub use self::run::{Binding, LabKind, Modes, Run, Unpin, default_engine};
 pub const OVERVIEW: &str = "\
 lvsc compiles load-balancer policies to WebAssembly datapaths and runs them
 
-write     check   say what is wrong with a policy      graph   draw what it means
-          trace   follow one packet through it         test    run its `test` blocks
+write     check   say what is wrong with a policy      fmt     give it its one shape
+          graph   draw what it means                   trace   follow one packet through it
+          test    run its `test` blocks
 make      build   compile it to a datapath
 operate   run     forward: in a lab, over a capture, on an interface
           unpin   take off what `run --pin` left on an interface
@@ -149,6 +150,8 @@ pub enum Format {
 pub enum Command {
     /// Say what is wrong with a policy
     Check(Check),
+    /// Give policies their one shape
+    Fmt(Fmt),
     /// Draw what a policy means
     Graph(Graph),
     /// Follow packets through a policy
@@ -197,6 +200,29 @@ pub struct Check {
     /// The policy.
     #[command(flatten)]
     pub source: Source,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `lvsc fmt`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc fmt [OPTIONS] <FILES>...",
+    after_help = "\
+Examples:
+  lvsc fmt policies/dr.lvs
+  lvsc fmt --check .             what would change, for CI
+  lvsc fmt - < dr.lvs            for editors: standard input to standard output"
+)]
+pub struct Fmt {
+    /// The policies; a folder is all `.lvs` files below it, `-` is standard input, formatted to
+    /// standard output
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Change nothing: show the difference, and exit with 1 if there is one
+    #[arg(long)]
+    pub check: bool,
     /// How the result is printed.
     #[command(flatten)]
     pub output: Output,

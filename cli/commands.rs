@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod check;
+pub mod fmt;
 pub mod graph;
 pub mod run;
 pub mod test;
