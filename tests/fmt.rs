@@ -19,7 +19,7 @@ use same::{check, tree};
 use support::{fences, files, pages, reviewed, root, short};
 
 /// Random policies of all productions.
-const SEEDS: u64 = 4000;
+const SEEDS: u64 = 600;
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("the policy can be read")
@@ -105,7 +105,7 @@ fn nothing_changes_but_the_shape_of_random_texts() {
     for seed in 0..SEEDS {
         let text = grammar::policy(seed);
         check(&text).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
-        if seed % 10 == 0 {
+        if seed % 2 == 0 {
             seen.push_str(&tree(&text));
         }
     }

@@ -125,7 +125,8 @@ fn difference(text: &Text, formatted: &str, ui: &mut Ui) {
         .unified_diff()
         .header(&text.path, &text.path)
         .to_string();
-    for (index, line) in diff.lines().enumerate() {
+    // Not `lines`: a line may differ by its carriage return alone.
+    for (index, line) in diff.split_terminator('\n').enumerate() {
         let style = match line.as_bytes().first() {
             _ if index < 2 => HEAD,
             Some(b'-') => ERROR,

@@ -45,6 +45,26 @@ fn a_check_changes_nothing_and_shows_what_would() {
 }
 
 #[test]
+fn line_ends_and_a_byte_order_mark_are_a_difference() {
+    let text = ["\u{feff}", &EVEN.replace('\n', "\r\n")].concat();
+    let through = fed(lvsc(root()).args(["fmt", "-"]), &text);
+    assert_eq!((through.code, through.out.as_str()), (0, EVEN));
+    let check = fed(lvsc(root()).args(["fmt", "--check", "-"]), &text);
+    assert_eq!(check.code, 1);
+    assert!(
+        check.out.contains("\n-match ip.dst == VIP { pass }\r\n"),
+        "{}",
+        check.out
+    );
+    let cut = fed(lvsc(root()).args(["fmt", "--check", "-"]), EVEN.trim_end());
+    assert!(
+        cut.out.contains("\n\\ No newline at end of file\n"),
+        "{}",
+        cut.out
+    );
+}
+
+#[test]
 fn standard_input_goes_to_standard_output() {
     let through = fed(lvsc(root()).args(["fmt", "-"]), ODD);
     assert_eq!(
