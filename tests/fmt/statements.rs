@@ -105,7 +105,7 @@ impl Writer {
     }
 
     pub(super) fn test_line(&mut self) {
-        match self.below(8) {
+        match self.below(10) {
             0..=2 => {
                 self.w("send");
                 self.layer();
@@ -148,21 +148,19 @@ impl Writer {
                     w.several(2, Self::expr);
                 });
             }
-            _ => match self.below(3) {
-                0 => {
-                    self.w("backend");
-                    self.path();
-                    self.any_name();
-                }
-                1 => {
-                    self.w("advance");
-                    self.literal();
-                }
-                _ => {
-                    self.w("replay");
-                    self.text_literal();
-                }
-            },
+            7 => {
+                self.w("backend");
+                self.path();
+                self.any_name();
+            }
+            8 => {
+                self.w("advance");
+                self.literal();
+            }
+            _ => {
+                self.w("replay");
+                self.text_literal();
+            }
         }
     }
 
