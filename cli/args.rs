@@ -19,7 +19,7 @@ pub use self::tools::{Completions, Lsp, Man};
 pub const OVERVIEW: &str = "\
 lvsc compiles load-balancer policies to XDP programs and WebAssembly datapaths, and runs them
 
-write     check, graph, trace
+write     check, fmt, graph, trace
 make      build, test
 operate   run, unpin
 tools     lsp, completions, man
@@ -150,6 +150,8 @@ pub enum Format {
 pub enum Command {
     /// Say what is wrong with a policy
     Check(Check),
+    /// Give policies their one shape
+    Fmt(Fmt),
     /// Draw what a policy means
     Graph(Graph),
     /// Follow packets through a policy
@@ -208,6 +210,29 @@ pub struct Check {
     /// Check again whenever a file is saved, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `lvsc fmt`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc fmt [OPTIONS] <FILES>...",
+    after_help = "\
+Examples:
+  lvsc fmt policies/dr.lvs
+  lvsc fmt --check .             what would change, for CI
+  lvsc fmt - < dr.lvs            for editors: standard input to standard output"
+)]
+pub struct Fmt {
+    /// The policies; a folder is all `.lvs` files below it, `-` is standard input, formatted to
+    /// standard output
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Change nothing: show the difference, and exit with 1 if there is one
+    #[arg(long)]
+    pub check: bool,
     /// How the result is printed.
     #[command(flatten)]
     pub output: Output,

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod check;
 pub mod completions;
+pub mod fmt;
 pub mod graph;
 pub mod lsp;
 pub mod man;

@@ -59,7 +59,8 @@ pub struct Text {
 }
 
 impl Chosen {
-    fn named(path: &Path) -> Chosen {
+    /// What a person named.
+    pub fn named(path: &Path) -> Chosen {
         let origin = if path.as_os_str() == "-" {
             Origin::Input
         } else {

@@ -57,6 +57,7 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
             Ok(Status::Fine)
         }
         Some(Command::Check(args)) => commands::check::run(args, global, ui),
+        Some(Command::Fmt(args)) => commands::fmt::run(args, ui),
         Some(Command::Graph(args)) => commands::graph::run(args, global, ui),
         Some(Command::Trace(args)) => commands::trace::run(args, global, ui),
         Some(Command::Test(args)) => commands::test::run(args, global, ui),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::dispatch::{Fault, params, result};
 use super::position::Encoding;
 use super::session::Session;
-use super::{format, tokens};
+use super::tokens;
 use crate::ui::Talk;
 
 /// Reads `initialize`, and answers it.
@@ -74,7 +74,7 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
             }
             .into(),
         ),
-        document_formatting_provider: format::ANNOUNCED,
+        document_formatting_provider: Some(OneOf::Left(true)),
         ..ServerCapabilities::default()
     }
 }

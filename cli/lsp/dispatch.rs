@@ -3,15 +3,15 @@
 use lsp_server::{ErrorCode, Request};
 use lsp_types::request::{
     CodeActionRequest, Completion, DocumentHighlightRequest, DocumentSymbolRequest,
-    FoldingRangeRequest, GotoDefinition, HoverRequest, PrepareRenameRequest, References, Rename,
-    Request as Method, SemanticTokensFullRequest,
+    FoldingRangeRequest, Formatting, GotoDefinition, HoverRequest, PrepareRenameRequest,
+    References, Rename, Request as Method, SemanticTokensFullRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::session::Session;
-use super::{actions, completion, hover, navigate, rename, symbols, tokens};
+use super::{actions, completion, format, hover, navigate, rename, symbols, tokens};
 
 /// Why a request has no result.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ pub fn answer(session: &Session, request: Request) -> Result<Value, Fault> {
             by::<DocumentSymbolRequest>(session, request, symbols::list)
         }
         FoldingRangeRequest::METHOD => by::<FoldingRangeRequest>(session, request, symbols::folds),
+        Formatting::METHOD => by::<Formatting>(session, request, format::format),
         CodeActionRequest::METHOD => by::<CodeActionRequest>(session, request, actions::fixes),
         SemanticTokensFullRequest::METHOD => {
             by::<SemanticTokensFullRequest>(session, request, tokens::full)

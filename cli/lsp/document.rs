@@ -87,6 +87,16 @@ impl Document {
         })
     }
 
+    /// Its text.
+    pub fn text(&self) -> &str {
+        self.lines.text()
+    }
+
+    /// The range of these bytes.
+    pub fn bytes(&self, bytes: std::ops::Range<usize>) -> Range {
+        self.lines.range(bytes, self.encoding)
+    }
+
     /// The byte at a position.
     pub fn offset(&self, position: Position) -> usize {
         self.lines.offset(position, self.encoding)

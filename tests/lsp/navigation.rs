@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::client::{URI, at};
+use crate::client::{Client, URI, at};
 use crate::support::{fed, lvsc, root};
 use crate::{POLICY, edited, inside, opened, position};
 
@@ -180,5 +180,33 @@ fn the_outline_and_what_folds() {
         .collect();
     let line = |words: &str| inside(POLICY, words)["line"].as_u64().expect("a number");
     assert_eq!(begins, ["pool", "match", "test"].map(line).into());
+    client.end();
+}
+
+#[test]
+fn names_lead_into_the_files_that_are_taken_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vip = folder.path().join("vip.lvs");
+    fs::write(&vip, "# the address of clients\nconst VIP = 198.51.100.7\n").expect("written");
+    let text = "use \"vip.lvs\"\nmatch ip.dst == VIP { drop closed }\n";
+    let uri = format!("file://{}", folder.path().join("web.lvs").display());
+    let mut client = Client::begin();
+    let document = json!({ "uri": uri, "languageId": "lvs", "version": 1, "text": text });
+    client.tell("textDocument/didOpen", json!({ "textDocument": document }));
+    let params = json!({ "textDocument": { "uri": uri }, "position": inside(text, "== V") });
+    let found = client.ask("textDocument/definition", params.clone());
+    let place = format!("file://{}", vip.display());
+    assert_eq!(found[0]["uri"], json!(place));
+    assert_eq!(
+        found[0]["range"]["start"],
+        json!({ "line": 1, "character": 6 })
+    );
+    let hover = client.ask("textDocument/hover", params.clone());
+    let words = hover["contents"]["value"].as_str().expect("words");
+    assert!(words.contains("the address of clients"), "{words}");
+    let mut renamed = params;
+    renamed["newName"] = json!("ADDRESS");
+    let (_, refused) = client.refused("textDocument/rename", renamed);
+    assert!(refused.contains("is declared in"), "{refused}");
     client.end();
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, URI};
 use crate::support::reviewed;
-use crate::{POLICY, inside, marked, opened};
+use crate::{POLICY, edited, inside, marked, opened};
 
 /// What may be written at the mark of a text: the labels.
 fn completed(client: &mut Client, version: i32, text: &str) -> Vec<String> {
@@ -200,5 +200,29 @@ test \"\u{1f4a7}\" { send   eth / ip 198.51.100.7 -> VIP / tcp 40000 -> 80 S
         writeln!(told, "{:>2}  {word:14} {kind}{declares}", line + 1).expect("a string takes all");
     }
     reviewed("snapshots/lsp", || insta::assert_snapshot!("tokens", told));
+    client.end();
+}
+
+#[test]
+fn a_document_is_given_its_shape() {
+    let untidy = "const VIP=198.51.100.7\r\n\n\n# kept\nmatch ip.dst==VIP {drop  closed}\n";
+    let mut client = opened(untidy);
+    let asked = json!({
+        "textDocument": { "uri": URI },
+        "options": { "tabSize": 8, "insertSpaces": false },
+    });
+    let edits = client.ask("textDocument/formatting", asked.clone());
+    let tidy = "const VIP = 198.51.100.7\n\n# kept\nmatch ip.dst == VIP { drop closed }\n";
+    assert_eq!(edited(untidy, &edits), tidy);
+    client.end();
+
+    let mut client = opened(tidy);
+    let edits = client.ask("textDocument/formatting", asked.clone());
+    assert_eq!(edits, json!([]));
+    client.end();
+
+    let mut client = opened("match {\n");
+    let edits = client.ask("textDocument/formatting", asked);
+    assert_eq!(edits, Value::Null, "what cannot be read has no shape");
     client.end();
 }

@@ -1,11 +1,13 @@
 //! The policy language: from text to the pipeline.
 //!
 //! `syntax` reads text and never fails, `check` finds what it means and all that is wrong with it, `build` makes the
-//! pipeline graph. The prelude is written in the language itself and checked together with each policy.
+//! pipeline graph; `format` gives a text its one shape. The prelude is written in the language itself and checked together
+//! with each policy.
 
 pub mod build;
 mod check;
 pub mod diagnostics;
+mod format;
 mod gather;
 pub mod ide;
 pub mod library;
@@ -13,6 +15,8 @@ pub mod policy;
 mod prelude;
 pub mod source;
 pub mod syntax;
+
+pub use format::format;
 
 use lvsc_abi::notation::Layer;
 use lvsc_pipeline::pipeline::Pipeline;
