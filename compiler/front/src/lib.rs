@@ -6,6 +6,7 @@
 pub mod build;
 mod check;
 pub mod diagnostics;
+pub mod mend;
 pub mod policy;
 mod prelude;
 pub mod source;

@@ -126,10 +126,16 @@ impl SourceMap {
     /// prelude lies nowhere and is called by its path.
     pub fn name(&self, file: FileId) -> &str {
         let path = self.path(file);
-        if prelude::FILES.iter().any(|(known, _)| *known == path) {
+        if self.is_prelude(file) {
             return path;
         }
         path.rsplit(is_separator).next().unwrap_or(path)
+    }
+
+    /// Whether a file is of the prelude, and so no file that a user has.
+    pub fn is_prelude(&self, file: FileId) -> bool {
+        let path = self.path(file);
+        prelude::FILES.iter().any(|(known, _)| *known == path)
     }
 
     /// The path of a file as it was added; empty for a number this map did not give.

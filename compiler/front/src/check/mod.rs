@@ -13,6 +13,7 @@
 )]
 
 mod addresses;
+mod arms;
 mod assign;
 mod branches;
 mod call;
@@ -30,6 +31,7 @@ mod interfaces;
 mod known;
 mod names;
 mod once;
+mod overlap;
 mod overlay;
 mod packet;
 mod pools;
@@ -42,8 +44,10 @@ mod stmts;
 mod switch;
 mod targets;
 mod testing;
+mod unused;
 mod value;
 mod vips;
+mod weight;
 
 pub use self::packet::packet;
 
@@ -85,6 +89,9 @@ pub fn check(files: &[File], sources: &SourceMap) -> (Option<Policy>, Vec<Diagno
     checker.destinations();
     checker.reach();
     checker.tests(&items);
+    if let Some(file) = files.last() {
+        checker.unused(file.id);
+    }
     let policy = (checker.left_out == 0).then_some(checker.policy);
     (policy, checker.diagnostics)
 }
@@ -229,7 +236,7 @@ impl<'a> Checker<'a> {
         for item in items {
             let Item::Const(item) = item else { continue };
             // Perhaps an earlier one has named it.
-            if let Some(Thing::Unevaluated(_)) = self.names.get(&item.name.text) {
+            if self.names.is_unevaluated(&item.name.text) {
                 let _ = self.evaluate(item);
             }
         }

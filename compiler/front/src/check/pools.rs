@@ -68,6 +68,7 @@ impl<'a> Checker<'a> {
     fn pool(&mut self, item: &'a ast::Pool) -> Pool {
         let mut scheduler = (Scheduler::Maglev, item.name.span);
         let mut backends: Vec<Backend> = Vec::new();
+        let mut places: Vec<Span> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let (mut flows, mut full) = (None, false);
         let before = self.diagnostics.len();
@@ -91,6 +92,7 @@ impl<'a> Checker<'a> {
                     };
                     self.note_twice(&mut seen, &backend, line);
                     backends.push(backend);
+                    places.push(line.span);
                 }
                 PoolLine::Prop(prop) if prop.name.text == "flows" => {
                     flows = self.flows(prop).map(|found| (found, prop.span));
@@ -113,6 +115,7 @@ impl<'a> Checker<'a> {
         }
         let name = item.name.text.clone();
         let flows = self.table(scheduler, flows);
+        self.weightless(&backends, &places, flows.as_ref());
         if flows.is_some() {
             self.counter(CounterKind::Refused, &name, item.name.span);
         }
@@ -240,7 +243,10 @@ impl<'a> Checker<'a> {
             ("weight" | "mac" | "via", None) => {
                 return self.bad_value(&format!("`{word}` needs a value"), option.span);
             }
-            _ => return self.later(&format!("`{word}` of a backend"), option.span),
+            ("id" | "limit" | "reopen" | "drain" | "backup", _) => {
+                return self.later(&format!("`{word}` of a backend"), option.span);
+            }
+            _ => {} // the parser has said that there is no such property
         }
         Some(())
     }

@@ -3,6 +3,7 @@
 use lvsc_pipeline::pipeline::Expr;
 
 use super::Checker;
+use super::arms::Taken;
 use super::branches::Branches;
 use super::constant::Constant;
 use super::scope::Scope;
@@ -25,8 +26,10 @@ impl<'a> Checker<'a> {
         let mut all = Branches::new(scope);
         let mut arms = found.arms.iter();
         let mut last = None;
+        let mut taken = Taken::default();
         for arm in arms.by_ref() {
-            let fits = self.alternatives(value.as_ref(), &arm.patterns);
+            let fits = self.alternatives(value.as_ref(), &arm.patterns, &mut taken);
+            self.end_arm(&mut taken, arm.guard.is_none());
             let guard = match &arm.guard {
                 Some(guard) => self.condition(guard, &all.rest).map(Fits::If),
                 None => Some(Fits::Always),
@@ -59,10 +62,11 @@ impl<'a> Checker<'a> {
         &mut self,
         value: Option<&(Value, Span)>,
         patterns: &'a [Pattern],
+        taken: &mut Taken,
     ) -> Option<Fits> {
         let each: Vec<_> = patterns
             .iter()
-            .map(|pattern| self.pattern(value, pattern))
+            .map(|pattern| self.pattern(value, pattern, taken))
             .collect();
         let mut conditions = Vec::new();
         for fits in each {
@@ -74,7 +78,12 @@ impl<'a> Checker<'a> {
         any(conditions).map(Fits::If)
     }
 
-    fn pattern(&mut self, value: Option<&(Value, Span)>, pattern: &'a Pattern) -> Option<Fits> {
+    fn pattern(
+        &mut self,
+        value: Option<&(Value, Span)>,
+        pattern: &'a Pattern,
+        taken: &mut Taken,
+    ) -> Option<Fits> {
         let span = pattern.span;
         let with = match &pattern.kind {
             PatternKind::Any => return Some(Fits::Always),
@@ -89,6 +98,9 @@ impl<'a> Checker<'a> {
                 }
             },
         };
+        if let Value::One(Single::Constant(constant)) = &with {
+            taken.note(constant, span);
+        }
         let op = match &with {
             Value::One(Single::Constant(Constant::Set(_))) => BinaryOp::In,
             _ => BinaryOp::Eq,
