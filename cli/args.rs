@@ -17,7 +17,8 @@ pub use self::run::{Binding, LabKind, Modes, Run, Unpin, default_engine};
 pub const OVERVIEW: &str = "\
 lvsc compiles load-balancer policies to WebAssembly datapaths and runs them
 
-write     check   say what is wrong with a policy      graph   draw what it means
+write     check   say what is wrong with a policy      explain say more of an error
+          fix     mend what leaves no doubt            graph   draw what it means
           trace   follow one packet through it         test    run its `test` blocks
 make      build   compile it to a datapath
 operate   run     forward: in a lab, over a capture, on an interface
@@ -144,11 +145,26 @@ pub enum Format {
     Json,
 }
 
+/// How the findings of a check are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Findings {
+    /// For people.
+    Text,
+    /// For programs: one document, with `version`.
+    Json,
+    /// For forges and editors: SARIF 2.1.0.
+    Sarif,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Say what is wrong with a policy
     Check(Check),
+    /// Mend what leaves no doubt of what was meant
+    Fix(Fix),
+    /// Explain a diagnostic: what it means, why the rule exists, what to do
+    Explain(Explain),
     /// Draw what a policy means
     Graph(Graph),
     /// Follow packets through a policy
@@ -197,9 +213,45 @@ pub struct Check {
     /// The policy.
     #[command(flatten)]
     pub source: Source,
-    /// How the result is printed.
-    #[command(flatten)]
-    pub output: Output,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = Findings::Text)]
+    pub format: Findings,
+}
+
+/// `lvsc fix`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc fix [OPTIONS] [POLICIES]...",
+    after_help = "\
+Only remedies are applied that leave no doubt of what was meant: a look-alike character, `&&` for `and`.
+`lvsc check` shows the others.
+
+Examples:
+  lvsc fix web.lvs
+  lvsc fix --dry-run web.lvs     what it would do, as a diff
+  generate | lvsc fix - > web.lvs"
+)]
+pub struct Fix {
+    /// The policies; `-` is standard input, and the mended text goes to standard output. Without any: what
+    /// `lvsc.toml` names, else the `.lvs` files here, else `policies/*.lvs`
+    pub policies: Vec<PathBuf>,
+    /// Write nothing: show what would change, as a unified diff
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `lvsc explain`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc explain [OPTIONS] [CODE]",
+    after_help = "\
+Examples:
+  lvsc explain                         all codes, a line for each
+  lvsc explain header-may-be-absent"
+)]
+pub struct Explain {
+    /// The code, as it stands in brackets behind `error` or `warning`
+    pub code: Option<String>,
 }
 
 /// How a graph is drawn.

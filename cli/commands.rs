@@ -2,6 +2,8 @@
 
 pub mod build;
 pub mod check;
+pub mod explain;
+pub mod fix;
 pub mod graph;
 pub mod run;
 pub mod test;

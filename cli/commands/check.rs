@@ -1,32 +1,71 @@
 //! `lvsc check`: says what is wrong with a policy.
 
+use lvsc_front::diagnostics::Diagnostic;
+use lvsc_front::source::SourceMap;
 use serde_json::json;
 
-use crate::args::{Check, Format, Global};
+use crate::args::{Check, Findings, Global};
 use crate::failure::{Failure, Status};
 use crate::policy::{self, Checked};
-use crate::ui::{FINE, Ui, diagnostics, number, styled};
+use crate::ui::diagnostics::{json, sarif};
+use crate::ui::{FINE, Ui, number, styled};
 
 /// Checks a policy. One line when it is fine.
 pub fn run(args: &Check, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
-    let format = args.output.format;
     let chosen = policy::choose(&args.source, global, ui)?;
-    let Some(checked) = policy::open(&chosen, format, ui)? else {
-        return Ok(Status::Findings);
-    };
-    match format {
-        Format::Text => {
-            let (path, what) = (&checked.text.path, summary(&checked));
-            ui.confirm(format_args!("{path}: {} ({what})", styled(FINE, "ok")));
+    match policy::check(chosen.read()?) {
+        Ok(checked) => {
+            let path = &checked.text.path;
+            say(
+                args.format,
+                path,
+                Status::Fine,
+                &checked.warnings,
+                &checked.sources,
+                ui,
+            );
+            if args.format == Findings::Text {
+                let what = summary(&checked);
+                ui.confirm(format_args!("{path}: {} ({what})", styled(FINE, "ok")));
+            }
+            Ok(Status::Fine)
         }
-        Format::Json => ui.json(&json!({
-            "version": 1,
-            "policy": checked.text.path,
-            "ok": true,
-            "diagnostics": diagnostics::data(&checked.warnings, &checked.sources),
-        })),
+        Err(broken) => {
+            let (path, found) = (&broken.path, &broken.diagnostics);
+            say(
+                args.format,
+                path,
+                Status::Findings,
+                found,
+                &broken.sources,
+                ui,
+            );
+            Ok(Status::Findings)
+        }
     }
-    Ok(Status::Fine)
+}
+
+/// Says the findings.
+fn say(
+    format: Findings,
+    path: &str,
+    status: Status,
+    found: &[Diagnostic],
+    sources: &SourceMap,
+    ui: &mut Ui,
+) {
+    let fine = status == Status::Fine;
+    match format {
+        Findings::Text if fine => ui.warnings(path, found, sources),
+        Findings::Text => ui.diagnostics(path, found, sources),
+        Findings::Json => ui.json(&json!({
+            "version": 1,
+            "policy": path,
+            "ok": fine,
+            "diagnostics": json::data(found, sources),
+        })),
+        Findings::Sarif => ui.json(&sarif::log(found, sources)),
+    }
 }
 
 /// `1 VIP, 1 pool, 2 backends, 3 tests`
