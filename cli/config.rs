@@ -293,7 +293,7 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
             path: path.to_owned(),
             byte: bytes.get(at).copied().unwrap_or(0),
             at,
-            line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
+            line: before.split(|byte| *byte == b'\n').count(),
             column: at - line.map_or(0, |line| line + 1) + 1,
             wide,
         }

@@ -32,10 +32,11 @@ fn list() -> String {
     for group in Group::ALL {
         text.push_str(&styled(HEAD, title(group)));
         text.push('\n');
-        for code in Code::ALL.iter().filter(|code| code.group() == group) {
+        let codes = Code::ALL.iter().filter(|code| code.group() == group);
+        text.extend(codes.map(|code| {
             let (name, summary) = (code.as_str(), code.summary().trim_end_matches('.'));
-            text.push_str(&format!("  {name:width$}  {summary}\n"));
-        }
+            format!("  {name:width$}  {summary}\n")
+        }));
         text.push('\n');
     }
     text

@@ -10,7 +10,9 @@ fn help_is_as_reviewed() {
         assert_eq!(overview.code, 0);
         insta::assert_snapshot!("lvsc", overview.out);
         insta::assert_snapshot!("lvsc-help", help(&["--help"]));
-        for command in ["check", "graph", "trace", "test", "build", "run", "unpin"] {
+        for command in [
+            "check", "fix", "explain", "graph", "trace", "test", "build", "run", "unpin",
+        ] {
             insta::assert_snapshot!(command, help(&[command, "--help"]));
         }
     });

@@ -136,15 +136,15 @@ fn artifact(file: FileId, sources: &SourceMap) -> Value {
 /// A path as a reference of RFC 3986.
 fn uri(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let scheme = if path.starts_with('/') { "file://" } else { "" };
-    path.bytes().fold(scheme.to_owned(), |mut uri, byte| {
+    let mut uri = if path.starts_with('/') { "file://" } else { "" }.to_owned();
+    uri.extend(path.bytes().map(|byte| {
         if plain(byte) {
-            uri.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            uri.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-        uri
-    })
+    }));
+    uri
 }
 
 #[cfg(test)]
