@@ -19,7 +19,7 @@ pub use self::tools::{Completions, Lsp, Man};
 pub const OVERVIEW: &str = "\
 lvsc compiles load-balancer policies to XDP programs and WebAssembly datapaths, and runs them
 
-write     check, fmt, graph, trace
+write     check, fmt, fix, explain, graph, trace
 make      build, test
 operate   run, unpin
 tools     lsp, completions, man
@@ -145,6 +145,17 @@ pub enum Format {
     Json,
 }
 
+/// How the findings of a check are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Findings {
+    /// For people.
+    Text,
+    /// For programs: one document, with `version`.
+    Json,
+    /// For forges and editors: SARIF 2.1.0.
+    Sarif,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -152,6 +163,10 @@ pub enum Command {
     Check(Check),
     /// Give policies their one shape
     Fmt(Fmt),
+    /// Mend what leaves no doubt of what was meant
+    Fix(Fix),
+    /// Explain a diagnostic: what it means, why the rule exists, what to do
+    Explain(Explain),
     /// Draw what a policy means
     Graph(Graph),
     /// Follow packets through a policy
@@ -210,9 +225,9 @@ pub struct Check {
     /// Check again whenever a file is saved, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
-    /// How the result is printed.
-    #[command(flatten)]
-    pub output: Output,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = Findings::Text)]
+    pub format: Findings,
 }
 
 /// `lvsc fmt`
@@ -236,6 +251,42 @@ pub struct Fmt {
     /// How the result is printed.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// `lvsc fix`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc fix [OPTIONS] [POLICIES]...",
+    after_help = "\
+Only remedies are applied that leave no doubt of what was meant: a look-alike character, `&&` for `and`.
+`lvsc check` shows the others.
+
+Examples:
+  lvsc fix web.lvs
+  lvsc fix --dry-run web.lvs     what it would do, as a diff
+  generate | lvsc fix - > web.lvs"
+)]
+pub struct Fix {
+    /// The policies; `-` is standard input, and the mended text goes to standard output. Without any: what
+    /// `lvsc.toml` names, else the `.lvs` files here, else `policies/*.lvs`
+    pub policies: Vec<PathBuf>,
+    /// Write nothing: show what would change, as a unified diff
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `lvsc explain`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc explain [OPTIONS] [CODE]",
+    after_help = "\
+Examples:
+  lvsc explain                         all codes, a line for each
+  lvsc explain header-may-be-absent"
+)]
+pub struct Explain {
+    /// The code, as it stands in brackets behind `error` or `warning`
+    pub code: Option<String>,
 }
 
 /// How a graph is drawn.

@@ -3,6 +3,8 @@
 pub mod build;
 pub mod check;
 pub mod completions;
+pub mod explain;
+pub mod fix;
 pub mod fmt;
 pub mod graph;
 pub mod lsp;

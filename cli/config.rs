@@ -87,6 +87,14 @@ impl Chosen {
         }
     }
 
+    /// Whether it is standard input.
+    pub fn is_input(&self) -> bool {
+        match self.origin {
+            Origin::Input => true,
+            Origin::File(_) | Origin::BuiltIn => false,
+        }
+    }
+
     /// What people call it.
     pub fn name(&self) -> String {
         match &self.origin {
@@ -278,8 +286,24 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(bytes).map_err(|error| Failure::NotText {
-        path: path.to_owned(),
-        at: error.utf8_error().valid_up_to(),
-    })
+    let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let no_text = |bytes: &[u8], at: usize| {
+        let before = bytes.get(..at).unwrap_or_default();
+        let line = before.iter().rposition(|byte| *byte == b'\n');
+        Failure::NotText {
+            path: path.to_owned(),
+            byte: bytes.get(at).copied().unwrap_or(0),
+            at,
+            line: before.split(|byte| *byte == b'\n').count(),
+            column: at - line.map_or(0, |line| line + 1) + 1,
+            wide,
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => match text.find('\0') {
+            Some(at) => Err(no_text(text.as_bytes(), at)),
+            None => Ok(text),
+        },
+        Err(error) => Err(no_text(error.as_bytes(), error.utf8_error().valid_up_to())),
+    }
 }

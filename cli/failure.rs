@@ -35,12 +35,20 @@ pub enum Failure {
         source: io::Error,
     },
     /// A policy that is no text.
-    #[error("{} is not UTF-8 text (byte {at})", path.display())]
+    #[error("{} is no text: byte {byte:#04x} at line {line}, byte {column} (offset {at})", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
         /// First byte that is no text.
+        byte: u8,
+        /// Its offset.
         at: usize,
+        /// Its line.
+        line: usize,
+        /// Its number in the line, from 1.
+        column: usize,
+        /// It begins as UTF-16 does.
+        wide: bool,
     },
     /// A file cannot be written.
     #[error("cannot write {}: {}", path.display(), plain(source))]
@@ -77,6 +85,12 @@ pub enum Failure {
         name: String,
         /// The names that it has.
         known: Vec<&'static str>,
+    },
+    /// A diagnostic that is not there.
+    #[error("no diagnostic is called `{name}`")]
+    NoCode {
+        /// The name.
+        name: String,
     },
     /// A name that the policy does not have.
     #[error("the policy has no interface `{name}`")]
@@ -157,6 +171,7 @@ impl Failure {
             | Failure::Overwrite { .. }
             | Failure::Config { .. }
             | Failure::Unknown { .. }
+            | Failure::NoCode { .. }
             | Failure::NoInterface { .. }
             | Failure::NoStage { .. }
             | Failure::Capture(_)
@@ -178,6 +193,7 @@ impl Failure {
             | Failure::Overwrite { .. }
             | Failure::Config { .. }
             | Failure::Unknown { .. }
+            | Failure::NoCode { .. }
             | Failure::NoInterface { .. }
             | Failure::NoStage { .. }
             | Failure::Capture(_)
@@ -192,10 +208,9 @@ impl Failure {
         match self {
             Failure::Read { path, source, .. } => remedy::unread(path, source),
             Failure::Write { path, source } => remedy::unwritten(path, source),
-            Failure::NotText { path, .. } => Some(format!(
-                "save it as UTF-8: iconv -f latin1 -t utf-8 {} > NEW",
-                path.display()
-            )),
+            Failure::NotText {
+                path, byte, wide, ..
+            } => Some(remedy::no_text(path, *byte, *wide)),
             Failure::Overwrite { flag, .. } => Some(format!("name another file with `{flag}`")),
             Failure::Capture(error) => remedy::capture(error),
             Failure::Memory(_) => Some(
@@ -204,6 +219,7 @@ impl Failure {
                     .to_owned(),
             ),
             Failure::Unknown { kind, known, .. } => Some(format!("{kind}s: {}", known.join(", "))),
+            Failure::NoCode { name } => Some(remedy::code(name)),
             Failure::NoInterface { known, .. } => {
                 Some(format!("interfaces of the policy: {}", known.join(", ")))
             }

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             (ui, Ok(ended))
         }
     };
+    ui.leave();
     let ended = ended.and_then(|status| ui.lost().map_or(Ok(status), |lost| Err(unsaid(lost))));
     match ended {
         Ok(Status::Fine) => ExitCode::SUCCESS,
@@ -62,6 +63,8 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Trace(args)) => commands::trace::run(args, global, ui),
         Some(Command::Test(args)) => commands::test::run(args, global, ui),
         Some(Command::Build(args)) => commands::build::run(args, global, ui),
+        Some(Command::Fix(args)) => commands::fix::run(args, global, ui),
+        Some(Command::Explain(args)) => commands::explain::run(args, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),
         Some(Command::Unpin(args)) => commands::unpin::run(args, ui),
         Some(Command::Lsp(_)) => commands::lsp::run(ui),

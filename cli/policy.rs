@@ -14,7 +14,8 @@ use crate::args::{Format, Global, Source};
 use crate::config::{self, Chosen, Config, Text};
 use crate::failure::Failure;
 use crate::offload;
-use crate::ui::{Ui, diagnostics};
+use crate::ui::Ui;
+use crate::ui::diagnostics::json;
 
 /// A policy without errors.
 pub struct Checked {
@@ -169,6 +170,6 @@ impl Broken {
 
     /// The same as data.
     pub fn data(&self) -> Value {
-        diagnostics::data(&self.diagnostics, &self.sources)
+        json::data(&self.diagnostics, &self.sources)
     }
 }

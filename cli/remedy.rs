@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use lvsc_front::diagnostics::nearest;
+use lvsc_front::diagnostics::{Code, nearest};
 use lvsc_runtime::io::pcap::CaptureError;
 
 use crate::failure::folder;
@@ -26,6 +26,26 @@ pub fn unread(path: &Path, error: &io::Error) -> Option<String> {
         Some("a part of this path is a file: check the path".to_owned())
     } else {
         None
+    }
+}
+
+/// What may be meant by a diagnostic that is not there.
+pub fn code(name: &str) -> String {
+    match nearest(name, Code::ALL.iter().map(|code| code.as_str())) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "`lvsc explain` lists them all".to_owned(),
+    }
+}
+
+/// About a policy that is no text: `byte` is what is none, `wide` whether it begins as UTF-16 does.
+pub fn no_text(path: &Path, byte: u8, wide: bool) -> String {
+    let path = path.display();
+    if wide {
+        format!("it looks like UTF-16, save it as UTF-8: iconv -f utf-16 -t utf-8 {path} > NEW")
+    } else if byte == 0 {
+        "a policy has no zero bytes: is this the file that was meant?".to_owned()
+    } else {
+        format!("save it as UTF-8: iconv -f latin1 -t utf-8 {path} > NEW")
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod diagnostics;
 pub mod file;
+pub mod markdown;
 pub mod progress;
 pub mod table;
 
@@ -13,6 +14,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
+use lvsc_front::diagnostics::Code;
 use serde::Serialize;
 
 use crate::args::{Color, Global};
@@ -43,6 +45,8 @@ pub struct Ui {
     colour: ColorChoice,
     quiet: bool,
     verbose: bool,
+    /// The first code of what was drawn, until it was said how to learn more.
+    unexplained: Option<Code>,
     lost: Option<io::Error>,
 }
 
@@ -58,6 +62,7 @@ impl Ui {
             colour,
             quiet: global.quiet && !global.verbose, // the one by a variable, the other typed
             verbose: global.verbose,
+            unexplained: None,
             lost: None,
         }
     }

@@ -4,6 +4,8 @@
 
 #[path = "cli/captures.rs"]
 mod captures;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/fmt.rs"]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use lvsc_front::diagnostics::Code;
-use support::{files, reviewed, say, short};
+use support::{fences, files, reviewed, root, say, short};
 
 /// Codes that no small policy can have.
 const WITHOUT_A_CASE: [(Code, &str); 1] = [(Code::FileTooLarge, "needs a text of 4 GiB")];
@@ -79,6 +79,42 @@ fn every_code_has_a_case() {
     );
     let unknown: Vec<&String> = cases.difference(&known).collect();
     assert!(unknown.is_empty(), "no code has the name of {unknown:?}");
+}
+
+#[test]
+fn every_code_has_a_page_that_shows_it() {
+    for code in Code::ALL {
+        let name = code.as_str();
+        let path = root().join(format!("docs/errors/{name}.md"));
+        assert!(
+            code.page().starts_with(&format!("# {name}\n\n")),
+            "{name}: the heading"
+        );
+        let fences = fences(&path);
+        let infos: Vec<&str> = fences.iter().map(|fence| fence.info.as_str()).collect();
+        let wrong = format!("lvs error={name}");
+        let exempt = WITHOUT_A_CASE.iter().any(|(exempt, _)| exempt == code);
+        let expected: &[&str] = if exempt { &[] } else { &[&wrong, "lvs"] };
+        assert_eq!(
+            infos, expected,
+            "{name}: a wrong policy, and the mended one"
+        );
+        for heading in ["\n## Why\n", "\n## What to do\n"] {
+            assert!(code.page().contains(heading), "{name}: {heading}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_a_code() {
+    for path in files("docs/errors", "md") {
+        let name = path
+            .file_stem()
+            .expect("a file has a name")
+            .to_string_lossy();
+        let known = Code::ALL.iter().any(|code| code.as_str() == name);
+        assert!(known, "no code has the page {}", short(&path));
+    }
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! The language by its own means: `test` blocks on all engines, and the policies in the documents.
 
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
+
 mod support;
+
+use std::collections::BTreeSet;
 
 use support::{fed, fences, files, lvsc, pages, root, say, short};
 
@@ -66,9 +70,12 @@ fn the_policies_in_the_documents_do_what_the_documents_say() {
         }
         seen += 1;
         if let Some(code) = info.next().and_then(|word| word.strip_prefix("error=")) {
-            let said = fed(lvsc(root()).args(["check", "-"]), &fence.text);
-            let found = said.err.contains(&format!("[{code}]"));
-            assert!(found, "{}: not {code}, but\n{}", fence.place, said.err);
+            assert_eq!(
+                codes(&fence.text),
+                BTreeSet::from([code.to_owned()]),
+                "{}",
+                fence.place
+            );
         } else {
             let said = fed(lvsc(root()).args(["test", "-"]), &fence.text);
             assert_eq!(said.code, 0, "{}\n{}{}", fence.place, said.out, said.err);
@@ -77,6 +84,18 @@ fn the_policies_in_the_documents_do_what_the_documents_say() {
         }
     }
     assert!(seen > 0, "the documents show no policy");
+}
+
+/// The codes of all that is said of a policy.
+fn codes(policy: &str) -> BTreeSet<String> {
+    let said = fed(
+        lvsc(root()).args(["check", "-", "--format", "json"]),
+        policy,
+    );
+    let data: serde_json::Value = serde_json::from_str(&said.out).expect("one JSON document");
+    let found = data["diagnostics"].as_array().expect("a list of findings");
+    let code = |one: &serde_json::Value| one["code"].as_str().expect("a name").to_owned();
+    found.iter().map(code).collect()
 }
 
 #[test]

@@ -1,78 +1,160 @@
 //! `lvsc check`: says what is wrong with policies, once or after every save.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use lvsc_front::diagnostics::Diagnostic;
+use lvsc_front::source::SourceMap;
 use serde_json::json;
 
-use crate::args::{Check, Format, Global};
+use crate::args::{Check, Findings, Global};
 use crate::config::{Chosen, Text};
 use crate::failure::{Failure, Status};
 use crate::interrupt;
 use crate::policy::{self, Checked};
-use crate::ui::{FINE, Ui, diagnostics, number, styled};
+use crate::ui::diagnostics::{json, sarif};
+use crate::ui::{FINE, Ui, number, styled};
 use crate::watch::{News, Watch};
+
+/// What came of a policy.
+struct Outcome {
+    path: String,
+    diagnostics: Vec<Diagnostic>,
+    sources: SourceMap,
+    /// What is in it, for people; `None` where it has errors.
+    summary: Option<String>,
+}
 
 /// Checks policies. One line for each that is fine.
 pub fn run(args: &Check, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
-    let format = args.output.format;
     let chosen = policy::choose_some(&args.policies, global, ui)?;
     if args.watch {
-        return watch(&chosen, format, ui);
+        return watch(&chosen, args.format, ui);
     }
-    let mut ended = Status::Fine;
+    let mut outcomes = Vec::new();
     for chosen in &chosen {
-        if !check(chosen.read()?, format, ui) {
-            ended = Status::Findings;
+        let outcome = check(chosen.read()?);
+        if args.format != Findings::Sarif {
+            outcome.say(args.format, ui);
         }
+        outcomes.push(outcome);
     }
-    Ok(ended)
+    if args.format == Findings::Sarif {
+        let found: Vec<sarif::Found<'_>> = outcomes.iter().map(Outcome::found).collect();
+        ui.json(&sarif::log(&found));
+    }
+    let fine = outcomes.iter().all(|outcome| outcome.summary.is_some());
+    Ok(if fine { Status::Fine } else { Status::Findings })
 }
 
-/// Whether it has no errors.
-fn check(text: Text, format: Format, ui: &mut Ui) -> bool {
-    let Some(checked) = policy::open_text(text, format, ui) else {
-        return false;
-    };
-    match format {
-        Format::Text => {
-            let (path, what) = (&checked.text.path, summary(&checked));
-            ui.confirm(format_args!("{path}: {} ({what})", styled(FINE, "ok")));
-        }
-        Format::Json => ui.json(&json!({
-            "version": 1,
-            "policy": checked.text.path,
-            "ok": true,
-            "diagnostics": diagnostics::data(&checked.warnings, &checked.sources),
-        })),
+fn check(text: Text) -> Outcome {
+    match policy::check(text) {
+        Ok(checked) => Outcome {
+            summary: Some(summary(&checked)),
+            path: checked.text.path,
+            diagnostics: checked.warnings,
+            sources: checked.sources,
+        },
+        Err(broken) => Outcome {
+            path: broken.path,
+            diagnostics: broken.diagnostics,
+            sources: broken.sources,
+            summary: None,
+        },
     }
-    true
 }
 
-/// Checks them, and again what is saved. A file that cannot be read now may be a moment later.
-fn watch(chosen: &[Chosen], format: Format, ui: &mut Ui) -> Result<Status, Failure> {
-    let mut files = Vec::new();
+impl Outcome {
+    fn found(&self) -> sarif::Found<'_> {
+        (&self.diagnostics, &self.sources)
+    }
+
+    /// Says the findings.
+    fn say(&self, format: Findings, ui: &mut Ui) {
+        let Outcome {
+            path,
+            diagnostics,
+            sources,
+            summary,
+        } = self;
+        match (format, summary) {
+            (Findings::Text, Some(summary)) => {
+                ui.warnings(path, diagnostics, sources);
+                ui.confirm(format_args!("{path}: {} ({summary})", styled(FINE, "ok")));
+            }
+            (Findings::Text, None) => ui.diagnostics(path, diagnostics, sources),
+            (Findings::Json, _) => ui.json(&json!({
+                "version": 1,
+                "policy": path,
+                "ok": summary.is_some(),
+                "diagnostics": json::data(diagnostics, sources),
+            })),
+            (Findings::Sarif, _) => ui.json(&sarif::log(&[self.found()])),
+        }
+    }
+
+    /// The files that the policy takes in.
+    fn taken_in(&self) -> impl Iterator<Item = PathBuf> {
+        let files = self.sources.files();
+        let files = files.filter(|file| !self.sources.is_prelude(*file));
+        let paths = files.map(|file| self.sources.path(file));
+        paths.filter(|path| **path != self.path).map(PathBuf::from)
+    }
+}
+
+/// Checks them, and again when they or what they take in are saved. A file that cannot be read now may be a moment later.
+fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Failure> {
+    let mut own = Vec::new();
     for chosen in chosen {
-        files.push(chosen.file().ok_or_else(|| no_file(chosen))?);
+        own.push(chosen.file().ok_or_else(|| no_file(chosen))?);
     }
     let stop = interrupt::flag()?;
-    let mut watch = Watch::begin(&files)?;
-    for chosen in chosen {
-        check(chosen.read()?, format, ui);
+    // From before the first look on, so that nothing is missed.
+    let mut files: Vec<PathBuf> = own.iter().map(|path| (*path).to_owned()).collect();
+    let mut watch = begin(&files)?;
+    let mut taken_in = vec![BTreeSet::new(); chosen.len()];
+    for (chosen, taken_in) in chosen.iter().zip(&mut taken_in) {
+        let outcome = check(chosen.read()?);
+        outcome.say(format, ui);
+        *taken_in = outcome.taken_in().collect();
     }
     let count = number(chosen.len(), "file");
     ui.say(format_args!("watching {count}; Ctrl-C ends"));
     loop {
+        let wanted = own.iter().map(|path| (*path).to_owned());
+        let wanted: Vec<PathBuf> = wanted.chain(taken_in.iter().flatten().cloned()).collect();
+        if wanted != files {
+            watch = begin(&wanted)?;
+            files = wanted;
+        }
         let changed = match watch.next(&stop)? {
             News::Changed(changed) => changed,
             News::Interrupted => return Ok(Status::Interrupted),
         };
-        for chosen in changed.into_iter().filter_map(|at| chosen.get(at)) {
+        let changed: BTreeSet<&PathBuf> = changed.iter().filter_map(|at| files.get(*at)).collect();
+        for ((chosen, own), taken_in) in chosen.iter().zip(&own).zip(&mut taken_in) {
+            let is_own = |path: &&&PathBuf| path.as_path() == *own;
+            if !changed
+                .iter()
+                .any(|path| is_own(&path) || taken_in.contains(*path))
+            {
+                continue;
+            }
             match chosen.read() {
                 Ok(text) => {
-                    check(text, format, ui);
+                    let outcome = check(text);
+                    outcome.say(format, ui);
+                    *taken_in = outcome.taken_in().collect();
                 }
                 Err(failure) => ui.failure(&failure),
             }
         }
     }
+}
+
+fn begin(files: &[PathBuf]) -> Result<Watch, Failure> {
+    let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    Watch::begin(&paths)
 }
 
 fn no_file(chosen: &Chosen) -> Failure {

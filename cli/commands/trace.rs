@@ -21,7 +21,8 @@ use crate::args::{Format, Global, Trace};
 use crate::failure::{Failure, Status};
 use crate::policy::{self, Checked};
 use crate::testing::{self, sides};
-use crate::ui::{HEAD, Ui, diagnostics, styled, table};
+use crate::ui::diagnostics::json as findings;
+use crate::ui::{HEAD, Ui, styled, table};
 
 /// Follows packets.
 pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -119,7 +120,7 @@ fn frames(
                     Format::Json => ui.json(&json!({
                         "version": 1,
                         "ok": false,
-                        "diagnostics": diagnostics::data(&found, &sources),
+                        "diagnostics": findings::data(&found, &sources),
                     })),
                 }
                 return Ok(None);

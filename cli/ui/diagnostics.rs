@@ -1,30 +1,50 @@
-//! Diagnostics, drawn for people in rustc's shape, and as data.
+//! Diagnostics, drawn for people in rustc's shape. As data: `json`, `sarif`.
+
+pub mod json;
+pub mod sarif;
+
+use std::collections::BTreeMap;
 
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Patch, Renderer, Snippet, renderer::DecorStyle,
 };
-use lvsc_front::diagnostics::{Diagnostic, Fix, Label, LabelStyle, Severity};
+use lvsc_front::diagnostics::{Code, Diagnostic, Fix, Label, LabelStyle, Severity};
 use lvsc_front::source::{FileId, SourceMap, Span};
-use serde_json::{Value, json};
 
-use super::{Ui, number};
+use super::{HELP, Ui, number, styled};
 
 /// The most that are drawn; more only hides the first.
 const MOST: usize = 20;
+/// The most lines that are named where one fault is met again.
+const LINES: usize = 8;
 
 impl Ui {
     /// Draws the findings and, if there is one, says how many there are. `name` is what they are of.
     pub fn diagnostics(&mut self, name: &str, diagnostics: &[Diagnostic], sources: &SourceMap) {
         let renderer = renderer();
-        for diagnostic in diagnostics.iter().take(MOST) {
-            let report = report(diagnostic, sources);
+        let once = once(diagnostics, sources);
+        for (diagnostic, again) in once.iter().take(MOST) {
+            let also = also(again, sources);
+            let report = report(diagnostic, also.as_deref(), sources);
             self.talk(format_args!("{}\n", renderer.render(&report)));
         }
-        if diagnostics.len() > MOST {
-            self.talk(format_args!("... and {} more\n", diagnostics.len() - MOST));
+        if once.len() > MOST {
+            self.talk(format_args!("... and {} more\n", once.len() - MOST));
         }
         if let Some(count) = count(diagnostics) {
             self.talk(format_args!("{name}: {count}"));
+        }
+        let first = diagnostics.iter().find(|one| one.is_error());
+        if let Some(first) = first.or(diagnostics.first()) {
+            self.unexplained.get_or_insert(first.code);
+        }
+    }
+
+    /// Says, once for all that was drawn, where there is more to read.
+    pub fn leave(&mut self) {
+        if let Some(code) = self.unexplained.take() {
+            let help = styled(HELP, "help");
+            self.say(format_args!("{help}: `lvsc explain {code}` tells more"));
         }
     }
 
@@ -66,7 +86,49 @@ pub fn count(diagnostics: &[Diagnostic]) -> Option<String> {
     }
 }
 
-fn report<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'a>> {
+/// Each finding, with those that say the same of the same words elsewhere: one misspelled name is one fault. What has a
+/// cause of its own stands alone.
+fn once<'a>(
+    diagnostics: &'a [Diagnostic],
+    sources: &SourceMap,
+) -> Vec<(&'a Diagnostic, Vec<&'a Diagnostic>)> {
+    let mut once: Vec<(&Diagnostic, Vec<&Diagnostic>)> = Vec::new();
+    let mut known = BTreeMap::new();
+    for one in diagnostics {
+        let words = one.span().map_or("", |span| sources.snippet(span)).trim();
+        let key = (one.code, one.message.as_str(), words.to_owned());
+        let slip = one.code == Code::UnexpectedToken; // each is one of its own
+        let alone = slip || one.labels.len() > 1 || words.is_empty();
+        let at: Option<usize> = known.get(&key).copied().filter(|_| !alone);
+        if let Some((_, again)) = at.and_then(|at| once.get_mut(at)) {
+            again.push(one);
+            continue;
+        }
+        if !alone {
+            known.insert(key, once.len());
+        }
+        once.push((one, Vec::new()));
+    }
+    once
+}
+
+/// `and 7 more places: lines 3, 4, 9, ...`
+fn also(again: &[&Diagnostic], sources: &SourceMap) -> Option<String> {
+    let places = again.iter().filter_map(|one| one.span());
+    let mut lines: Vec<usize> = places.map(|span| sources.line_col(span).line).collect();
+    lines.dedup();
+    let shown: Vec<String> = lines.iter().take(LINES).map(ToString::to_string).collect();
+    let noun = if lines.len() == 1 { "line" } else { "lines" };
+    let dots = if lines.len() > LINES { ", ..." } else { "" };
+    let count = number(again.len(), "more place");
+    (!again.is_empty()).then(|| format!("and {count}: {noun} {}{dots}", shown.join(", ")))
+}
+
+fn report<'a>(
+    diagnostic: &'a Diagnostic,
+    also: Option<&'a str>,
+    sources: &'a SourceMap,
+) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -81,10 +143,8 @@ fn report<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'
         let snippet = Snippet::source(sources.text(file)).path(sources.path(file));
         group = group.element(snippet.annotations(labels.map(|label| annotation(label, sources))));
     }
-    let notes = diagnostic
-        .notes
-        .iter()
-        .map(|note| Level::NOTE.message(note.as_str()));
+    let notes = diagnostic.notes.iter().map(String::as_str).chain(also);
+    let notes = notes.map(|note| Level::NOTE.message(note));
     let mut groups = vec![group.elements(notes)];
     groups.extend(diagnostic.fixes.iter().map(|fix| remedy(fix, sources)));
     groups
@@ -129,42 +189,4 @@ fn remedy<'a>(fix: &'a Fix, sources: &'a SourceMap) -> Group<'a> {
         group = group.element(snippet.patches(patches));
     }
     group
-}
-
-/// The findings as data: all of them.
-pub fn data(diagnostics: &[Diagnostic], sources: &SourceMap) -> Value {
-    let place = |span: Span| {
-        let at = sources.line_col(span);
-        json!({
-            "file": sources.path(span.file),
-            "line": at.line,
-            "column": at.column,
-            "start": span.start,
-            "end": span.end,
-        })
-    };
-    let each = diagnostics.iter().map(|one| {
-        let labels = one.labels.iter().map(|label| {
-            let primary = label.style == LabelStyle::Primary;
-            json!({ "at": place(label.span), "text": label.text, "primary": primary })
-        });
-        let fixes = one.fixes.iter().map(|fix| {
-            let edits = fix.edits.iter();
-            let edits = edits
-                .map(|edit| json!({ "at": place(edit.span), "replacement": edit.replacement }));
-            json!({ "message": fix.message, "edits": edits.collect::<Vec<_>>() })
-        });
-        json!({
-            "severity": match one.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            "code": one.code.as_str(),
-            "message": one.message,
-            "labels": labels.collect::<Vec<_>>(),
-            "notes": one.notes,
-            "fixes": fixes.collect::<Vec<_>>(),
-        })
-    });
-    Value::Array(each.collect())
 }

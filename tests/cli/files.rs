@@ -22,15 +22,38 @@ fn a_file_that_cannot_be_read_is_named() {
         &["check", "policies"],
         &["cannot read policies: is a directory"],
     );
-    fs::write(path.join("odd.lvs"), b"# \xff\xfe").expect("a file");
+    fs::write(path.join("odd.lvs"), b"pass\n# \xff\xfe").expect("a file");
     could_not(
         path,
         &["check", "odd.lvs"],
         &[
-            "odd.lvs is not UTF-8 text (byte 2)",
-            "help: save it as UTF-8",
+            "odd.lvs is no text: byte 0xff at line 2, byte 3 (offset 7)",
+            "help: save it as UTF-8: iconv -f latin1",
         ],
     );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told_what_it_may_be() {
+    let folder = folder();
+    let path = folder.path();
+    let told = |bytes: &[u8], words: &[&str]| {
+        fs::write(path.join("odd.lvs"), bytes).expect("a file");
+        could_not(path, &["check", "odd.lvs"], words);
+    };
+    told(
+        b"\x7fELF\x02\x01\x01\0\0",
+        &["byte 0x00 at line 1, byte 8 (offset 7)", "is this the file"],
+    );
+    told(
+        b"\xff\xfep\0a\0",
+        &["byte 0xff at line 1, byte 1", "iconv -f utf-16"],
+    );
+    told(b"pass # \xe4\n", &["byte 0xe4 at line 1, byte 8"]);
+    let fine = b"\xef\xbb\xbfmatch ip {\r\n  pass\r\n}\r\n";
+    fs::write(path.join("odd.lvs"), fine).expect("a file");
+    let said = said(lvsc(path).args(["check", "odd.lvs"]));
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
 }
 
 #[test]

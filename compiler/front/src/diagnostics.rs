@@ -6,7 +6,7 @@
 mod code;
 mod nearest;
 
-pub use code::Code;
+pub use code::{Code, Group};
 pub use nearest::nearest;
 
 use crate::source::Span;
@@ -49,6 +49,25 @@ pub struct Edit {
     pub replacement: String,
 }
 
+/// Whether a remedy may be applied without asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applicability {
+    /// It is what was meant, whatever the author thought: `lvsc fix` applies it.
+    Sure,
+    /// It is a guess; a person decides.
+    Maybe,
+}
+
+impl Applicability {
+    /// The word that data has: `sure` or `maybe`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Applicability::Sure => "sure",
+            Applicability::Maybe => "maybe",
+        }
+    }
+}
+
 /// A remedy that can be pasted or applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
@@ -56,6 +75,8 @@ pub struct Fix {
     pub message: String,
     /// All to be made together, not overlapping.
     pub edits: Vec<Edit>,
+    /// Whether it may be applied without asking.
+    pub applicability: Applicability,
 }
 
 /// One finding. The first primary label is the place it is sorted and listed by.
@@ -129,7 +150,7 @@ impl Diagnostic {
         self
     }
 
-    /// Adds a remedy that replaces one place.
+    /// Adds a remedy that replaces one place, and is a guess.
     #[must_use]
     pub fn suggest(
         self,
@@ -137,13 +158,51 @@ impl Diagnostic {
         span: Span,
         replacement: impl Into<String>,
     ) -> Diagnostic {
-        let edits = vec![Edit {
+        self.replace(
+            message.into(),
             span,
-            replacement: replacement.into(),
-        }];
+            replacement.into(),
+            Applicability::Maybe,
+        )
+    }
+
+    /// Adds a remedy that replaces one place, and is what was meant.
+    #[must_use]
+    pub fn mend(
+        self,
+        message: impl Into<String>,
+        span: Span,
+        replacement: impl Into<String>,
+    ) -> Diagnostic {
+        self.replace(
+            message.into(),
+            span,
+            replacement.into(),
+            Applicability::Sure,
+        )
+    }
+
+    /// Adds the word that is nearest to the one at `span`: sure where only the case of letters differs.
+    #[must_use]
+    pub fn similar(self, message: &str, span: Span, written: &str, near: &str) -> Diagnostic {
+        if written.eq_ignore_ascii_case(near) {
+            return self.mend(format!("write `{near}`"), span, near);
+        }
+        self.suggest(message, span, near)
+    }
+
+    fn replace(
+        self,
+        message: String,
+        span: Span,
+        replacement: String,
+        applicability: Applicability,
+    ) -> Diagnostic {
+        let edits = vec![Edit { span, replacement }];
         self.fix(Fix {
-            message: message.into(),
+            message,
             edits,
+            applicability,
         })
     }
 

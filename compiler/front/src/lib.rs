@@ -11,6 +11,7 @@ mod format;
 mod gather;
 pub mod ide;
 pub mod library;
+pub mod mend;
 pub mod policy;
 mod prelude;
 pub mod source;

@@ -132,7 +132,7 @@ impl SourceMap {
             .map_or("", |file| &file.text)
     }
 
-    /// Whether it is a text of the prelude.
+    /// Whether a file is of the prelude, and so no file that a user has.
     pub fn is_prelude(&self, file: FileId) -> bool {
         prelude::has(self.path(file))
     }

@@ -170,6 +170,7 @@ impl<'a> Checker<'a> {
     fn members(&mut self, exprs: &'a [Expr]) -> Option<Constant> {
         let parts: Vec<Option<Constant>> = exprs.iter().map(|expr| self.constant(expr)).collect();
         let parts: Vec<Constant> = parts.into_iter().collect::<Option<_>>()?;
+        self.overlaps(exprs, &parts);
         let members: BTreeSet<Member> = parts.iter().flat_map(Constant::members).collect();
         Some(Constant::Set(members.into_iter().collect()))
     }

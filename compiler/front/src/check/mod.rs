@@ -13,6 +13,7 @@
 )]
 
 mod addresses;
+mod arms;
 mod assign;
 mod branches;
 mod call;
@@ -31,6 +32,7 @@ mod interfaces;
 mod known;
 mod names;
 mod once;
+mod overlap;
 mod overlay;
 mod packet;
 mod pools;
@@ -44,8 +46,10 @@ mod stmts;
 mod switch;
 mod targets;
 mod testing;
+mod unused;
 mod value;
 mod vips;
+mod weight;
 
 pub(crate) use self::packet::packet;
 
@@ -90,6 +94,9 @@ pub(crate) fn check(texts: &Texts, sources: &SourceMap) -> (Option<Policy>, Vec<
     checker.reach();
     checker.tests(&items);
     checker.own_tests(texts);
+    if let Some(file) = texts.policy() {
+        checker.unused(file);
+    }
     let policy = (checker.left_out == 0).then_some(checker.policy);
     (policy, checker.diagnostics)
 }
@@ -237,7 +244,7 @@ impl<'a> Checker<'a> {
         for item in items {
             let Item::Const(item) = item else { continue };
             // Perhaps an earlier one has named it.
-            if let Some(Thing::Unevaluated(_)) = self.names.get(&item.name.text) {
+            if self.names.is_unevaluated(&item.name.text) {
                 let _ = self.evaluate(item);
             }
         }

@@ -1,5 +1,6 @@
 //! The names of a policy, its prelude included: one name, one thing.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use lvsc_pipeline::pipeline::{ChoiceId, CounterId, HeaderId, InterfaceId, PoolId};
@@ -7,7 +8,7 @@ use lvsc_pipeline::pipeline::{ChoiceId, CounterId, HeaderId, InterfaceId, PoolId
 use super::Checker;
 use super::constant::Constant;
 use crate::diagnostics::{Code, Diagnostic, nearest};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast::{Action, Const, Fn, Item, Let, Name};
 
 /// What a name stands for.
@@ -54,7 +55,7 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    fn describe(self) -> &'static str {
+    pub(super) fn describe(self) -> &'static str {
         match self {
             Sort::Constant => "constant",
             Sort::Interface => "interface",
@@ -91,6 +92,8 @@ struct Declared<'a> {
     span: Span,
     sort: Sort,
     thing: Thing<'a>,
+    /// Something asked what it stands for.
+    named: Cell<bool>,
 }
 
 /// All names, and the computed fields of headers.
@@ -102,8 +105,28 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// What a name stands for, where something names it.
     pub(super) fn get(&self, name: &str) -> Option<&Thing<'a>> {
-        self.things.get(name).map(|declared| &declared.thing)
+        let declared = self.things.get(name)?;
+        declared.named.set(true);
+        Some(&declared.thing)
+    }
+
+    /// Whether it is a constant whose turn has not come yet.
+    pub(super) fn is_unevaluated(&self, name: &str) -> bool {
+        let declared = self.things.get(name);
+        declared.is_some_and(|declared| matches!(declared.thing, Thing::Unevaluated(_)))
+    }
+
+    /// What a file declares and nothing names, in its order.
+    pub(super) fn unnamed(&self, file: FileId) -> Vec<(String, Sort, Span)> {
+        let all = self.things.iter();
+        let unnamed = all.filter(|(_, found)| found.span.file == file && !found.named.get());
+        let mut unnamed: Vec<_> = unnamed
+            .map(|(name, found)| (name.clone(), found.sort, found.span))
+            .collect();
+        unnamed.sort_by_key(|(.., span)| *span);
+        unnamed
     }
 
     pub(super) fn knows(&self, name: &str) -> bool {
@@ -195,7 +218,13 @@ impl<'a> Checker<'a> {
             return;
         }
         let span = name.span;
-        let declared = Declared { span, sort, thing };
+        let named = Cell::new(false);
+        let declared = Declared {
+            span,
+            sort,
+            thing,
+            named,
+        };
         self.names.things.insert(name.text.clone(), declared);
     }
 
@@ -254,7 +283,7 @@ impl<'a> Checker<'a> {
     ) -> Option<T> {
         let found = Diagnostic::error(code, message, name.span);
         let found = match nearest(&name.text, known.iter().map(String::as_str)) {
-            Some(near) => found.suggest("a similar name exists", name.span, near),
+            Some(near) => found.similar("a similar name exists", name.span, &name.text, near),
             None if known.len() <= 12 && !known.is_empty() => {
                 found.note(format!("known are: {}", known.join(", ")))
             }

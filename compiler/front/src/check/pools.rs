@@ -70,6 +70,7 @@ impl<'a> Checker<'a> {
         let mut scheduler = (Scheduler::Maglev, item.name.span);
         let mut key: &'a [Expr] = &[];
         let mut backends: Vec<Backend> = Vec::new();
+        let mut places: Vec<Span> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let given = given_ids(item);
         let mut ids = (0..u16::MAX).filter(|id| !given.contains(id));
@@ -99,6 +100,7 @@ impl<'a> Checker<'a> {
                     };
                     self.note_twice(&mut seen, &backend, line);
                     backends.push(backend);
+                    places.push(line.span);
                 }
                 PoolLine::Prop(prop) if prop.name.text == "flows" => {
                     flows = self.flows(prop).map(|found| (found, prop.span));
@@ -109,7 +111,11 @@ impl<'a> Checker<'a> {
             }
         }
         let fine = before == self.diagnostics.len();
-        if fine && !backends.iter().any(|backend| backend.weight > 0) {
+        if fine
+            && !backends
+                .iter()
+                .any(|backend| backend.weight > 0 && !backend.drain)
+        {
             self.report(
                 Diagnostic::warning(
                     Code::EmptyPool,
@@ -122,7 +128,7 @@ impl<'a> Checker<'a> {
         let name = item.name.text.clone();
         self.keys.push(key);
         let flows = self.table(scheduler, flows);
-        self.lost_by_drain(item, &backends, flows);
+        self.weightless(&backends, &places, flows.as_ref());
         if flows.is_some() {
             self.counter(CounterKind::Refused, &name, item.name.span);
         }
@@ -143,27 +149,6 @@ impl<'a> Checker<'a> {
             });
         }
         pool
-    }
-
-    /// Without a table nothing knows the flows that a draining backend would keep.
-    fn lost_by_drain(&mut self, item: &'a ast::Pool, backends: &[Backend], flows: Option<Flows>) {
-        if flows.is_some() || !backends.iter().any(|backend| backend.drain) {
-            return;
-        }
-        let options = item.lines.iter().filter_map(|line| match line {
-            PoolLine::Backend(backend) => Some(&backend.options),
-            PoolLine::Scheduler(_) | PoolLine::Prop(_) => None,
-        });
-        for option in options
-            .flatten()
-            .filter(|option| option.name.text == "drain")
-        {
-            let message = "without a connection table a draining backend loses its flows at once";
-            self.report(
-                Diagnostic::warning(Code::DrainLosesFlows, message, option.span)
-                    .note("`flows 64K idle 15m` in the pool keeps them"),
-            );
-        }
     }
 
     fn scheduler(&mut self, line: &'a ast::Scheduler) -> Option<Scheduler> {
@@ -283,7 +268,10 @@ impl<'a> Checker<'a> {
             ("weight" | "mac" | "via" | "id", None) => {
                 return self.bad_value(&format!("`{word}` needs a value"), option.span);
             }
-            _ => return self.later(&format!("`{word}` of a backend"), option.span),
+            ("limit" | "reopen", _) => {
+                return self.later(&format!("`{word}` of a backend"), option.span);
+            }
+            _ => {} // the parser has said that there is no such property
         }
         Some(())
     }

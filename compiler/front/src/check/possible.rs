@@ -8,7 +8,7 @@ use super::presence::{Fact, fields};
 use crate::policy::Policy;
 
 /// Steps of one question, and of all: what takes longer is possible. A policy of usual size needs some thousands.
-const QUESTION_MAX: usize = 1 << 12;
+pub(super) const QUESTION_MAX: usize = 1 << 12;
 const ALL_MAX: usize = 1 << 17;
 
 /// Something that is to hold.
@@ -40,6 +40,11 @@ impl<'a> Possible<'a> {
             policy,
             left: ALL_MAX,
         }
+    }
+
+    /// Whether every further question is answered by yes.
+    pub(super) fn is_tired(&self) -> bool {
+        self.left == 0
     }
 
     /// Whether all goals can be met by one packet.

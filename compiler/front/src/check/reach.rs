@@ -1,14 +1,14 @@
 //! Which packets reach what: a `match` that can never be true, one whose packets an earlier one takes, and a `select` that the
 //! ICMP errors of its flows do not reach.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lvsc_pipeline::pipeline::{Expr, FieldId, HeaderId};
 
 use super::Checker;
 use super::overlay::Overlays;
-use super::possible::{Goal, Possible};
+use super::possible::{Goal, Possible, QUESTION_MAX};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::{Branch, Policy, Stmt, StmtKind};
 use crate::source::Span;
@@ -28,17 +28,16 @@ impl Checker<'_> {
             found: BTreeMap::new(),
         };
         walk.block(&self.policy.body);
-        for found in walk.found.into_values().flatten() {
-            let within = |(known, found): (Span, Span)| {
-                known.file == found.file && known.start >= found.start && known.end <= found.end
-            };
-            let inside = |known: &Diagnostic| {
-                known.code == Code::NeverTrue && known.span().zip(found.span()).is_some_and(within)
-            };
-            if !self.diagnostics.iter().any(inside) {
-                self.diagnostics.push(found);
-            }
-        }
+        let never = |known: &&Diagnostic| known.code == Code::NeverTrue;
+        let known = self.diagnostics.iter().filter(never);
+        let known: BTreeSet<Span> = known.filter_map(Diagnostic::span).collect();
+        let inside = |found: Span| {
+            let mut begins = known.range(found.before()..=found.after());
+            begins.any(|known| known.end <= found.end)
+        };
+        let found = walk.found.into_values().flatten();
+        let found = found.filter(|found| !found.span().is_some_and(inside));
+        self.diagnostics.extend(found);
     }
 }
 
@@ -178,21 +177,16 @@ impl<'a> Walk<'a> {
     }
 
     fn can(&mut self, step: Step<'a>) -> bool {
-        self.together(&self.path.clone(), goal(step))
-    }
-
-    fn together(&mut self, path: &[Step<'a>], last: Goal<'a>) -> bool {
-        let path = path.iter().map(|step| goal(*step));
-        self.possible.together(path.chain([last]))
+        together(&mut self.possible, recent(&self.path), goal(step))
     }
 
     /// The least part of the path that leaves no packet for the goal.
     fn causes(&mut self, last: Goal<'a>) -> Vec<Step<'a>> {
-        let mut causes = self.path.clone();
+        let mut causes = recent(&self.path).to_vec();
         let mut at = 0;
-        while at < causes.len() {
+        while at < causes.len() && !self.possible.is_tired() {
             let one = causes.remove(at);
-            if self.together(&causes, last) {
+            if together(&mut self.possible, &causes, last) {
                 causes.insert(at, one);
                 at += 1;
             }
@@ -230,15 +224,16 @@ impl<'a> Walk<'a> {
         for (family, quoted) in [("ip4", "quoted4"), ("ip6", "quoted6")] {
             let [family, quoted] = [family, quoted].map(|name| self.header(name));
             let (family, quoted) = (Goal::Header(family?, true), Goal::Header(quoted?, true));
-            let path = self.path.clone();
-            if !self.together(&path, family) {
+            let path = recent(&self.path);
+            if !together(&mut self.possible, path, family) {
                 continue;
             }
-            if self.together(&path, quoted) {
+            if together(&mut self.possible, path, quoted) {
                 return None;
             }
-            let earlier: Vec<_> = path.into_iter().filter(|step| !step.holds).collect();
-            if !self.together(&earlier, quoted) {
+            let earlier = path.iter().copied().filter(|step| !step.holds);
+            let earlier: Vec<Step<'_>> = earlier.collect();
+            if !together(&mut self.possible, &earlier, quoted) {
                 return None; // they ended earlier, as the policy says
             }
             causes = self.causes(quoted);
@@ -263,6 +258,18 @@ impl<'a> Walk<'a> {
         let found = headers.position(|header| header.name == name);
         found.map(|id| HeaderId(id as u16))
     }
+}
+
+/// As much of the path as one question looks at.
+fn recent<'p, 'a>(path: &'p [Step<'a>]) -> &'p [Step<'a>] {
+    let old = path.len().saturating_sub(QUESTION_MAX);
+    path.get(old..).unwrap_or_default()
+}
+
+/// Whether a packet may come by this path and meet the goal.
+fn together<'a>(possible: &mut Possible<'a>, path: &[Step<'a>], last: Goal<'a>) -> bool {
+    let path = path.iter().map(|step| goal(*step));
+    possible.together(path.chain([last]))
 }
 
 fn goal(step: Step<'_>) -> Goal<'_> {

@@ -3,6 +3,7 @@
 use lvsc_pipeline::pipeline::{Binary, Compare, Expr};
 
 use super::Checker;
+use super::arms::Taken;
 use super::branches::Branches;
 use super::constant::Constant;
 use super::scope::Scope;
@@ -50,8 +51,10 @@ impl<'a> Checker<'a> {
         let mut all = Branches::new(scope);
         let mut arms = found.arms.iter();
         let mut last = None;
+        let mut taken = Taken::default();
         for arm in arms.by_ref() {
-            let fits = self.alternatives(&value, &arm.patterns);
+            let fits = self.alternatives(&value, &arm.patterns, &mut taken);
+            self.end_arm(&mut taken, arm.guard.is_none());
             let guard = match &arm.guard {
                 Some(guard) => self.condition(guard, &all.rest).map(Fits::If),
                 None => Some(Fits::Always),
@@ -89,10 +92,15 @@ impl<'a> Checker<'a> {
     }
 
     /// When one of the patterns fits. All are checked, also where the value itself is wrong.
-    fn alternatives(&mut self, value: &Switched, patterns: &'a [Pattern]) -> Option<Fits> {
+    fn alternatives(
+        &mut self,
+        value: &Switched,
+        patterns: &'a [Pattern],
+        taken: &mut Taken,
+    ) -> Option<Fits> {
         let each: Vec<_> = patterns
             .iter()
-            .map(|pattern| self.pattern(value, pattern))
+            .map(|pattern| self.pattern(value, pattern, taken))
             .collect();
         let mut conditions = Vec::new();
         for fits in each {
@@ -104,16 +112,21 @@ impl<'a> Checker<'a> {
         any(conditions).map(Fits::If)
     }
 
-    fn pattern(&mut self, value: &Switched, pattern: &'a Pattern) -> Option<Fits> {
+    fn pattern(
+        &mut self,
+        value: &Switched,
+        pattern: &'a Pattern,
+        taken: &mut Taken,
+    ) -> Option<Fits> {
         match (value, &pattern.kind) {
             (_, PatternKind::Any) => Some(Fits::Always),
-            (Switched::One(value), _) => self.single(value.as_ref(), pattern),
+            (Switched::One(value), _) => self.single(value.as_ref(), pattern, Some(taken)),
             (Switched::Tuple(values, _), PatternKind::Tuple(parts))
                 if values.len() == parts.len() =>
             {
                 let each = values.iter().zip(parts);
                 let each: Vec<_> = each
-                    .map(|(value, part)| self.single(value.as_ref(), part))
+                    .map(|(value, part)| self.single(value.as_ref(), part, None))
                     .collect();
                 let each = each.into_iter().collect::<Option<Vec<Fits>>>()?;
                 each.into_iter().reduce(Fits::and)
@@ -127,7 +140,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn single(&mut self, value: Option<&(Value, Span)>, pattern: &'a Pattern) -> Option<Fits> {
+    fn single(
+        &mut self,
+        value: Option<&(Value, Span)>,
+        pattern: &'a Pattern,
+        taken: Option<&mut Taken>,
+    ) -> Option<Fits> {
         let span = pattern.span;
         let with = match &pattern.kind {
             PatternKind::Any => return Some(Fits::Always),
@@ -148,6 +166,9 @@ impl<'a> Checker<'a> {
                 }
             },
         };
+        if let (Value::One(Single::Constant(constant)), Some(taken)) = (&with, taken) {
+            taken.note(constant, span);
+        }
         let op = match &with {
             Value::One(Single::Constant(Constant::Set(_))) => BinaryOp::In,
             _ => BinaryOp::Eq,

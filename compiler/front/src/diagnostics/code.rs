@@ -1,22 +1,61 @@
-//! The names of all diagnostics: one line here, one case in `tests/errors/`.
+//! The names of all diagnostics: one line here, one case in `tests/errors/`, one page in `docs/errors/`.
 
-/// Makes the enum, its names and the list of all from one table.
+/// What kinds of diagnostic there are, as a reader looks for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// The text cannot be read.
+    Text,
+    /// The text can be read, and says what cannot be.
+    Meaning,
+    /// The policy can be built, and probably does not do what was meant.
+    Doubt,
+}
+
+impl Group {
+    /// Every group, in the order of the table.
+    pub const ALL: [Group; 3] = [Group::Text, Group::Meaning, Group::Doubt];
+}
+
+/// Makes the enum, its names, its pages and the list of all from one table.
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal,)+) => {
+    ($([$group:ident] $($(#[doc = $doc:literal])+ $variant:ident => $name:literal,)+)+) => {
         /// The name of a kind of diagnostic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
-            $($(#[doc = $doc])+ $variant,)+
+            $($($(#[doc = $doc])+ $variant,)+)+
         }
 
         impl Code {
             /// Every code, in the order of the table.
-            pub const ALL: &[Code] = &[$(Code::$variant,)+];
+            pub const ALL: &[Code] = &[$($(Code::$variant,)+)+];
 
             /// The name as it is printed and explained: lower case, words joined by `-`.
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Code::$variant => $name,)+
+                    $($(Code::$variant => $name,)+)+
+                }
+            }
+
+            /// What it says, in one sentence.
+            pub fn summary(self) -> &'static str {
+                match self {
+                    $($(Code::$variant => concat!($($doc),+).trim_ascii(),)+)+
+                }
+            }
+
+            /// Its page, `docs/errors/CODE.md`: Markdown that begins with the code as its heading.
+            pub fn page(self) -> &'static str {
+                match self {
+                    $($(Code::$variant => {
+                        include_str!(concat!("../../../../docs/errors/", $name, ".md"))
+                    })+)+
+                }
+            }
+
+            /// Where a reader looks for it.
+            pub fn group(self) -> Group {
+                match self {
+                    $($(Code::$variant)|+ => Group::$group,)+
                 }
             }
         }
@@ -24,7 +63,7 @@ macro_rules! codes {
 }
 
 codes! {
-    // Syntax: found by the lexer and the parser.
+    [Text] // Found by the lexer and the parser.
 
     /// Something else is needed at this place.
     UnexpectedToken => "unexpected-token",
@@ -34,6 +73,8 @@ codes! {
     UnknownProperty => "unknown-property",
     /// A character that is no part of the language.
     UnknownCharacter => "unknown-character",
+    /// A character that looks like one of ASCII, and is not.
+    LookAlike => "look-alike",
     /// A string that does not end on its line.
     UnterminatedString => "unterminated-string",
     /// A `\` in a string before a character that has no such form.
@@ -63,7 +104,7 @@ codes! {
     /// A text of 4 GiB or more.
     FileTooLarge => "file-too-large",
 
-    // Meaning: found by the checker.
+    [Meaning] // Errors of the checker.
 
     /// Part of the language, but without a meaning in this version.
     NotSupportedYet => "not-supported-yet",
@@ -119,14 +160,17 @@ codes! {
     PortChangesInDr => "port-changes-in-dr",
     /// An address that no backend can have.
     ImpossibleBackend => "impossible-backend",
+    /// What a policy does that asks for a network card, and cards cannot.
+    NotOffloadable => "not-offloadable",
+
+    [Doubt] // Warnings.
+
     /// One address stands in a pool twice.
     DuplicateBackend => "duplicate-backend",
     /// A pool without a backend that takes flows.
     EmptyPool => "empty-pool",
     /// Two backends of a pool with one id.
     DuplicateId => "duplicate-id",
-    /// A backend drains, and nothing knows its flows.
-    DrainLosesFlows => "drain-loses-flows",
     /// A statement that no packet reaches.
     UnreachableStatement => "unreachable-statement",
     /// A condition that no packet meets.
@@ -135,10 +179,16 @@ codes! {
     TakenEarlier => "taken-earlier",
     /// A condition that keeps ICMP errors from the `select` of their flow.
     IcmpErrorsLost => "icmp-errors-lost",
-    /// What a policy does that asks for a network card, and cards cannot.
-    NotOffloadable => "not-offloadable",
     /// The addresses that clients use could not be derived.
     NoVip => "no-vip",
+    /// A control character in a string, or what changes the order of reading.
+    HiddenCharacter => "hidden-character",
+    /// A pool, a constant or a set that nothing names.
+    Unused => "unused",
+    /// A backend that gets no flow and has none to keep.
+    WeightlessBackend => "weightless-backend",
+    /// A member of a set that another one has already.
+    OverlappingPrefixes => "overlapping-prefixes",
 }
 
 impl std::fmt::Display for Code {

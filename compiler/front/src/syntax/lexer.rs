@@ -4,6 +4,11 @@
 //! fails: a character that is no part of the language, or a literal that cannot be, is a
 //! diagnostic and a token, and lexing goes on. A byte order mark and CRLF line ends are tolerated.
 
+mod alike;
+mod odd;
+
+pub use self::alike::folded;
+
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_while, take_while1};
 use nom::character::complete::{char, satisfy};
@@ -31,19 +36,34 @@ pub fn lex(file: FileId, text: &str) -> (Vec<Token>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let mut rest = blank(text.strip_prefix('\u{feff}').unwrap_or(text));
     while !rest.is_empty() {
-        let (after, shape) = shape(rest).unwrap_or_else(|_| unknown(rest));
+        let blanks = odd::blanks(rest);
+        let (after, shape) = match blanks {
+            Some(blanks) => (rest.get(blanks.len()..).unwrap_or(""), Shape::Unknown),
+            None => shape(rest).unwrap_or_else(|_| odd::unknown(rest)),
+        };
         let start = text.len() - rest.len();
         let span = Span::new(file, start, text.len() - after.len());
         let word = Word {
             text: text.get(span.range()).unwrap_or(""),
             span,
         };
-        let (kind, fault) = classify(shape, word);
-        tokens.push(Token { kind, span });
+        let fault = if blanks.is_some() {
+            odd::blanks_are_none(word)
+        } else {
+            let (kind, fault) = classify(shape, word, (|| line_before(text, start), after));
+            tokens.push(Token { kind, span });
+            fault
+        };
         diagnostics.extend(fault.filter(|_| diagnostics.len() < MAX_DIAGNOSTICS));
         rest = blank(after);
     }
     (tokens, diagnostics)
+}
+
+/// What stands in its line before a place.
+fn line_before(text: &str, at: usize) -> &str {
+    let before = text.get(..at).unwrap_or("");
+    before.rsplit('\n').next().unwrap_or("")
 }
 
 fn blank(text: &str) -> &str {
@@ -65,20 +85,25 @@ enum Shape {
     Unknown,
 }
 
-fn classify(shape: Shape, word: Word) -> (TokenKind, Option<Diagnostic>) {
+fn classify<'a>(
+    shape: Shape,
+    word: Word<'a>,
+    (before, after): (impl FnOnce() -> &'a str, &str),
+) -> (TokenKind, Option<Diagnostic>) {
     let result = match shape {
         Shape::Name => return (TokenKind::Name, None),
         Shape::Sym(sym) => return (TokenKind::Sym(sym), None),
         Shape::Newline => return (TokenKind::Newline, None),
         Shape::Semicolon => return (TokenKind::Semicolon, None),
-        Shape::Comment => return (TokenKind::Comment, None),
-        Shape::Unknown => return (TokenKind::Unknown, Some(complain(word))),
+        Shape::Comment => return (TokenKind::Comment, odd::hidden_in_comment(word)),
+        Shape::Unknown => return (TokenKind::Unknown, Some(odd::complain(word, before, after))),
         Shape::Literal => literal::word(word),
         Shape::Endpoint => literal::endpoint6(word),
         Shape::Str => literal::string(word),
         Shape::Hex => literal::hex(word),
     };
     match result {
+        Ok(kind @ LitKind::Str(_)) => (TokenKind::Lit(kind), odd::hidden_in_string(word)),
         Ok(kind) => (TokenKind::Lit(kind), None),
         Err(fault) => (TokenKind::Lit(LitKind::Bad), Some(fault)),
     }
@@ -87,6 +112,9 @@ fn classify(shape: Shape, word: Word) -> (TokenKind, Option<Diagnostic>) {
 type Lexed<'a, O> = IResult<&'a str, O>;
 
 fn shape(i: &str) -> Lexed<'_, Shape> {
+    if let Some(odd) = odd::word(i) {
+        return Ok(odd);
+    }
     alt((
         value(Shape::Literal, literal_word),
         value(Shape::Hex, pair(tag("hex"), quoted)),
@@ -240,57 +268,6 @@ fn bracketed_endpoint(i: &str) -> Lexed<'_, &str> {
     );
     let port = terminated(char(':'), peek(satisfy(|c| c.is_ascii_digit())));
     recognize((char('['), address, char(']'), port, take_while(is_word))).parse(i)
-}
-
-/// All characters from here on that nothing begins with, as one token.
-fn unknown(i: &str) -> (&str, Shape) {
-    let two = ["&&", "||"].iter().any(|sign| i.starts_with(sign));
-    let known = |c: char| c.is_ascii() && !c.is_ascii_control() && !"!$'?@\\`".contains(c);
-    let length = if i.starts_with("//") {
-        i.find('\n').unwrap_or(i.len())
-    } else if two {
-        2
-    } else {
-        let first = i.chars().next().map_or(0, char::len_utf8);
-        let more = i.get(first..).unwrap_or("");
-        first
-            + more
-                .find(|c| known(c) || c == '\n' || c == '\t' || c == '\r')
-                .unwrap_or(more.len())
-    };
-    (i.get(length..).unwrap_or(""), Shape::Unknown)
-}
-
-fn complain(word: Word) -> Diagnostic {
-    let code = Code::UnknownCharacter;
-    let error = |message: String| Diagnostic::error(code, message, word.span);
-    let use_instead = |message: &str, with: &str| {
-        error(message.to_owned()).suggest(format!("write `{with}`"), word.span, with)
-    };
-    match word.text {
-        "&&" => use_instead("`&&` is no operator", "and"),
-        "||" => use_instead("`||` is no operator", "or"),
-        "!" => use_instead("`!` is no operator", "not "),
-        text if text.starts_with("//") => {
-            let slashes = Span::new(
-                word.span.file,
-                word.span.start as usize,
-                word.span.start as usize + 2,
-            );
-            error("a comment begins with `#`".to_owned()).suggest("write `#`", slashes, "#")
-        }
-        text => {
-            let shown: String = text.chars().take(8).flat_map(char::escape_debug).collect();
-            let error = error(format!("`{shown}` is no part of the language"));
-            if text
-                .chars()
-                .any(|c| "'`\u{2018}\u{2019}\u{201c}\u{201d}".contains(c))
-            {
-                return error.note("strings stand between double quotes, `\"`");
-            }
-            error
-        }
-    }
 }
 
 #[cfg(test)]

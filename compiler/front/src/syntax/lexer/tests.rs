@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::diagnostics::Applicability;
 
 fn kinds(text: &str) -> Vec<TokenKind> {
     let (tokens, diagnostics) = lex(FileId(0), text);
@@ -35,9 +36,10 @@ fn check_bad(text: &str, code: &str, marked: &str, message: &str) {
 /// What stands where a fix would put it.
 fn fixed(text: &str) -> String {
     let (_, diagnostics) = lex(FileId(0), text);
-    let edit = &diagnostics[0].fixes[0].edits[0];
     let mut fixed = text.to_owned();
-    fixed.replace_range(edit.span.range(), &edit.replacement);
+    for edit in diagnostics[0].fixes[0].edits.iter().rev() {
+        fixed.replace_range(edit.span.range(), &edit.replacement);
+    }
     fixed
 }
 
@@ -360,14 +362,14 @@ fn a_comment_ends_with_its_line_in_any_script() {
 
 #[test]
 fn a_foreign_character_is_one_token_with_one_diagnostic() {
-    let (tokens, diagnostics) = lex(FileId(0), "a $$? b\n\u{a0}\u{a0}c");
+    let (tokens, diagnostics) = lex(FileId(0), "a $$? b\n\u{1}\u{1}c");
     assert_eq!(tokens.len(), 6, "{tokens:?}");
     let messages: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
     assert_eq!(
         messages,
         [
             "`$$?` is no part of the language",
-            r"`\u{a0}\u{a0}` is no part of the language"
+            r"`\u{1}\u{1}` is no part of the language"
         ]
     );
 }
@@ -376,8 +378,94 @@ fn a_foreign_character_is_one_token_with_one_diagnostic() {
 fn operators_of_other_languages_say_what_to_write() {
     assert_eq!(fixed("a && b"), "a and b");
     assert_eq!(fixed("a || b"), "a or b");
+    assert_eq!(fixed("(a)&&b"), "(a) and b");
+    assert_eq!(fixed("a&&\n  b"), "a and\n  b");
     assert_eq!(fixed("!b"), "not b");
     assert_eq!(fixed("// why"), "# why");
+}
+
+#[test]
+fn what_looks_like_ascii_is_told_what_is_meant() {
+    let looks = |text: &str, message: &str, meant: &str| {
+        let (_, found) = lex(FileId(0), text);
+        let first = found.first().expect("a diagnostic");
+        assert_eq!(
+            (first.code, first.message.as_str()),
+            (Code::LookAlike, message)
+        );
+        assert_eq!(first.fixes[0].applicability, Applicability::Sure, "{text}");
+        assert_eq!(fixed(text), meant);
+    };
+    looks(
+        "a – b",
+        "`–` (U+2013, en dash) is not the ASCII `-`",
+        "a - b",
+    );
+    looks(
+        "test “all”",
+        "`“` (U+201C, left double quotation mark) is not the ASCII `\"`",
+        "test \"all\"",
+    );
+    looks(
+        "test ‘all’",
+        "`‘` (U+2018, left single quotation mark) is not the ASCII `\"`",
+        "test \"all\"",
+    );
+    looks(
+        "a\u{a0}b",
+        "U+00A0 (no-break space) is not the ASCII space",
+        "a b",
+    );
+    looks(
+        "a\u{200b} b",
+        "U+200B stands here: it cannot be seen",
+        "a b",
+    );
+    looks(
+        "ｗeb",
+        "`ｗ` (U+FF57, full-width) is not the ASCII `w`",
+        "web",
+    );
+    looks(
+        "a\u{37e}",
+        "`\u{37e}` (U+037E, Greek question mark) is not the ASCII `;`",
+        "a;",
+    );
+    looks(
+        "dr\u{43e}p",
+        "`\u{43e}` (U+043E, a Cyrillic letter) is not the ASCII `o`",
+        "drop",
+    );
+    looks(
+        "{ a｝",
+        "`｝` (U+FF5D, full-width) is not the ASCII `}`",
+        "{ a}",
+    );
+}
+
+#[test]
+fn a_letter_of_no_name_is_named() {
+    let (tokens, found) = lex(FileId(0), "fläche = 1");
+    assert_eq!(tokens.len(), 3, "{tokens:?}");
+    assert_eq!(found[0].message, "`ä` (U+00E4) is no letter of names");
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_seen_in_a_string_is_told() {
+    let told = |text: &str| {
+        let (_, found) = lex(FileId(0), text);
+        let first = found.first().expect("a diagnostic");
+        assert_eq!(first.code, Code::HiddenCharacter, "{text:?}");
+        assert!(!first.is_error());
+        first.message.clone()
+    };
+    assert_eq!(told("\"a\tb\tc\""), "a tab stands in a string");
+    assert_eq!(fixed("\"a\tb\tc\""), "\"a\\tb\\tc\"");
+    assert_eq!(told("\"a\u{7}b\""), "U+0007 stands in a string");
+    assert_eq!(told("# a\rpass\n"), "U+000D stands in a comment");
+    assert_eq!(told("# a\u{202e}b"), "U+202E stands in a comment");
+    assert!(lex(FileId(0), "# a\r\n\"ü\u{a0}\"\r\n").1.is_empty());
 }
 
 #[test]

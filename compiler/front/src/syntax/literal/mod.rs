@@ -75,7 +75,7 @@ pub(super) struct Word<'a> {
 
 impl<'a> Word<'a> {
     /// Bytes `start..end` of it.
-    fn part(self, start: usize, end: usize) -> Word<'a> {
+    pub(super) fn part(self, start: usize, end: usize) -> Word<'a> {
         let base = self.span.start as usize;
         let span = Span::new(self.span.file, base + start, base + end);
         Word {

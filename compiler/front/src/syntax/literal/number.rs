@@ -168,7 +168,10 @@ fn bad_suffix(word: Word, digits: &str, suffix: &str) -> Diagnostic {
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(suffix))
     {
-        Some(known) => error.suggest(format!("write `{known}`"), place, known),
+        Some(known) if digits.starts_with("0x") => {
+            error.suggest(format!("write `{known}`"), place, known)
+        }
+        Some(known) => error.mend(format!("write `{known}`"), place, known),
         None if digits.starts_with("0x") => error.note("hexadecimal digits are 0 to 9 and a to f"),
         None => error.note(format!("a number may end in {SUFFIXES}")),
     }

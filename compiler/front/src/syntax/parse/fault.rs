@@ -209,7 +209,7 @@ pub fn report<'a>(start: Tokens<'a>, error: &nom::Err<Fault>) -> (Tokens<'a>, Wa
         .first()
         .is_none_or(|token| token.kind != TokenKind::Unknown);
     if is_known && !fault.said {
-        start.cx.push(|| unexpected(at, fault.wanted));
+        start.cx.push(|| unexpected(start, at, fault.wanted));
     }
     (at, fault.wanted)
 }
@@ -227,13 +227,19 @@ fn furthest(start: Tokens<'_>, error: &nom::Err<Fault>) -> Fault {
     }
 }
 
-fn unexpected(at: Tokens<'_>, wanted: Wanted) -> Diagnostic {
+fn unexpected(start: Tokens<'_>, at: Tokens<'_>, wanted: Wanted) -> Diagnostic {
     let expected = wanted.in_words();
     let message = format!("expected {expected}, found {}", found(at));
     let error = Diagnostic::error(Code::UnexpectedToken, message, at.span())
         .label(format!("expected {expected}"));
     if wanted.has(Want::Operator) && at.sym_at(0) == Some(Sym::Assign) {
-        return error.suggest("`==` compares", at.span(), "==");
+        let message = "`==` compares";
+        // A condition compares; elsewhere it may be an assignment that went wrong.
+        return if start.name_at(0) == Some("match") {
+            error.mend(message, at.span(), "==")
+        } else {
+            error.suggest(message, at.span(), "==")
+        };
     }
     error
 }

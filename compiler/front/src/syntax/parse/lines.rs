@@ -8,6 +8,7 @@ use super::terminal::{is_line_end, is_literal, keyword, line_end, nested, newlin
 use super::words::ITEMS;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
+use crate::syntax::lexer::folded;
 use crate::syntax::token::{Sym, Token, TokenKind};
 
 /// `{ lines }`. A broken line is reported and left out; a block without its `}` ends before the next
@@ -132,8 +133,18 @@ fn note_unread(start: Tokens<'_>) {
         .rest
         .iter()
         .take_while(|lexeme| !is_line_end(&lexeme.token.kind));
-    let names = line.filter(|lexeme| lexeme.token.kind == TokenKind::Name);
-    let names = names.map(|lexeme| start.cx.snippet(lexeme.token.span).to_owned());
+    let names = line.filter_map(|lexeme| {
+        let text = start.cx.snippet(lexeme.token.span);
+        match lexeme.token.kind {
+            TokenKind::Name => Some(text.to_owned()),
+            TokenKind::Unknown => Some(folded(text)), // the name that was meant
+            TokenKind::Lit(_)
+            | TokenKind::Sym(_)
+            | TokenKind::Newline
+            | TokenKind::Semicolon
+            | TokenKind::Comment => None,
+        }
+    });
     start.cx.unread.borrow_mut().extend(names);
 }
 

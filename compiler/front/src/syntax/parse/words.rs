@@ -121,7 +121,7 @@ fn unknown_word(i: Tokens<'_>, what: &str, known: &[&str]) -> Diagnostic {
         None if is_call => error.note(format!(
             "an action has its arguments in parentheses: `{word}(..)`"
         )),
-        Some(near) => error.suggest("a word with a similar name exists", i.span(), near),
+        Some(near) => error.similar("a word with a similar name exists", i.span(), word, near),
         None => error.note(format!("known are {}", known.join(", "))),
     }
 }
@@ -132,7 +132,12 @@ pub fn unknown_property(i: Tokens<'_>, of: &str, known: &[&str]) -> Diagnostic {
     let message = format!("{of} has no property `{word}`");
     let error = Diagnostic::error(Code::UnknownProperty, message, i.span());
     match nearest(word, known.iter().copied()) {
-        Some(near) => error.suggest("a property with a similar name exists", i.span(), near),
+        Some(near) => error.similar(
+            "a property with a similar name exists",
+            i.span(),
+            word,
+            near,
+        ),
         None => error.note(format!("known are {}", known.join(", "))),
     }
 }

@@ -1,0 +1,36 @@
+//! Backends that get nothing.
+
+use lvsc_abi::manifest::{Backend, Flows};
+
+use super::Checker;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+
+impl Checker<'_> {
+    /// Warns of backends that drain, by name or by weight 0, in a pool that has others, and no connection table: without one
+    /// there is nothing to drain.
+    pub(super) fn weightless(
+        &mut self,
+        backends: &[Backend],
+        places: &[Span],
+        flows: Option<&Flows>,
+    ) {
+        let drains = |backend: &Backend| backend.drain || backend.weight == 0;
+        if flows.is_some() || backends.iter().all(drains) {
+            return;
+        }
+        for (backend, place) in backends.iter().zip(places) {
+            let what = match (backend.drain, backend.weight) {
+                (true, _) => "`drain`",
+                (false, 0) => "weight 0",
+                (false, _) => continue,
+            };
+            let message = "this backend gets no packets";
+            self.report(
+                Diagnostic::warning(Code::WeightlessBackend, message, *place)
+                    .label(format!("{what}, in a pool without a connection table"))
+                    .note("with `flows 64K` it keeps the flows that it has, and gets no new ones"),
+            );
+        }
+    }
+}
