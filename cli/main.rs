@@ -7,6 +7,7 @@ mod config;
 mod engines;
 mod failure;
 mod interrupt;
+mod library;
 mod lsp;
 mod offload;
 mod policy;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use lvsc_front::compile_with;
 use lvsc_front::diagnostics::Diagnostic;
-use lvsc_front::library::Disk;
 use lvsc_front::policy::Policy;
 use lvsc_front::source::SourceMap;
 use lvsc_pipeline::pipeline::Pipeline;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use crate::args::{Format, Global, Source};
 use crate::config::{self, Chosen, Config, Text};
 use crate::failure::Failure;
+use crate::library::Disk;
 use crate::offload;
 use crate::ui::Ui;
 use crate::ui::diagnostics::json;

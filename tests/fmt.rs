@@ -65,7 +65,8 @@ fn policies_prelude_and_spec_are_formatted() {
 #[test]
 fn what_the_documents_show_is_formatted() {
     for fence in pages().iter().flat_map(|page| fences(page)) {
-        if fence.info.split_whitespace().next() == Some("lvs") {
+        // A wrong policy may have no shape.
+        if fence.info == "lvs" {
             assert_eq!(
                 Some(&fence.text),
                 formatted(&fence.text).as_ref(),

@@ -7,7 +7,6 @@ use lvsc_abi::engine::{Engine, FRAME_MAX};
 use lvsc_abi::notation::{Header, decode, describe};
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
-use lvsc_front::library::Disk;
 use lvsc_front::source::FileId;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::trace::{Happened, Trace as Record};
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Trace};
 use crate::failure::{Failure, Status};
+use crate::library::Disk;
 use crate::policy::{self, Checked};
 use crate::testing::{self, sides};
 use crate::ui::diagnostics::json as findings;

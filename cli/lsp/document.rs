@@ -5,13 +5,13 @@ use std::cell::OnceCell;
 use lsp_types::{Location, Position, Range, TextDocumentContentChangeEvent, Uri};
 use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::ide::Index;
-use lvsc_front::library::Disk;
 use lvsc_front::source::{FileId, Span};
 
 use super::position::{Encoding, Lines};
 use super::prelude::Prelude;
 use super::uri;
 use crate::config::Text;
+use crate::library::Disk;
 use crate::policy;
 
 /// An open document.

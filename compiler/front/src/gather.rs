@@ -212,7 +212,7 @@ fn place(taken: &ast::Use) -> Span {
     }
 }
 
-fn unreadable(path: &str, error: &std::io::Error, span: Span) -> Diagnostic {
+fn unreadable(path: &str, error: &str, span: Span) -> Diagnostic {
     let message = format!("`{path}` cannot be read: {error}");
     Diagnostic::error(Code::UnreadableFile, message, span)
         .note("a path is seen from the file that names it")

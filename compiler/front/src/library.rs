@@ -1,13 +1,15 @@
 //! Where the texts come from that a policy takes in: what `use` names, and the `file` of a set.
 
-use std::io::{Error, ErrorKind, Result};
-
 use crate::source::SourceMap;
 
 /// Gives texts by their paths. The compiler itself opens nothing: a policy may come from a disk, an editor or a test.
 pub trait Library {
     /// The text at a path: as the policy writes it, below the folder of the file that names it, `a/../b` resolved.
-    fn read(&self, path: &str) -> Result<String>;
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, for people.
+    fn read(&self, path: &str) -> Result<String, String>;
 }
 
 /// A library without texts.
@@ -15,35 +17,17 @@ pub trait Library {
 pub struct Empty;
 
 impl Library for Empty {
-    fn read(&self, _: &str) -> Result<String> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "there are no files here",
-        ))
-    }
-}
-
-/// The disk.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Disk;
-
-impl Library for Disk {
-    fn read(&self, path: &str) -> Result<String> {
-        let bytes = std::fs::read(path)?;
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let message = format!("it is no UTF-8 text: byte {at} is none of a character");
-            Error::new(ErrorKind::InvalidData, message)
-        })
+    fn read(&self, _: &str) -> Result<String, String> {
+        Err("there are no files here".to_owned())
     }
 }
 
 /// The texts of a compilation, for another one.
 impl Library for SourceMap {
-    fn read(&self, path: &str) -> Result<String> {
+    fn read(&self, path: &str) -> Result<String, String> {
         let mut files = self.files();
         let found = files.find(|file| !self.is_prelude(*file) && self.path(*file) == path);
-        let found = found.ok_or_else(|| Error::from(ErrorKind::NotFound))?;
+        let found = found.ok_or_else(|| "it was not taken in".to_owned())?;
         Ok(self.text(found).to_owned())
     }
 }

@@ -1,18 +1,18 @@
 //! Policies of several files: what `use` and the `file` of a set take in.
 
 use std::collections::BTreeMap;
-use std::io::{Error, ErrorKind, Result};
 
 use lvsc_front::compile_with;
+use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::library::Library;
 
 /// Texts by their paths.
 struct Shelf(BTreeMap<&'static str, String>);
 
 impl Library for Shelf {
-    fn read(&self, path: &str) -> Result<String> {
+    fn read(&self, path: &str) -> Result<String, String> {
         let found = self.0.get(path).cloned();
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is none"))
+        found.ok_or_else(|| "there is none".to_owned())
     }
 }
 
@@ -33,7 +33,7 @@ fn say(files: &[(&'static str, &str)]) -> Vec<String> {
         )
     });
     let said: Vec<String> = said.collect();
-    let broken = compiled.diagnostics.iter().any(|found| found.is_error());
+    let broken = compiled.diagnostics.iter().any(Diagnostic::is_error);
     assert_eq!(compiled.pipeline.is_none(), broken, "{said:?}");
     said
 }

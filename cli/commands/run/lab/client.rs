@@ -2,13 +2,13 @@
 
 use lvsc_abi::engine::Engine;
 use lvsc_abi::verdict::Verdict;
-use lvsc_front::library::Disk;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_runtime::lab::Plan;
 use lvsc_runtime::publish::publish;
 use lvsc_runtime::world::World;
 
 use crate::failure::Failure;
+use crate::library::Disk;
 use crate::policy::Checked;
 use crate::testing;
 
