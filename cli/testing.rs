@@ -329,7 +329,7 @@ fn reason(manifest: &Manifest, moved: &[u32]) -> Option<String> {
 fn backend(manifest: &Manifest, moved: &[u32]) -> Option<(PoolId, u16)> {
     let pools = manifest.pools.iter().zip(0..);
     let found = pools.filter_map(|(pool, id)| {
-        let own = pool.counters..pool.counters + pool.backends.len() as u32;
+        let own = pool.counters..pool.counters + pool.ids();
         let counter = moved.iter().find(|index| own.contains(index))?;
         Some((PoolId(id), (counter - pool.counters) as u16))
     });

@@ -209,7 +209,9 @@ impl Judge<'_> {
     fn mac(&self, pool: PoolId) -> Option<u64> {
         let chosen = self.passage.backend.filter(|(known, _)| *known == pool);
         if let Some((_, id)) = chosen {
-            return self.macs(pool).nth(usize::from(id));
+            let backends = &self.pipeline.pool(pool).backends;
+            let place = backends.iter().position(|backend| backend.id == id)?;
+            return self.macs(pool).nth(place);
         }
         let mut macs = self.macs(pool);
         macs.next().filter(|_| macs.next().is_none())

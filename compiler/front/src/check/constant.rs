@@ -103,6 +103,12 @@ pub(super) fn literal(lit: &Lit) -> Option<Constant> {
             u128::MAX.checked_shr((*length).into()).unwrap_or(0),
         ),
         LitKind::Range(low, high) => range(Kind::Number, (*low).into(), u128::from(high - low)),
+        LitKind::Hex(bytes) if (1..=16).contains(&bytes.len()) => {
+            let number = bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+            Constant::number(number)
+        }
         LitKind::Endpoint(_)
         | LitKind::Duration(_)
         | LitKind::Rate { .. }

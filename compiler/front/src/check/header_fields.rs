@@ -77,6 +77,12 @@ impl Checker<'_> {
     ) -> Option<Single> {
         if let Some(field) = self.fixed_field(header, &name.text) {
             let ty = self.field_type(header, field);
+            if !ty.is_readable() {
+                let message = format!("`{}` has {} bytes", name.text, ty.width / 8);
+                let error = Diagnostic::error(Code::TypeMismatch, message, name.span);
+                self.report(error.note("only fields of up to 8 bytes, and of 16, can be read"));
+                return None;
+            }
             let expr = Expr::Field(header, field);
             if reader == Reader::Shape && ty.kind == Kind::Number && ty.width < 32 {
                 let wide = Type {

@@ -141,7 +141,7 @@ impl<'a> Checker<'a> {
     fn field_kind(&mut self, typed: &'a Typed) -> Option<Type> {
         let ty = &typed.ty;
         if ty.name.text == "bytes" {
-            return self.later("a field of `bytes`", ty.span);
+            return self.bytes(ty);
         }
         if let (Some(found), None) = (named_type(&ty.name.text), &ty.argument) {
             return Some(found);
@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
                 format!("no type is called `{}`", ty.name.text),
                 ty.span,
             )
-            .note("known are u1 to u64, mac, ip4addr and ip6addr"),
+            .note("known are u1 to u64, mac, ip4addr, ip6addr and bytes[n]"),
         );
         None
     }

@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use lvsc_pipeline::pipeline::{Expr, FieldId, HeaderId};
+use lvsc_pipeline::pipeline::{ChoiceId, Expr, FieldId, HeaderId};
 
 use super::Checker;
 use super::overlay::Overlays;
@@ -76,9 +76,11 @@ impl<'a> Walk<'a> {
                 branches,
                 otherwise,
             } => self.branches(branches, otherwise),
-            StmtKind::Select { otherwise, .. } => {
-                let lost = self.lost_errors(stmt.span);
-                self.note(stmt.span, lost);
+            StmtKind::Select { key, otherwise, .. } => {
+                if self.sees_through(*key) {
+                    let lost = self.lost_errors(stmt.span);
+                    self.note(stmt.span, lost);
+                }
                 self.block(otherwise);
                 true
             }
@@ -215,6 +217,12 @@ impl<'a> Walk<'a> {
             found = found.secondary(cause.span, text);
         }
         found
+    }
+
+    /// Whether ICMP errors have this key of the packet that they quote: of what only the policy knows they do not tell.
+    fn sees_through(&self, key: ChoiceId) -> bool {
+        let key = self.policy.choices.get(usize::from(key.0));
+        key.is_some_and(|key| key.alternatives.iter().any(|way| way.passive))
     }
 
     /// An ICMP error must reach the `select` of the flow that it tells of. It does not where a condition on the way asks for a

@@ -5,7 +5,7 @@ use lvsc_pipeline::pipeline::{ChoiceId, Expr, HeaderId, InterfaceRef, Kind, Pool
 use super::Checker;
 use super::compare::named_type;
 use super::constant::{Constant, describe, other_family};
-use crate::diagnostics::Code;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -24,6 +24,11 @@ impl Type {
         width: 1,
     };
 
+    /// Whether there are values of it: numbers of up to 64 bits, and those that are as long as an address.
+    pub(super) fn is_readable(self) -> bool {
+        self.width <= 64 || self.width == 128
+    }
+
     /// What it is called in a message.
     pub(super) fn describe(self) -> String {
         match self.kind {
@@ -37,6 +42,9 @@ impl Type {
         other_family(self.kind, kind)
     }
 }
+
+/// The longest field of bytes: a header has no more.
+const BYTES_MAX: u16 = 255;
 
 /// One value.
 #[derive(Clone, Debug)]
@@ -100,7 +108,7 @@ impl Value {
     }
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// The constant as a value of this type.
     pub(super) fn coerce(&mut self, constant: &Constant, ty: Type, span: Span) -> Option<Expr> {
         let Constant::One(kind, value) = constant else {
@@ -122,10 +130,28 @@ impl Checker<'_> {
         })
     }
 
+    /// `bytes[n]`: a number of so many bytes, as they stand in the packet.
+    pub(super) fn bytes(&mut self, ty: &'a ast::Type) -> Option<Type> {
+        let Some(argument) = &ty.argument else {
+            let error = Diagnostic::error(Code::UnknownType, "`bytes` of how many?", ty.span);
+            self.report(error.suggest("say the number", ty.span.after(), "[4]"));
+            return None;
+        };
+        let count = self.constant_number(argument)?;
+        let Some(count @ 1..=BYTES_MAX) = u16::try_from(count).ok() else {
+            let message = format!("`bytes` of 1 to {BYTES_MAX}");
+            return self.error(Code::BadValue, message, argument.span);
+        };
+        Some(Type {
+            kind: Kind::Number,
+            width: count * 8,
+        })
+    }
+
     /// The type that a `let` names.
-    pub(super) fn written_type(&mut self, ty: &ast::Type) -> Option<Type> {
+    pub(super) fn written_type(&mut self, ty: &'a ast::Type) -> Option<Type> {
         if ty.name.text == "bytes" {
-            return self.later("a value of `bytes`", ty.span);
+            return self.bytes(ty);
         }
         let found = named_type(&ty.name.text).filter(|_| ty.argument.is_none());
         found.or_else(|| {
