@@ -29,7 +29,7 @@ use crate::world::{InterfaceState, World};
 use self::summary::Tally;
 
 pub use self::capture::{RunError, run_capture};
-pub use self::summary::{BackendSummary, Summary};
+pub use self::summary::{BackendSummary, KeyedSummary, Summary};
 
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
 const PATIENCE: u64 = 2;

@@ -31,6 +31,7 @@ pool large {
 }
 counter one
 counter two
+counter cells by ip.ttl, tcp.flags
 header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
 ";
 
@@ -153,7 +154,12 @@ impl Writer {
                 5 => self.assign(depth, present),
                 6 => self.switch(depth, present),
                 7 => {
-                    let counter = ["one", "two"][self.choose(2)];
+                    let counter = match self.choose(4) {
+                        0 => "one",
+                        1 if present.contains(&"ip") => "cells[ip.ttl, 3]",
+                        2 if present.contains(&"ip") && present.contains(&"tcp") => "cells",
+                        _ => "two",
+                    };
                     self.line(depth, &format!("count {counter}"));
                 }
                 8 => self.bind(depth, present),

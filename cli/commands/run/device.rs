@@ -136,7 +136,7 @@ mod linux {
 
     use lvsc_abi::engine::{Mode, Placing};
     use lvsc_runtime::director::interface::{AttachError, Attached, Order};
-    use lvsc_runtime::director::{Notice, Summary};
+    use lvsc_runtime::director::{KeyedSummary, Notice, Summary};
     use lvsc_runtime::engine::carry::Carried;
     use serde_json::json;
 
@@ -145,6 +145,9 @@ mod linux {
     use crate::failure::{Failure, Status};
     use crate::interrupt;
     use crate::ui::{Talk, Ui, number, table};
+
+    /// So many cells of a counter are shown to people; programs get all.
+    const CELLS: usize = 8;
 
     pub(super) fn run(
         devices: &[String],
@@ -325,7 +328,24 @@ mod linux {
         });
         let counters = table::align(&counters.collect::<Vec<_>>());
         lines.extend(counters.into_iter().map(|row| format!("  {row}")));
+        lines.extend(summary.keyed.iter().flat_map(cells));
         lines.join("\n")
+    }
+
+    /// A counter's cells, those with the most packets first.
+    fn cells(keyed: &KeyedSummary) -> Vec<String> {
+        let mut most: Vec<_> = keyed.cells.iter().collect();
+        most.sort_by_key(|(_, count)| std::cmp::Reverse(count.packets));
+        let rows = most.iter().take(CELLS).map(|(values, count)| {
+            let packets = number(count.packets as usize, "packet");
+            let bytes = number(count.bytes as usize, "byte");
+            vec![format!("{}[{values}]", keyed.name), packets, bytes]
+        });
+        let mut lines: Vec<String> = table::align(&rows.collect::<Vec<_>>());
+        if most.len() > CELLS {
+            lines.push(format!("{} more of {}", most.len() - CELLS, keyed.name));
+        }
+        lines.into_iter().map(|line| format!("  {line}")).collect()
     }
 
     fn data(
@@ -349,6 +369,12 @@ mod linux {
         let counters = summary.counters.iter().map(
             |(name, count)| json!({ "name": name, "packets": count.packets, "bytes": count.bytes }),
         );
+        let keyed = summary.keyed.iter().map(|keyed| {
+            let cells = keyed.cells.iter().map(|(values, count)| {
+                json!({ "key": values, "packets": count.packets, "bytes": count.bytes })
+            });
+            json!({ "name": keyed.name, "by": keyed.key, "cells": cells.collect::<Vec<_>>() })
+        });
         json!({
             "version": 1,
             "engine": kind.name,
@@ -360,6 +386,7 @@ mod linux {
             "reasons": summary.reasons,
             "overrun": summary.overrun,
             "counters": counters.collect::<Vec<_>>(),
+            "keyed": keyed.collect::<Vec<_>>(),
             "backends": backends.collect::<Vec<_>>(),
         })
     }

@@ -26,8 +26,11 @@ pub struct Manifest {
     pub interfaces: Vec<Interface>,
     /// The pools.
     pub pools: Vec<Pool>,
-    /// What section `counters` holds, in its order.
+    /// What section `counters` holds first, in its order.
     pub counters: Vec<Counter>,
+    /// What it holds behind these: the cells of each, in the order of their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keyed: Vec<Keyed>,
     /// Addresses that a packet must have to be given to a pool.
     pub vips: Vec<Vip>,
     /// Sections whose contents the policy fixes.
@@ -147,6 +150,56 @@ pub struct Counter {
     pub kind: CounterKind,
 }
 
+/// A counter with a cell for each value that its key can have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyed {
+    /// What it is called.
+    pub name: String,
+    /// Its key. A cell's number is the values of the parts side by side, the first one in the highest bits.
+    pub key: Vec<KeyPart>,
+}
+
+/// A part of a counter's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPart {
+    /// What people call it: `tcp.dst`.
+    pub name: String,
+    /// Its width (bits).
+    pub bits: u16,
+}
+
+impl Keyed {
+    /// The widest key of all its parts (bits).
+    pub const WIDEST: u16 = 16;
+
+    /// Bits of the key.
+    pub fn bits(&self) -> u16 {
+        self.key
+            .iter()
+            .fold(0, |bits, part| bits.saturating_add(part.bits))
+    }
+
+    /// Number of cells; none of a key that is too wide.
+    pub fn cells(&self) -> u32 {
+        match self.bits() {
+            bits @ 1..=Keyed::WIDEST => 1 << bits,
+            _ => 0,
+        }
+    }
+
+    /// The values of a cell, as people read them: `80`, `6, 443`.
+    pub fn values(&self, cell: u32) -> String {
+        let mut left = self.bits();
+        let values = self.key.iter().map(|part| {
+            left = left.saturating_sub(part.bits);
+            let value = cell.checked_shr(left.into()).unwrap_or(0);
+            let mask = u32::MAX.checked_shr(32 - u32::from(part.bits)).unwrap_or(0);
+            (value & mask).to_string()
+        });
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// What a counter counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,7 +259,8 @@ impl Manifest {
         section("header", Element::Header).is_some()
             && section("clock", Element::Clock).is_some()
             && holds("interfaces", Element::Interface, self.interfaces.len())
-            && holds("counters", Element::Counter, self.counters.len())
+            && holds("counters", Element::Counter, self.cells() as usize)
+            && self.keyed.iter().all(|keyed| keyed.cells() > 0)
             && layout.sections().all(|(_, section)| {
                 let mut fixed = self.fixed.iter();
                 let words = fixed.find(|fixed| fixed.section == section.name);
@@ -233,6 +287,18 @@ impl Manifest {
                     && section(&own("flows"), Element::Flow).is_some()
                     && pool.flows.is_none_or(|flows| flows.idle <= IDLE_MAX)
             })
+    }
+
+    /// Number of all counters and cells.
+    pub fn cells(&self) -> u32 {
+        let cells = self.keyed.iter().map(Keyed::cells);
+        self.counters.len() as u32 + cells.sum::<u32>()
+    }
+
+    /// Index of the first cell of the keyed counter with this number, or of what would be behind the last one.
+    pub fn first_cell(&self, keyed: usize) -> u32 {
+        let before = self.keyed.iter().take(keyed).map(Keyed::cells);
+        self.counters.len() as u32 + before.sum::<u32>()
     }
 
     /// The pool with this name.
@@ -308,6 +374,31 @@ mod tests {
         let mut changed = manifest();
         change(&mut changed);
         assert!(!changed.fits(&layout()), "{what}");
+    }
+
+    #[test]
+    fn a_cell_has_the_values_of_its_key_side_by_side() {
+        let part = |name: &str, bits| KeyPart {
+            name: name.to_owned(),
+            bits,
+        };
+        let keyed = |key: Vec<KeyPart>| Keyed {
+            name: "classes".to_owned(),
+            key,
+        };
+        let classes = keyed(vec![part("ip.protocol", 8), part("ip.dscp", 6)]);
+        assert_eq!(classes.cells(), 1 << 14);
+        assert_eq!(classes.values(17 << 6 | 5), "17, 5");
+        assert_eq!(keyed(vec![part("tcp.dst", 16)]).values(65_535), "65535");
+        assert_eq!(keyed(vec![part("ip4.src", 32)]).cells(), 0, "too wide");
+        assert_eq!(keyed(Vec::new()).cells(), 0);
+        let counted = Manifest {
+            keyed: vec![classes.clone(), classes],
+            ..manifest()
+        };
+        assert_eq!(counted.first_cell(1), 4 + (1 << 14));
+        assert_eq!(counted.cells(), 4 + (2 << 14));
+        assert!(!counted.fits(&layout()), "more cells than elements");
     }
 
     #[test]

@@ -83,6 +83,9 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
             vec![(next, Edge::Next)],
         ),
         StmtKind::Count(counter) => (Step::Count(*counter), vec![(next, Edge::Next)]),
+        StmtKind::CountCell(keyed, cell) => {
+            (Step::CountCell(*keyed, *cell), vec![(next, Edge::Next)])
+        }
         StmtKind::Verdict(outcome) => (Step::Verdict(*outcome), Vec::new()),
     };
     add(graph, step, stmt.place, &edges)

@@ -9,7 +9,7 @@ use lvsc_abi::place::{Place, Sources};
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::{
     Choice, ChoiceId, CounterId, Expr, FieldId, Header, HeaderId, InterfaceId, InterfaceRef,
-    Outcome, PoolId, Set, Variable, VariableId,
+    KeyedId, Outcome, PoolId, Set, Variable, VariableId,
 };
 
 use crate::source::Span;
@@ -60,6 +60,7 @@ impl Policy {
                     StmtKind::Let(..)
                     | StmtKind::Rewrite(..)
                     | StmtKind::Count(_)
+                    | StmtKind::CountCell(..)
                     | StmtKind::Verdict(_) => {}
                 }
             }
@@ -109,6 +110,8 @@ pub enum StmtKind {
     Rewrite(HeaderId, FieldId, Expr),
     /// Counts the packet.
     Count(CounterId),
+    /// Counts the packet in the cell whose number the variable has.
+    CountCell(KeyedId, VariableId),
     /// Ends the packet.
     Verdict(Outcome),
 }

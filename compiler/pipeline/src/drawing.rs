@@ -20,7 +20,11 @@ pub fn dot(pipeline: &Pipeline) -> String {
         let shape = match step.step {
             Step::Match(_) | Step::Select { .. } => ", shape=diamond",
             Step::Verdict(_) => ", style=rounded",
-            Step::Parse(_) | Step::Let(..) | Step::Rewrite(..) | Step::Count(_) => "",
+            Step::Parse(_)
+            | Step::Let(..)
+            | Step::Rewrite(..)
+            | Step::Count(_)
+            | Step::CountCell(..) => "",
         };
         let _ = writeln!(out, "  n{index} [label=\"{label}\"{shape}];");
     }
@@ -46,7 +50,11 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
         let (open, close) = match step.step {
             Step::Match(_) | Step::Select { .. } => ("{\"", "\"}"),
             Step::Verdict(_) => ("([\"", "\"])"),
-            Step::Parse(_) | Step::Let(..) | Step::Rewrite(..) | Step::Count(_) => ("[\"", "\"]"),
+            Step::Parse(_)
+            | Step::Let(..)
+            | Step::Rewrite(..)
+            | Step::Count(_)
+            | Step::CountCell(..) => ("[\"", "\"]"),
         };
         let _ = writeln!(out, "  n{index}{open}{label}{close}");
     }
@@ -87,7 +95,7 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
         Step::Let(..) => "let",
         Step::Select { .. } => "select",
         Step::Rewrite(..) => "rewrite",
-        Step::Count(_) => "count",
+        Step::Count(_) | Step::CountCell(..) => "count",
         Step::Verdict(_) => "verdict",
     };
     // What stands in no line of the policy has no place.

@@ -32,8 +32,8 @@ use self::packet::Running;
 pub(crate) use self::values::{arithmetic, compare, low};
 use crate::layout::{Sections, layout};
 use crate::pipeline::{
-    ChoiceId, CounterId, Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, PoolId, Set, Step,
-    VariableId,
+    ChoiceId, CounterId, Edge, Expr, FieldId, HeaderId, KeyedId, Outcome, Pipeline, PoolId, Set,
+    Step, VariableId,
 };
 
 /// Something that happened to a packet, as it happens.
@@ -51,6 +51,8 @@ pub enum Event<'a> {
     Rewritten(Rewritten),
     /// A counter counted.
     Counted(CounterId),
+    /// It was counted in the cell with this number.
+    CountedCell(KeyedId, u32),
     /// The packet ended; the interface by which it leaves, else by which it came.
     Ended(Outcome, u8),
 }
@@ -210,6 +212,13 @@ pub fn run(
             Step::Count(counter) => {
                 running.count(u64::from(counter.0));
                 see(Event::Counted(*counter));
+                Edge::Next
+            }
+            Step::CountCell(keyed, cell) => {
+                let cell = running.value_or_zero(&Expr::Variable(*cell)) as u32;
+                let first = pipeline.manifest.first_cell(usize::from(keyed.0));
+                running.count(u64::from(first) + u64::from(cell));
+                see(Event::CountedCell(*keyed, cell));
                 Edge::Next
             }
             Step::Verdict(outcome) => {

@@ -43,7 +43,7 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
     for fixed in &manifest.fixed {
         layout.add(&fixed.section, Element::Word, fixed.words.len() as u32);
     }
-    layout.add("counters", Element::Counter, manifest.counters.len() as u32);
+    layout.add("counters", Element::Counter, manifest.cells());
     layout
 }
 

@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use lvsc_abi::layout::{Layout, SectionId};
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
-use lvsc_ir::program::{Op, Program, SectionAccess, Terminator, Value};
+use lvsc_ir::program::{Binary, Op, Program, SectionAccess, Terminator, Value};
 use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
@@ -153,6 +153,20 @@ impl Lowering<'_> {
                 let mut paths = paths;
                 for path in &mut paths {
                     self.count(counter.0, path);
+                    path.state.guess = Guess::General;
+                }
+                self.go(node, Edge::Next, paths);
+            }
+            Step::CountCell(keyed, cell) => {
+                let first = self.pipeline.manifest.first_cell(usize::from(keyed.0));
+                let mut paths = self.value_or_zero(&Expr::Variable(*cell), paths);
+                for path in &mut paths {
+                    let cell = path.pop().low;
+                    let at = self
+                        .code
+                        .with(path.block, Binary::Add, cell, u64::from(first));
+                    self.code
+                        .effect(path.block, Op::Count(self.sections.counters, at));
                     path.state.guess = Guess::General;
                 }
                 self.go(node, Edge::Next, paths);

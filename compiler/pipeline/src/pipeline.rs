@@ -29,6 +29,8 @@ ids! {
     PoolId
     /// Index into the manifest's `counters`.
     CounterId
+    /// Index into the manifest's `keyed`.
+    KeyedId
     /// Index into the manifest's `interfaces`.
     InterfaceId
 }
@@ -304,6 +306,8 @@ pub enum Step {
     Rewrite(HeaderId, FieldId, Expr),
     /// Counts the packet. `Next`.
     Count(CounterId),
+    /// Counts the packet in the cell whose number is in the variable. `Next`.
+    CountCell(KeyedId, VariableId),
     /// Ends the packet.
     Verdict(Outcome),
 }

@@ -96,7 +96,7 @@ fn forget_headers(pipeline: &mut Pipeline) {
                 asked.by(expr);
             }
             Step::Select { key, .. } => asked.choice(*key),
-            Step::Parse(_) | Step::Count(_) | Step::Verdict(_) => {}
+            Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
         }
     }
     // No alternative speaks of a choice, so one round is enough.

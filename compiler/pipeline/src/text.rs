@@ -28,7 +28,11 @@ pub fn nodes(pipeline: &Pipeline) -> Vec<Reached> {
 pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
     let edges: &[Edge] = match pipeline.step(node).step {
         Step::Match(_) | Step::Select { .. } => &[Edge::Yes, Edge::No],
-        Step::Parse(_) | Step::Let(..) | Step::Rewrite(..) | Step::Count(_) => &[Edge::Next],
+        Step::Parse(_)
+        | Step::Let(..)
+        | Step::Rewrite(..)
+        | Step::Count(_)
+        | Step::CountCell(..) => &[Edge::Next],
         Step::Verdict(_) => &[],
     };
     edges

@@ -178,6 +178,12 @@ impl Observer for Trace<'_> {
             Event::Selected(selected) => ("select", self.selected(&selected)),
             Event::Rewritten(rewritten) => ("rewrite", self.rewritten(&rewritten)),
             Event::Counted(counter) => ("count", words::counter(pipeline, counter.0).to_owned()),
+            Event::CountedCell(id, cell) => {
+                let name = words::keyed(pipeline, id);
+                let keyed = pipeline.manifest.keyed.get(usize::from(id.0));
+                let values = keyed.map_or_else(String::new, |keyed| keyed.values(cell));
+                ("count", format!("{name}[{values}]"))
+            }
             Event::Ended(outcome, interface) => ("verdict", self.ended(outcome, interface)),
         };
         self.steps.push(Happened { place, kind, text });

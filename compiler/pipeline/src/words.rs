@@ -8,7 +8,7 @@ use lvsc_abi::place::Place;
 use crate::interp::Fact;
 use crate::pipeline::{
     Alternative, BackendField, Binary, Choice, Compare, Expr, FieldId, HeaderId, InterfaceField,
-    InterfaceRef, Kind, Node, Outcome, Pipeline, SetId, Step, VariableKind,
+    InterfaceRef, KeyedId, Kind, Node, Outcome, Pipeline, SetId, Step, VariableKind,
 };
 
 /// Members of a set that are shown.
@@ -127,6 +127,13 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
             )
         }
         Step::Count(id) => format!("count {}", counter(pipeline, id.0)),
+        Step::CountCell(id, cell) => {
+            format!(
+                "count {}[{}]",
+                keyed(pipeline, *id),
+                pipeline.variable(*cell).name
+            )
+        }
         Step::Verdict(Outcome::Drop(reason)) => format!("drop {}", counter(pipeline, reason.0)),
         Step::Verdict(Outcome::Pass) => "pass".to_owned(),
         Step::Verdict(Outcome::Send(interface)) => format!("send {}", words.interface(*interface)),
@@ -146,6 +153,12 @@ pub fn place(pipeline: &Pipeline, place: Place) -> String {
 pub fn counter(pipeline: &Pipeline, index: u16) -> &str {
     let found = pipeline.manifest.counters.get(usize::from(index));
     found.map_or("?", |counter| counter.name.as_str())
+}
+
+/// The name of a counter with cells.
+pub fn keyed(pipeline: &Pipeline, id: KeyedId) -> &str {
+    let found = pipeline.manifest.keyed.get(usize::from(id.0));
+    found.map_or("?", |keyed| keyed.name.as_str())
 }
 
 /// The header whose presence alone is the alternative's condition: that of a group's member.

@@ -72,6 +72,8 @@ pub struct Summary {
     pub reasons: BTreeMap<String, u64>,
     /// What the policy's own counters say, in its order.
     pub counters: Vec<(String, Count)>,
+    /// The cells that counted something, of the policy's counters with keys, in its order.
+    pub keyed: Vec<KeyedSummary>,
     /// The backends, in the order of the policy.
     pub backends: Vec<BackendSummary>,
     /// Packets given to the engine.
@@ -82,6 +84,17 @@ pub struct Summary {
     pub failures: u64,
     /// The first failure.
     pub failure: Option<EngineError>,
+}
+
+/// What a counter with keys counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedSummary {
+    /// Its name.
+    pub name: String,
+    /// What its cells are told apart by: `tcp.dst`.
+    pub key: Vec<String>,
+    /// The values of each cell that is not 0, as people read them, and what it counted.
+    pub cells: Vec<(String, Count)>,
 }
 
 /// What a backend was given.
@@ -156,6 +169,7 @@ pub(super) fn of(
         counters: policy
             .map(|(c, id)| (c.name.clone(), count(engine.image(), id)))
             .collect(),
+        keyed: keyed(manifest, engine),
         backends: backends(manifest, world, engine),
         decided: tally.decided,
         spent: tally.spent,
@@ -179,6 +193,22 @@ fn reasons(tally: &Tally, manifest: &Manifest, engine: &dyn Engine) -> BTreeMap<
         }
     }
     reasons
+}
+
+fn keyed(manifest: &Manifest, engine: &dyn Engine) -> Vec<KeyedSummary> {
+    let each = manifest.keyed.iter().enumerate().map(|(number, keyed)| {
+        let first = manifest.first_cell(number);
+        let cells = (0..keyed.cells()).map(|cell| (cell, count(engine.image(), first + cell)));
+        let cells = cells.filter(|(_, count)| count.packets > 0);
+        KeyedSummary {
+            name: keyed.name.clone(),
+            key: keyed.key.iter().map(|part| part.name.clone()).collect(),
+            cells: cells
+                .map(|(cell, count)| (keyed.values(cell), count))
+                .collect(),
+        }
+    });
+    each.collect()
 }
 
 fn backends(manifest: &Manifest, world: &World, engine: &dyn Engine) -> Vec<BackendSummary> {

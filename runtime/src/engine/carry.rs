@@ -40,9 +40,7 @@ pub fn catch_up(
     if let Some((_, section)) = new.layout().named("counters") {
         let section = section.clone();
         let now = counted(old);
-        for (index, known) in (0..).zip(&new_manifest.counters) {
-            let before = old_manifest.counter(known.kind, &known.name);
-            let before = before.map_or(usize::MAX, |before| before as usize);
+        for (index, before) in same_counters(old_manifest, new_manifest) {
             let (Some(now), Some(then)) = (now.get(before), then.get(before)) else {
                 continue;
             };
@@ -146,7 +144,10 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
             before == index
         })
     });
-    interfaces(old) == interfaces(new) && backends && counters
+    // Cells lie behind the single counters.
+    let cells = old.keyed == new.keyed
+        && (old.keyed.is_empty() || old.counters.len() == new.counters.len());
+    interfaces(old) == interfaces(new) && backends && counters && cells
 }
 
 /// Makes the image of the old policy, which the new one has published to, that of the new one, where both have the same
@@ -202,7 +203,7 @@ pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
 
 /// Has the counters that the policy does not have begin anew.
 fn forget_counters(manifest: &Manifest, image: &mut dyn Image, section: &Section) {
-    for index in manifest.counters.len() as u64..u64::from(section.length) {
+    for index in u64::from(manifest.cells())..u64::from(section.length) {
         for at in [counter::PACKETS, counter::BYTES].map(|field| section.at(index, field)) {
             if image.load(at, Width::B8) != 0 {
                 image.store(at, Width::B8, 0);
@@ -233,16 +234,34 @@ fn counters(
     (old, counted): (&Manifest, &[[u64; 2]]),
     (new, image, section): (&Manifest, &mut dyn Image, &Section),
 ) {
-    for (index, known) in new.counters.iter().enumerate() {
-        let before = old.counter(known.kind, &known.name);
-        let before = before.and_then(|before| counted.get(before as usize));
+    let before: BTreeMap<u64, usize> = same_counters(old, new).collect();
+    for index in 0..u64::from(new.cells()) {
+        let before = before.get(&index).and_then(|before| counted.get(*before));
         for (field, value) in [counter::PACKETS, counter::BYTES]
             .into_iter()
             .zip(before.copied().unwrap_or_default())
         {
-            image.store(section.at(index as u64, field), Width::B8, value);
+            image.store(section.at(index, field), Width::B8, value);
         }
     }
+}
+
+/// The counters and cells that both policies have: where they are now, and where they were.
+fn same_counters(old: &Manifest, new: &Manifest) -> impl Iterator<Item = (u64, usize)> {
+    let single = (0..).zip(&new.counters).filter_map(|(index, known)| {
+        let before = old.counter(known.kind, &known.name)?;
+        Some((index, before as usize))
+    });
+    let keyed = new.keyed.iter().enumerate().flat_map(|(number, keyed)| {
+        let before = old.keyed.iter().position(|known| known == keyed);
+        let first = new.first_cell(number);
+        let cells = before.map(|before| {
+            let before = old.first_cell(before);
+            (0..keyed.cells()).map(move |cell| (u64::from(first + cell), (before + cell) as usize))
+        });
+        cells.into_iter().flatten()
+    });
+    single.chain(keyed)
 }
 
 /// Makes the ids of the old policy in a section `flows.<pool>` those of the new one; gives the number of entries whose
@@ -295,7 +314,7 @@ mod tests {
     use super::*;
     use lvsc_abi::image::{Bytes, count};
     use lvsc_abi::layout::Layout;
-    use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows};
+    use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, Keyed};
     use lvsc_abi::scheduler::Scheduler;
 
     fn manifest(names: &[&str]) -> Manifest {
@@ -370,6 +389,40 @@ mod tests {
             assert_eq!(count(&image, 1).bytes, 7, "`a` is second");
             assert_eq!(count(&image, 0).bytes, 0);
         }
+    }
+
+    #[test]
+    fn cells_follow_their_counter_behind_the_single_ones() {
+        let keyed = |name: &str| Keyed {
+            name: name.to_owned(),
+            key: vec![KeyPart {
+                name: "ip.ecn".to_owned(),
+                bits: 1,
+            }],
+        };
+        let with = |names: &[&str], cells: &[&str]| Manifest {
+            keyed: cells.iter().map(|name| keyed(name)).collect(),
+            ..manifest(names)
+        };
+        let (old, new) = (with(&["a"], &["x", "y"]), with(&["a", "b"], &["y"]));
+        assert!(!agree(&old, &new));
+        assert!(agree(&old, &old) && !agree(&old, &with(&["a"], &["y", "x"])));
+        let mut layout = Layout::new();
+        layout.add("counters", Element::Counter, 8);
+        let (mut before, mut now) = (Bytes::new(layout.clone()), Bytes::new(layout));
+        let counters = before.layout().named("counters").unwrap().1.clone();
+        // a, x[0], x[1], y[0], y[1]
+        for index in 0..5 {
+            before.store(counters.at(index, counter::PACKETS), Width::B8, index + 1);
+        }
+        let then = counted(&before);
+        carry((&old, &before, &then), (&new, &mut now));
+        let packets = |index| count(&now, index).packets;
+        // a, b, y[0], y[1]
+        assert_eq!([0, 1, 2, 3, 4].map(packets), [1, 0, 4, 5, 0]);
+        before.add(counters.at(4, counter::PACKETS), 7);
+        catch_up((&old, &before, &then), (&new, &mut now));
+        assert_eq!(count(&now, 3).packets, 12, "y[1] went on");
     }
 
     #[test]

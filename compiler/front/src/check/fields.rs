@@ -94,7 +94,7 @@ impl<'a> Checker<'a> {
                 let message = format!("`{}` is not declared before this", name.text);
                 return self.error(Code::UnknownName, message, name.span);
             }
-            Some(Thing::Counter(_)) => "a counter",
+            Some(Thing::Counter(_) | Thing::Keyed(..)) => "a counter",
             Some(Thing::Action(_)) => "an action",
             Some(Thing::Function(_)) => "a function",
             None => return self.unknown_value(name, scope),

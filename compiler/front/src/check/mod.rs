@@ -20,6 +20,7 @@ mod call;
 mod checksum;
 mod compare;
 mod constant;
+mod counters;
 mod destinations;
 mod expand;
 mod expr;
@@ -63,7 +64,7 @@ use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 use self::call::Bodies;
 use self::checksum::Checksum;
 use self::expand::Expansions;
-use self::names::{Names, Thing};
+use self::names::Names;
 use self::presence::{Implied, Shapes};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::gather::Texts;
@@ -247,19 +248,6 @@ impl<'a> Checker<'a> {
             if self.names.is_unevaluated(&item.name.text) {
                 let _ = self.evaluate(item);
             }
-        }
-    }
-
-    fn counters(&mut self, items: &[&'a Item]) {
-        for item in items {
-            let Item::Counter(item) = item else { continue };
-            if let Some(first) = item.by.first() {
-                let _: Option<()> = self.later("a counter with keys", first.span);
-            } else if let Some(capacity) = &item.capacity {
-                let _: Option<()> = self.later("`capacity` of a counter", capacity.span);
-            }
-            let id = self.counter(CounterKind::Policy, &item.name.text, item.name.span);
-            self.names.set(&item.name.text, Thing::Counter(id));
         }
     }
 

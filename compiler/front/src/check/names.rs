@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use lvsc_pipeline::pipeline::{ChoiceId, CounterId, HeaderId, InterfaceId, PoolId};
+use lvsc_pipeline::pipeline::{ChoiceId, CounterId, HeaderId, InterfaceId, KeyedId, PoolId};
 
 use super::Checker;
 use super::constant::Constant;
 use crate::diagnostics::{Code, Diagnostic, nearest};
 use crate::source::{FileId, Span};
-use crate::syntax::ast::{Action, Const, Fn, Item, Let, Name};
+use crate::syntax::ast::{Action, Const, Expr, Fn, Item, Let, Name};
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(super) enum Thing<'a> {
     Interface(InterfaceId),
     /// A counter.
     Counter(CounterId),
+    /// A counter with keys, and what tells its cells apart.
+    Keyed(KeyedId, &'a [Expr]),
     /// An action.
     Action(&'a Action),
     /// A function.
@@ -142,6 +144,11 @@ impl<'a> Names<'a> {
     pub(super) fn is_constant(&self, name: &str) -> bool {
         let declared = self.things.get(name);
         declared.is_some_and(|declared| declared.sort == Sort::Constant)
+    }
+
+    /// Where a name is declared.
+    pub(super) fn place(&self, name: &str) -> Option<Span> {
+        self.things.get(name).map(|declared| declared.span)
     }
 
     pub(super) fn is_set(&self, name: &str) -> bool {

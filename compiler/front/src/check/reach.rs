@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
                 true
             }
             StmtKind::Verdict(_) => false,
-            StmtKind::Let(..) | StmtKind::Count(_) => true,
+            StmtKind::Let(..) | StmtKind::Count(_) | StmtKind::CountCell(..) => true,
         }
     }
 

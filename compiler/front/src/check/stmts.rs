@@ -5,7 +5,6 @@ use lvsc_pipeline::pipeline::{ChoiceId, Expr, Outcome, Variable, VariableId, Var
 
 use super::Checker;
 use super::branches::Branches;
-use super::names::{Sort, Thing};
 use super::presence::{Fact, Facts, needs};
 use super::scope::{Local, Scope};
 use super::value::{Single, Type, Value};
@@ -91,17 +90,7 @@ impl<'a> Checker<'a> {
             }
             ast::StmtKind::Assign(found) => self.assign(found, span, scope),
             ast::StmtKind::Call(found) => self.call(found, span, scope),
-            ast::StmtKind::Count(found) => {
-                if let Some(cell) = found.cell.first() {
-                    return self.later("a counter with keys", cell.span);
-                }
-                let counter = match self.names.get(&found.counter.text) {
-                    Some(Thing::Counter(id)) => *id,
-                    Some(Thing::Broken) => return None,
-                    Some(_) | None => return self.unknown_name(&found.counter, &[Sort::Counter]),
-                };
-                Some(self.one(StmtKind::Count(counter), span))
-            }
+            ast::StmtKind::Count(found) => self.count(found, span, scope),
             ast::StmtKind::Drop(found) => {
                 let reason = found.reason.as_ref().map_or(PLAIN_DROP, |name| &name.text);
                 let counter = self.counter(CounterKind::Reason, reason, span);

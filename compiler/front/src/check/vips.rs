@@ -145,7 +145,10 @@ impl Walk<'_> {
                 Some(known)
             }
             StmtKind::Verdict(_) => None,
-            StmtKind::Let(..) | StmtKind::Rewrite(..) | StmtKind::Count(_) => Some(known),
+            StmtKind::Let(..)
+            | StmtKind::Rewrite(..)
+            | StmtKind::Count(_)
+            | StmtKind::CountCell(..) => Some(known),
         }
     }
 

@@ -130,6 +130,7 @@ impl Needs {
     fn step(&mut self, pipeline: &Pipeline, overlap: &Overlap, step: &Step) {
         match step {
             Step::Parse(_) | Step::Count(_) | Step::Verdict(Outcome::Drop(_) | Outcome::Pass) => {}
+            Step::CountCell(_, cell) => self.expr(pipeline, &Expr::Variable(*cell), Within::Step),
             Step::Match(condition) => self.expr(pipeline, condition, Within::Step),
             Step::Let(variable, value) => {
                 self.variables.remove(variable);

@@ -23,7 +23,11 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
         match &mut node.step {
             Step::Match(expr) => fold.inside(expr, Use::Condition),
             Step::Let(_, expr) | Step::Rewrite(_, _, expr) => fold.inside(expr, Use::Value),
-            Step::Parse(_) | Step::Select { .. } | Step::Count(_) | Step::Verdict(_) => {}
+            Step::Parse(_)
+            | Step::Select { .. }
+            | Step::Count(_)
+            | Step::CountCell(..)
+            | Step::Verdict(_) => {}
         }
     }
     for alternative in choices

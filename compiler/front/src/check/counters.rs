@@ -1,0 +1,161 @@
+//! The policy's counters: single ones, and those with a cell for each value of a key.
+
+use lvsc_abi::manifest::{CounterKind, KeyPart, Keyed};
+use lvsc_pipeline::pipeline::{Binary, Expr, KeyedId, Kind, VariableKind};
+
+use super::Checker;
+use super::names::{Sort, Thing};
+use super::scope::Scope;
+use super::stmts::Checked;
+use super::value::{Single, Type, Value};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::policy::StmtKind;
+use crate::source::Span;
+use crate::syntax::ast::{self, Item, LitKind};
+
+impl<'a> Checker<'a> {
+    /// All counters.
+    pub(super) fn counters(&mut self, items: &[&'a Item]) {
+        for item in items {
+            let Item::Counter(item) = item else { continue };
+            let thing = if item.by.is_empty() {
+                if let Some(capacity) = &item.capacity {
+                    let message = "a counter without `by` has one cell";
+                    let _: Option<()> = self.error(Code::BadValue, message, capacity.span);
+                }
+                let kind = CounterKind::Policy;
+                Thing::Counter(self.counter(kind, &item.name.text, item.name.span))
+            } else {
+                let keyed = self.keyed(item);
+                self.left_out += usize::from(keyed.is_none());
+                keyed.map_or(Thing::Broken, |id| Thing::Keyed(id, &item.by))
+            };
+            self.names.set(&item.name.text, thing);
+        }
+    }
+
+    fn keyed(&mut self, item: &'a ast::Counter) -> Option<KeyedId> {
+        let scope = Scope::unknown();
+        let parts: Vec<_> = item.by.iter().map(|part| self.part(part, &scope)).collect();
+        let parts = parts.into_iter().collect::<Option<Vec<(Expr, Type)>>>()?;
+        let names = item.by.iter().map(|part| self.sources.snippet(part.span));
+        let key = names.zip(&parts).map(|(name, (_, ty))| KeyPart {
+            name: name.to_owned(),
+            bits: ty.width,
+        });
+        let keyed = Keyed {
+            name: item.name.text.clone(),
+            key: key.collect(),
+        };
+        let place = item.by.iter().map(|part| part.span).reduce(Span::join);
+        let place = place.unwrap_or(item.span);
+        if keyed.bits() > Keyed::WIDEST {
+            let what = format!("a key of {} bits", keyed.bits());
+            let message = format!("{what} is not supported yet");
+            let error = Diagnostic::error(Code::NotSupportedYet, message, place);
+            self.report(error.note(format!(
+                "each value has a cell of its own: up to {} bits in all",
+                Keyed::WIDEST
+            )));
+            return None;
+        }
+        if let Some(capacity) = &item.capacity
+            && !matches!(capacity.kind, LitKind::Int(cells) if cells >= keyed.cells().into())
+        {
+            let cells = keyed.cells();
+            let error = Diagnostic::error(Code::BadValue, "this is too small", capacity.span);
+            self.report(error.note(format!("the key has {cells} values, and each has a cell")));
+            return None;
+        }
+        let count = self.policy.manifest.keyed.len();
+        let id = self.next_id(count, "counters with keys", item.name.span);
+        self.policy.manifest.keyed.push(keyed);
+        Some(KeyedId(id))
+    }
+
+    /// A part of a key: a number.
+    fn part(&mut self, part: &'a ast::Expr, scope: &Scope) -> Option<(Expr, Type)> {
+        let found = match self.value(part, scope)? {
+            Value::One(Single::Typed(expr, ty)) => (expr, ty),
+            Value::Each(choice, parts) => self.each_as_one(choice, &parts, part.span)?,
+            Value::One(Single::Constant(_)) => {
+                return self.error(Code::TypeMismatch, "a constant has one value", part.span);
+            }
+            other => return self.no_value(&other, part.span),
+        };
+        if found.1.kind == Kind::Number || found.1.width > Keyed::WIDEST {
+            return Some(found);
+        }
+        self.error(Code::TypeMismatch, "a number is needed", part.span)
+    }
+
+    /// `count NAME`, `count NAME[exprs]`
+    pub(super) fn count(
+        &mut self,
+        found: &'a ast::Count,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<Checked> {
+        let (keyed, by) = match self.names.get(&found.counter.text) {
+            Some(Thing::Counter(id)) => {
+                let id = *id;
+                if let Some(cell) = found.cell.first() {
+                    let message = format!("`{}` has one cell", found.counter.text);
+                    let error = Diagnostic::error(Code::TypeMismatch, message, cell.span);
+                    self.report(error.note("`counter NAME by FIELD` has one for each value"));
+                    return None;
+                }
+                return Some(self.one(StmtKind::Count(id), span));
+            }
+            Some(Thing::Keyed(id, by)) => (*id, *by),
+            Some(Thing::Broken) => return None,
+            Some(_) | None => return self.unknown_name(&found.counter, &[Sort::Counter]),
+        };
+        let written = if found.cell.is_empty() {
+            by
+        } else {
+            &found.cell
+        };
+        let widths = self.policy.manifest.keyed.get(usize::from(keyed.0))?;
+        let widths: Vec<u16> = widths.key.iter().map(|part| part.bits).collect();
+        let name = &found.counter;
+        let declared = ast::Name {
+            text: name.text.clone(),
+            span: self.names.place(&name.text)?,
+        };
+        self.count_arguments(&declared, widths.len(), written.len(), span)?;
+        let cell = Type {
+            kind: Kind::Number,
+            width: Keyed::WIDEST,
+        };
+        let mut whole: Option<Expr> = None;
+        for (part, width) in written.iter().zip(widths) {
+            let kind = Kind::Number;
+            let expr = self.typed(part, Type { kind, width }, scope)?;
+            // Where the counter itself says it, the place is that of the statement.
+            let place = if found.cell.is_empty() {
+                span
+            } else {
+                part.span
+            };
+            self.present(&expr, place, scope)?;
+            let expr = Expr::Resize(cell.width, Box::new(expr));
+            whole = Some(match whole {
+                None => expr,
+                Some(before) => {
+                    let distance = Expr::Constant {
+                        value: width.into(),
+                        width: 8,
+                    };
+                    let moved = Expr::Binary(Binary::Shl, Box::new(before), Box::new(distance));
+                    Expr::Binary(Binary::Or, Box::new(moved), Box::new(expr))
+                }
+            });
+        }
+        let variable = self.variable(name, VariableKind::Value(cell.width));
+        let mut checked = self.one(StmtKind::Let(variable, whole?), span);
+        let counted = self.stmt(StmtKind::CountCell(keyed, variable), span);
+        checked.block.push(counted);
+        Some(checked)
+    }
+}
