@@ -1,5 +1,6 @@
 //! A policy read, checked, and its findings said.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use lvsc_front::compile_with;
@@ -27,8 +28,10 @@ pub struct Checked {
     pub pipeline: Pipeline,
     /// The warnings.
     pub warnings: Vec<Diagnostic>,
-    /// Its text and the prelude's.
+    /// Its text, the prelude's, and those that it takes in.
     pub sources: SourceMap,
+    /// The paths of what it takes in.
+    pub asked: BTreeSet<String>,
 }
 
 /// A policy with errors.
@@ -37,8 +40,10 @@ pub struct Broken {
     pub path: String,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
-    /// Its text and the prelude's.
+    /// Its text, the prelude's, and those that it takes in.
     pub sources: SourceMap,
+    /// The paths of what it takes in, or would.
+    pub asked: BTreeSet<String>,
 }
 
 /// The policy of a command, not read yet. Where nobody named one, says which it is.
@@ -132,6 +137,7 @@ pub fn open_text(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
 pub fn check(text: Text) -> Result<Checked, Broken> {
     let compilation = compile_with(&text.path, &text.source, &Disk);
     let (mut diagnostics, sources) = (compilation.diagnostics, compilation.sources);
+    let asked = compilation.asked;
     let compiled = compilation.policy.zip(compilation.pipeline);
     if let Some((policy, pipeline)) = &compiled {
         diagnostics.extend(offload::check(policy, pipeline));
@@ -144,11 +150,13 @@ pub fn check(text: Text) -> Result<Checked, Broken> {
             pipeline,
             warnings: diagnostics,
             sources,
+            asked,
         }),
         None => Err(Broken {
             path: text.path,
             diagnostics,
             sources,
+            asked,
         }),
     }
 }

@@ -52,15 +52,12 @@ impl Watch {
         let mut folders = BTreeSet::new();
         for path in paths {
             folders.insert(folder(path).to_owned());
-            // Behind a link the file itself may change.
-            let real = fs::canonicalize(path).map_err(|source| Failure::Read {
-                path: (*path).to_owned(),
-                because: None,
-                source,
-            })?;
-            folders.insert(folder(&real).to_owned());
+            // Behind a link the file itself may change. One that is not there may come.
+            if let Ok(real) = fs::canonicalize(path) {
+                folders.insert(folder(&real).to_owned());
+            }
         }
-        for folder in folders {
+        for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
             watcher
                 .watch(&folder, RecursiveMode::NonRecursive)
                 .map_err(|error| failed(&error))?;

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use lvsc_front::diagnostics::Applicability;
+use lvsc_front::library::Empty;
 use lvsc_front::mend::mend;
 use proptest::prelude::*;
 use support::{Said, fed, files, lvsc, reviewed, root, said, say, short};
@@ -93,7 +94,7 @@ proptest! {
                 text.replace_range(*at..at + right.len(), wrong);
             }
         }
-        let mended = mend("dr.lvs", &text);
+        let mended = mend("dr.lvs", &text, &Empty);
         let fixes = mended.compilation.diagnostics.iter().flat_map(|found| &found.fixes);
         let sure = fixes.filter(|fix| fix.applicability == Applicability::Sure).count();
         prop_assert_eq!(sure, 0, "{}", text);
@@ -118,8 +119,8 @@ const SLIPS: [(&str, &str); 8] = [
 fn every_case_of_a_wrong_policy_can_be_mended_as_far_as_it_is_sure() {
     for path in files("tests/errors", "lvs") {
         let text = read(&path);
-        let mended = mend("policy.lvs", &text);
-        let again = mend("policy.lvs", &mended.text);
+        let mended = mend("policy.lvs", &text, &Empty);
+        let again = mend("policy.lvs", &mended.text, &Empty);
         assert_eq!(again.text, mended.text, "{}", short(&path));
         assert!(again.done.is_empty(), "{}", short(&path));
     }

@@ -21,6 +21,8 @@ struct Outcome {
     path: String,
     diagnostics: Vec<Diagnostic>,
     sources: SourceMap,
+    /// The paths of what it takes in, or would.
+    asked: BTreeSet<PathBuf>,
     /// What is in it, for people; `None` where it has errors.
     summary: Option<String>,
 }
@@ -54,11 +56,13 @@ fn check(text: Text) -> Outcome {
             path: checked.text.path,
             diagnostics: checked.warnings,
             sources: checked.sources,
+            asked: checked.asked.into_iter().map(PathBuf::from).collect(),
         },
         Err(broken) => Outcome {
             path: broken.path,
             diagnostics: broken.diagnostics,
             sources: broken.sources,
+            asked: broken.asked.into_iter().map(PathBuf::from).collect(),
             summary: None,
         },
     }
@@ -76,6 +80,7 @@ impl Outcome {
             diagnostics,
             sources,
             summary,
+            ..
         } = self;
         match (format, summary) {
             (Findings::Text, Some(summary)) => {
@@ -91,14 +96,6 @@ impl Outcome {
             })),
             (Findings::Sarif, _) => ui.json(&sarif::log(&[self.found()])),
         }
-    }
-
-    /// The files that the policy takes in.
-    fn taken_in(&self) -> impl Iterator<Item = PathBuf> {
-        let files = self.sources.files();
-        let files = files.filter(|file| !self.sources.is_prelude(*file));
-        let paths = files.map(|file| self.sources.path(file));
-        paths.filter(|path| **path != self.path).map(PathBuf::from)
     }
 }
 
@@ -116,7 +113,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
     for (chosen, taken_in) in chosen.iter().zip(&mut taken_in) {
         let outcome = check(chosen.read()?);
         outcome.say(format, ui);
-        *taken_in = outcome.taken_in().collect();
+        *taken_in = outcome.asked;
     }
     let count = number(chosen.len(), "file");
     ui.say(format_args!("watching {count}; Ctrl-C ends"));
@@ -144,7 +141,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
                 Ok(text) => {
                     let outcome = check(text);
                     outcome.say(format, ui);
-                    *taken_in = outcome.taken_in().collect();
+                    *taken_in = outcome.asked;
                 }
                 Err(failure) => ui.failure(&failure),
             }

@@ -7,6 +7,7 @@ use similar::TextDiff;
 use crate::args::{Fix, Global};
 use crate::config::{Chosen, Text};
 use crate::failure::{Failure, Status};
+use crate::library::Disk;
 use crate::policy;
 use crate::ui::{Ui, file, number};
 
@@ -18,7 +19,7 @@ pub fn run(args: &Fix, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
     let mut status = Status::Fine;
     for chosen in policy::choose_all(&args.policies, global, ui)? {
         let text = chosen.read()?;
-        let mended = mend::mend(&text.path, &text.source);
+        let mended = mend::mend(&text.path, &text.source, &Disk);
         if args.dry_run {
             ui.bytes(diff(&text, &mended.text).as_bytes());
         } else {

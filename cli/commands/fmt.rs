@@ -1,5 +1,6 @@
 //! `lvsc fmt`: gives policies their one shape.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub fn run(args: &Fmt, ui: &mut Ui) -> Result<Status, Failure> {
         let formatted = match lvsc_front::format(&text.path, &text.source) {
             Ok(formatted) => Ok(formatted),
             Err((diagnostics, sources)) => Err(Broken {
+                asked: BTreeSet::new(),
                 path: text.path.clone(),
                 diagnostics,
                 sources,

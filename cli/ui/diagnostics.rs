@@ -96,7 +96,8 @@ fn once<'a>(
     let mut known = BTreeMap::new();
     for one in diagnostics {
         let words = one.span().map_or("", |span| sources.snippet(span)).trim();
-        let key = (one.code, one.message.as_str(), words.to_owned());
+        let file = one.span().map(|span| span.file);
+        let key = (file, one.code, one.message.as_str(), words.to_owned());
         let slip = one.code == Code::UnexpectedToken; // each is one of its own
         let alone = slip || one.labels.len() > 1 || words.is_empty();
         let at: Option<usize> = known.get(&key).copied().filter(|_| !alone);

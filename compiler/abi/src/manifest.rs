@@ -200,6 +200,21 @@ impl Keyed {
     }
 }
 
+impl Counter {
+    /// The counter of an id that no backend of the pool has.
+    pub fn of_nobody(pool: &str, id: u32) -> Counter {
+        Counter {
+            name: format!("{pool}.#{id}"),
+            kind: CounterKind::Backend,
+        }
+    }
+
+    /// Whether it is one of an id that no backend has.
+    pub fn is_of_nobody(&self) -> bool {
+        self.kind == CounterKind::Backend && self.name.contains(".#")
+    }
+}
+
 /// What a counter counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -287,6 +302,12 @@ impl Manifest {
                     && section(&own("flows"), Element::Flow).is_some()
                     && pool.flows.is_none_or(|flows| flows.idle <= IDLE_MAX)
             })
+    }
+
+    /// The name of the policy's own file: the first one that is not of the prelude, which alone has folders.
+    pub fn policy(&self) -> Option<&str> {
+        let mut own = self.files.iter().filter(|file| !file.contains('/'));
+        own.next().map(String::as_str)
     }
 
     /// Number of all counters and cells.

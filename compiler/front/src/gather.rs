@@ -28,6 +28,8 @@ pub(crate) struct Texts {
     used: BTreeMap<Span, FileId>,
     /// What the `file` of a set at this place holds.
     pub(crate) data: BTreeMap<Span, FileId>,
+    /// The paths of all that the library was asked for.
+    pub(crate) asked: BTreeSet<String>,
 }
 
 impl Texts {
@@ -41,7 +43,7 @@ impl Texts {
         self.files.into_values().collect()
     }
 
-    /// Everything that is declared and done, in order.
+    /// Everything that is declared and done, in order. The tests of files that are taken in were written for another policy.
     pub(crate) fn items(&self) -> Vec<&Item> {
         let mut items = Vec::new();
         for root in &self.roots {
@@ -51,8 +53,11 @@ impl Texts {
     }
 
     fn add_items<'a>(&'a self, file: FileId, items: &mut Vec<&'a Item>) {
+        let own = self.policy() == Some(file);
         for item in self.files.get(&file).into_iter().flat_map(|f| &f.items) {
-            items.push(item);
+            if own || !matches!(item, Item::Test(_)) {
+                items.push(item);
+            }
             if let Item::Use(taken) = item
                 && let Some(file) = self.used.get(&taken.span)
             {
@@ -82,10 +87,15 @@ pub(crate) fn gather(
         texts: Texts::default(),
         open: Vec::new(),
         known: BTreeSet::new(),
+        data: BTreeMap::new(),
     };
     let own = prelude::FILES.map(|text| (true, text));
     for (own, (path, text)) in own.into_iter().chain([(false, (path, text))]) {
-        let file = gathering.take_in((own, path.to_owned()), text);
+        let key = match own {
+            true => path.to_owned(),
+            false => library.identity(&beside("", path)),
+        };
+        let file = gathering.take_in((own, key), path, text);
         gathering.texts.roots.push(file);
     }
     gathering.texts
@@ -100,23 +110,27 @@ struct Gathering<'a> {
     open: Vec<Key>,
     /// Those that were taken in.
     known: BTreeSet<Key>,
+    /// The data that was read, by its path.
+    data: BTreeMap<String, FileId>,
 }
 
-/// What tells files apart: whether it is the language's own, and the path.
+/// What tells files apart: whether it is the language's own, and what its library calls it.
 type Key = (bool, String);
 
 impl Gathering<'_> {
-    fn take_in(&mut self, key: Key, text: &str) -> FileId {
-        let id = self.sources.add(key.1.clone(), text);
+    fn take_in(&mut self, key: Key, path: &str, text: &str) -> FileId {
+        let id = match key.0 {
+            true => self.sources.add_prelude(path, text),
+            false => self.sources.add(path, text),
+        };
         let (file, found) = parse::parse(id, text);
         self.diagnostics.extend(found);
-        let path = key.1.clone();
         self.known.insert(key.clone());
         self.open.push(key);
         for item in &file.items {
             match item {
-                Item::Use(taken) => self.take(taken, &path),
-                Item::Set(set) => self.data(set, &path),
+                Item::Use(taken) => self.take(taken, path),
+                Item::Set(set) => self.data(set, path),
                 Item::Const(_)
                 | Item::Interface(_)
                 | Item::Pool(_)
@@ -138,7 +152,7 @@ impl Gathering<'_> {
     }
 
     fn take(&mut self, taken: &ast::Use, from: &str) {
-        let (key, text) = match &taken.what {
+        let (key, path, text) = match &taken.what {
             UseWhat::Name(name) => {
                 let modules = prelude::FILES.into_iter().chain(prelude::MODULES);
                 let found = modules
@@ -148,15 +162,13 @@ impl Gathering<'_> {
                     let known: Vec<&str> = modules.map(|(path, _)| prelude::name(path)).collect();
                     return self.report(unknown_module(name, &known));
                 };
-                ((true, path.to_owned()), Ok(text.to_owned()))
+                ((true, path.to_owned()), path.to_owned(), Some(text))
             }
             UseWhat::File(file) => {
                 let path = beside(from, &file.value);
-                let text = self.library.read(&path);
-                ((false, path), text)
+                ((false, self.library.identity(&path)), path, None)
             }
         };
-        let path = &key.1;
         if let Some(at) = self.open.iter().position(|open| *open == key) {
             let way = self.open.iter().skip(at).chain([&key]);
             let way: Vec<&str> = way.map(|(_, path)| path.as_str()).collect();
@@ -164,23 +176,40 @@ impl Gathering<'_> {
             let error = Diagnostic::error(Code::UseCycle, message, taken.span);
             return self.report(error.note(way.join(" -> ")));
         }
-        if self.known.contains(&key) {
+        if self.known.contains(&key) || !self.has_room(taken.span) {
             return;
         }
-        let text = match text {
-            Ok(text) => text,
-            Err(error) => return self.report(unreadable(path, &error, place(taken))),
+        let file = match text {
+            Some(text) => self.take_in(key, &path, text),
+            None => match self.read(&path, place(taken)) {
+                Some(text) => self.take_in(key, &path, &text),
+                None => return,
+            },
         };
-        let message = if self.known.len() >= FILES_MAX {
+        self.texts.used.insert(taken.span, file);
+    }
+
+    fn has_room(&mut self, span: Span) -> bool {
+        let message = if self.known.len() + self.data.len() >= FILES_MAX {
             format!("a policy has more than {FILES_MAX} files")
         } else if self.open.len() > DEPTH_MAX {
             format!("more than {DEPTH_MAX} files that each take in the next one")
         } else {
-            let file = self.take_in(key, &text);
-            self.texts.used.insert(taken.span, file);
-            return;
+            return true;
         };
-        self.report(Diagnostic::error(Code::NestingTooDeep, message, taken.span));
+        self.report(Diagnostic::error(Code::NestingTooDeep, message, span));
+        false
+    }
+
+    fn read(&mut self, path: &str, span: Span) -> Option<String> {
+        self.texts.asked.insert(path.to_owned());
+        match self.library.read(path) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                self.report(unreadable(path, &error, span));
+                None
+            }
+        }
     }
 
     /// The files of a set's members.
@@ -190,12 +219,18 @@ impl Gathering<'_> {
                 continue;
             };
             let path = beside(from, &file.value);
-            match self.library.read(&path) {
-                Ok(text) => {
-                    let id = self.sources.add_data(path, text);
-                    self.texts.data.insert(file.span, id);
+            let known = self.data.get(&path).copied();
+            let id = known.or_else(|| {
+                if !self.has_room(file.span) {
+                    return None;
                 }
-                Err(error) => self.report(unreadable(&path, &error, file.span)),
+                let text = self.read(&path, file.span)?;
+                let id = self.sources.add_data(path.clone(), text);
+                self.data.insert(path, id);
+                Some(id)
+            });
+            if let Some(id) = id {
+                self.texts.data.insert(file.span, id);
             }
         }
     }

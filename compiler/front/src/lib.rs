@@ -19,6 +19,8 @@ pub mod syntax;
 
 pub use format::format;
 
+use std::collections::BTreeSet;
+
 use lvsc_abi::notation::Layer;
 use lvsc_pipeline::pipeline::Pipeline;
 
@@ -27,7 +29,7 @@ use crate::diagnostics::Diagnostic;
 use crate::gather::gather;
 use crate::library::{Empty, Library};
 use crate::policy::Policy;
-use crate::source::SourceMap;
+use crate::source::{FileId, SourceMap};
 use crate::syntax::parse;
 
 /// What came of a policy's text.
@@ -39,8 +41,12 @@ pub struct Compilation {
     pub pipeline: Option<Pipeline>,
     /// Errors and warnings, in the order of their places.
     pub diagnostics: Vec<Diagnostic>,
-    /// The prelude's texts and the policy's.
+    /// The prelude's texts, the policy's, and those that it takes in.
     pub sources: SourceMap,
+    /// The policy's own text.
+    pub file: FileId,
+    /// The paths of all that the library was asked for, whether it had it or not.
+    pub asked: BTreeSet<String>,
 }
 
 /// Compiles a policy that takes in no other files. `path` is what the diagnostics call it.
@@ -70,6 +76,8 @@ pub fn compile_with(path: &str, text: &str, library: &dyn Library) -> Compilatio
         pipeline,
         diagnostics,
         sources,
+        file: texts.policy().unwrap_or(FileId(0)),
+        asked: texts.asked,
     }
 }
 

@@ -10,6 +10,11 @@ pub trait Library {
     ///
     /// Why there is none, for people.
     fn read(&self, path: &str) -> Result<String, String>;
+
+    /// What tells this text apart, however its path is written.
+    fn identity(&self, path: &str) -> String {
+        path.to_owned()
+    }
 }
 
 /// A library without texts.

@@ -1,8 +1,9 @@
 //! Applying the sure remedies of a policy until none is left.
 
 use crate::diagnostics::{Applicability, Code, Diagnostic, Edit, Fix};
+use crate::library::Library;
 use crate::source::LineColumn;
-use crate::{Compilation, compile};
+use crate::{Compilation, compile_with};
 
 /// So often is a policy compiled: a remedy may uncover a fault that was not seen before it.
 const ROUNDS: usize = 32;
@@ -31,11 +32,11 @@ pub struct Done {
 
 /// Applies the sure remedies of a policy. Those that overlap are applied one after the other, as far as they are still
 /// wanted then.
-pub fn mend(path: &str, text: &str) -> Mended {
+pub fn mend(path: &str, text: &str, library: &dyn Library) -> Mended {
     let mut text = text.to_owned();
     let mut done = Vec::new();
     for _ in 0..ROUNDS {
-        let compilation = compile(path, &text);
+        let compilation = compile_with(path, &text, library);
         let fixes = apart(&compilation);
         if fixes.is_empty() {
             break;
@@ -51,7 +52,7 @@ pub fn mend(path: &str, text: &str) -> Mended {
         text = edited(&text, &fixes);
     }
     Mended {
-        compilation: compile(path, &text),
+        compilation: compile_with(path, &text, library),
         text,
         done,
     }
@@ -59,12 +60,15 @@ pub fn mend(path: &str, text: &str) -> Mended {
 
 /// The sure remedies in the policy's own text, in order; none reaches into another.
 fn apart(compilation: &Compilation) -> Vec<(&Diagnostic, &Fix)> {
-    let policy = compilation.sources.files().last();
     let sure = |found| move |fix| sure(fix).map(|fix| (found, fix));
     let all = compilation.diagnostics.iter();
     let all = all.flat_map(|found| found.fixes.iter().filter_map(sure(found)));
     let mut placed: Vec<_> = all
-        .filter(|(_, fix)| fix.edits.iter().all(|edit| Some(edit.span.file) == policy))
+        .filter(|(_, fix)| {
+            fix.edits
+                .iter()
+                .all(|edit| edit.span.file == compilation.file)
+        })
         .filter_map(|(found, fix)| {
             let whole = fix.edits.iter().map(|edit| edit.span);
             Some((whole.reduce(crate::source::Span::join)?, found, fix))
@@ -112,7 +116,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) -> Mended {
-        let mended = mend("policy.lvs", text);
+        let mended = mend("policy.lvs", text, &crate::library::Empty);
         assert_eq!(mended.text, expected);
         assert!(
             apart(&mended.compilation).is_empty(),

@@ -21,9 +21,3 @@ pub(crate) fn name(path: &str) -> &str {
     let name = path.strip_prefix("prelude/").unwrap_or(path);
     name.strip_suffix(".lvs").unwrap_or(name)
 }
-
-/// Whether a path is that of a text of the prelude.
-pub(crate) fn has(path: &str) -> bool {
-    let mut texts = FILES.iter().chain(&MODULES);
-    texts.any(|(known, _)| *known == path)
-}

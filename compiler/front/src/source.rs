@@ -6,8 +6,6 @@
 use std::ops::Range;
 use std::path::is_separator;
 
-use crate::prelude;
-
 /// The number of a source text in its [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u32);
@@ -83,11 +81,19 @@ pub struct SourceMap {
     files: Vec<File>,
 }
 
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Prelude,
+    Policy,
+    Data,
+}
+
 #[derive(Clone, Debug)]
 struct File {
     path: String,
     text: String,
-    is_data: bool,
+    origin: Origin,
     /// Byte offset of each line's first character.
     lines: Vec<usize>,
     /// Byte offsets at which no character begins, so that a column takes no walk along its line.
@@ -102,15 +108,20 @@ impl SourceMap {
 
     /// Adds a text; `path` is how people know it, it is not opened.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.add_file(path.into(), text.into(), false)
+        self.add_file(path.into(), text.into(), Origin::Policy)
     }
 
     /// The same of a text that is no policy, but the members of a set.
     pub fn add_data(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
-        self.add_file(path.into(), text.into(), true)
+        self.add_file(path.into(), text.into(), Origin::Data)
     }
 
-    fn add_file(&mut self, path: String, text: String, is_data: bool) -> FileId {
+    /// The same of a text of the prelude.
+    pub(crate) fn add_prelude(&mut self, path: &str, text: &str) -> FileId {
+        self.add_file(path.to_owned(), text.to_owned(), Origin::Prelude)
+    }
+
+    fn add_file(&mut self, path: String, text: String, origin: Origin) -> FileId {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
         let lines = lines.collect();
         let inside = (0..text.len()).filter(|at| !text.is_char_boundary(*at));
@@ -118,7 +129,7 @@ impl SourceMap {
         self.files.push(File {
             path,
             text,
-            is_data,
+            origin,
             lines,
             inside,
         });
@@ -134,13 +145,14 @@ impl SourceMap {
 
     /// Whether a file is of the prelude, and so no file that a user has.
     pub fn is_prelude(&self, file: FileId) -> bool {
-        prelude::has(self.path(file))
+        let found = self.files.get(file.0 as usize);
+        found.is_some_and(|file| file.origin == Origin::Prelude)
     }
 
     /// The text of a policy; empty for the members of a set.
     pub fn code(&self, file: FileId) -> &str {
         let found = self.files.get(file.0 as usize);
-        let found = found.filter(|file| !file.is_data);
+        let found = found.filter(|file| file.origin != Origin::Data);
         found.map_or("", |file| &file.text)
     }
 
@@ -216,12 +228,14 @@ mod tests {
         for (path, name) in [
             ("/home/someone/dr.lvs", "dr.lvs"),
             ("dr.lvs", "dr.lvs"),
-            ("prelude/dr.lvs", "prelude/dr.lvs"),
+            ("prelude/dr.lvs", "dr.lvs"),
         ] {
             let file = map.add(path, "");
             assert_eq!(map.name(file), name);
             assert_eq!(map.path(file), path);
         }
+        let file = map.add_prelude("prelude/dr.lvs", "");
+        assert_eq!(map.name(file), "prelude/dr.lvs");
     }
 
     #[test]

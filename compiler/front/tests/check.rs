@@ -38,6 +38,37 @@ fn nothing_is_left_out_silently() {
 }
 
 #[test]
+fn a_function_reads_no_more_than_who_calls_it() {
+    check(
+        "fn odd(x: u16) -> u1 = tcp.src == x\nheader foo after eth when odd(type) { a: u8 }\n\
+         match foo { drop }",
+        &["bad-header tcp"],
+    );
+    check(
+        "fn even(x: u32) -> u1 = x & 1 == 0\nheader foo after udp when even(7) { a: u8; valid even(a) }\n\
+         match foo { drop }",
+        &[],
+    );
+}
+
+#[test]
+fn what_a_pool_names_is_not_what_an_action_calls_so() {
+    let pool = "pool web { scheduler maglev by flow\n backend 192.0.2.1 }\n";
+    check(
+        &format!(
+            "{pool}action pick(flow: u16) {{ select rs from web\n dr(rs) }}\n\
+             match ip.dst == 192.0.2.9 {{ pick(7) }}"
+        ),
+        &[],
+    );
+    check(
+        "const N = 0\npool web {\n backend a 192.0.2.1\n backend b 192.0.2.2 id N\n}\n\
+         match ip.dst == 192.0.2.9 { select rs from web\n dr(rs) }",
+        &[],
+    );
+}
+
+#[test]
 fn whether_a_header_is_there_depends_on_what_is_before_it_only() {
     let foreign = [
         "when ip.ttl == 64 { a: u8 }",

@@ -149,6 +149,27 @@ fn modules_of_the_language_are_taken_in_by_name() {
 }
 
 #[test]
+fn a_file_is_one_however_its_path_is_written() {
+    let none: [&str; 0] = [];
+    let web = policy("use \"a/../vip.lvs\"\nuse \"./vip.lvs\"");
+    assert_eq!(say(&[("./web.lvs", &web), ("vip.lvs", VIP)]), none);
+    let circle = policy("use \"vip.lvs\"");
+    let vip = format!("{VIP}use \"web.lvs\"\n");
+    let said = say(&[("./web.lvs", &circle), ("vip.lvs", &vip)]);
+    assert_eq!(said, ["use-cycle vip.lvs:2 use \"web.lvs\""]);
+}
+
+#[test]
+fn what_was_asked_for_is_known_whether_it_was_there_or_not() {
+    let web = policy(&format!(
+        "{VIP}use \"gone.lvs\"\nset s: net {{ file \"x.txt\" }}"
+    ));
+    let compiled = compile_with("web.lvs", &web, &Shelf(BTreeMap::new()));
+    let asked: Vec<&str> = compiled.asked.iter().map(String::as_str).collect();
+    assert_eq!(asked, ["gone.lvs", "x.txt"]);
+}
+
+#[test]
 fn tests_of_other_files_are_not_run() {
     let web = policy("use \"vip.lvs\"");
     let vip = format!("{VIP}test \"of the other file\" {{\n  send eth\n  expect pass\n}}\n");

@@ -138,7 +138,10 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
             others.all(|other| (other.id, &other.name) == (known.id, &known.name))
         })
     });
-    let counters = (0..).zip(&new.counters).all(|(index, known)| {
+    let mut named = (0..)
+        .zip(&new.counters)
+        .filter(|(_, known)| !known.is_of_nobody());
+    let counters = named.all(|(index, known)| {
         let before = old.counter(known.kind, &known.name);
         before.map_or(index as usize >= old.counters.len(), |before| {
             before == index
@@ -203,7 +206,10 @@ pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
 
 /// Has the counters that the policy does not have begin anew.
 fn forget_counters(manifest: &Manifest, image: &mut dyn Image, section: &Section) {
-    for index in u64::from(manifest.cells())..u64::from(section.length) {
+    let nobodys = (0..).zip(&manifest.counters);
+    let nobodys = nobodys.filter(|(_, known)| known.is_of_nobody());
+    let nobodys = nobodys.map(|(index, _)| index);
+    for index in nobodys.chain(u64::from(manifest.cells())..u64::from(section.length)) {
         for at in [counter::PACKETS, counter::BYTES].map(|field| section.at(index, field)) {
             if image.load(at, Width::B8) != 0 {
                 image.store(at, Width::B8, 0);

@@ -61,7 +61,7 @@ pub(crate) fn write(
 
 /// The program's name: the policy's file without its ending, as a name in C.
 fn program_name(manifest: &Manifest) -> String {
-    let file = manifest.files.last().map_or("lvsc", String::as_str);
+    let file = manifest.policy().unwrap_or("lvsc");
     let stem = file.split('.').next().unwrap_or_default();
     let name = abi::identifier(stem);
     match name.chars().next() {

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use lvsc_pipeline::pipeline::{InterfaceRef, PoolId, VariableKind};
 
 use super::Checker;
-use super::compare::named_type;
 use super::expand::{Expanded, Expansion};
 use super::names::{Sort, Thing};
 use super::scope::{Local, Scope};
@@ -159,15 +158,11 @@ impl<'a> Checker<'a> {
 
     pub(super) fn parameter(&mut self, param: &'a ast::Typed) -> Option<Parameter> {
         let ty = &param.ty;
-        let known = match ty.name.text.as_str() {
-            "backend" => Some(Parameter::Backend),
-            "interface" => Some(Parameter::Interface),
-            name => named_type(name).map(Parameter::Value),
-        };
-        known.filter(|_| ty.argument.is_none()).or_else(|| {
-            let message = format!("no type is called `{}`", ty.name.text);
-            self.error(Code::UnknownType, message, ty.span)
-        })
+        match (ty.name.text.as_str(), &ty.argument) {
+            ("backend", None) => Some(Parameter::Backend),
+            ("interface", None) => Some(Parameter::Interface),
+            _ => self.written_type(ty).map(Parameter::Value),
+        }
     }
 
     /// The same of an action, which keeps its values in variables.

@@ -60,7 +60,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(fields) = scope
             .header
-            .filter(|of| self.has_field(of.header, &name.text))
+            .filter(|of| of.bare && self.has_field(of.header, &name.text))
         {
             return self
                 .header_field(fields.header, name, fields.reader)

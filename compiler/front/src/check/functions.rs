@@ -69,7 +69,7 @@ impl<'a> Checker<'a> {
             return None;
         }
         self.count_arguments(&function.name, function.params.len(), args.len(), span)?;
-        let mut inner = scope.without_names();
+        let mut inner = scope.inside_function();
         let params = function.params.iter().zip(args);
         let bound: Vec<Option<()>> = params
             .map(|(param, arg)| self.bind(param, arg, scope, &mut inner))

@@ -94,7 +94,6 @@ pub(crate) fn check(texts: &Texts, sources: &SourceMap) -> (Option<Policy>, Vec<
     checker.destinations();
     checker.reach();
     checker.tests(&items);
-    checker.own_tests(texts);
     if let Some(file) = texts.policy() {
         checker.unused(file);
     }

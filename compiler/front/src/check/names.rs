@@ -257,7 +257,9 @@ impl<'a> Checker<'a> {
             } else if matches!(found.thing, Thing::Broken) {
                 return None;
             } else {
-                let place = if declared > name.span {
+                let place = if declared.file != name.span.file {
+                    "elsewhere, and no use before"
+                } else if declared > name.span {
                     "below"
                 } else {
                     "here, and no use before"

@@ -72,7 +72,7 @@ impl<'a> Checker<'a> {
         let mut backends: Vec<Backend> = Vec::new();
         let mut places: Vec<Span> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
-        let given = given_ids(item);
+        let given = self.given_ids(item);
         let mut ids = (0..u16::MAX).filter(|id| !given.contains(id));
         let (mut flows, mut full) = (None, false);
         let before = self.diagnostics.len();
@@ -141,14 +141,32 @@ impl<'a> Checker<'a> {
         };
         // One for each id, whether a backend has it or not.
         for id in 0..pool.ids() {
-            let backend = pool.backend(id as u16);
-            let name = backend.map_or_else(|| format!("#{id}"), |backend| backend.name.clone());
-            self.policy.manifest.counters.push(Counter {
-                name: format!("{}.{name}", pool.name),
-                kind: CounterKind::Backend,
-            });
+            let counter = match pool.backend(id as u16) {
+                Some(backend) => Counter {
+                    name: format!("{}.{}", pool.name, backend.name),
+                    kind: CounterKind::Backend,
+                },
+                None => Counter::of_nobody(&pool.name, id),
+            };
+            self.policy.manifest.counters.push(counter);
         }
         pool
+    }
+
+    /// The ids that the lines of a pool give: no other backend gets one of them.
+    fn given_ids(&mut self, item: &'a ast::Pool) -> BTreeSet<u16> {
+        let mut ids = BTreeSet::new();
+        for line in &item.lines {
+            let PoolLine::Backend(backend) = line else {
+                continue;
+            };
+            let mut options = backend.options.iter();
+            let given = options.find(|option| option.name.text == "id");
+            let given = given.and_then(|option| option.value.as_ref());
+            let number = given.and_then(|value| self.constant_number(value));
+            ids.extend(number.and_then(|number| u16::try_from(number).ok()));
+        }
+        ids
     }
 
     fn scheduler(&mut self, line: &'a ast::Scheduler) -> Option<Scheduler> {
@@ -386,29 +404,6 @@ impl<'a> Checker<'a> {
             }
         }
     }
-}
-
-/// The ids that the lines of a pool give: no other backend gets one of them.
-fn given_ids(item: &ast::Pool) -> BTreeSet<u16> {
-    let mut ids = BTreeSet::new();
-    for line in &item.lines {
-        let PoolLine::Backend(backend) = line else {
-            continue;
-        };
-        for option in backend
-            .options
-            .iter()
-            .filter(|option| option.name.text == "id")
-        {
-            if let Some(ExprKind::Lit(lit)) = option.value.as_ref().map(|value| &value.kind)
-                && let LitKind::Int(id) = lit.kind
-                && let Ok(id) = u16::try_from(id)
-            {
-                ids.insert(id);
-            }
-        }
-    }
-    ids
 }
 
 /// The one name that an expression is.

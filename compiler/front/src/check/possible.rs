@@ -11,6 +11,9 @@ use crate::policy::Policy;
 pub(super) const QUESTION_MAX: usize = 1 << 12;
 const ALL_MAX: usize = 1 << 17;
 
+/// A set of more ranges is not looked into: a packet is in it or is not.
+const RANGES_MAX: usize = 1 << 12;
+
 /// Something that is to hold.
 #[derive(Clone, Copy)]
 pub(super) enum Goal<'a> {
@@ -23,6 +26,8 @@ pub(super) enum Goal<'a> {
 /// Answers questions on one policy.
 pub(super) struct Possible<'a> {
     policy: &'a Policy,
+    /// What a member of each set may be; `None` of those that are not looked into.
+    sets: Vec<Option<Known>>,
     left: usize,
 }
 
@@ -36,8 +41,13 @@ struct Packet<'a> {
 
 impl<'a> Possible<'a> {
     pub(super) fn new(policy: &'a Policy) -> Possible<'a> {
+        let small = |ranges: &Vec<_>| ranges.len() <= RANGES_MAX;
+        let sets = policy.sets.iter().map(|set| Some(&set.ranges));
+        let sets = sets.map(|ranges| ranges.filter(|ranges| small(ranges)));
+        let sets = sets.map(|ranges| Some(Known::only(ranges?.clone())));
         Possible {
             policy,
+            sets: sets.collect(),
             left: ALL_MAX,
         }
     }
@@ -209,8 +219,8 @@ impl<'a> Possible<'a> {
                 }
             }
             Expr::In(a, set) => {
-                if let Some(set) = self.policy.sets.get(usize::from(set.0)) {
-                    return (self.narrow(a), Known::only(set.ranges.clone()));
+                if let Some(Some(members)) = self.sets.get(usize::from(set.0)) {
+                    return (self.narrow(a), members.clone());
                 }
             }
             _ => {}

@@ -52,6 +52,8 @@ pub(super) struct Fields {
     pub(super) header: HeaderId,
     /// By what.
     pub(super) reader: Reader,
+    /// Whether they may be named alone here; what else may be read does not depend on it.
+    pub(super) bare: bool,
 }
 
 /// What reads the fields of a header by their bare names.
@@ -70,7 +72,11 @@ impl Scope {
     /// The fields of one header, and no local names.
     pub(super) fn of_header(header: HeaderId, reader: Reader) -> Scope {
         Scope {
-            header: Some(Fields { header, reader }),
+            header: Some(Fields {
+                header,
+                reader,
+                bare: true,
+            }),
             ..Scope::default()
         }
     }
@@ -89,6 +95,18 @@ impl Scope {
             facts: self.facts.clone(),
             broken: self.broken,
             ..Scope::default()
+        }
+    }
+
+    /// The same point, seen from inside a function: no local names, but no more may be read.
+    pub(super) fn inside_function(&self) -> Scope {
+        let header = self.header.map(|fields| Fields {
+            bare: false,
+            ..fields
+        });
+        Scope {
+            header,
+            ..self.without_names()
         }
     }
 

@@ -75,12 +75,14 @@ impl<'a> Checker<'a> {
     ) -> Option<ChoiceId> {
         let pool = pool.map(|pool| usize::from(pool.0));
         let of_pool = pool.and_then(|pool| self.keys.get(pool).copied());
-        let by = if by.is_empty() {
-            of_pool.unwrap_or_default()
+        // What the pool names was written where no local name is.
+        let outside = scope.without_names();
+        let (by, place) = if by.is_empty() {
+            (of_pool.unwrap_or_default(), &outside)
         } else {
-            by
+            (by, scope)
         };
-        let values: Vec<_> = by.iter().map(|expr| self.value(expr, scope)).collect();
+        let values: Vec<_> = by.iter().map(|expr| self.value(expr, place)).collect();
         let mut values: Vec<Value> = values.into_iter().collect::<Option<_>>()?;
         let mut places: Vec<Span> = by.iter().map(|expr| expr.span).collect();
         let pool = pool.and_then(|pool| self.policy.manifest.pools.get(pool));

@@ -8,7 +8,6 @@ use super::names::{Sort, Thing};
 use super::scope::Scope;
 use super::value::{Single, Value};
 use crate::diagnostics::Code;
-use crate::gather::Texts;
 use crate::policy::{Check, CheckKind, Test, TestKind, TestStep};
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -16,13 +15,6 @@ use crate::syntax::ast::{
 };
 
 impl<'a> Checker<'a> {
-    /// Leaves the tests of the policy itself: those of files that it takes in were written for another one.
-    pub(super) fn own_tests(&mut self, texts: &Texts) {
-        let own = texts.policy().map(|file| file.0 as u16);
-        let tests = &mut self.policy.tests;
-        tests.retain(|test| Some(test.place.file) == own);
-    }
-
     /// All `test` blocks.
     pub(super) fn tests(&mut self, items: &[&'a Item]) {
         for item in items {

@@ -89,12 +89,20 @@ pub static METER: [Builtin; 1] = [field(
 )];
 
 /// Schedulers.
-pub static SCHEDULERS: [Builtin; 3] = [
+pub static SCHEDULERS: [Builtin; 5] = [
     word("rr", "every usable backend in turn"),
     word("wrr", "in turn, as often as its weight says"),
     word(
         "maglev",
         "consistent hashing (Maglev): the same flow finds the same backend on every director",
+    ),
+    word(
+        "sh",
+        "by the client's address: all its flows have the same backend",
+    ),
+    word(
+        "dh",
+        "by the service's address: all flows to it have the same backend",
     ),
 ];
 
