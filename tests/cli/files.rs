@@ -65,10 +65,10 @@ fn a_file_that_cannot_be_read_is_told_how_to_be() {
         ("vlan.lvs", "did you mean policies/vlan.lvs?"),
         (
             "policies/none.lvs",
-            "in policies are: dr-minimal.lvs, dr.lvs",
+            "in policies are: access-list.lvs, counters.lvs",
         ),
         ("none/dr.lvs", "there is no folder none"),
-        ("policies", "in policies are: dr-minimal.lvs"),
+        ("policies", "in policies are: access-list.lvs"),
         ("policies/dr.lvs/x", "a part of this path is a file"),
     ] {
         could_not(path, &["check", wrong], &[&format!("help: {help}")]);
