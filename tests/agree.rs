@@ -19,6 +19,8 @@ mod engines;
 mod failure;
 #[path = "agree/judge.rs"]
 mod judge;
+#[path = "../cli/library.rs"]
+mod library;
 mod machine;
 #[path = "agree/packets.rs"]
 mod packets;

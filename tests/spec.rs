@@ -86,6 +86,55 @@ fn the_policies_in_the_documents_do_what_the_documents_say() {
     assert!(seen > 0, "the documents show no policy");
 }
 
+#[test]
+fn the_headers_of_the_documents_are_those_of_the_prelude() {
+    let page = std::fs::read_to_string(root().join("docs/language.md")).expect("the page is there");
+    let told: BTreeSet<&str> = page.lines().collect();
+    let mut seen = 0;
+    for path in files("compiler/front/src/prelude", "lvs") {
+        let text = std::fs::read_to_string(&path).expect("the prelude can be read");
+        for header in text.split("\nheader ").skip(1) {
+            let row = row(header);
+            assert!(
+                told.contains(row.as_str()),
+                "{}: no row\n{row}",
+                short(&path)
+            );
+            seen += 1;
+        }
+    }
+    let rows = told.iter().filter(|line| line.starts_with("| `"));
+    let rows = rows.filter(|line| line.matches('|').count() == 6);
+    assert_eq!(rows.count(), seen, "a row of no header");
+}
+
+/// The row of a header's declaration: its name, where it stands, its fields, and those that are computed.
+fn row(header: &str) -> String {
+    let (head, body) = header.split_once(" {\n").expect("a block");
+    let (body, _) = body.split_once("\n}").expect("the end of a block");
+    let (head, _) = head.split_once(" max ").unwrap_or((head, ""));
+    let (head, when) = head.split_once(" when ").unwrap_or((head, ""));
+    let (name, after) = head.split_once(" after ").unwrap_or((head, ""));
+    let quoted = |words: Vec<&str>| {
+        let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        quoted.join(", ")
+    };
+    let parts = || body.lines().flat_map(|line| line.split(';')).map(str::trim);
+    let fields = parts().filter(|part| {
+        part.split_once(": ")
+            .is_some_and(|(name, _)| !name.contains(' '))
+    });
+    let lets = parts().filter_map(|part| Some(part.strip_prefix("let ")?.split_once(" = ")?.0));
+    let when = quoted(
+        Some(when)
+            .into_iter()
+            .filter(|when| !when.is_empty())
+            .collect(),
+    );
+    let (fields, lets) = (quoted(fields.collect()), quoted(lets.collect()));
+    format!("| `{name}` | {after} | {when} | {fields} | {lets} |")
+}
+
 /// The codes of all that is said of a policy.
 fn codes(policy: &str) -> BTreeSet<String> {
     let said = fed(

@@ -20,6 +20,7 @@ use lvsc_runtime::world::World;
 use lvsc_target_xdp::Xdp;
 
 use crate::engines::{self, Kind, Runs, Takes};
+use crate::library::Disk;
 use crate::machine::engine::Machine;
 
 /// Packets in a batch, in turn.
@@ -64,7 +65,7 @@ struct Became {
 impl Bench {
     /// A policy on all engines. Panics with its findings where it is wrong.
     pub fn new(name: &str, text: &str) -> Bench {
-        let compiled = lvsc_front::compile(name, text);
+        let compiled = lvsc_front::compile_with(name, text, &Disk);
         let (Some(policy), Some(pipeline)) = (compiled.policy, compiled.pipeline) else {
             let found: Vec<String> = compiled
                 .diagnostics

@@ -20,6 +20,37 @@ fn check(text: &str, expected: &[&str]) {
     assert_eq!(compilation.policy.is_some(), expected.is_empty(), "{text}");
 }
 
+/// What the policy is warned of, in its order: the code, and the marked text.
+fn warned(text: &str, expected: &[&str]) {
+    let compilation = compile("policy.lvs", text);
+    let found: Vec<String> = compilation
+        .diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let span = diagnostic.span().expect("a diagnostic has a place");
+            format!("{} {}", diagnostic.code, compilation.sources.snippet(span))
+        })
+        .collect();
+    assert_eq!(found, expected, "{text}");
+}
+
+#[test]
+fn what_was_asked_before_a_rewrite_is_not_known_behind_it() {
+    let asked = "match ip4.dscp == 1 { drop marked }";
+    for written in [
+        "match ip4 { ip4.dscp = 1 }",
+        "match ip4 { ip4.dscp = 1\n match ip4.dscp == 1 { pass } }",
+        "match ip4 { ip4.dscp = 1 } else match eth { pass }",
+    ] {
+        warned(&format!("{written}\n{asked}"), &[]);
+    }
+    let earlier = "match ip4 { pass }";
+    warned(
+        &format!("{earlier}\n{asked}"),
+        &["taken-earlier ip4.dscp == 1"],
+    );
+}
+
 #[test]
 fn nothing_is_left_out_silently() {
     check(

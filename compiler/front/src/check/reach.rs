@@ -64,9 +64,9 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Walks through a block; says whether packets go on behind it.
     fn block(&mut self, block: &'a [Stmt]) -> bool {
-        let outer = self.path.len();
+        let (outer, rewrites) = (self.path.len(), self.rewrites);
         let goes_on = block.iter().all(|stmt| self.stmt(stmt));
-        self.path.truncate(outer);
+        self.leave(outer, rewrites);
         goes_on
     }
 
@@ -127,7 +127,7 @@ impl<'a> Walk<'a> {
             self.path.push(step(false));
         }
         ways += usize::from(left && self.block(otherwise));
-        self.path.truncate(outer);
+        self.leave(outer, rewrites);
         if ways == 1 && rewrites == self.rewrites {
             self.path.extend(behind);
         }
@@ -135,11 +135,18 @@ impl<'a> Walk<'a> {
     }
 
     fn block_behind(&mut self, step: Step<'a>, block: &'a [Stmt]) -> bool {
-        let outer = self.path.len();
+        let (outer, rewrites) = (self.path.len(), self.rewrites);
         self.path.push(step);
         let goes_on = self.block(block);
-        self.path.truncate(outer);
+        self.leave(outer, rewrites);
         goes_on
+    }
+
+    /// Forgets what was asked behind a place of the path; all of it where a rewrite came since, which emptied the path: what
+    /// is in it is not of that place any more.
+    fn leave(&mut self, outer: usize, rewrites: usize) {
+        let kept = if rewrites == self.rewrites { outer } else { 0 };
+        self.path.truncate(kept);
     }
 
     /// Whether a header's presence is asked of this field, or of one that it may lie on.

@@ -1,7 +1,8 @@
 //! Ways through the graph, and the interpreter as an engine.
 
 use lvsc_abi::engine::{Engine, EngineError, Packet, SLOT};
-use lvsc_abi::image::{Count, count, is_stamped};
+use lvsc_abi::image::{Count, Image, Width, count, is_stamped};
+use lvsc_abi::layout::counter;
 use lvsc_abi::verdict::Verdict;
 
 use crate::interp::Interpreter;
@@ -46,6 +47,22 @@ fn the_first_match_that_holds_ends_the_packet() {
         assert_eq!(world.run(&mut frame), (verdict, interface));
     }
     assert_eq!((world.counted("seen"), world.counted("closed")), (4, 1));
+}
+
+#[test]
+fn a_counter_counts_packets_and_the_bytes_that_arrived_and_wraps() {
+    let rewritten = Stmt::Set("ip4.ttl", number(1, 8));
+    let counted = [Stmt::Count(SEEN), rewritten, Stmt::Count(SEEN)];
+    let mut world = World::new(policy(&counted));
+    let at = world
+        .section("counters")
+        .at(u64::from(SEEN.0), counter::PACKETS);
+    world.image.store(at, Width::B8, u64::MAX);
+    let mut frame = ethernet(0x0800, &ip4(6, &tcp(1, 80)));
+    let length = frame.len() as u64;
+    world.run(&mut frame);
+    let (packets, bytes) = (1, 2 * length);
+    assert_eq!(count(&world.image, SEEN.0.into()), Count { packets, bytes });
 }
 
 #[test]
