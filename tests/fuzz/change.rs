@@ -91,7 +91,7 @@ fn change_tokens(
     chance: &mut Chance,
 ) {
     let piece = chance.piece(tokens.len());
-    match chance.below(12) {
+    match chance.below(15) {
         0 => drop(tokens.drain(piece)),
         1 => {
             let copy = tokens[piece.clone()].to_vec();
@@ -129,13 +129,24 @@ fn change_tokens(
             }
         }
         7 => {
-            if let Some(token) =
-                (tokens.iter_mut().skip(piece.start)).find(|token| is_number(token))
+            if let Some(token) = (tokens.iter_mut().skip(piece.start))
+                .find(|token| token.chars().next().map(kind_of) == Some(Kind::Number))
             {
                 *token = chance.one(&EDGES).to_string();
             }
         }
         8 => tokens.insert(piece.start, chance.one(words).clone()),
+        10..=12 => {
+            // A word becomes another one of its kind: most of the time the text still is one of its language.
+            let kind = |token: &String| token.chars().next().map(kind_of);
+            let of = tokens.get(piece.start).and_then(kind);
+            let alike: Vec<String> = (tokens.iter().filter(|token| kind(token) == of))
+                .cloned()
+                .collect();
+            if let Some(token) = tokens.get_mut(piece.start) {
+                token.clone_from(chance.one(&alike));
+            }
+        }
         9 => {
             if let Some(token) = tokens.get_mut(piece.start) {
                 let letter = char::from_u32(chance.below(0x3000) as u32).unwrap_or('"');
@@ -160,8 +171,24 @@ fn tokens_of(corpus: &[Vec<u8>], chance: &mut Chance) -> Vec<String> {
     tokens(&text).into_iter().map(str::to_owned).collect()
 }
 
-fn is_number(token: &str) -> bool {
-    token.bytes().next().is_some_and(|c| c.is_ascii_digit())
+/// What a token is, by its first letter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    LineEnd,
+    Blank,
+    Number,
+    Word,
+    Sign,
+}
+
+fn kind_of(letter: char) -> Kind {
+    match letter {
+        '\n' => Kind::LineEnd,
+        c if c.is_whitespace() => Kind::Blank,
+        c if c.is_ascii_digit() => Kind::Number,
+        c if c.is_alphanumeric() || c == '_' => Kind::Word,
+        _ => Kind::Sign,
+    }
 }
 
 /// The tokens of the line that has this one, its end included.
@@ -187,23 +214,23 @@ fn soup(words: &[String], chance: &mut Chance) -> String {
 
 /// A text cut into words, blanks, line ends and signs: enough for any of the languages here.
 pub fn tokens(text: &str) -> Vec<&str> {
-    let kind = |c: char| match c {
-        '\n' => 0,
-        c if c.is_whitespace() => 1,
-        c if c.is_alphanumeric() || c == '_' => 2,
-        _ => 3,
-    };
     let mut tokens = Vec::new();
     let mut begin = 0;
     let mut before = None;
     for (at, c) in text.char_indices() {
-        let kind = kind(c);
-        let goes_on = before == Some(kind) && (kind == 1 || kind == 2);
+        let kind = kind_of(c);
+        let goes_on = match kind {
+            Kind::Blank => before == Some(Kind::Blank),
+            Kind::Number | Kind::Word => matches!(before, Some(Kind::Number | Kind::Word)),
+            Kind::LineEnd | Kind::Sign => false,
+        };
         if at > 0 && !goes_on {
             tokens.push(&text[begin..at]);
             begin = at;
         }
-        before = Some(kind);
+        if !goes_on {
+            before = Some(kind);
+        }
     }
     if begin < text.len() {
         tokens.push(&text[begin..]);

@@ -57,10 +57,7 @@ fn judge(input: &[u8]) -> Judged {
         Err(error) => return Err(error.to_string()),
     };
     let (layout, pipeline) = (&built.layout, &built.pipeline);
-    emission::emitted(
-        &built.program,
-        layout,
-        &pipeline.manifest,
-        &pipeline.sources,
-    )
+    let (manifest, sources) = (&pipeline.manifest, &pipeline.sources);
+    let made = emission::emitted(&built.program, layout, manifest, sources)?;
+    emission::readable(&made)
 }

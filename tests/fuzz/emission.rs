@@ -1,12 +1,13 @@
 //! Programs to code: any program that the verifier takes becomes a valid module and an object that is read again, or is too
 //! large for them.
 
+use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::module;
 use lvsc_abi::place::Sources;
 use lvsc_ir::passes::optimize;
-use lvsc_ir::target::{EmitError, Target as _};
+use lvsc_ir::target::{EmitError, Target as Emits};
 use lvsc_ir::verify::{Verified, verify};
 use lvsc_ir::{sample, text};
 use lvsc_target_wasm::Wasm;
@@ -37,46 +38,63 @@ fn judge(input: &[u8]) -> Judged {
     if text::print(&again.program, &again.layout) != shown || again.layout != case.layout {
         return Err(format!("read as another program:\n{shown}"));
     }
-    both(program, &case.layout)
+    readable(&both(program, &case.layout)?)
 }
 
 /// Emits a program as it is, and optimized.
-pub fn both(program: Verified, layout: &Layout) -> Judged {
+pub fn both(program: Verified, layout: &Layout) -> Result<Vec<Artifact>, String> {
     let manifest = Manifest {
         version: manifest::VERSION,
         ..Manifest::default()
     };
     let sources = Sources::default();
-    emitted(&program, layout, &manifest, &sources)?;
+    let mut artifacts = emitted(&program, layout, &manifest, &sources)?;
     let optimized = optimize(program, layout);
     verify(optimized.program().clone(), layout).map_err(|error| format!("optimized: {error}"))?;
-    emitted(&optimized, layout, &manifest, &sources)
+    artifacts.extend(emitted(&optimized, layout, &manifest, &sources)?);
+    Ok(artifacts)
 }
 
-/// Emits a program by every target, and has what came of it read by those who read it.
+/// Emits a program by every target; what is too large for one is left out.
 pub fn emitted(
     program: &Verified,
     layout: &Layout,
     manifest: &Manifest,
     sources: &Sources,
-) -> Judged {
+) -> Result<Vec<Artifact>, String> {
     if layout.size() > IMAGE {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    match Wasm.emit(program, layout, manifest, sources) {
-        Ok(artifact) => {
-            valid(&artifact.code)?;
-            let read = module::read(&artifact.code).map_err(|error| error.to_string())?;
-            if (&read.layout, &read.manifest) != (layout, manifest) {
+    let near = Xdp::with_reach(NEAR);
+    let targets: [&dyn Emits; 3] = [&Wasm, &Xdp::NEW, &near];
+    let emit = |target: &dyn Emits| match target.emit(program, layout, manifest, sources) {
+        Ok(artifact) => Some(artifact),
+        Err(EmitError::Limit { .. }) => None,
+    };
+    let artifacts: Vec<Artifact> = targets.into_iter().filter_map(emit).collect();
+    let mut modules = artifacts.iter().filter(|made| made.target == Wasm.name());
+    modules.try_for_each(|module| valid(&module.code))?;
+    Ok(artifacts)
+}
+
+/// Whether those who read artifacts find in them what they were made of. Programs as text may name their sections as they
+/// like, and are refused there.
+pub fn readable(artifacts: &[Artifact]) -> Judged {
+    for made in artifacts {
+        let manifest = if made.target == Wasm.name() {
+            let read = module::read(&made.code).map_err(|error| error.to_string())?;
+            if read.layout != made.layout || read.places != made.places {
                 return Err("the module says something else of itself".to_owned());
             }
-        }
-        Err(EmitError::Limit { .. }) => {}
-    }
-    for target in [Xdp::NEW, Xdp::with_reach(NEAR)] {
-        match target.emit(program, layout, manifest, sources) {
-            Ok(artifact) => readable(&artifact.code, manifest)?,
-            Err(EmitError::Limit { .. }) => {}
+            read.manifest
+        } else {
+            of_object(made)?
+        };
+        if manifest != made.manifest {
+            return Err(format!(
+                "{}: {manifest:?}, not {:?}",
+                made.target, made.manifest
+            ));
         }
     }
     Ok(())
@@ -90,16 +108,11 @@ fn valid(module: &[u8]) -> Judged {
 }
 
 #[cfg(target_os = "linux")]
-fn readable(object: &[u8], manifest: &Manifest) -> Judged {
-    let read = lvsc_runtime::engine::xdp::read(object).map_err(|error| error.to_string())?;
-    if read == *manifest {
-        Ok(())
-    } else {
-        Err("the object says something else of itself".to_owned())
-    }
+fn of_object(object: &Artifact) -> Result<Manifest, String> {
+    lvsc_runtime::engine::xdp::read(&object.code).map_err(|error| error.to_string())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn readable(_: &[u8], _: &Manifest) -> Judged {
-    Ok(())
+fn of_object(object: &Artifact) -> Result<Manifest, String> {
+    Ok(object.manifest.clone())
 }

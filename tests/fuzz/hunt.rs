@@ -181,3 +181,28 @@ fn said(panic: &(dyn Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     format!("panicked: {}", text.unwrap_or("without a word"))
 }
+
+#[test]
+fn hunt_tells_a_finding_and_makes_it_shorter() {
+    let answers = |judge| {
+        let target = Target {
+            name: "hunt",
+            cases: 200,
+            make: Box::new(|chance| chance.bytes(40)),
+            judge,
+        };
+        let hunted = catch_unwind(AssertUnwindSafe(|| target.hunt()));
+        hunted.map_err(|panic| said(panic.as_ref()))
+    };
+    assert_eq!(answers(|_| Ok(())), Ok(()));
+    let told = answers(|input| match input.iter().find(|byte| **byte > 200) {
+        Some(_) => Err("a large byte".to_owned()),
+        None => Ok(()),
+    });
+    let told = told.expect_err("there are large bytes");
+    assert!(told.contains(": a large byte\n"), "{told}");
+    assert!(told.contains("(1 bytes)"), "{told}");
+    let told = answers(|input| panic!("{} bytes", input.len()));
+    let told = told.expect_err("it panics");
+    assert!(told.contains(": panicked: "), "{told}");
+}

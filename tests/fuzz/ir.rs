@@ -45,7 +45,7 @@ fn judge(input: &[u8]) -> Judged {
         return Err(format!("read as another program:\n{shown}"));
     }
     match verify(source.program, &source.layout) {
-        Ok(program) => emission::both(program, &source.layout),
+        Ok(program) => emission::both(program, &source.layout).map(drop),
         Err(error) => {
             let _ = error.to_string();
             Ok(())
