@@ -1,4 +1,4 @@
-//! Numbers that look random and are not: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
+//! Numbers that look random and are not: `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
 //! OOPSLA 2014). Equal seeds make equal choices.
 
 use std::ops::Range;

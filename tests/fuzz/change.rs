@@ -136,17 +136,7 @@ fn change_tokens(
             }
         }
         8 => tokens.insert(piece.start, chance.one(words).clone()),
-        10..=12 => {
-            // A word becomes another one of its kind: most of the time the text still is one of its language.
-            let kind = |token: &String| token.chars().next().map(kind_of);
-            let of = tokens.get(piece.start).and_then(kind);
-            let alike: Vec<String> = (tokens.iter().filter(|token| kind(token) == of))
-                .cloned()
-                .collect();
-            if let Some(token) = tokens.get_mut(piece.start) {
-                token.clone_from(chance.one(&alike));
-            }
-        }
+        10..=12 => exchange(tokens, piece.start, chance),
         9 => {
             if let Some(token) = tokens.get_mut(piece.start) {
                 let letter = char::from_u32(chance.below(0x3000) as u32).unwrap_or('"');
@@ -161,6 +151,47 @@ fn change_tokens(
                 *token = word;
             }
         }
+    }
+}
+
+/// One of these texts in which a few words became others of it: most of the time it still is one of its language.
+pub fn gently(corpus: &[Vec<u8>], chance: &mut Chance) -> Vec<u8> {
+    let mut tokens = tokens_of(corpus, chance);
+    for _ in 0..=chance.below(3) {
+        let at = chance.below(tokens.len());
+        if chance.one_in(3) {
+            let line = line_at(&tokens, at);
+            let copy = tokens[line.clone()].to_vec();
+            let to = if chance.one_in(2) {
+                line.end
+            } else {
+                line_at(&tokens, chance.below(tokens.len())).start
+            };
+            tokens.splice(to..to, copy);
+        } else {
+            exchange(&mut tokens, at, chance);
+        }
+    }
+    tokens.concat().into_bytes()
+}
+
+/// The first word or number from here on becomes another one of its kind, or a number at which something ends.
+fn exchange(tokens: &mut [String], from: usize, chance: &mut Chance) {
+    let kind = |token: &String| token.chars().next().map(kind_of);
+    let meant = |token: &String| matches!(kind(token), Some(Kind::Number | Kind::Word));
+    let Some(at) = (tokens.iter().skip(from))
+        .position(meant)
+        .map(|at| from + at)
+    else {
+        return;
+    };
+    let of = kind(&tokens[at]);
+    let alike: Vec<String> = (tokens.iter().filter(|token| kind(token) == of))
+        .cloned()
+        .collect();
+    tokens[at].clone_from(chance.one(&alike));
+    if of == Some(Kind::Number) && chance.one_in(3) {
+        tokens[at] = chance.one(&EDGES).to_string();
     }
 }
 

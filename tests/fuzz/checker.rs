@@ -23,13 +23,27 @@ pub fn target() -> Target {
         let policy = policies::random().new_tree(&mut runner).expect("a policy");
         policy.current().into_bytes()
     }));
+    let right: Vec<Vec<u8>> = texts
+        .iter()
+        .filter(|text| is_right(text))
+        .cloned()
+        .collect();
     let words = corpus::words(&texts, &keywords());
     Target {
         name: "checker",
         cases: 250,
-        make: Box::new(move |chance| change::text(&texts, &words, chance)),
+        make: Box::new(move |chance| match chance.below(2) {
+            0 => change::gently(&right, chance),
+            _ => change::text(&texts, &words, chance),
+        }),
         judge,
     }
+}
+
+/// Whether a text is a policy that has a pipeline.
+fn is_right(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    lvsc_front::compile("policy.lvs", &text).pipeline.is_some()
 }
 
 fn judge(input: &[u8]) -> Judged {

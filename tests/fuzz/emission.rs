@@ -7,7 +7,7 @@ use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::module;
 use lvsc_abi::place::Sources;
 use lvsc_ir::passes::optimize;
-use lvsc_ir::target::{EmitError, Target as Emits};
+use lvsc_ir::target::Target as Emits;
 use lvsc_ir::verify::{Verified, verify};
 use lvsc_ir::{sample, text};
 use lvsc_target_wasm::Wasm;
@@ -55,7 +55,7 @@ pub fn both(program: Verified, layout: &Layout) -> Result<Vec<Artifact>, String>
     Ok(artifacts)
 }
 
-/// Emits a program by every target; what is too large for one is left out.
+/// Emits a program by every target; what is too large for one is left out, which is the only error there is.
 pub fn emitted(
     program: &Verified,
     layout: &Layout,
@@ -67,10 +67,7 @@ pub fn emitted(
     }
     let near = Xdp::with_reach(NEAR);
     let targets: [&dyn Emits; 3] = [&Wasm, &Xdp::NEW, &near];
-    let emit = |target: &dyn Emits| match target.emit(program, layout, manifest, sources) {
-        Ok(artifact) => Some(artifact),
-        Err(EmitError::Limit { .. }) => None,
-    };
+    let emit = |target: &dyn Emits| target.emit(program, layout, manifest, sources).ok();
     let artifacts: Vec<Artifact> = targets.into_iter().filter_map(emit).collect();
     let mut modules = artifacts.iter().filter(|made| made.target == Wasm.name());
     modules.try_for_each(|module| valid(&module.code))?;

@@ -28,7 +28,10 @@ pub fn target() -> Target {
     Target {
         name: "encodings",
         cases: 1500,
-        make: Box::new(move |chance| change::text(&texts, &words, chance)),
+        make: Box::new(move |chance| match chance.below(2) {
+            0 => change::gently(&texts, chance),
+            _ => change::text(&texts, &words, chance),
+        }),
         judge,
     }
 }

@@ -12,7 +12,7 @@ use crate::corpus::read;
 use crate::support::{root, short};
 
 /// So long may one input take, not optimized and on a busy machine; most take less than a millisecond.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The seed of a run of which nobody wants more.
 const SEED: u64 = 0x6c76_7363;
 /// Most attempts to make an input shorter.
@@ -21,6 +21,9 @@ const SHORTER: usize = 2000;
 /// What is wrong with the answer to an input.
 pub type Judged = Result<(), String>;
 
+/// How an input is made.
+pub type Make = dyn Fn(&mut Chance) -> Vec<u8>;
+
 /// Something that reads what others wrote.
 pub struct Target {
     /// Its name, and that of its folder in `found/`.
@@ -28,7 +31,7 @@ pub struct Target {
     /// Inputs of a usual run.
     pub cases: u64,
     /// Makes an input.
-    pub make: Box<dyn Fn(&mut Chance) -> Vec<u8>>,
+    pub make: Box<Make>,
     /// Judges the answer to it.
     pub judge: fn(&[u8]) -> Judged,
 }

@@ -21,7 +21,10 @@ pub fn target() -> Target {
     Target {
         name: "ir",
         cases: 800,
-        make: Box::new(move |chance| change::text(&programs, &words, chance)),
+        make: Box::new(move |chance| match chance.below(2) {
+            0 => change::gently(&programs, chance),
+            _ => change::text(&programs, &words, chance),
+        }),
         judge,
     }
 }

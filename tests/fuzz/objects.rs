@@ -23,8 +23,7 @@ pub fn target() -> Target {
 fn judge(input: &[u8]) -> Judged {
     match xdp::read(input) {
         Ok(manifest) if manifest.encode().is_empty() => Err("an empty manifest".to_owned()),
-        Ok(_) => Ok(()),
         Err(error) if error.to_string().is_empty() => Err("no reason".to_owned()),
-        Err(_) => Ok(()),
+        Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::source::FileId;
+use lvsc_front::syntax::ast::Item;
 use lvsc_front::syntax::parse::keywords;
 use lvsc_front::syntax::{parse, parse_packet};
 
@@ -33,7 +34,7 @@ pub fn texts() -> Vec<Vec<u8>> {
 fn judge(input: &[u8]) -> Judged {
     let text = String::from_utf8_lossy(input);
     let (file, diagnostics) = parse(FileId(0), &text);
-    let mut items = file.items.iter().map(|item| item.span());
+    let mut items = file.items.iter().map(Item::span);
     items.try_for_each(|span| inside(&text, span))?;
     applicable(&text, &diagnostics)?;
     let (_, diagnostics) = parse_packet(FileId(0), &text);
