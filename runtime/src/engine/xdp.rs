@@ -78,6 +78,11 @@ pub fn allowed() -> bool {
     probe().is_ok()
 }
 
+/// What an object says of itself, all of it read as for loading: nothing is asked of the kernel.
+pub fn read(bytes: &[u8]) -> Result<Manifest, ObjectError> {
+    Ok(object::Object::read(bytes)?.manifest)
+}
+
 /// A program that lets every packet go to the kernel.
 pub(crate) fn pass() -> io::Result<OwnedFd> {
     /// `w0 = 2; exit`

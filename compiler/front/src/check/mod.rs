@@ -179,6 +179,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether this was said: a place that is expanded a thousand times says it once, and looks for a remedy once.
+    fn is_said(&self, code: Code, message: &str, span: Span) -> bool {
+        (self.said).contains(&(Some(span), code, message.to_owned()))
+    }
+
     /// Reports an error; `None`, so that it can be returned.
     fn error<T>(&mut self, code: Code, message: impl Into<String>, span: Span) -> Option<T> {
         self.report(Diagnostic::error(code, message, span));

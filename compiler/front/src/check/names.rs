@@ -275,10 +275,13 @@ impl<'a> Checker<'a> {
         if self.unread.contains(name.text.as_str()) {
             return None;
         }
+        let message = format!("no {sorts} is called `{}`", name.text);
+        if self.is_said(Code::UnknownName, &message, name.span) {
+            return None;
+        }
         let known = self.names.things.iter();
         let known = known.filter(|(_, declared)| wanted.contains(&declared.sort));
         let known: Vec<String> = known.map(|(known, _)| known.clone()).collect();
-        let message = format!("no {sorts} is called `{}`", name.text);
         self.unknown(name, Code::UnknownName, &message, &known)
     }
 
@@ -290,6 +293,9 @@ impl<'a> Checker<'a> {
         message: &str,
         known: &[String],
     ) -> Option<T> {
+        if self.is_said(code, message, name.span) {
+            return None;
+        }
         let found = Diagnostic::error(code, message, name.span);
         let found = match nearest(&name.text, known.iter().map(String::as_str)) {
             Some(near) => found.similar("a similar name exists", name.span, &name.text, near),
