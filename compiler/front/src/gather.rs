@@ -91,9 +91,10 @@ pub(crate) fn gather(
     };
     let own = prelude::FILES.map(|text| (true, text));
     for (own, (path, text)) in own.into_iter().chain([(false, (path, text))]) {
-        let key = match own {
-            true => path.to_owned(),
-            false => library.identity(&beside("", path)),
+        let key = if own {
+            path.to_owned()
+        } else {
+            library.identity(&beside("", path))
         };
         let file = gathering.take_in((own, key), path, text);
         gathering.texts.roots.push(file);
@@ -119,9 +120,10 @@ type Key = (bool, String);
 
 impl Gathering<'_> {
     fn take_in(&mut self, key: Key, path: &str, text: &str) -> FileId {
-        let id = match key.0 {
-            true => self.sources.add_prelude(path, text),
-            false => self.sources.add(path, text),
+        let id = if key.0 {
+            self.sources.add_prelude(path, text)
+        } else {
+            self.sources.add(path, text)
         };
         let (file, found) = parse::parse(id, text);
         self.diagnostics.extend(found);
