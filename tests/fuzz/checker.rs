@@ -2,6 +2,7 @@
 //! an object, or is too large for them.
 
 use lvsc_front::diagnostics::Diagnostic;
+use lvsc_front::library::Empty;
 use lvsc_front::mend::mend;
 use lvsc_front::syntax::parse::keywords;
 use proptest::strategy::{Strategy, ValueTree};
@@ -60,7 +61,7 @@ fn judge(input: &[u8]) -> Judged {
         inside(compiled.sources.text(span.file), span)?;
     }
     if fixes().next().is_some() {
-        drop(mend("policy.lvs", &text));
+        drop(mend("policy.lvs", &text, &Empty));
     }
     let Some(pipeline) = compiled.pipeline else {
         return Ok(());
