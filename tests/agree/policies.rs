@@ -31,7 +31,7 @@ pool large {
 }
 counter one
 counter two
-counter cells by ip.ttl, tcp.flags
+counter cells by ip.ecn, ip.dscp
 header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
 ";
 
@@ -156,8 +156,8 @@ impl Writer {
                 7 => {
                     let counter = match self.choose(4) {
                         0 => "one",
-                        1 if present.contains(&"ip") => "cells[ip.ttl, 3]",
-                        2 if present.contains(&"ip") && present.contains(&"tcp") => "cells",
+                        1 if present.contains(&"ip") => "cells[ip.ecn, 3]",
+                        2 if present.contains(&"ip") => "cells",
                         _ => "two",
                     };
                     self.line(depth, &format!("count {counter}"));
