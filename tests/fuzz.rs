@@ -15,7 +15,6 @@ mod chance;
 mod change;
 #[path = "fuzz/checker.rs"]
 mod checker;
-#[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/compile.rs"]
 mod compile;
 #[path = "fuzz/corpus.rs"]
@@ -34,6 +33,11 @@ mod hunt;
 mod ir;
 #[path = "fuzz/lexer.rs"]
 mod lexer;
+#[path = "../cli/library.rs"]
+mod library;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/library.rs"]
+mod library;
 #[path = "fuzz/modules.rs"]
 mod modules;
 #[path = "fuzz/notation.rs"]

@@ -8,6 +8,7 @@ use lvsc_target_wasm::Wasm;
 use crate::compile::program;
 use crate::encodings::published;
 use crate::hunt::{Judged, Target};
+use crate::library::Disk;
 use crate::support::files;
 use crate::{change, corpus};
 
@@ -26,7 +27,8 @@ pub fn artifacts(target: &dyn Emits) -> Vec<Artifact> {
     let policies = files("policies", "lvs").into_iter();
     let built = policies.map(|path| {
         let text = String::from_utf8(corpus::read(&path)).expect("a policy is text");
-        let compiled = lvsc_front::compile("policy.lvs", &text);
+        let name = path.to_str().expect("a plain name");
+        let compiled = lvsc_front::compile_with(name, &text, &Disk);
         let pipeline = compiled.pipeline.expect("the policy is right");
         let built = program(&pipeline).expect("it is small");
         built.emit(target).expect("it is small")
