@@ -15,6 +15,7 @@ mod chance;
 mod change;
 #[path = "fuzz/checker.rs"]
 mod checker;
+#[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/compile.rs"]
 mod compile;
 #[path = "fuzz/corpus.rs"]
@@ -33,9 +34,6 @@ mod hunt;
 mod ir;
 #[path = "fuzz/lexer.rs"]
 mod lexer;
-#[path = "../cli/library.rs"]
-mod library;
-#[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/library.rs"]
 mod library;
 #[path = "fuzz/modules.rs"]
