@@ -190,8 +190,10 @@ mod tests {
     #[test]
     fn a_full_pool_still_has_a_record_for_none() {
         let mut pipeline = policy(&[]);
-        let one = pipeline.manifest.pools[0].backends[0].clone();
-        pipeline.manifest.pools[0].backends.push(one);
+        let backends = &mut pipeline.manifest.pools[0].backends;
+        let mut one = backends[0].clone();
+        one.id = backends.len() as u16;
+        backends.push(one);
         let layout = layout(&pipeline);
         assert_eq!(layout.named("backends.plain").unwrap().1.length, 8);
     }
