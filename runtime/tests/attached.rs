@@ -66,17 +66,8 @@ mod linux {
     }
 
     fn manifest(backends: &[Host]) -> Manifest {
-        let backend = |(id, host): (usize, &Host)| Backend {
-            id: id as u16,
-            name: host.name.clone(),
-            address: host.ip.into(),
-            port: None,
-            weight: 1,
-            mac: None,
-            interface: 0,
-            drain: false,
-            backup: false,
-        };
+        let backend =
+            |(id, host): (usize, &Host)| Backend::new(id as u16, host.name.clone(), host.ip);
         Manifest {
             interfaces: vec![Interface {
                 name: "lan".to_owned(),

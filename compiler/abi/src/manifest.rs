@@ -120,6 +120,23 @@ pub struct Backend {
     pub backup: bool,
 }
 
+impl Backend {
+    /// A backend of which the policy says no more than its name and address: weight 1, by the first interface.
+    pub fn new(id: u16, name: impl Into<String>, address: impl Into<IpAddr>) -> Backend {
+        Backend {
+            id,
+            name: name.into(),
+            address: address.into(),
+            port: None,
+            weight: 1,
+            mac: None,
+            interface: 0,
+            drain: false,
+            backup: false,
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_false(flag: &bool) -> bool {
     !*flag
@@ -355,17 +372,7 @@ mod tests {
     }
 
     fn manifest() -> Manifest {
-        let backend = |id| Backend {
-            id,
-            name: format!("rs{id}"),
-            address: [192, 0, 2, 1].into(),
-            port: None,
-            weight: 1,
-            mac: None,
-            interface: 0,
-            drain: false,
-            backup: false,
-        };
+        let backend = |id| Backend::new(id, format!("rs{id}"), [192, 0, 2, 1]);
         let counter = Counter {
             name: String::new(),
             kind: CounterKind::Backend,

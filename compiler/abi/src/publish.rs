@@ -178,15 +178,8 @@ mod tests {
 
     fn manifest() -> Manifest {
         let backend = |id: u16, weight| Backend {
-            id,
-            name: format!("192.0.2.{id}"),
-            address: [192, 0, 2, id as u8].into(),
-            port: None,
             weight,
-            mac: None,
-            interface: 0,
-            drain: false,
-            backup: false,
+            ..Backend::new(id, format!("192.0.2.{id}"), [192, 0, 2, id as u8])
         };
         let pool = Pool {
             name: "web".to_owned(),

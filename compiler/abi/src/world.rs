@@ -162,15 +162,9 @@ mod tests {
 
     fn manifest(backends: &[(&str, Option<Mac>)]) -> Manifest {
         let backend = |(id, (name, mac)): (usize, &(&str, Option<Mac>))| Backend {
-            id: id as u16,
-            name: (*name).to_owned(),
-            address: [192, 0, 2, 1].into(),
-            port: None,
             weight: 5,
             mac: *mac,
-            interface: 0,
-            drain: false,
-            backup: false,
+            ..Backend::new(id as u16, *name, [192, 0, 2, 1])
         };
         Manifest {
             interfaces: vec![Interface {

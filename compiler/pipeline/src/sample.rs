@@ -200,15 +200,8 @@ fn manifest() -> Manifest {
     let pools = pools.map(|(name, scheduler, flows)| {
         let first = counters.len() as u32;
         let backends = (0..BACKENDS).map(|id| Backend {
-            id,
-            name: format!("rs{id}"),
-            address: [192, 0, 2, 10 + id as u8].into(),
-            port: None,
-            weight: 1,
-            mac: None,
             interface: (id % 2) as u8,
-            drain: false,
-            backup: false,
+            ..Backend::new(id, format!("rs{id}"), [192, 0, 2, 10 + id as u8])
         });
         let backends: Vec<Backend> = backends.collect();
         let given = backends.iter().map(|rs| format!("{name}.{}", rs.name));

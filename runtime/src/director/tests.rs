@@ -104,15 +104,8 @@ impl Engine for ByFirstByte {
 
 pub(super) fn manifest() -> Manifest {
     let backend = |id: u16, mac| Backend {
-        id,
-        name: format!("rs{id}"),
-        address: [192, 0, 2, 10 + id as u8].into(),
-        port: None,
-        weight: 1,
         mac,
-        interface: 0,
-        drain: false,
-        backup: false,
+        ..Backend::new(id, format!("rs{id}"), [192, 0, 2, 10 + id as u8])
     };
     let counter = |name: &str, kind| Counter {
         name: name.to_owned(),

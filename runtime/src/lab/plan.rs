@@ -245,17 +245,7 @@ mod tests {
 
     /// A policy of these pools of `{name, last byte}`, with one VIP and one interface.
     fn manifest(pools: &[&[(&str, u8)]]) -> Manifest {
-        let backend = |(name, last): &(&str, u8)| Backend {
-            id: 0,
-            name: (*name).to_owned(),
-            address: [192, 0, 2, *last].into(),
-            port: None,
-            weight: 1,
-            mac: None,
-            interface: 0,
-            drain: false,
-            backup: false,
-        };
+        let backend = |(name, last): &(&str, u8)| Backend::new(0, *name, [192, 0, 2, *last]);
         let pool = |backends: &&[(&str, u8)]| Pool {
             name: "pool".to_owned(),
             scheduler: Scheduler::Maglev,

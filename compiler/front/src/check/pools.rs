@@ -212,15 +212,8 @@ impl<'a> Checker<'a> {
             .as_ref()
             .map_or_else(|| address.to_string(), |name| name.text.clone());
         let mut backend = Backend {
-            id: u16::MAX,
-            name,
-            address,
             port,
-            weight: 1,
-            mac: None,
-            interface: 0,
-            drain: false,
-            backup: false,
+            ..Backend::new(u16::MAX, name, address)
         };
         for option in &line.options {
             self.option(option, &mut backend)?;

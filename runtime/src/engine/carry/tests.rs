@@ -6,17 +6,7 @@ use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, Keyed};
 use lvsc_abi::scheduler::Scheduler;
 
 fn manifest(names: &[&str]) -> Manifest {
-    let backend = |(id, name): (usize, &&str)| Backend {
-        id: id as u16,
-        name: (*name).to_owned(),
-        address: [192, 0, 2, 1].into(),
-        port: None,
-        weight: 1,
-        mac: None,
-        interface: 0,
-        drain: false,
-        backup: false,
-    };
+    let backend = |(id, name): (usize, &&str)| Backend::new(id as u16, *name, [192, 0, 2, 1]);
     let counter = |name: &&str| Counter {
         name: (*name).to_owned(),
         kind: CounterKind::Backend,

@@ -24,17 +24,7 @@ const PLACE: Place = Place {
 };
 
 fn manifest(names: &[&str]) -> Manifest {
-    let backend = |(id, name): (usize, &&str)| Backend {
-        id: id as u16,
-        name: (*name).to_owned(),
-        address: [192, 0, 2, 1].into(),
-        port: None,
-        weight: 1,
-        mac: None,
-        interface: 0,
-        drain: false,
-        backup: false,
-    };
+    let backend = |(id, name): (usize, &&str)| Backend::new(id as u16, *name, [192, 0, 2, 1]);
     let pool = Pool {
         name: "web".to_owned(),
         scheduler: Scheduler::Wrr,

@@ -213,17 +213,7 @@ mod tests {
             .servers
             .into_iter()
             .zip(0..)
-            .map(|(server, id)| Backend {
-                id,
-                name: server.name,
-                address: server.ip.into(),
-                port: None,
-                weight: 1,
-                mac: None,
-                interface: 0,
-                drain: false,
-                backup: false,
-            });
+            .map(|(server, id)| Backend::new(id, server.name, server.ip));
         let pool = Pool {
             name: "web".to_owned(),
             scheduler: Scheduler::Wrr,
