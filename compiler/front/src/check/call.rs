@@ -7,6 +7,7 @@ use lvsc_pipeline::pipeline::{InterfaceRef, PoolId, VariableKind};
 
 use super::Checker;
 use super::expand::{Expanded, Expansion};
+use super::functions::give;
 use super::names::{Sort, Thing};
 use super::scope::{Local, Scope};
 use super::stmts::Checked;
@@ -54,19 +55,8 @@ impl<'a> Checker<'a> {
         // Which headers are there is known only where it is called.
         let mut scope = Scope::unknown();
         for param in &action.params {
-            let local = match self.parameter_of_action(param) {
-                Some(Parameter::Backend) => {
-                    let pool = PoolId(0);
-                    let kind = VariableKind::Backend(pool);
-                    Local::Backend(self.variable(&param.name, kind), pool)
-                }
-                Some(Parameter::Interface) => Local::Interface(InterfaceRef::Ingress),
-                Some(Parameter::Value(ty)) => {
-                    let kind = VariableKind::Value(ty.width);
-                    Local::Value(self.variable(&param.name, kind), ty)
-                }
-                None => Local::Broken,
-            };
+            let takes = self.parameter_of_action(param);
+            let local = self.any_argument(param, takes);
             scope.bind(&param.name.text, local);
         }
         self.bodies.open.push(name);
@@ -187,33 +177,61 @@ impl<'a> Checker<'a> {
             self.value(arg, scope)?;
             return None;
         };
-        let (local, stmt) = match parameter {
-            Parameter::Backend => match self.value(arg, scope)? {
-                Value::Backend(variable, pool) => (Local::Backend(variable, pool), None),
-                other => return self.wrong_argument("a backend", &other, arg.span),
-            },
-            Parameter::Interface => match self.value(arg, scope)? {
-                Value::Interface(interface) => (Local::Interface(interface), None),
-                other => return self.wrong_argument("an interface", &other, arg.span),
-            },
-            Parameter::Value(wanted) => {
-                let expr = self.typed(arg, wanted, scope)?;
-                self.present(&expr, arg.span, scope)?;
-                let id = self.variable(&param.name, VariableKind::Value(wanted.width));
-                let stmt = self.stmt(StmtKind::Let(id, expr), arg.span);
-                (Local::Value(id, wanted), Some(stmt))
-            }
+        let (local, stmt) = if let Parameter::Value(wanted) = parameter {
+            let expr = self.typed(arg, wanted, scope)?;
+            self.present(&expr, arg.span, scope)?;
+            let id = self.variable(&param.name, VariableKind::Value(wanted.width));
+            let stmt = self.stmt(StmtKind::Let(id, expr), arg.span);
+            (Local::Value(id, wanted), Some(stmt))
+        } else {
+            (self.handed(parameter, arg, scope)?, None)
         };
         inner.bind(&param.name.text, local);
         Some(stmt)
     }
 
-    pub(super) fn wrong_argument<T>(
+    /// What stands for any argument, where a body is checked by itself; a parameter that is wrong was reported.
+    pub(super) fn any_argument(
         &mut self,
-        wanted: &str,
-        found: &Value,
-        span: Span,
-    ) -> Option<T> {
+        param: &'a ast::Typed,
+        takes: Option<Parameter>,
+    ) -> Local {
+        match takes {
+            Some(Parameter::Backend) => {
+                let pool = PoolId(0);
+                let kind = VariableKind::Backend(pool);
+                Local::Backend(self.variable(&param.name, kind), pool)
+            }
+            Some(Parameter::Interface) => Local::Interface(InterfaceRef::Ingress),
+            Some(Parameter::Value(ty)) => {
+                let kind = VariableKind::Value(ty.width);
+                Local::Value(self.variable(&param.name, kind), ty)
+            }
+            None => Local::Broken,
+        }
+    }
+
+    /// What an argument hands over; a value as its expression.
+    pub(super) fn handed(
+        &mut self,
+        takes: Parameter,
+        arg: &'a ast::Expr,
+        scope: &Scope,
+    ) -> Option<Local> {
+        match takes {
+            Parameter::Backend => match self.value(arg, scope)? {
+                Value::Backend(variable, pool) => Some(Local::Backend(variable, pool)),
+                other => self.wrong_argument("a backend", &other, arg.span),
+            },
+            Parameter::Interface => match self.value(arg, scope)? {
+                Value::Interface(interface) => Some(Local::Interface(interface)),
+                other => self.wrong_argument("an interface", &other, arg.span),
+            },
+            Parameter::Value(ty) => Some(give(self.typed(arg, ty, scope)?, ty)),
+        }
+    }
+
+    fn wrong_argument<T>(&mut self, wanted: &str, found: &Value, span: Span) -> Option<T> {
         let message = format!("{wanted} is needed, this is {}", found.describe());
         self.error(Code::WrongArguments, message, span)
     }

@@ -4,10 +4,9 @@
 use std::rc::Rc;
 
 use lvsc_pipeline::interp;
-use lvsc_pipeline::pipeline::{Expr, InterfaceRef, PoolId, VariableKind};
+use lvsc_pipeline::pipeline::Expr;
 
 use super::Checker;
-use super::call::Parameter;
 use super::constant::Constant;
 use super::expand::{Expanded, Expansion};
 use super::names::{Sort, Thing};
@@ -25,18 +24,8 @@ impl<'a> Checker<'a> {
             let Item::Fn(function) = item else { continue };
             let mut scope = Scope::unknown();
             for param in &function.params {
-                let local = match self.parameter(param) {
-                    Some(Parameter::Value(ty)) => {
-                        let kind = VariableKind::Value(ty.width);
-                        Local::Value(self.variable(&param.name, kind), ty)
-                    }
-                    Some(Parameter::Backend) => {
-                        let kind = VariableKind::Backend(PoolId(0));
-                        Local::Backend(self.variable(&param.name, kind), PoolId(0))
-                    }
-                    Some(Parameter::Interface) => Local::Interface(InterfaceRef::Ingress),
-                    None => Local::Broken,
-                };
+                let takes = self.parameter(param);
+                let local = self.any_argument(param, takes);
                 scope.bind(&param.name.text, local);
             }
             let of = Expanded::Body(&function.name.text);
@@ -88,20 +77,8 @@ impl<'a> Checker<'a> {
         scope: &Scope,
         inner: &mut Scope,
     ) -> Option<()> {
-        let local = match self.parameter(param)? {
-            Parameter::Backend => match self.value(arg, scope)? {
-                Value::Backend(variable, pool) => Local::Backend(variable, pool),
-                other => return self.wrong_argument("a backend", &other, arg.span),
-            },
-            Parameter::Interface => match self.value(arg, scope)? {
-                Value::Interface(interface) => Local::Interface(interface),
-                other => return self.wrong_argument("an interface", &other, arg.span),
-            },
-            Parameter::Value(ty) => {
-                let expr = self.typed(arg, ty, scope)?;
-                give(expr, ty)
-            }
-        };
+        let takes = self.parameter(param)?;
+        let local = self.handed(takes, arg, scope)?;
         inner.bind(&param.name.text, local);
         Some(())
     }
@@ -144,7 +121,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn give(expr: Expr, ty: Type) -> Local {
+/// An expression under a name.
+pub(super) fn give(expr: Expr, ty: Type) -> Local {
     let (size, depth) = measure(&expr);
     Local::Given(Rc::new(Given {
         expr,
@@ -156,20 +134,7 @@ fn give(expr: Expr, ty: Type) -> Local {
 
 /// Nodes and levels of an expression.
 fn measure(expr: &Expr) -> (usize, usize) {
-    let parts: Vec<&Expr> = match expr {
-        Expr::Binary(_, a, b) | Expr::Compare(_, a, b) | Expr::And(a, b) | Expr::Or(a, b) => {
-            vec![a, b]
-        }
-        Expr::Resize(_, a) | Expr::In(a, _) | Expr::Not(a) => vec![a],
-        Expr::Chosen(_, each) => each.iter().collect(),
-        Expr::Constant { .. }
-        | Expr::Field(..)
-        | Expr::Variable(_)
-        | Expr::Present(_)
-        | Expr::Interface(..)
-        | Expr::Backend(..) => Vec::new(),
-    };
-    let parts = parts.into_iter().map(measure);
+    let parts = expr.parts().into_iter().map(measure);
     let (size, depth) = parts.fold((0, 0), |(size, depth), (more, below)| {
         (size + more, depth.max(below))
     });

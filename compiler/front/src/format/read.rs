@@ -41,15 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     fn sym(&self, index: usize) -> Option<Sym> {
-        match self.kind(index)? {
-            TokenKind::Sym(sym) => Some(*sym),
-            TokenKind::Name
-            | TokenKind::Lit(_)
-            | TokenKind::Newline
-            | TokenKind::Semicolon
-            | TokenKind::Comment
-            | TokenKind::Unknown => None,
-        }
+        self.tokens.get(index)?.sym()
     }
 
     fn snippet(&self, index: usize) -> &'a str {

@@ -45,9 +45,9 @@ impl Index {
     }
 }
 
-/// Declares an item.
-pub(super) fn item(item: &Item, index: &mut Index, globals: &mut Globals) {
-    let (name, kind) = match item {
+/// The name that an item declares, and of what.
+pub(super) fn declared(item: &Item) -> Option<(&Name, Kind)> {
+    Some(match item {
         Item::Const(item) => (&item.name, Kind::Constant),
         Item::Interface(item) => (&item.name, Kind::Interface),
         Item::Pool(item) => (&item.name, Kind::Pool),
@@ -59,7 +59,14 @@ pub(super) fn item(item: &Item, index: &mut Index, globals: &mut Globals) {
         Item::Group(item) => (&item.name, Kind::Group),
         Item::Fn(item) => (&item.name, Kind::Function),
         Item::Action(item) => (&item.name, Kind::Action),
-        Item::Use(_) | Item::Target(_) | Item::Test(_) | Item::Stmt(_) => return,
+        Item::Use(_) | Item::Target(_) | Item::Test(_) | Item::Stmt(_) => return None,
+    })
+}
+
+/// Declares an item.
+pub(super) fn item(item: &Item, index: &mut Index, globals: &mut Globals) {
+    let Some((name, kind)) = declared(item) else {
+        return;
     };
     let id = index.declare(name, kind, item.span());
     globals.entry(name.text.clone()).or_insert(id);

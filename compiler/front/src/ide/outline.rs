@@ -1,6 +1,6 @@
 //! What a policy consists of, for a list beside the text.
 
-use super::{Index, Kind};
+use super::{Index, Kind, declare};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{HeaderLine, Item, Pool, PoolLine};
 
@@ -28,20 +28,9 @@ impl Index {
     }
 
     fn entry(&self, item: &Item) -> Option<Entry> {
-        let (name, kind) = match item {
-            Item::Use(_) => return None,
-            Item::Const(item) => (&item.name, Kind::Constant),
-            Item::Interface(item) => (&item.name, Kind::Interface),
-            Item::Pool(item) => (&item.name, Kind::Pool),
-            Item::Set(item) => (&item.name, Kind::Set),
-            Item::Table(item) => (&item.name, Kind::Table),
-            Item::Meter(item) => (&item.name, Kind::Meter),
-            Item::Counter(item) => (&item.name, Kind::Counter),
-            Item::Header(item) => (&item.name, Kind::Header),
-            Item::Group(item) => (&item.name, Kind::Group),
-            Item::Fn(item) => (&item.name, Kind::Function),
-            Item::Action(item) => (&item.name, Kind::Action),
-            Item::Target(_) | Item::Test(_) | Item::Stmt(_) => return Some(self.unnamed(item)),
+        let Some((name, kind)) = declare::declared(item) else {
+            let taken_in = matches!(item, Item::Use(_));
+            return (!taken_in).then(|| self.unnamed(item));
         };
         let inside = match item {
             Item::Pool(pool) => self.backends(pool),

@@ -15,6 +15,21 @@ pub struct Token {
     pub span: Span,
 }
 
+impl Token {
+    /// The sign, if it is one.
+    pub fn sym(&self) -> Option<Sym> {
+        match self.kind {
+            TokenKind::Sym(sym) => Some(sym),
+            TokenKind::Name
+            | TokenKind::Lit(_)
+            | TokenKind::Newline
+            | TokenKind::Semicolon
+            | TokenKind::Comment
+            | TokenKind::Unknown => None,
+        }
+    }
+}
+
 /// The kinds of token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenKind {

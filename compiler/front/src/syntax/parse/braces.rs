@@ -63,15 +63,8 @@ pub fn unclosed_sets<'a>(tokens: &[Token], snippet: impl Fn(Span) -> &'a str) ->
 
 /// Whether a set, too, goes on in the line behind this token.
 fn goes_on(token: &Token) -> bool {
-    match token.kind {
-        TokenKind::Sym(sym) => sym == Sym::LeftBrace || sym.continues_line(),
-        TokenKind::Name
-        | TokenKind::Lit(_)
-        | TokenKind::Newline
-        | TokenKind::Semicolon
-        | TokenKind::Comment
-        | TokenKind::Unknown => false,
-    }
+    let sym = token.sym();
+    sym.is_some_and(|sym| sym == Sym::LeftBrace || sym.continues_line())
 }
 
 /// Whether a `{` behind this token is a set's: behind an operator, not behind what a block follows.

@@ -109,15 +109,7 @@ impl<'a> Tokens<'a> {
     }
 
     pub fn sym_at(self, n: usize) -> Option<Sym> {
-        match self.nth(n)?.kind {
-            TokenKind::Sym(sym) => Some(sym),
-            TokenKind::Name
-            | TokenKind::Lit(_)
-            | TokenKind::Newline
-            | TokenKind::Semicolon
-            | TokenKind::Comment
-            | TokenKind::Unknown => None,
-        }
+        self.nth(n)?.sym()
     }
 
     /// From the first token of `self` to the last one before `after`; `after` is what is left of
