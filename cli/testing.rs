@@ -339,7 +339,7 @@ fn backend(manifest: &Manifest, moved: &[u32]) -> Option<(PoolId, u16)> {
 /// `rs1 of web`
 fn name(manifest: &Manifest, (pool, id): (PoolId, u16)) -> String {
     let pool = manifest.pools.get(usize::from(pool.0));
-    let backend = pool.and_then(|pool| pool.backends.iter().find(|known| known.id == id));
+    let backend = pool.and_then(|pool| pool.backend(id));
     match pool.zip(backend) {
         Some((pool, backend)) => format!("{} of {}", backend.name, pool.name),
         None => "an unknown backend".to_owned(),

@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Trace};
 use crate::failure::{Failure, Status};
-use crate::library::Disk;
 use crate::policy::{self, Checked};
 use crate::testing::{self, sides};
 use crate::ui::diagnostics::json as findings;
@@ -109,7 +108,7 @@ fn frames(
     let mut frames = Vec::new();
     for sentence in &args.packets.packet {
         let text = &checked.text;
-        match lvsc_front::packet((&text.path, &text.source), &Disk, sentence) {
+        match lvsc_front::packet((&text.path, &text.source), &checked.sources, sentence) {
             Ok(layers) => {
                 let frame = testing::frame(&layers, world, ingress);
                 frames.push((None, frame.map_err(Failure::told)?));

@@ -211,7 +211,8 @@ impl Judge<'_> {
         if let Some((_, id)) = chosen {
             let backends = &self.pipeline.pool(pool).backends;
             let place = backends.iter().position(|backend| backend.id == id)?;
-            return self.macs(pool).nth(place);
+            let states = self.world.pools.get(usize::from(pool.0))?;
+            return states.get(place)?.mac.map(Mac::to_bits);
         }
         let mut macs = self.macs(pool);
         macs.next().filter(|_| macs.next().is_none())

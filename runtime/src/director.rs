@@ -22,7 +22,7 @@ use lvsc_abi::verdict::Verdict;
 
 use crate::engine::carry::{Carried, carry, catch_up, counted, forget_strays, turn};
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
-use crate::publish::{publish, publish_time};
+use crate::publish::{publish, publish_time, recall};
 use crate::sweep::Sweeper;
 use crate::world::{InterfaceState, World};
 
@@ -202,10 +202,13 @@ impl<Meta> Director<Meta> {
     }
 
     /// A director that goes on where another one has ended, maybe before it had done all: the engine and its image are
-    /// what that one left.
+    /// what that one left. With a fresh image it is a new one.
     pub fn resume(engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
+        let is_used = recall(&manifest, engine.image()).is_some();
         let mut director = Director::new(engine, manifest, world);
-        forget_strays(&director.manifest, director.engine.image_mut());
+        if is_used {
+            forget_strays(&director.manifest, director.engine.image_mut());
+        }
         director
     }
 

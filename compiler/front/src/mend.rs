@@ -35,8 +35,8 @@ pub struct Done {
 pub fn mend(path: &str, text: &str, library: &dyn Library) -> Mended {
     let mut text = text.to_owned();
     let mut done = Vec::new();
+    let mut compilation = compile_with(path, &text, library);
     for _ in 0..ROUNDS {
-        let compilation = compile_with(path, &text, library);
         let fixes = apart(&compilation);
         if fixes.is_empty() {
             break;
@@ -50,9 +50,10 @@ pub fn mend(path: &str, text: &str, library: &dyn Library) -> Mended {
             }));
         }
         text = edited(&text, &fixes);
+        compilation = compile_with(path, &text, library);
     }
     Mended {
-        compilation: compile_with(path, &text, library),
+        compilation,
         text,
         done,
     }

@@ -249,12 +249,8 @@ pub fn constant(sets: &[Set], expr: &Expr) -> Option<(u128, u16)> {
         Expr::Resize(width, a) => Some((low(of(a)?.0, *width), *width)),
         Expr::Compare(op, a, b) => truth(compare(*op, of(a)?.0, of(b)?.0)),
         Expr::In(a, set) => {
-            let (value, ranges) = (of(a)?.0, &sets.get(usize::from(set.0))?.ranges);
-            truth(
-                ranges
-                    .iter()
-                    .any(|(low, high)| (*low..=*high).contains(&value)),
-            )
+            let set = sets.get(usize::from(set.0))?;
+            truth(set.contains(of(a)?.0))
         }
         Expr::And(a, b) => truth(of(a)?.0 != 0 && of(b)?.0 != 0),
         Expr::Or(a, b) => truth(of(a)?.0 != 0 || of(b)?.0 != 0),

@@ -6,7 +6,7 @@ use lvsc_abi::manifest::{CounterKind, Pool};
 use lvsc_abi::scheduler::{Pick, ring_size};
 
 use crate::members::{self, Table};
-use crate::pipeline::{Pipeline, PoolId, SetId};
+use crate::pipeline::{Pipeline, PoolId};
 
 /// Workers that may have a cursor of their own in a pool's ring.
 pub const WORKERS: u32 = 64;
@@ -60,7 +60,6 @@ pub struct Sections {
     pub interfaces: SectionId,
     /// `counters`
     pub counters: SectionId,
-    sets: Vec<Option<SetSections>>,
     pools: Vec<PoolSections>,
 }
 
@@ -73,6 +72,22 @@ pub struct SetSections {
     pub displacements: SectionId,
     /// What they hold.
     pub table: Table,
+}
+
+impl SetSections {
+    /// The sections of each set of this pipeline that has a table; finding the tables takes a while.
+    pub fn all(pipeline: &Pipeline, layout: &Layout) -> Vec<Option<SetSections>> {
+        let each = pipeline.sets.iter().map(|set| {
+            let table = Table::of(set)?;
+            let [slots, displacements] = members::sections(&table);
+            Some(SetSections {
+                slots: layout.named(&slots)?.0,
+                displacements: layout.named(&displacements)?.0,
+                table,
+            })
+        });
+        each.collect()
+    }
 }
 
 /// The sections of one pool.
@@ -105,27 +120,12 @@ impl Sections {
                 refused: refused.unwrap_or(0),
             }
         });
-        let sets = pipeline.sets.iter().map(|set| {
-            let table = Table::of(set)?;
-            let [slots, displacements] = members::sections(&table);
-            Some(SetSections {
-                slots: layout.named(&slots)?.0,
-                displacements: layout.named(&displacements)?.0,
-                table,
-            })
-        });
         Sections {
-            sets: sets.collect(),
             clock: id("clock"),
             interfaces: id("interfaces"),
             counters: id("counters"),
             pools: pools.collect(),
         }
-    }
-
-    /// The sections of a set that has a table.
-    pub fn set(&self, id: SetId) -> Option<&SetSections> {
-        self.sets.get(usize::from(id.0)).and_then(Option::as_ref)
     }
 
     /// The sections of a pool of the same pipeline.

@@ -40,7 +40,7 @@ use self::likely::Guess;
 use self::needs::Needs;
 use self::state::{Binding, Path, State};
 use self::written::Written;
-use crate::layout::Sections;
+use crate::layout::{Sections, SetSections};
 use crate::overlap::Overlap;
 use crate::pipeline::{Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, Step};
 
@@ -76,6 +76,7 @@ pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError
         pipeline,
         overlap,
         sections: Sections::of(pipeline, layout),
+        sets: SetSections::all(pipeline, layout),
         code,
         needs: Needs::default(),
         behind: Needs::default(),
@@ -104,6 +105,8 @@ struct Lowering<'a> {
     pipeline: &'a Pipeline,
     overlap: Overlap,
     sections: Sections,
+    /// Of each set that has a table.
+    sets: Vec<Option<SetSections>>,
     code: Code,
     /// What may be asked from here on.
     needs: Needs,

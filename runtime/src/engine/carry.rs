@@ -4,7 +4,7 @@
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
 //! and name. Backends, rings and interfaces are not carried: they are published anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
@@ -189,17 +189,9 @@ pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
         if section.element == Element::Counter {
             forget_counters(manifest, image, &section);
         }
-        let pool = section.name.strip_prefix("flows.");
-        let Some(pool) = pool.and_then(|name| manifest.pool(name)) else {
-            continue;
-        };
-        let ids: BTreeSet<u16> = pool.backends.iter().map(|known| known.id).collect();
-        for index in 0..u64::from(section.length) {
-            let at = section.at(index, 0);
-            let entry = Entry::from_bits(image.load(at, Width::B8));
-            if entry.is_some_and(|entry| !ids.contains(&entry.backend)) {
-                image.store(at, Width::B8, 0);
-            }
+        if let Some((pool, _)) = pools(manifest, manifest, &section) {
+            let ids = pool.backends.iter().map(|known| (known.id, Some(known.id)));
+            give_ids(image, &section, &ids.collect());
         }
     }
 }
@@ -280,6 +272,11 @@ fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Sec
     if ids.iter().all(|(old, new)| *new == Some(*old)) {
         return 0;
     }
+    give_ids(image, section, &ids)
+}
+
+/// Gives the entries of a section the ids that belong to theirs, and empties those that none does: so many.
+fn give_ids(image: &mut dyn Image, section: &Section, ids: &BTreeMap<u16, Option<u16>>) -> u64 {
     let mut lost = 0;
     for index in 0..u64::from(section.length) {
         let at = section.at(index, 0);

@@ -8,7 +8,6 @@ use lvsc_runtime::publish::publish;
 use lvsc_runtime::world::World;
 
 use crate::failure::Failure;
-use crate::library::Disk;
 use crate::policy::Checked;
 use crate::testing;
 
@@ -21,7 +20,7 @@ pub(super) fn check(checked: &Checked, plan: &Plan) -> Result<(), Failure> {
     let (client, vip, port) = (plan.client.ip, plan.vip, plan.port);
     let sentence = format!("eth / ip {client} -> {vip} / tcp 40000 -> {port} S");
     let text = &checked.text;
-    let layers = lvsc_front::packet((&text.path, &text.source), &Disk, &sentence);
+    let layers = lvsc_front::packet((&text.path, &text.source), &checked.sources, &sentence);
     let frame = layers
         .ok()
         .and_then(|layers| testing::frame(&layers, &world, 0).ok());

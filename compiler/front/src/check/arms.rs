@@ -2,6 +2,7 @@
 //! is found by `reach`.)
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use lvsc_pipeline::pipeline::Kind;
 
@@ -16,7 +17,7 @@ pub(super) struct Taken {
     /// From a first value to the last one; none lies in another.
     ranges: BTreeMap<(Kind, u128), (u128, Span)>,
     /// The patterns of this arm.
-    arm: Vec<(Vec<Member>, Span)>,
+    arm: Vec<(Rc<[Member]>, Span)>,
 }
 
 impl Taken {
@@ -36,8 +37,8 @@ impl Taken {
             if let Some(first) = by.and_then(|by| by.first().copied()) {
                 swallowed.push((span, first));
             } else if takes {
-                for one in members {
-                    self.take(one, span);
+                for one in &*members {
+                    self.take(*one, span);
                 }
             }
         }

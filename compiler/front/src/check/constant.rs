@@ -1,6 +1,7 @@
 //! Constants: literals, names of constants, and arithmetic on them, known at compile time.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use lvsc_pipeline::pipeline::Kind;
 
@@ -20,7 +21,7 @@ pub(super) enum Constant {
     /// A number, or an address.
     One(Kind, u128),
     /// Members of perhaps several kinds.
-    Set(Vec<Member>),
+    Set(Rc<[Member]>),
 }
 
 /// Members of a set from `low` to `high`, both included.
@@ -37,14 +38,14 @@ impl Constant {
     }
 
     /// As the members of a set.
-    pub(super) fn members(&self) -> Vec<Member> {
+    pub(super) fn members(&self) -> Rc<[Member]> {
         match self {
-            Constant::One(kind, value) => vec![Member {
+            Constant::One(kind, value) => Rc::new([Member {
                 kind: *kind,
                 low: *value,
                 high: *value,
-            }],
-            Constant::Set(members) => members.clone(),
+            }]),
+            Constant::Set(members) => Rc::clone(members),
         }
     }
 
@@ -79,11 +80,11 @@ pub(super) fn describe(kind: Kind) -> &'static str {
 /// The value of a literal that may stand in an expression.
 pub(super) fn literal(lit: &Lit) -> Option<Constant> {
     let range = |kind, low: u128, size: u128| {
-        Constant::Set(vec![Member {
+        Constant::Set(Rc::new([Member {
             kind,
             low,
             high: low + size,
-        }])
+        }]))
     };
     Some(match &lit.kind {
         LitKind::Int(value) => Constant::number(*value),
@@ -177,7 +178,10 @@ impl<'a> Checker<'a> {
         let parts: Vec<Option<Constant>> = exprs.iter().map(|expr| self.constant(expr)).collect();
         let parts: Vec<Constant> = parts.into_iter().collect::<Option<_>>()?;
         self.overlaps(exprs, &parts);
-        let members: BTreeSet<Member> = parts.iter().flat_map(Constant::members).collect();
+        let mut members = BTreeSet::new();
+        for part in parts {
+            members.extend(&*part.members());
+        }
         Some(Constant::Set(members.into_iter().collect()))
     }
 

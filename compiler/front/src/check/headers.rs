@@ -5,7 +5,6 @@ use lvsc_pipeline::pipeline::{
 };
 
 use super::Checker;
-use super::compare::named_type;
 use super::flow;
 use super::names::{Sort, Thing};
 use super::scope::{Reader, Scope};
@@ -139,22 +138,8 @@ impl<'a> Checker<'a> {
     }
 
     fn field_kind(&mut self, typed: &'a Typed) -> Option<Type> {
-        let ty = &typed.ty;
-        if ty.name.text == "bytes" {
-            return self.bytes(ty);
-        }
-        if let (Some(found), None) = (named_type(&ty.name.text), &ty.argument) {
-            return Some(found);
-        }
-        self.report(
-            Diagnostic::error(
-                Code::UnknownType,
-                format!("no type is called `{}`", ty.name.text),
-                ty.span,
-            )
-            .note("known are u1 to u64, mac, ip4addr, ip6addr and bytes[n]"),
-        );
-        None
+        let known = "known are u1 to u64, mac, ip4addr, ip6addr and bytes[n]";
+        self.named(&typed.ty, Some(known))
     }
 
     /// The headers behind which the first instance may stand.

@@ -14,7 +14,10 @@ impl Checker<'_> {
     pub(super) fn overlaps(&mut self, exprs: &[Expr], parts: &[Constant]) {
         let each = exprs.iter().zip(parts);
         let mut placed: Vec<Placed> = each
-            .flat_map(|(expr, part)| part.members().into_iter().map(|member| (member, expr.span)))
+            .flat_map(|(expr, part)| {
+                let members = part.members().to_vec().into_iter();
+                members.map(|member| (member, expr.span))
+            })
             .collect();
         // The outer one before what lies in it, the first of equals before the second.
         placed.sort_by_key(|(member, span)| {

@@ -41,10 +41,10 @@ struct Packet<'a> {
 
 impl<'a> Possible<'a> {
     pub(super) fn new(policy: &'a Policy) -> Possible<'a> {
-        let small = |ranges: &Vec<_>| ranges.len() <= RANGES_MAX;
-        let sets = policy.sets.iter().map(|set| Some(&set.ranges));
-        let sets = sets.map(|ranges| ranges.filter(|ranges| small(ranges)));
-        let sets = sets.map(|ranges| Some(Known::only(ranges?.clone())));
+        let sets = policy.sets.iter().map(|set| {
+            let is_small = set.ranges.len() <= RANGES_MAX;
+            is_small.then(|| Known::only(set.ranges.clone()))
+        });
         Possible {
             policy,
             sets: sets.collect(),

@@ -1,6 +1,7 @@
 //! Sets: members that are known at compile time, written in the policy or in files.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use lvsc_pipeline::pipeline::Kind;
 
@@ -89,7 +90,7 @@ impl<'a> Checker<'a> {
                 }
             };
             match (&mut found, members) {
-                (Some(found), Some(members)) => found.extend(members),
+                (Some(found), Some(members)) => found.extend(&*members),
                 (found, _) => *found = None,
             }
         }
@@ -138,7 +139,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The members in a file: literals, one a line or with commas between them, `#` comments.
-    fn file_of_set(&mut self, file: FileId, of: Of) -> Option<Vec<Member>> {
+    fn file_of_set(&mut self, file: FileId, of: Of) -> Option<Rc<[Member]>> {
         let (tokens, faults) = lex(file, self.sources.text(file));
         let fine = faults.is_empty();
         for fault in faults.into_iter().take(TOLD_MAX) {
@@ -159,7 +160,7 @@ impl<'a> Checker<'a> {
                     let lit = ast::Lit { kind: lit, span };
                     match super::constant::literal(&lit).map(|found| found.members()) {
                         Some(found) if found.iter().all(|member| of.holds(member)) => {
-                            members.extend(found);
+                            members.extend_from_slice(&found);
                             continue;
                         }
                         Some(_) | None => "this is none of them",
@@ -181,6 +182,6 @@ impl<'a> Checker<'a> {
         for error in wrong {
             self.report(error);
         }
-        fine.then_some(members)
+        fine.then(|| members.into())
     }
 }

@@ -150,13 +150,21 @@ impl<'a> Checker<'a> {
 
     /// The type that a `let` names.
     pub(super) fn written_type(&mut self, ty: &'a ast::Type) -> Option<Type> {
+        self.named(ty, None)
+    }
+
+    /// The type of this name; `known` says which ones there are.
+    pub(super) fn named(&mut self, ty: &'a ast::Type, known: Option<&str>) -> Option<Type> {
         if ty.name.text == "bytes" {
             return self.bytes(ty);
         }
         let found = named_type(&ty.name.text).filter(|_| ty.argument.is_none());
         found.or_else(|| {
             let message = format!("no type is called `{}`", ty.name.text);
-            self.error(Code::UnknownType, message, ty.span)
+            let mut error = Diagnostic::error(Code::UnknownType, message, ty.span);
+            error.notes.extend(known.map(str::to_owned));
+            self.report(error);
+            None
         })
     }
 

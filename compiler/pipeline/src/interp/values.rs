@@ -40,14 +40,8 @@ impl Running<'_> {
                 (None, _) | (_, None) => truth(false),
             },
             Expr::In(a, set) => {
-                let value = self.value(a);
-                let ranges = &self.pipeline.set(*set).ranges;
-                let member = |value| {
-                    ranges
-                        .iter()
-                        .any(|(low, high)| (*low..=*high).contains(&value))
-                };
-                truth(value.is_some_and(member))
+                let (value, set) = (self.value(a), self.pipeline.set(*set));
+                truth(value.is_some_and(|value| set.contains(value)))
             }
             Expr::And(a, b) => truth(self.holds(a) && self.holds(b)),
             Expr::Or(a, b) => truth(self.holds(a) || self.holds(b)),

@@ -15,7 +15,7 @@ impl Lowering<'_> {
     /// Splits by whether the operand on top of the stack is a member of the set.
     pub(super) fn member(&mut self, id: SetId, mut path: Path) -> Split {
         let number = path.pop();
-        if self.sections.set(id).is_some() {
+        if matches!(self.sets.get(usize::from(id.0)), Some(Some(_))) {
             return self.member_of_table(number, id, path);
         }
         let set = self.pipeline.set(id);
@@ -46,7 +46,8 @@ impl Lowering<'_> {
     fn member_of_table(&mut self, number: Number, id: SetId, path: Path) -> Split {
         let value = number.low;
         let (block, code) = (path.block, &mut self.code);
-        let set = self.sections.set(id).expect("the set has a table");
+        let set = self.sets.get(usize::from(id.0)).and_then(Option::as_ref);
+        let set = set.expect("the set has a table");
         let bits = |bits: u32| u64::from(bits);
         let product = code.with(block, Binary::Mul, value, set.table.multiplier);
         let bucket = code.with(block, Binary::Shr, product, bits(set.table.bucket_shift()));

@@ -2,7 +2,7 @@
 //! not replaced by a 0 where it is compared. Only where a condition is decided are absent and 0 the same.
 
 use crate::interp;
-use crate::pipeline::{Binary, Compare, Expr, Pipeline, Set, Step};
+use crate::pipeline::{Binary, Compare, Expr, Pipeline, Step};
 
 /// What becomes of the expression.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Fold<'_> {
             Expr::In(a, id) => {
                 let (a, set) = (value(a), self.pipeline.set(*id));
                 match *a {
-                    Expr::Constant { value, .. } => truth(contains(set, value)),
+                    Expr::Constant { value, .. } => truth(set.contains(value)),
                     _ if set.ranges.is_empty() => Expr::FALSE,
                     _ => Expr::In(a, *id),
                 }
@@ -186,10 +186,4 @@ fn constant(expr: &Expr) -> Option<u128> {
 
 fn truth(holds: bool) -> Expr {
     if holds { Expr::TRUE } else { Expr::FALSE }
-}
-
-fn contains(set: &Set, value: u128) -> bool {
-    set.ranges
-        .iter()
-        .any(|(low, high)| (*low..=*high).contains(&value))
 }

@@ -103,11 +103,15 @@ struct Held {
 
 impl Held {
     fn at(path: PathBuf) -> Result<Held, PinError> {
+        let fd = bpf::get(&path).map_err(system(&path))?;
+        Held::of(path, fd)
+    }
+
+    fn of(path: PathBuf, fd: OwnedFd) -> Result<Held, PinError> {
         let foreign = |path| PinError::Foreign {
             path,
             why: "it is no link of a device".to_owned(),
         };
-        let fd = bpf::get(&path).map_err(system(&path))?;
         let info = match bpf::link_info(&fd) {
             Ok(info) => info,
             Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(foreign(path)),
@@ -126,7 +130,7 @@ impl Held {
 
     /// The same link as it is now.
     fn again(self) -> Result<Held, PinError> {
-        Held::at(self.path)
+        Held::of(self.path, self.fd)
     }
 }
 

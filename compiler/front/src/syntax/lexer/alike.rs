@@ -107,8 +107,8 @@ pub fn turns(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A letter or digit of another script.
-pub fn letter(c: char) -> Option<Alike> {
+/// A letter of another script.
+fn letter(c: char) -> Option<Alike> {
     let found = |(letters, latin): (&str, &str)| {
         let mut pairs = letters.chars().zip(latin.chars());
         pairs
@@ -119,10 +119,7 @@ pub fn letter(c: char) -> Option<Alike> {
     match (found(CYRILLIC), found(GREEK)) {
         (Some(latin), _) => of("a Cyrillic letter", latin),
         (None, Some(latin)) => of("a Greek letter", latin),
-        (None, None) => full_width(c).filter(|alike| {
-            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            alike.ascii.chars().all(is_word)
-        }),
+        (None, None) => None,
     }
 }
 
