@@ -8,7 +8,7 @@ use lsp_types::{
 };
 use lvsc_front::diagnostics::Fix;
 
-use super::diagnostics::told;
+use super::diagnostics::{range, told};
 use super::dispatch::Fault;
 use super::document::Document;
 use super::session::Session;
@@ -25,12 +25,19 @@ pub fn fixes(
             .any(|kind| *kind == CodeActionKind::EMPTY || *kind == CodeActionKind::QUICKFIX)
     });
     let mut actions = Vec::new();
-    for found in document.findings().iter().filter(|_| wanted) {
-        let diagnostic = told(found, document, &session.prelude);
-        if !touch(diagnostic.range, asked.range) {
+    if !wanted {
+        return Ok(Some(actions));
+    }
+    for found in document.findings() {
+        if found.fixes.is_empty() || !touch(range(found, document), asked.range) {
             continue;
         }
-        let mine = |fix: &&Fix| fix.edits.iter().all(|edit| edit.span.file == document.file);
+        let diagnostic = told(found, document, &session.prelude);
+        let mine = |fix: &&Fix| {
+            fix.edits
+                .iter()
+                .all(|edit| edit.span.file == document.file())
+        };
         for (number, fix) in found.fixes.iter().filter(mine).enumerate() {
             let edits = edits(fix, document);
             actions.push(CodeActionOrCommand::CodeAction(CodeAction {

@@ -15,7 +15,7 @@ pub fn complete(
     asked: &CompletionParams,
 ) -> Result<Option<CompletionResponse>, Fault> {
     let (document, offset) = session.place(&asked.text_document_position)?;
-    let found = document.index.complete(document.file, offset);
+    let found = document.index().complete(document.file(), offset);
     Ok(Some(CompletionResponse::List(CompletionList {
         is_incomplete: false,
         items: found.into_iter().map(item).collect(),

@@ -33,7 +33,7 @@ pub fn told(found: &Diagnostic, document: &Document, prelude: &Prelude) -> lsp_t
         })
     });
     lsp_types::Diagnostic {
-        range: place.map_or(Range::default(), |label| document.range(label.span)),
+        range: range(found, document),
         severity: Some(match found.severity {
             Severity::Error => DiagnosticSeverity::ERROR,
             Severity::Warning => DiagnosticSeverity::WARNING,
@@ -46,8 +46,13 @@ pub fn told(found: &Diagnostic, document: &Document, prelude: &Prelude) -> lsp_t
     }
 }
 
+/// Where a finding is shown in a document.
+pub fn range(found: &Diagnostic, document: &Document) -> Range {
+    place(found, document).map_or(Range::default(), |label| document.range(label.span))
+}
+
 /// The label by which a finding is shown in a document: its first one there.
 fn place<'a>(found: &'a Diagnostic, document: &Document) -> Option<&'a Label> {
     let mut labels = found.labels.iter();
-    labels.find(|label| label.span.file == document.file)
+    labels.find(|label| label.span.file == document.file())
 }

@@ -20,36 +20,57 @@ pub struct Document {
     pub uri: Uri,
     /// As the client counts.
     pub version: i32,
-    /// What is known of its names, and of the prelude's.
-    pub index: Index,
-    /// Which of the index's texts it is: the policy, or a file of the prelude.
-    pub file: FileId,
     lines: Lines,
     encoding: Encoding,
+    known: OnceCell<Known>,
     findings: OnceCell<Vec<Diagnostic>>,
 }
 
+/// What is known of a document's names, and of the prelude's.
+struct Known {
+    index: Index,
+    /// Which of the index's texts it is: the policy, or a file of the prelude.
+    file: FileId,
+}
+
 impl Document {
-    /// A document with this text.
+    /// A document with this text. Whatever is to be known of it is found out when somebody asks: of several changes in a row
+    /// only the last one is asked about.
     pub fn new(uri: Uri, version: i32, text: String, encoding: Encoding) -> Document {
-        let prelude = Prelude::name(&uri);
-        let name = name(&uri);
-        // The prelude is no policy: it would declare everything a second time.
-        let index = Index::new(&name, if prelude.is_some() { "" } else { &text }, &Disk);
-        let sources = index.sources();
-        let known = prelude.and_then(|name| {
-            let mut files = sources.files();
-            files.find(|file| sources.path(*file) == name && sources.text(*file) == text)
-        });
         Document {
             uri,
             version,
-            file: known.unwrap_or(index.policy()),
-            index,
             lines: Lines::new(text),
             encoding,
+            known: OnceCell::new(),
             findings: OnceCell::new(),
         }
+    }
+
+    /// What is known of its names, and of the prelude's.
+    pub fn index(&self) -> &Index {
+        &self.known().index
+    }
+
+    /// Which of the index's texts it is.
+    pub fn file(&self) -> FileId {
+        self.known().file
+    }
+
+    fn known(&self) -> &Known {
+        self.known.get_or_init(|| {
+            let prelude = Prelude::name(&self.uri);
+            let (name, text) = (name(&self.uri), self.text());
+            // The prelude is no policy: it would declare everything a second time.
+            let index = Index::new(&name, if prelude.is_some() { "" } else { text }, &Disk);
+            let sources = index.sources();
+            let own = prelude.and_then(|name| {
+                let mut files = sources.files();
+                files.find(|file| sources.path(*file) == name && sources.text(*file) == text)
+            });
+            let file = own.unwrap_or(index.policy());
+            Known { index, file }
+        })
     }
 
     /// The same document after these changes, which build on one another.
@@ -109,19 +130,39 @@ impl Document {
 
     /// Where a place is: here, in another file, or in one of the prelude, which is then written where the client can open it.
     pub fn location(&self, span: Span, prelude: &Prelude) -> Option<Location> {
-        if span.file == self.file {
-            return Some(Location::new(self.uri.clone(), self.range(span)));
+        self.locations(&[span], prelude).pop()
+    }
+
+    /// The same of several places; those of one file stand together.
+    pub fn locations(&self, spans: &[Span], prelude: &Prelude) -> Vec<Location> {
+        let mut found = Vec::with_capacity(spans.len());
+        for of_file in spans.chunk_by(|one, next| one.file == next.file) {
+            let Some(file) = of_file.first().map(|span| span.file) else {
+                continue;
+            };
+            let ranges = of_file.iter().map(|span| span.range());
+            if file == self.file() {
+                let here = ranges.map(|range| Location::new(self.uri.clone(), self.bytes(range)));
+                found.extend(here);
+            } else if let Some(uri) = self.elsewhere(file, prelude) {
+                let lines = Lines::new(self.index().sources().text(file).to_owned());
+                found
+                    .extend(ranges.map(|range| {
+                        Location::new(uri.clone(), lines.range(range, self.encoding))
+                    }));
+            }
         }
-        let sources = self.index.sources();
-        let text = sources.text(span.file);
-        let path = sources.path(span.file);
-        let uri = if sources.is_prelude(span.file) {
-            prelude.written(path, text)?
-        } else {
-            uri::of_file(&std::path::absolute(path).ok()?)?
-        };
-        let lines = Lines::new(text.to_owned());
-        Some(Location::new(uri, lines.range(span.range(), self.encoding)))
+        found
+    }
+
+    /// Where a client finds another file.
+    fn elsewhere(&self, file: FileId, prelude: &Prelude) -> Option<Uri> {
+        let sources = self.index().sources();
+        let path = sources.path(file);
+        if sources.is_prelude(file) {
+            return prelude.written(path, sources.text(file));
+        }
+        uri::of_file(&std::path::absolute(path).ok()?)
     }
 }
 

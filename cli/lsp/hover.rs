@@ -8,7 +8,7 @@ use super::session::Session;
 /// What is said of the name at a position.
 pub fn hover(session: &Session, asked: &HoverParams) -> Result<Option<Hover>, Fault> {
     let (document, offset) = session.place(&asked.text_document_position_params)?;
-    let told = document.index.hover(document.file, offset);
+    let told = document.index().hover(document.file(), offset);
     let Some(span) = told.first().map(|one| one.span) else {
         return Ok(None);
     };

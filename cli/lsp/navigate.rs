@@ -14,12 +14,9 @@ pub fn definition(
     asked: &GotoDefinitionParams,
 ) -> Result<Option<GotoDefinitionResponse>, Fault> {
     let (document, offset) = session.place(&asked.text_document_position_params)?;
-    let spans = document
-        .index
-        .definitions(document.file, offset)
-        .into_iter();
-    let found = spans.filter_map(|span| document.location(span, &session.prelude));
-    Ok(Some(GotoDefinitionResponse::Array(found.collect())))
+    let spans = document.index().definitions(document.file(), offset);
+    let found = document.locations(&spans, &session.prelude);
+    Ok(Some(GotoDefinitionResponse::Array(found)))
 }
 
 /// All places of the name at a position.
@@ -30,11 +27,9 @@ pub fn references(
     let (document, offset) = session.place(&asked.text_document_position)?;
     let declarations = asked.context.include_declaration;
     let spans = document
-        .index
-        .references(document.file, offset, declarations);
-    let found = spans.into_iter();
-    let found = found.filter_map(|span| document.location(span, &session.prelude));
-    Ok(Some(found.collect()))
+        .index()
+        .references(document.file(), offset, declarations);
+    Ok(Some(document.locations(&spans, &session.prelude)))
 }
 
 /// The same, in this document.
@@ -44,10 +39,10 @@ pub fn highlights(
 ) -> Result<Option<Vec<DocumentHighlight>>, Fault> {
     let (document, offset) = session.place(&asked.text_document_position_params)?;
     let spans = document
-        .index
-        .references(document.file, offset, true)
+        .index()
+        .references(document.file(), offset, true)
         .into_iter();
-    let here = spans.filter(|span| span.file == document.file);
+    let here = spans.filter(|span| span.file == document.file());
     let found = here.map(|span| DocumentHighlight {
         range: document.range(span),
         kind: None,

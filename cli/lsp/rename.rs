@@ -14,7 +14,7 @@ pub fn prepare(
     asked: &TextDocumentPositionParams,
 ) -> Result<Option<PrepareRenameResponse>, Fault> {
     let (document, offset) = session.place(asked)?;
-    let span = document.index.renamable(document.file, offset);
+    let span = document.index().renamable(document.file(), offset);
     let span = span.map_err(|why| Fault::failed(&why))?;
     Ok(Some(PrepareRenameResponse::Range(document.range(span))))
 }
@@ -23,7 +23,7 @@ pub fn prepare(
 pub fn rename(session: &Session, asked: &RenameParams) -> Result<Option<WorkspaceEdit>, Fault> {
     let (document, offset) = session.place(&asked.text_document_position)?;
     let new = &asked.new_name;
-    let places = document.index.rename(document.file, offset, new);
+    let places = document.index().rename(document.file(), offset, new);
     let places = places.map_err(|why| Fault::failed(&why))?.into_iter();
     let edits = places.map(|span| TextEdit::new(document.range(span), new.clone()));
     Ok(Some(of_one_document(document, edits.collect())))

@@ -16,7 +16,7 @@ pub fn list(
     asked: &DocumentSymbolParams,
 ) -> Result<Option<DocumentSymbolResponse>, Fault> {
     let document = session.document(&asked.text_document.uri)?;
-    let entries = document.index.outline(document.file).into_iter();
+    let entries = document.index().outline(document.file()).into_iter();
     let symbols = entries.map(|entry| symbol(entry, document)).collect();
     Ok(Some(DocumentSymbolResponse::Nested(symbols)))
 }
@@ -27,7 +27,7 @@ pub fn folds(
     asked: &FoldingRangeParams,
 ) -> Result<Option<Vec<FoldingRange>>, Fault> {
     let document = session.document(&asked.text_document.uri)?;
-    let entries = document.index.outline(document.file).into_iter();
+    let entries = document.index().outline(document.file()).into_iter();
     let ranges = entries.map(|entry| document.range(entry.whole));
     let folds = ranges.filter(|range| range.start.line < range.end.line);
     let folds = folds.map(|range| FoldingRange {

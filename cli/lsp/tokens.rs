@@ -37,7 +37,7 @@ pub fn full(
     let document = session.document(&asked.text_document.uri)?;
     let (mut line, mut character) = (0, 0);
     let mut data = Vec::new();
-    for (span, paint, declares) in document.index.paints(document.file) {
+    for (span, paint, declares) in document.index().paints(document.file()) {
         let range = document.range(span);
         let number = KINDS.iter().position(|(kind, _)| *kind == paint);
         let delta_line = range.start.line - line;
