@@ -137,6 +137,15 @@ impl Index {
         ids.iter().filter_map(|id| self.symbol(*id))
     }
 
+    /// The first line of a declaration, without what opens its block.
+    fn first_line(&self, whole: Span) -> &str {
+        let line = self.sources.snippet(whole).lines().next().unwrap_or("");
+        let line = line.split(" #").next().unwrap_or(line).trim_end();
+        line.split_once(" {")
+            .map_or(line, |(head, _)| head)
+            .trim_end()
+    }
+
     /// The comment of a declaration: the lines of comment right before it, else the one behind it on its line.
     fn comment(&self, span: Span) -> String {
         let text = self.sources.text(span.file);

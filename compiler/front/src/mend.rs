@@ -53,9 +53,9 @@ pub fn mend(path: &str, text: &str, library: &dyn Library) -> Mended {
         compilation = compile_with(path, &text, library);
     }
     Mended {
-        compilation,
         text,
         done,
+        compilation,
     }
 }
 

@@ -138,9 +138,8 @@ impl Checker<'_> {
             return self.error(Code::TypeMismatch, "a set is needed behind `in`", set_span);
         };
         let members = constant.members();
-        let (own, foreign): (Vec<Member>, Vec<Member>) = members
-            .into_iter()
-            .partition(|member| member.kind == ty.kind);
+        let (own, foreign): (Vec<Member>, Vec<Member>) =
+            members.iter().partition(|member| member.kind == ty.kind);
         if let Some(wrong) = foreign.iter().find(|member| !ty.other_family(member.kind)) {
             let wanted = ty.describe();
             let message = format!(
@@ -237,6 +236,11 @@ fn mirrored(op: Compare) -> Compare {
         Compare::Gt => Compare::Lt,
         Compare::Ge => Compare::Le,
     }
+}
+
+/// Width of a type that is known by its name alone (bits).
+pub(crate) fn type_width(name: &str) -> Option<u16> {
+    named_type(name).map(|ty| ty.width)
 }
 
 /// The kinds that a type name may give, for messages and `let`.

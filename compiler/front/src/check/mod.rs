@@ -52,6 +52,7 @@ mod value;
 mod vips;
 mod weight;
 
+pub(crate) use self::compare::type_width;
 pub(crate) use self::packet::packet;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,6 +2,7 @@
 
 use super::Paint;
 use super::symbol::Value;
+use crate::check::type_width;
 
 /// A name of the language.
 #[derive(Debug, PartialEq, Eq)]
@@ -155,18 +156,11 @@ pub static STATES: [Builtin; 2] = [
     word("down", "it gets nothing from here on"),
 ];
 
-/// Width of a type that is known by its name (bits).
+/// Width of a type that is known by its name (bits); of `bytes` that of one.
 pub fn width(name: &str) -> Option<u32> {
     match name {
-        "mac" => Some(48),
-        "ip4addr" => Some(32),
-        "ip6addr" => Some(128),
         "bytes" => Some(8),
-        _ => {
-            let digits = name.strip_prefix('u')?;
-            let width = digits.parse().ok()?;
-            (1..=64).contains(&width).then_some(width)
-        }
+        _ => type_width(name).map(u32::from),
     }
 }
 

@@ -11,7 +11,7 @@ use super::context::{Block, Context};
 use super::member::Member;
 use super::symbol::Value;
 use super::{Index, Kind, Meaning, Paint, Symbol};
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 use crate::syntax::parse::{
     BACKEND_FLAGS, BACKEND_VALUES, HEADER_LINES, ITEMS, POOL_LINES, STATEMENTS, TEST_LINES,
 };
@@ -144,9 +144,7 @@ impl List<'_> {
     }
 
     fn symbol(&mut self, symbol: &Symbol) {
-        let line = self.index.sources.snippet(symbol.whole).lines().next();
-        let line = line.unwrap_or("").split(" {").next().unwrap_or("");
-        let detail = line.split(" #").next().unwrap_or("").trim_end().to_owned();
+        let detail = self.index.first_line(symbol.whole).to_owned();
         let docs = self.index.comment(symbol.whole);
         self.add(
             symbol.name.clone(),
@@ -159,34 +157,34 @@ impl List<'_> {
     /// All names of the top level, and the local ones that are seen here, of these kinds.
     fn symbols(&mut self, kinds: impl Fn(Kind) -> bool) {
         let index = self.index;
-        let offset = self.offset as u32;
         for symbol in &index.symbols {
             let part = matches!(
                 symbol.kind,
                 Kind::Backend | Kind::Column | Kind::Field | Kind::Computed
             );
-            let seen = symbol.seen.is_none_or(|seen| {
-                seen.file == self.file && (seen.start..=seen.end).contains(&offset)
-            });
+            let seen = symbol.seen.is_none_or(|seen| self.is_in(seen));
             if kinds(symbol.kind) && seen && !part {
                 self.symbol(symbol);
             }
         }
     }
 
+    /// Whether the place is in this part of the text; its end counts.
+    fn is_in(&self, part: Span) -> bool {
+        let offset = self.offset as u32;
+        part.file == self.file && (part.start..=part.end).contains(&offset)
+    }
+
     /// The symbol of this name that is seen here.
     fn seen(&self, name: &str) -> Option<&Symbol> {
-        let offset = self.offset as u32;
         let mut found = self
             .index
             .symbols
             .iter()
             .filter(|symbol| symbol.name == name);
-        let local = found.clone().rfind(|symbol| {
-            symbol.seen.is_some_and(|seen| {
-                seen.file == self.file && (seen.start..=seen.end).contains(&offset)
-            })
-        });
+        let local = found
+            .clone()
+            .rfind(|symbol| symbol.seen.is_some_and(|seen| self.is_in(seen)));
         let global = |symbol: &&Symbol| {
             symbol.seen.is_none() && symbol.parent.is_none() && symbol.kind != Kind::Reason
         };

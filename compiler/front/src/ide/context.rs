@@ -57,24 +57,24 @@ pub(super) struct Context {
 }
 
 struct Frame {
-    block: Block,
-    line: Vec<Word>,
+    here: Context,
     /// Parentheses and brackets open in it.
     open: u32,
 }
 
 impl Frame {
     fn new(block: Block) -> Frame {
+        let line = Vec::new();
         Frame {
-            block,
-            line: Vec::new(),
+            here: Context { block, line },
             open: 0,
         }
     }
 
     fn continues(&self) -> bool {
-        let sym = self.line.last().and_then(|word| word.sym);
-        self.open > 0 || self.block == Block::Literal || sym.is_some_and(Sym::continues_line)
+        let sym = self.here.last_sym();
+        let literal = self.here.block == Block::Literal;
+        self.open > 0 || literal || sym.is_some_and(Sym::continues_line)
     }
 }
 
@@ -96,11 +96,7 @@ impl Context {
             }
             step(&mut frames, token, text.get(range).unwrap_or(""));
         }
-        let frame = frames.pop()?;
-        Some(Context {
-            block: frame.block,
-            line: frame.line,
-        })
+        frames.pop().map(|frame| frame.here)
     }
 
     /// The word right before the place.
@@ -204,7 +200,7 @@ fn step(frames: &mut Vec<Frame>, token: &Token, text: &str) {
         TokenKind::Comment | TokenKind::Unknown => {}
         TokenKind::Newline if frame.continues() => {}
         TokenKind::Newline | TokenKind::Semicolon => {
-            frame.line.clear();
+            frame.here.line.clear();
             frame.open = 0;
         }
         TokenKind::Sym(Sym::LeftBrace) => {
@@ -216,7 +212,7 @@ fn step(frames: &mut Vec<Frame>, token: &Token, text: &str) {
                 frames.pop();
             }
             if let Some(outside) = frames.last_mut() {
-                outside.line.push(word(Some(sym)));
+                outside.here.line.push(word(Some(sym)));
             }
         }
         TokenKind::Sym(sym) => {
@@ -225,18 +221,15 @@ fn step(frames: &mut Vec<Frame>, token: &Token, text: &str) {
             } else if matches!(sym, Sym::RightParen | Sym::RightBracket) {
                 frame.open = frame.open.saturating_sub(1);
             }
-            frame.line.push(word(Some(sym)));
+            frame.here.line.push(word(Some(sym)));
         }
-        TokenKind::Name | TokenKind::Lit(_) => frame.line.push(word(None)),
+        TokenKind::Name | TokenKind::Lit(_) => frame.here.line.push(word(None)),
     }
 }
 
 /// The block that a brace opens behind these words.
 fn opened(frame: &Frame) -> Block {
-    let here = Context {
-        block: frame.block.clone(),
-        line: frame.line.clone(),
-    };
+    let here = &frame.here;
     let behind_sign = here.last_sym().is_some_and(|sym| {
         sym != Sym::Arrow && sym.continues_line()
             || matches!(sym, Sym::LeftParen | Sym::LeftBracket)
@@ -250,7 +243,7 @@ fn opened(frame: &Frame) -> Block {
             .map_or(String::new(), |word| word.text.clone())
     };
     let is_else = here.last().is_some_and(|word| word.is("else"));
-    match (&frame.block, here.first()) {
+    match (&here.block, here.first()) {
         (Block::Top, "pool") => Block::Pool,
         (Block::Top, "header") => Block::Header,
         (Block::Top, "test") => Block::Test,

@@ -60,9 +60,11 @@ impl Index {
             }
             Kind::Header => {
                 text.extend(self.size(id));
-                self.first_line(id).to_owned()
+                self.first_line(symbol.whole).to_owned()
             }
-            Kind::Action | Kind::Function | Kind::Choice => self.first_line(id).to_owned(),
+            Kind::Action | Kind::Function | Kind::Choice => {
+                self.first_line(symbol.whole).to_owned()
+            }
             Kind::Parameter => {
                 text.push(format!("parameter of `{of}`"));
                 whole()

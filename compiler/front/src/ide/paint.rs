@@ -1,6 +1,6 @@
 //! What each word of a text is, for colouring.
 
-use super::{Index, Kind, Meaning, SymbolId};
+use super::{Index, Kind, Meaning};
 use crate::source::{FileId, Span};
 use crate::syntax::lexer::lex;
 use crate::syntax::parse::keywords;
@@ -93,17 +93,5 @@ impl Index {
             Meaning::Word(paint) => Some((*paint, false)),
             Meaning::Nothing => None,
         }
-    }
-
-    /// The first line of a symbol's declaration, without what opens its block.
-    pub(super) fn first_line(&self, id: SymbolId) -> &str {
-        let whole = self
-            .symbol(id)
-            .map(|symbol| self.sources.snippet(symbol.whole));
-        let line = whole.and_then(|whole| whole.lines().next()).unwrap_or("");
-        let line = line.split(" #").next().unwrap_or(line).trim_end();
-        line.split_once(" {")
-            .map_or(line, |(head, _)| head)
-            .trim_end()
     }
 }

@@ -1,7 +1,7 @@
 //! The names in `test` blocks: packets as sentences, and what is expected of them.
 
 use super::Resolver;
-use crate::ide::builtin::{STATES, named};
+use crate::ide::builtin::STATES;
 use crate::ide::symbol::Value;
 use crate::ide::{Meaning, Paint};
 use crate::syntax::ast::{
@@ -98,8 +98,6 @@ impl Resolver<'_> {
                 self.index.note(name.span, meaning);
             }
         }
-        let found = named(&STATES, &state.text);
-        let meaning = found.map_or(Meaning::Nothing, Meaning::Builtin);
-        self.index.note(state.span, meaning);
+        self.known(state, &STATES);
     }
 }
