@@ -4,6 +4,7 @@
 //! error; any other loss of output is one.
 
 pub mod diagnostics;
+pub mod diff;
 pub mod file;
 pub mod markdown;
 pub mod progress;

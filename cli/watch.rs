@@ -3,9 +3,10 @@
 //! Folders are watched, not files: many editors write a new file and rename it over the old one. What counts is the
 //! content, so one save is one piece of news, in however many steps it is made.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -25,52 +26,53 @@ const LONGEST: Duration = Duration::from_millis(500);
 /// What became of the files.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
-    /// These have another content, or are gone, or can be read again: their numbers, in order.
-    Changed(Vec<usize>),
+    /// These have another content, or are gone, or can be read again.
+    Changed(BTreeSet<PathBuf>),
     /// A signal asks to end.
     Interrupted,
 }
 
 /// Watched files.
 pub struct Watch {
-    files: Vec<File>,
+    /// What was in each; `None` where it could not be read.
+    files: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    folders: BTreeSet<PathBuf>,
     events: Receiver<notify::Result<Event>>,
-    _watcher: RecommendedWatcher,
-}
-
-struct File {
-    path: PathBuf,
-    /// What was in it; `None` where it could not be read.
-    content: Option<Vec<u8>>,
+    watcher: RecommendedWatcher,
 }
 
 impl Watch {
-    /// Watches files from here on.
-    pub fn begin(paths: &[&Path]) -> Result<Watch, Failure> {
+    /// Watches nothing yet.
+    pub fn begin() -> Result<Watch, Failure> {
         let (sender, events) = mpsc::channel();
-        let mut watcher = notify::recommended_watcher(sender).map_err(|error| failed(&error))?;
-        let mut folders = BTreeSet::new();
+        Ok(Watch {
+            files: BTreeMap::new(),
+            folders: BTreeSet::new(),
+            events,
+            watcher: notify::recommended_watcher(sender).map_err(|error| failed(&error))?,
+        })
+    }
+
+    /// Watches just these files from here on; what was in those that were watched before is known.
+    pub fn set(&mut self, paths: BTreeSet<PathBuf>) -> Result<(), Failure> {
+        self.files.retain(|path, _| paths.contains(path));
         for path in paths {
-            folders.insert(folder(path).to_owned());
             // Behind a link the file itself may change. One that is not there may come.
-            if let Ok(real) = fs::canonicalize(path) {
-                folders.insert(folder(&real).to_owned());
+            let real = fs::canonicalize(&path).ok();
+            for path in [Some(&path), real.as_ref()].into_iter().flatten() {
+                let folder = folder(path);
+                if folder.is_dir() && self.folders.insert(folder.to_owned()) {
+                    self.watcher
+                        .watch(folder, RecursiveMode::NonRecursive)
+                        .map_err(|error| failed(&error))?;
+                }
+            }
+            if let Entry::Vacant(new) = self.files.entry(path) {
+                let content = fs::read(new.key()).ok();
+                new.insert(content);
             }
         }
-        for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
-            watcher
-                .watch(&folder, RecursiveMode::NonRecursive)
-                .map_err(|error| failed(&error))?;
-        }
-        let files = paths.iter().map(|path| File {
-            path: (*path).to_owned(),
-            content: fs::read(path).ok(),
-        });
-        Ok(Watch {
-            files: files.collect(),
-            events,
-            _watcher: watcher,
-        })
+        Ok(())
     }
 
     /// Waits for news.
@@ -109,13 +111,13 @@ impl Watch {
     }
 
     /// Looks at the files again.
-    fn changed(&mut self) -> Vec<usize> {
-        let mut changed = Vec::new();
-        for (number, file) in self.files.iter_mut().enumerate() {
-            let content = fs::read(&file.path).ok();
-            if content != file.content {
-                file.content = content;
-                changed.push(number);
+    fn changed(&mut self) -> BTreeSet<PathBuf> {
+        let mut changed = BTreeSet::new();
+        for (path, known) in &mut self.files {
+            let content = fs::read(path).ok();
+            if content != *known {
+                *known = content;
+                changed.insert(path.clone());
             }
         }
         changed

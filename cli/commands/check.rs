@@ -107,9 +107,9 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
     }
     let stop = interrupt::flag()?;
     // From before the first look on, so that nothing is missed.
-    let mut files: Vec<PathBuf> = own.iter().map(|path| (*path).to_owned()).collect();
-    let mut watch = begin(&files)?;
+    let mut watch = Watch::begin()?;
     let mut taken_in = vec![BTreeSet::new(); chosen.len()];
+    watch.set(watched(&own, &taken_in))?;
     for (chosen, taken_in) in chosen.iter().zip(&mut taken_in) {
         let outcome = check(chosen.read()?);
         outcome.say(format, ui);
@@ -118,23 +118,13 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
     let count = number(chosen.len(), "file");
     ui.say(format_args!("watching {count}; Ctrl-C ends"));
     loop {
-        let wanted = own.iter().map(|path| (*path).to_owned());
-        let wanted: Vec<PathBuf> = wanted.chain(taken_in.iter().flatten().cloned()).collect();
-        if wanted != files {
-            watch = begin(&wanted)?;
-            files = wanted;
-        }
+        watch.set(watched(&own, &taken_in))?;
         let changed = match watch.next(&stop)? {
             News::Changed(changed) => changed,
             News::Interrupted => return Ok(Status::Interrupted),
         };
-        let changed: BTreeSet<&PathBuf> = changed.iter().filter_map(|at| files.get(*at)).collect();
         for ((chosen, own), taken_in) in chosen.iter().zip(&own).zip(&mut taken_in) {
-            let is_own = |path: &&&PathBuf| path.as_path() == *own;
-            if !changed
-                .iter()
-                .any(|path| is_own(&path) || taken_in.contains(*path))
-            {
+            if !changed.contains(*own) && changed.is_disjoint(taken_in) {
                 continue;
             }
             match chosen.read() {
@@ -149,9 +139,10 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
     }
 }
 
-fn begin(files: &[PathBuf]) -> Result<Watch, Failure> {
-    let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    Watch::begin(&paths)
+/// Policies, and all that they take in.
+fn watched(own: &[&Path], taken_in: &[BTreeSet<PathBuf>]) -> BTreeSet<PathBuf> {
+    let own = own.iter().map(|path| (*path).to_owned());
+    own.chain(taken_in.iter().flatten().cloned()).collect()
 }
 
 fn no_file(chosen: &Chosen) -> Failure {

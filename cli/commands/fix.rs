@@ -2,17 +2,13 @@
 
 use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::mend::{self, Mended};
-use similar::TextDiff;
 
 use crate::args::{Fix, Global};
 use crate::config::{Chosen, Text};
 use crate::failure::{Failure, Status};
 use crate::library::Disk;
 use crate::policy;
-use crate::ui::{Ui, file, number};
-
-/// Lines around a change in a diff.
-const CONTEXT: usize = 3;
+use crate::ui::{Ui, diff, file, number};
 
 /// Mends policies. Findings are errors that are left.
 pub fn run(args: &Fix, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -21,7 +17,7 @@ pub fn run(args: &Fix, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
         let text = chosen.read()?;
         let mended = mend::mend(&text.path, &text.source, &Disk);
         if args.dry_run {
-            ui.bytes(diff(&text, &mended.text).as_bytes());
+            ui.bytes(diff::unified(&text.path, &text.source, &mended.text).as_bytes());
         } else {
             keep(&chosen, &text, &mended, ui)?;
         }
@@ -58,12 +54,4 @@ fn keep(chosen: &Chosen, text: &Text, mended: &Mended, ui: &mut Ui) -> Result<()
     let count = number(mended.done.len(), "place");
     ui.confirm(format_args!("{name}: {count} mended"));
     Ok(())
-}
-
-/// What changes, as a unified diff; nothing where nothing does.
-fn diff(text: &Text, mended: &str) -> String {
-    let diff = TextDiff::from_lines(text.source.as_str(), mended);
-    let mut diff = diff.unified_diff();
-    let diff = diff.context_radius(CONTEXT).header(&text.path, &text.path);
-    diff.to_string()
 }

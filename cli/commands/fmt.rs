@@ -3,19 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::{Value, json};
-use similar::TextDiff;
 
 use crate::args::{Fmt, Format};
 use crate::config::{Chosen, Text};
 use crate::failure::{Failure, Status};
 use crate::policy::Broken;
-use crate::ui::{ERROR, FINE, HEAD, HELP, Ui, file, number, styled};
-
-/// Time for finding the shortest difference; then a longer one does.
-const PATIENCE: Duration = Duration::from_millis(500);
+use crate::ui::{ERROR, FINE, HEAD, HELP, Ui, diff, file, number, styled};
 
 /// Formats policies, or shows what would change. Nothing is written before all of them are read.
 pub fn run(args: &Fmt, ui: &mut Ui) -> Result<Status, Failure> {
@@ -118,15 +113,9 @@ impl Found {
     }
 }
 
-/// A unified diff, as `patch -p0` takes it.
+/// Shows what would change.
 fn difference(text: &Text, formatted: &str, ui: &mut Ui) {
-    let mut diff = TextDiff::configure();
-    let diff = diff.timeout(PATIENCE);
-    let diff = diff.diff_lines(text.source.as_str(), formatted);
-    let diff = diff
-        .unified_diff()
-        .header(&text.path, &text.path)
-        .to_string();
+    let diff = diff::unified(&text.path, &text.source, formatted);
     // Not `lines`: a line may differ by its carriage return alone.
     for (index, line) in diff.split_terminator('\n').enumerate() {
         let style = match line.as_bytes().first() {

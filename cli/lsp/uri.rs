@@ -1,10 +1,11 @@
 //! `file:` URIs (RFC 8089) and paths.
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use lsp_types::Uri;
+
+use crate::percent::encoded;
 
 /// The path of a `file:` URI.
 pub fn path(uri: &Uri) -> Option<PathBuf> {
@@ -21,18 +22,8 @@ pub fn path(uri: &Uri) -> Option<PathBuf> {
 /// The URI of a file.
 pub fn of_file(path: &Path) -> Option<Uri> {
     let path = path.to_str()?.replace('\\', "/");
-    let mut text = "file://".to_owned();
-    if !path.starts_with('/') {
-        text.push('/');
-    }
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").ok()?;
-        }
-    }
-    Uri::from_str(&text).ok()
+    let root = if path.starts_with('/') { "" } else { "/" };
+    Uri::from_str(&format!("file://{root}{}", encoded(&path))).ok()
 }
 
 fn decoded(text: &str) -> Option<String> {

@@ -7,6 +7,7 @@ use lvsc_front::source::{FileId, SourceMap, Span};
 use serde_json::{Value, json};
 
 use super::json::severity;
+use crate::percent::encoded;
 use crate::ui::markdown;
 
 /// What a file of the prelude is relative to: it is in the binary, and nowhere else.
@@ -142,16 +143,8 @@ fn artifact(file: FileId, sources: &SourceMap) -> Value {
 
 /// A path as a reference of RFC 3986.
 fn uri(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let mut uri = if path.starts_with('/') { "file://" } else { "" }.to_owned();
-    uri.extend(path.bytes().map(|byte| {
-        if plain(byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    }));
-    uri
+    let scheme = if path.starts_with('/') { "file://" } else { "" };
+    format!("{scheme}{}", encoded(path))
 }
 
 #[cfg(test)]
