@@ -15,7 +15,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Said, code, lvsc, root, said};
+use support::{Said, code, interrupt, lvsc, root, said};
 
 /// `nobody`: an ordinary user.
 const ORDINARY: u32 = 65_534;
@@ -320,9 +320,7 @@ impl Running {
     }
 
     fn interrupt(&self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(sent.expect("there is a `kill`").success());
+        interrupt(&self.child);
     }
 
     /// What it said until its end, which comes soon, and with which nothing of its group is left.

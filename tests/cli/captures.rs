@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{lvsc, said};
+use crate::support::{ended, interrupt, lvsc, said};
 use crate::{could_not, folder};
 
 #[test]
@@ -282,7 +282,7 @@ fn an_interface_that_is_not_there_is_named_with_those_that_are() {
 #[test]
 fn a_pipe_that_says_nothing_can_be_interrupted() {
     use std::process::{Command, Stdio};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     let folder = folder();
     let path = folder.path();
@@ -306,15 +306,9 @@ fn a_pipe_that_says_nothing_can_be_interrupted() {
         });
         std::thread::sleep(Duration::from_millis(700));
         assert_eq!(crate::names(path), ["in.pcap"], "no half-written file");
-        let pid = child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(sent.expect("there is a `kill`").success());
-        let begin = Instant::now();
-        while child.try_wait().expect("it is ours").is_none() {
-            assert!(begin.elapsed() < Duration::from_secs(10), "it goes on");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert_eq!(child.wait().expect("it ended").code(), Some(130));
+        interrupt(&child);
+        let status = ended(&mut child, Duration::from_secs(10));
+        assert_eq!(status.code(), Some(130));
         assert_eq!(crate::names(path), ["in.pcap"]);
         drop(writer);
     }

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use crate::could_not;
-use crate::support::lvsc;
+use crate::support::{ended, interrupt, lvsc};
 
 const GOOD: &str = "match ip.dst == 192.0.2.1 { pass }\n";
 const WRONG: &str = "match ip.dest == 192.0.2.1 { pass }\n";
@@ -71,15 +71,8 @@ impl Watching {
     }
 
     fn interrupted(mut self) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(sent.expect("there is a `kill`").success());
-        let begin = Instant::now();
-        while self.child.try_wait().expect("it is ours").is_none() {
-            assert!(begin.elapsed() < PATIENCE, "it goes on");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert_eq!(self.child.wait().expect("it ended").code(), Some(130));
+        interrupt(&self.child);
+        assert_eq!(ended(&mut self.child, PATIENCE).code(), Some(130));
     }
 }
 

@@ -7,6 +7,7 @@ use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::module;
 use lvsc_abi::place::Sources;
 use lvsc_ir::passes::optimize;
+use lvsc_ir::program::Program;
 use lvsc_ir::target::Target as Emits;
 use lvsc_ir::verify::{Verified, verify};
 use lvsc_ir::{sample, text};
@@ -32,13 +33,19 @@ pub fn target() -> Target {
 /// The input is the row of choices that make the program.
 fn judge(input: &[u8]) -> Judged {
     let case = sample::case(input);
-    let shown = text::print(&case.program, &case.layout);
+    said_again(&case.program, &case.layout)?;
     let program = verify(case.program, &case.layout).map_err(|error| error.to_string())?;
+    readable(&both(program, &case.layout)?)
+}
+
+/// A program as text is the same program.
+pub fn said_again(program: &Program, layout: &Layout) -> Judged {
+    let shown = text::print(program, layout);
     let again = text::parse(&shown).map_err(|error| format!("{error}\n{shown}"))?;
-    if text::print(&again.program, &again.layout) != shown || again.layout != case.layout {
+    if text::print(&again.program, &again.layout) != shown || again.layout != *layout {
         return Err(format!("read as another program:\n{shown}"));
     }
-    readable(&both(program, &case.layout)?)
+    Ok(())
 }
 
 /// Emits a program as it is, and optimized.

@@ -42,11 +42,7 @@ fn judge(input: &[u8]) -> Judged {
             };
         }
     };
-    let shown = text::print(&source.program, &source.layout);
-    let again = text::parse(&shown).map_err(|error| format!("{error}\n{shown}"))?;
-    if text::print(&again.program, &again.layout) != shown || again.layout != source.layout {
-        return Err(format!("read as another program:\n{shown}"));
-    }
+    emission::said_again(&source.program, &source.layout)?;
     match verify(source.program, &source.layout) {
         Ok(program) => emission::both(program, &source.layout).map(drop),
         Err(error) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{code, lvsc, root};
+use crate::support::{code, ended, lvsc, root};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The document of the tests.
@@ -192,14 +192,7 @@ impl Client {
     /// Closes the input and waits for the end: the exit code, and what was said on standard error.
     pub fn ended(mut self) -> (i32, String) {
         self.input.take();
-        let begin = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("it is ours") {
-                break status;
-            }
-            assert!(begin.elapsed() < PATIENCE, "it goes on");
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        let status = ended(&mut self.child, PATIENCE);
         let talk = self
             .talk
             .recv_timeout(PATIENCE)

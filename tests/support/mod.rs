@@ -4,7 +4,8 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 /// The project's folder.
 pub fn root() -> &'static Path {
@@ -39,6 +40,25 @@ pub struct Said {
 /// Runs `lvsc` in the project's folder.
 pub fn say(args: &[&str]) -> Said {
     said(lvsc(root()).args(args))
+}
+
+/// Asks a process to end, as Ctrl-C does.
+pub fn interrupt(child: &Child) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(sent.expect("there is a `kill`").success());
+}
+
+/// How a process ended, which it does within this time.
+pub fn ended(child: &mut Child, patience: Duration) -> ExitStatus {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("it is ours") {
+            return status;
+        }
+        assert!(begin.elapsed() < patience, "it goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Runs a command to its end.
