@@ -6,6 +6,15 @@ use std::path::Path;
 use crate::read;
 use crate::support::{files, pages, root, short};
 
+/// A snapshot is true wherever the project lies.
+#[test]
+fn no_snapshot_knows_this_machine() {
+    let here = root().display().to_string();
+    for path in files("tests", "snap") {
+        assert!(!read(&path).contains(&here), "{} has {here}", short(&path));
+    }
+}
+
 #[test]
 fn every_snapshot_was_accepted() {
     for extension in ["new", "pending-snap"] {

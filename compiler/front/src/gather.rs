@@ -107,8 +107,8 @@ struct Gathering<'a> {
     sources: &'a mut SourceMap,
     diagnostics: &'a mut Vec<Diagnostic>,
     texts: Texts,
-    /// Files that are being taken in, each by the one before it.
-    open: Vec<Key>,
+    /// Files that are being taken in, each by the one before it, and their paths as people see them.
+    open: Vec<(Key, String)>,
     /// Those that were taken in.
     known: BTreeSet<Key>,
     /// The data that was read, by its path.
@@ -128,7 +128,7 @@ impl Gathering<'_> {
         let (file, found) = parse::parse(id, text);
         self.diagnostics.extend(found);
         self.known.insert(key.clone());
-        self.open.push(key);
+        self.open.push((key, path.to_owned()));
         for item in &file.items {
             match item {
                 Item::Use(taken) => self.take(taken, path),
@@ -171,9 +171,9 @@ impl Gathering<'_> {
                 ((false, self.library.identity(&path)), path, None)
             }
         };
-        if let Some(at) = self.open.iter().position(|open| *open == key) {
-            let way = self.open.iter().skip(at).chain([&key]);
-            let way: Vec<&str> = way.map(|(_, path)| path.as_str()).collect();
+        if let Some(at) = self.open.iter().position(|(open, _)| *open == key) {
+            let way = self.open.iter().skip(at).map(|(_, path)| path.as_str());
+            let way: Vec<&str> = way.chain([path.as_str()]).collect();
             let message = format!("`{path}` takes itself in");
             let error = Diagnostic::error(Code::UseCycle, message, taken.span);
             return self.report(error.note(way.join(" -> ")));
