@@ -134,14 +134,38 @@ fn four((src, dst, ttl, fragment, options): Ip4, protocol: u8, body: &[u8]) -> V
     header
 }
 
-fn ip6() -> impl Strategy<Value = (u8, u8, u8)> {
-    (last(), last(), prop::sample::select(vec![0, 1, 64]))
+/// Last byte of source and destination, hop limit, extension headers.
+type Ip6 = (u8, u8, u8, Vec<Extension>);
+
+/// The next header that announces it, and either units of eight bytes behind the first or a fragment's word.
+type Extension = (u8, u16);
+
+fn ip6() -> impl Strategy<Value = Ip6> {
+    let options = (prop::sample::select(vec![0, 43, 60]), 0_u16..3);
+    let fragment = prop::sample::select(vec![0, 1, 9, 0x0b50]).prop_map(|word| (44, word));
+    let one = prop_oneof![3 => options, 2 => fragment];
+    let hops = prop::sample::select(vec![0, 1, 64]);
+    let some = prop::collection::vec(one, 1..6);
+    let extensions = prop_oneof![3 => Just(Vec::new()), 2 => some];
+    (last(), last(), hops, extensions)
 }
 
-fn six((src, dst, ttl): (u8, u8, u8), protocol: u8, body: &[u8]) -> Vec<u8> {
+fn six((src, dst, ttl, extensions): Ip6, protocol: u8, body: &[u8]) -> Vec<u8> {
+    let (mut next, mut body) = (protocol, body.to_vec());
+    for (kind, word) in extensions.into_iter().rev() {
+        let mut extension = vec![next, 0, 0, 0, 0, 0, 0, 9];
+        if kind == 44 {
+            extension[2..4].copy_from_slice(&word.to_be_bytes());
+        } else {
+            extension[1] = word as u8;
+            extension.extend(vec![0; usize::from(word) * 8]);
+        }
+        body = [extension, body].concat();
+        next = kind;
+    }
     let mut header = vec![0x60, 0, 0, 0];
     header.extend((body.len() as u16).to_be_bytes());
-    header.extend([protocol, ttl]);
+    header.extend([next, ttl]);
     for address in [src, dst] {
         header.extend([
             0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, address,

@@ -68,7 +68,7 @@ pub enum NotationError {
     First,
     /// No layer has this name.
     #[error(
-        "`{0}` is no layer: known are eth, vlan, arp, ip, ip4, ip6, tcp, udp, sctp, icmp and icmp6"
+        "`{0}` is no layer: known are eth, vlan, arp, ip, ip4, ip6, ext6, frag6, tcp, udp, sctp, icmp and icmp6"
     )]
     Layer(String),
     /// A layer has no such field.

@@ -58,8 +58,8 @@ fn nothing_is_left_out_silently() {
         &["bad-header x"],
     );
     check(
-        "header a after udp { y: u8; let k = b.z }\nheader b after udp { z: u8 }\nmatch a { drop }",
-        &["unknown-name b"],
+        "header a after udp { y: u8; let k = c.z }\nheader b after udp { z: u8 }\nmatch a { drop }",
+        &["unknown-name c"],
     );
     check(
         "header a after udp { x: u8; let kind = 0 }\nheader b after udp { x: u8; let kind = 1 }\n\

@@ -17,6 +17,8 @@ pub struct Overlap {
     apart: BTreeSet<(HeaderId, HeaderId)>,
     /// Those of which no frame has both.
     exclusive: BTreeSet<(HeaderId, HeaderId)>,
+    /// Edges, each with the headers that no frame has that takes it.
+    closed: BTreeSet<(Edge, HeaderId)>,
 }
 
 impl Overlap {
@@ -35,7 +37,14 @@ impl Overlap {
         let pairs = || ids().flat_map(|a| ids().map(move |b| (a, b)));
         let apart = pairs().filter(|(a, b)| a != b && finder.apart(*a, *b));
         let apart = apart.collect();
+        let edges = ids().flat_map(|id| finder.edges(id));
+        let edges: Vec<Edge> = edges.collect();
+        let closed = edges
+            .into_iter()
+            .flat_map(|edge| ids().map(move |id| (edge, id)));
+        let closed = closed.filter(|(edge, id)| finder.never(*edge, *id));
         Overlap {
+            closed: closed.collect(),
             apart,
             exclusive: pairs().filter(|(a, b)| finder.exclusive(*a, *b)).collect(),
         }
@@ -44,6 +53,11 @@ impl Overlap {
     /// Whether no frame has both headers, as far as that is proven.
     pub fn exclusive(&self, a: HeaderId, b: HeaderId) -> bool {
         self.exclusive.contains(&(a, b))
+    }
+
+    /// Whether no frame that has the header `present` has `behind` as what follows the predecessor with this index.
+    pub fn closes(&self, present: HeaderId, behind: HeaderId, index: usize) -> bool {
+        self.closed.contains(&((behind, index), present))
     }
 
     /// Whether two headers may have bytes in common: one always has with itself.

@@ -84,6 +84,8 @@ pub(super) fn kind_of(layer: &Layer) -> Result<Kind, NotationError> {
         "ip" => family,
         "ip4" => Kind::Ip4,
         "ip6" => Kind::Ip6,
+        "ext6" => Kind::Ext6,
+        "frag6" => Kind::Frag6,
         "tcp" => Kind::Tcp,
         "udp" => Kind::Udp,
         "sctp" => Kind::Sctp,
@@ -104,7 +106,7 @@ fn place(layers: &[Layer]) -> Result<Vec<Placed<'_>>, NotationError> {
         let size = match (kind, &layer.payload) {
             (Kind::Bytes, payload) => payload.as_ref().map_or(0, Vec::len),
             (Kind::Tcp | Kind::Sctp, _) if says(layer, "truncated") => 8,
-            _ => kind.size() + options(layer, kind)?.len().next_multiple_of(4),
+            _ => kind.with_options(options(layer, kind)?.len()),
         };
         placed.push(Placed {
             layer,
@@ -135,7 +137,7 @@ fn options(layer: &Layer, kind: Kind) -> Result<&[u8], NotationError> {
     match stated {
         Some((_, Some(Value::Bytes(bytes)))) if bytes.len() <= kind.options() => Ok(bytes),
         Some(_) if kind.options() > 0 => {
-            let takes = "up to 40 bytes: hex\"01 01\"".to_owned();
+            let takes = format!("up to {} bytes: hex\"01 01\"", kind.options());
             Err(NotationError::Value {
                 layer: layer.name.clone(),
                 field: "options".to_owned(),
@@ -203,6 +205,8 @@ fn ends(layer: &Layer, kind: Kind) -> Result<Vec<(&'static str, &Value)>, Notati
         Kind::Tcp | Kind::Udp | Kind::Sctp => "its ports: `tcp 40000 -> 80`",
         Kind::Eth
         | Kind::Vlan
+        | Kind::Ext6
+        | Kind::Frag6
         | Kind::Icmp
         | Kind::Icmp6
         | Kind::Bytes

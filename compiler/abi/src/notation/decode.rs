@@ -13,7 +13,7 @@ const SHOWN: usize = 64;
 /// A header found in a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// `eth`, `vlan`, `arp`, `ip4`, `ip6`, `tcp`, `udp`, `sctp`, `icmp`, `icmp6`; `payload` for what is in no header,
+    /// `eth`, `vlan`, `arp`, `ip4`, `ip6`, `ext6`, `frag6`, `tcp`, `udp`, `sctp`, `icmp`, `icmp6`; `payload` for what is in no header,
     /// `padding` behind the end that an IP header states, `truncated` for a header that does not fit and, with size 0,
     /// where a header promises more than there is.
     pub name: &'static str,
@@ -138,14 +138,16 @@ fn is_ip(kind: Kind) -> bool {
 /// The bytes of a header at the begin of `bytes`, if it is one and lies there as a whole. Of what is quoted only eight
 /// bytes are certain (RFC 792).
 fn fitting(kind: Kind, bytes: &[u8], quoted: bool) -> Option<&[u8]> {
-    let words = |name| Some(kind.shape(name)?.read(bytes)? as usize * 4);
+    let units = |name| Some(kind.shape(name)?.read(bytes)? as usize);
     let size = match kind {
-        Kind::Ip4 => words("ihl")?,
-        Kind::Tcp => words("offset").unwrap_or(usize::MAX),
+        Kind::Ip4 => units("ihl")? * 4,
+        Kind::Ext6 => (units("length")? + 1) * 8,
+        Kind::Tcp => units("offset").map_or(usize::MAX, |words| words * 4),
         Kind::Eth
         | Kind::Vlan
         | Kind::Arp
         | Kind::Ip6
+        | Kind::Frag6
         | Kind::Udp
         | Kind::Sctp
         | Kind::Icmp
@@ -179,8 +181,14 @@ fn following(kind: Kind, header: &[u8], quoted: bool) -> Expected {
             0x86dd => Expected::Header(Kind::Ip6),
             _ => Expected::Bytes,
         },
-        Kind::Ip4 | Kind::Ip6 if value("offset") != 0 => Expected::Bytes,
-        Kind::Ip4 | Kind::Ip6 => match value("protocol") {
+        Kind::Ip4 | Kind::Frag6 if value("offset") != 0 => Expected::Bytes,
+        Kind::Ip6 | Kind::Ext6 | Kind::Frag6 if matches!(value("protocol"), 0 | 43 | 60) => {
+            Expected::Header(Kind::Ext6)
+        }
+        Kind::Ip6 | Kind::Ext6 | Kind::Frag6 if value("protocol") == 44 => {
+            Expected::Header(Kind::Frag6)
+        }
+        Kind::Ip4 | Kind::Ip6 | Kind::Ext6 | Kind::Frag6 => match value("protocol") {
             1 => Expected::Header(Kind::Icmp),
             4 => Expected::Header(Kind::Ip4),
             6 => Expected::Header(Kind::Tcp),

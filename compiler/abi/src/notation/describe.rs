@@ -62,6 +62,8 @@ fn bare(found: &Found<'_>) -> Layer {
         Kind::Eth
         | Kind::Vlan
         | Kind::Arp
+        | Kind::Ext6
+        | Kind::Frag6
         | Kind::Tcp
         | Kind::Udp
         | Kind::Sctp
@@ -69,8 +71,9 @@ fn bare(found: &Found<'_>) -> Layer {
         | Kind::Icmp6 => kind.name().clone_into(&mut layer.name),
     }
     match found.bytes.get(kind.size()..) {
-        Some([_, ..]) if kind.options() > 0 => {
-            let options = found.bytes.get(kind.size()..).unwrap_or_default().to_vec();
+        Some(options) if options == kind.least_options() => {}
+        Some(options) if kind.options() > 0 => {
+            let options = options.to_vec();
             layer
                 .fields
                 .push(("options".to_owned(), Some(Value::Bytes(options))));

@@ -57,6 +57,8 @@ pub(super) fn inferred(
             ("protocol", protocol(next)),
             ("ttl", 64),
         ],
+        Kind::Ext6 => vec![("protocol", protocol(next)), ("length", size / 8 - 1)],
+        Kind::Frag6 => vec![("protocol", protocol(next))],
         Kind::Tcp => vec![("offset", size / 4), ("window", 65_535)],
         Kind::Udp => vec![("length", rest)],
         Kind::Icmp => vec![("type", 8)],
@@ -80,7 +82,9 @@ fn protocol(next: Option<Kind>) -> u128 {
         Some(Kind::Ip4) => 4,
         Some(Kind::Udp) => 17,
         Some(Kind::Ip6) => 41,
+        Some(Kind::Frag6) => 44,
         Some(Kind::Icmp6) => 58,
+        Some(Kind::Ext6) => 60,
         Some(Kind::Sctp) => 132,
         _ => 6,
     }
@@ -123,6 +127,8 @@ pub(super) fn seal(this: &Placed<'_>, outer: Option<&Placed<'_>>, frame: &mut [u
         | Kind::Vlan
         | Kind::Arp
         | Kind::Ip6
+        | Kind::Ext6
+        | Kind::Frag6
         | Kind::Bytes
         | Kind::Padding
         | Kind::Truncated => return,

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Arp,
     Ip4,
     Ip6,
+    Ext6,
+    Frag6,
     Tcp,
     Udp,
     Sctp,
@@ -145,6 +147,16 @@ const IP6: &[Shape] = &[
     shape("src", 64, 128, Form::Ip6, Rank::Plain),
     shape("dst", 192, 128, Form::Ip6, Rank::Plain),
 ];
+/// RFC 8200, sections 4.3, 4.4 and 4.6: hop-by-hop options, routing, destination options. The length counts units of
+/// eight bytes behind the first.
+const EXT6: &[Shape] = &[derived("protocol", 0, 8), derived("length", 8, 8)];
+/// RFC 8200, section 4.5.
+const FRAG6: &[Shape] = &[
+    derived("protocol", 0, 8),
+    plain("offset", 16, 13),
+    plain("mf", 31, 1),
+    plain("id", 32, 32),
+];
 /// RFC 9293, section 3.1.
 const TCP: &[Shape] = &[
     plain("src", 0, 16),
@@ -193,6 +205,8 @@ impl Kind {
             Kind::Arp => "arp",
             Kind::Ip4 => "ip4",
             Kind::Ip6 => "ip6",
+            Kind::Ext6 => "ext6",
+            Kind::Frag6 => "frag6",
             Kind::Tcp => "tcp",
             Kind::Udp => "udp",
             Kind::Sctp => "sctp",
@@ -212,6 +226,8 @@ impl Kind {
             Kind::Arp => ARP,
             Kind::Ip4 => IP4,
             Kind::Ip6 => IP6,
+            Kind::Ext6 => EXT6,
+            Kind::Frag6 => FRAG6,
             Kind::Tcp => TCP,
             Kind::Udp => UDP,
             Kind::Sctp => SCTP,
@@ -224,7 +240,7 @@ impl Kind {
     pub(super) fn shape(self, name: &str) -> Option<&'static Shape> {
         let name = match (self, name) {
             (Kind::Ip6, "hops") => "ttl",
-            (Kind::Ip6, "next") => "protocol",
+            (Kind::Ip6 | Kind::Ext6 | Kind::Frag6, "next") => "protocol",
             (Kind::Ip6, "flow") => "label",
             (Kind::Tcp, "ack") => "ack_number",
             (_, name) => name,
@@ -240,7 +256,8 @@ impl Kind {
             Kind::Arp => 28,
             Kind::Ip4 | Kind::Tcp => 20,
             Kind::Ip6 => 40,
-            Kind::Udp | Kind::Icmp | Kind::Icmp6 => 8,
+            Kind::Ext6 => 2,
+            Kind::Frag6 | Kind::Udp | Kind::Icmp | Kind::Icmp6 => 8,
             Kind::Sctp => 12,
             Kind::Bytes | Kind::Padding | Kind::Truncated => 0,
         }
@@ -250,10 +267,12 @@ impl Kind {
     pub(super) fn options(self) -> usize {
         match self {
             Kind::Ip4 | Kind::Tcp => 40,
+            Kind::Ext6 => 2046,
             Kind::Eth
             | Kind::Vlan
             | Kind::Arp
             | Kind::Ip6
+            | Kind::Frag6
             | Kind::Udp
             | Kind::Sctp
             | Kind::Icmp
@@ -262,6 +281,19 @@ impl Kind {
             | Kind::Padding
             | Kind::Truncated => 0,
         }
+    }
+
+    /// The options of a header of which none are stated.
+    pub(super) fn least_options(self) -> &'static [u8] {
+        if self == Kind::Ext6 { &[0; 6] } else { &[] } // six of Pad1, RFC 8200, section 4.2
+    }
+
+    /// Bytes of a header with so many bytes of options.
+    pub(super) fn with_options(self, options: usize) -> usize {
+        if self == Kind::Ext6 {
+            return (self.size() + options).next_multiple_of(8);
+        }
+        self.size() + options.next_multiple_of(4)
     }
 
     /// `A -> B` stands behind the name.

@@ -168,6 +168,26 @@ fn what_is_said_is_described_in_the_same_words() {
     check("ip 192.0.2.1 -> 192.0.2.2 mf=1 / udp 1 -> 2 / hex\"00_00\"");
     check("ip 192.0.2.1 -> 192.0.2.2 offset=185 protocol=17 / hex\"00_00\"");
     check("ip 192.0.2.1 -> 192.0.2.2 protocol=47 / hex\"00_00\"");
+    check(
+        "ip 2001:db8::1 -> 2001:db8::2 protocol=0 / ext6 protocol=43 / ext6 / ext6 / tcp 1 -> 2 S",
+    );
+    check(
+        "ip 2001:db8::1 -> 2001:db8::2 / ext6 options=hex\"01_0a_00_00_00_00_00_00_00_00_00_00_00_00\" / udp 1 -> 2",
+    );
+    check("ip 2001:db8::1 -> 2001:db8::2 / ext6 / frag6 mf=1 id=7 / udp 1 -> 2");
+    check("ip 2001:db8::1 -> 2001:db8::2 / frag6 offset=185 id=7 protocol=17 / hex\"00_00\"");
+}
+
+#[test]
+fn headers_between_ipv6_and_tcp_have_their_lengths() {
+    let made = frame(
+        "eth / ip 2001:db8::1 -> 2001:db8::2 / ext6 options=hex\"01_05_00_00_00_00_00\" / tcp 1 -> 2",
+    );
+    assert_eq!(made[18..21], [0, 36, 60], "length and next header");
+    assert_eq!(made[54..63], [6, 1, 1, 5, 0, 0, 0, 0, 0]);
+    assert!(is_whole(&[&made[22..54], &[0, 6, 0, 20], &made[70..]]));
+    let names: Vec<&str> = decode(&made).iter().map(|header| header.name).collect();
+    assert_eq!(names, ["eth", "ip6", "ext6", "tcp"]);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! It sees through: an ICMP error belongs to the flow of the packet it quotes, turned round, so that "fragmentation
 //! needed" reaches the real server that owns the flow (RFC 1191). All fragments of a datagram have ports 0, the first
-//! too, so that they meet. Headers are those of the prelude's `net.lvs`, by name.
+//! too, so that they meet. Behind IPv6's extension headers the protocol is that of the ports or of the fragments. Headers
+//! are those of the prelude's `net.lvs`, by name.
 
 use lvsc_pipeline::pipeline::{Alternative, Choice, Compare, Expr, FieldId, Header, HeaderId};
 
@@ -16,12 +17,47 @@ pub(super) enum Part {
     Destination = 1,
 }
 
+/// The headers with ports, and the protocols that say so (RFC 9293, RFC 768, RFC 9260).
+const PORTS: [(&str, u128); 3] = [("tcp", 6), ("udp", 17), ("sctp", 132)];
+
+/// A packet's headers in one version of IP.
+struct Packet {
+    ip: &'static str,
+    /// Where fields `mf` and `offset` are (RFC 791; RFC 8200, section 4.5).
+    fragment: &'static str,
+    /// What its headers with ports have before their names.
+    prefix: &'static str,
+    /// The packet is what an ICMP error quotes: of its end that it was sent to.
+    quoted: bool,
+}
+
 /// The flow as a choice over these headers; no alternatives where the prelude's headers are missing.
 pub(super) fn choice(headers: &[Header]) -> Choice {
     let find = Finder { headers };
+    let whole = |ip, fragment| Packet {
+        ip,
+        fragment,
+        prefix: "",
+        quoted: false,
+    };
+    let quoted = |ip, fragment| Packet {
+        ip,
+        fragment,
+        prefix: "quoted_",
+        quoted: true,
+    };
+    let families = [
+        (whole("ip4", "ip4"), quoted("quoted4", "quoted4")),
+        (whole("ip6", "frag6"), quoted("quoted6", "quoted_frag6")),
+    ];
     let mut alternatives = Vec::new();
-    for (ip, icmp, quoted) in [("ip4", "icmp", "quoted4"), ("ip6", "icmp6", "quoted6")] {
-        alternatives.extend(family(&find, ip, icmp, quoted).into_iter().flatten());
+    for (packet, quoted) in families {
+        let mut ways = find.ways(&packet).unwrap_or_default();
+        // An error is a packet without ports, and most packets are none.
+        let portless = ways.pop();
+        alternatives.extend(ways);
+        alternatives.extend(find.ways(&quoted).into_iter().flatten());
+        alternatives.extend(portless);
     }
     Choice {
         name: "flow".to_owned(),
@@ -47,96 +83,60 @@ impl Finder<'_> {
         Some(Expr::Field(header, FieldId(field as u16)))
     }
 
-    /// The packet is a fragment: RFC 791 more-fragments or offset; RFC 8200 next header 44.
-    fn fragment(&self, ip: HeaderId) -> Option<Expr> {
+    /// More fragments follow, or this is not the first.
+    fn is_fragment(&self, header: HeaderId) -> Option<Expr> {
         let is = |compare, field: Expr, value, width| {
             let value = Expr::Constant { value, width };
             Expr::Compare(compare, Box::new(field), Box::new(value))
         };
-        match (self.field(ip, "mf"), self.field(ip, "offset")) {
-            (Some(more), Some(offset)) => Some(Expr::Or(
-                Box::new(is(Compare::Eq, more, 1, 1)),
-                Box::new(is(Compare::Ne, offset, 0, 13)),
-            )),
-            _ => Some(is(Compare::Eq, self.field(ip, "protocol")?, 44, 8)),
-        }
+        let more = is(Compare::Eq, self.field(header, "mf")?, 1, 1);
+        let later = is(Compare::Ne, self.field(header, "offset")?, 0, 13);
+        Some(Expr::Or(Box::new(more), Box::new(later)))
     }
-}
 
-/// The alternatives of one IP version, the first that fits is the flow.
-fn family(find: &Finder<'_>, ip: &str, icmp: &str, quoted: &str) -> Option<Vec<Alternative>> {
-    let ip_id = find.header(ip)?;
-    let (src, dst) = (find.field(ip_id, "src")?, find.field(ip_id, "dst")?);
-    let protocol = find.field(ip_id, "protocol")?;
-    let no_port = || Expr::Constant {
-        value: 0,
-        width: 16,
-    };
-    let both = |a, b| Expr::And(Box::new(a), Box::new(b));
-    let whole = |sport, dport| vec![src.clone(), dst.clone(), protocol.clone(), sport, dport];
-    let part = |name: String, condition, key, passive| Alternative {
-        name,
-        condition,
-        key,
-        passive,
-    };
-    let present = Expr::Present(ip_id);
-
-    let mut found = vec![part(
-        format!("{ip} fragment"),
-        both(present.clone(), find.fragment(ip_id)?),
-        whole(no_port(), no_port()),
-        false,
-    )];
-    if let (Some(_), Some(id)) = (find.header(icmp), find.header(quoted)) {
-        let turned = |sport, dport| {
-            let fields = [
-                find.field(id, "dst"),
-                find.field(id, "src"),
-                find.field(id, "protocol"),
-            ];
-            Some(
-                fields
-                    .into_iter()
-                    .collect::<Option<Vec<_>>>()?
-                    .into_iter()
-                    .chain([sport, dport])
-                    .collect(),
-            )
+    /// The alternatives of one packet: a fragment, one with ports, one without. The first that fits is the flow.
+    fn ways(&self, packet: &Packet) -> Option<Vec<Alternative>> {
+        let (ip, fragment) = (self.header(packet.ip)?, self.header(packet.fragment)?);
+        let (src, dst) = if packet.quoted {
+            ("dst", "src")
+        } else {
+            ("src", "dst")
         };
-        if let Some(ports) = find.header("quoted_ports") {
-            let key = turned(find.field(ports, "dst")?, find.field(ports, "src")?)?;
-            let condition = both(Expr::Present(id), Expr::Present(ports));
-            found.push(part(
-                format!("{icmp} error, packet quoted"),
-                condition,
-                key,
-                true,
-            ));
+        let ends = [self.field(ip, src)?, self.field(ip, dst)?];
+        let portless = || {
+            let (value, width) = (0, 16);
+            [(); 2].map(|()| Expr::Constant { value, width })
+        };
+        let way = |what: &str, condition: Option<Expr>, protocol: Expr, ports: [Expr; 2]| {
+            let present = Expr::Present(ip);
+            Alternative {
+                name: format!("{}{what}", packet.ip),
+                condition: match condition {
+                    Some(also) => Expr::And(Box::new(present), Box::new(also)),
+                    None => present,
+                },
+                key: ends
+                    .iter()
+                    .cloned()
+                    .chain([protocol])
+                    .chain(ports)
+                    .collect(),
+                passive: packet.quoted,
+            }
+        };
+        let condition = self.is_fragment(fragment)?;
+        let protocol = self.field(fragment, "protocol")?;
+        let mut found = vec![way(" fragment", Some(condition), protocol, portless())];
+        for (name, value) in PORTS {
+            let Some(id) = self.header(&format!("{}{name}", packet.prefix)) else {
+                continue;
+            };
+            let protocol = Expr::Constant { value, width: 8 };
+            let ports = [self.field(id, src)?, self.field(id, dst)?];
+            let present = Some(Expr::Present(id));
+            found.push(way(&format!(" {name}"), present, protocol, ports));
         }
-        let key = turned(no_port(), no_port())?;
-        found.push(part(
-            format!("{icmp} error, address quoted"),
-            Expr::Present(id),
-            key,
-            true,
-        ));
+        found.push(way("", None, self.field(ip, "protocol")?, portless()));
+        Some(found)
     }
-    for l4 in ["tcp", "udp", "sctp"] {
-        let Some(id) = find.header(l4) else { continue };
-        let key = whole(find.field(id, "src")?, find.field(id, "dst")?);
-        found.push(part(
-            format!("{ip} {l4}"),
-            both(present.clone(), Expr::Present(id)),
-            key,
-            false,
-        ));
-    }
-    found.push(part(
-        ip.to_owned(),
-        present,
-        whole(no_port(), no_port()),
-        false,
-    ));
-    Some(found)
 }

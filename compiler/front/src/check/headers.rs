@@ -17,18 +17,26 @@ use crate::syntax::ast::{self, HeaderLine, Item, LitKind, Typed};
 const REPEAT_MAX: u128 = 8;
 
 impl<'a> Checker<'a> {
-    /// All headers and groups in their order, then the flow.
+    /// All headers and groups in their order, what is computed of them, then the flow.
     pub(super) fn headers(&mut self, items: &[&'a Item]) {
+        let mut computed = Vec::new();
         for item in items {
             match item {
                 // What is declared twice was reported; the first one counts.
-                Item::Header(header) if self.names.declares(&header.name) => self.header(header),
+                Item::Header(header) if self.names.declares(&header.name) => {
+                    let first = self.policy.headers.len();
+                    self.header(header);
+                    computed.extend((first..self.policy.headers.len()).map(|id| (id, header)));
+                }
                 Item::Group(group) if self.names.declares(&group.name) => {
                     let thing = self.group(group).map(Thing::Group);
                     self.settle(&group.name, thing);
                 }
                 _ => {}
             }
+        }
+        for (id, header) in computed {
+            self.computed_fields(header, HeaderId(id as u16));
         }
         let flow = flow::choice(&self.policy.headers);
         self.policy.choices.push(flow);
@@ -214,11 +222,21 @@ impl<'a> Checker<'a> {
             }
         }
         for line in &header.lines {
-            if self.line_of_header(line, id).is_some() {
-                continue;
+            if self.line_of_header(line, id).is_none() {
+                self.left_out += 1;
             }
-            self.left_out += 1;
-            if let HeaderLine::Let(computed) = line {
+        }
+    }
+
+    /// `let` of one instance: what it is computed from may be a header behind it.
+    fn computed_fields(&mut self, header: &'a ast::Header, id: HeaderId) {
+        let scope = Scope::of_header(id, Reader::Computed);
+        for line in &header.lines {
+            if let HeaderLine::Let(computed) = line
+                && !is_extent(computed)
+                && self.value(&computed.value, &scope).is_none()
+            {
+                self.left_out += 1;
                 self.names.break_computed(id, &computed.name.text);
             }
         }
@@ -240,14 +258,14 @@ impl<'a> Checker<'a> {
                 let valid = self.condition(expr, &shape)?;
                 self.policy.headers.get_mut(usize::from(id.0))?.valid = Some(valid);
             }
-            HeaderLine::Let(computed) if computed.name.text == "extent" => {
-                let extent = self.typed(&computed.value, bytes, &shape)?;
-                self.policy.headers.get_mut(usize::from(id.0))?.extent = Some(extent);
+            HeaderLine::Let(computed) if is_extent(computed) => {
+                let extent = self.typed(&computed.value, bytes, &shape);
+                if extent.is_none() {
+                    self.names.break_computed(id, &computed.name.text);
+                }
+                self.policy.headers.get_mut(usize::from(id.0))?.extent = Some(extent?);
             }
-            HeaderLine::Let(computed) => {
-                let scope = Scope::of_header(id, Reader::Computed);
-                self.value(&computed.value, &scope)?;
-            }
+            HeaderLine::Let(_) => {}
             HeaderLine::Checksum(rule) => self.checksum(rule, id)?,
         }
         Some(())
@@ -300,6 +318,11 @@ impl<'a> Checker<'a> {
         self.policy.choices.push(Choice { name, alternatives });
         ChoiceId(id)
     }
+}
+
+/// Whether a computed field says where the packet ends, which is part of its header's shape.
+fn is_extent(computed: &ast::Let) -> bool {
+    computed.name.text == "extent"
 }
 
 fn present(name: &str, header: HeaderId) -> Alternative {

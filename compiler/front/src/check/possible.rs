@@ -35,6 +35,10 @@ pub(super) struct Possible<'a> {
 #[derive(Clone, Default)]
 struct Packet<'a> {
     headers: Vec<(HeaderId, bool)>,
+    /// Conditions that can be met in several ways.
+    open: Vec<(&'a Expr, bool)>,
+    /// Present headers of which it was not yet asked behind what they stand.
+    hanging: Vec<HeaderId>,
     choices: Vec<(ChoiceId, Option<usize>)>,
     values: Vec<(&'a Expr, Known)>,
 }
@@ -69,34 +73,49 @@ impl<'a> Possible<'a> {
         possible
     }
 
-    /// Meets the goals one after the other, the last one first, and tries each way where there are several.
+    /// Meets the goals one after the other, the last one first: those with one way, then conditions with several, of which
+    /// each is tried. Behind what headers stand is asked last, for there are the most ways.
     fn search(&self, mut packet: Packet<'a>, mut goals: Vec<Goal<'a>>, steps: &mut usize) -> bool {
         while let Some(goal) = goals.pop() {
-            let Some(left) = steps.checked_sub(1) else {
+            if !spend(steps) {
                 return true;
-            };
-            *steps = left;
+            }
             let ways = match goal {
                 Goal::Header(id, holds) => self.header(id, holds, &mut packet),
                 Goal::Condition(expr, holds) => self.condition(expr, holds, &mut packet),
             };
-            match ways.as_slice() {
-                [] => return false,
-                [(None, way)] => goals.extend(way),
-                _ => {
-                    return ways.into_iter().any(|(taken, way)| {
-                        let (mut packet, mut goals) = (packet.clone(), goals.clone());
-                        packet.choices.extend(taken);
-                        goals.extend(way);
-                        self.search(packet, goals, steps)
-                    });
-                }
+            match (ways.as_slice(), goal) {
+                ([], _) => return false,
+                ([(None, way)], _) | ([(_, way), ..], Goal::Header(..)) => goals.extend(way),
+                (_, Goal::Condition(expr, holds)) => packet.open.push((expr, holds)),
             }
         }
-        true
+        if !spend(steps) {
+            return true;
+        }
+        let ways = if packet.open.is_empty() {
+            match packet.hanging.pop() {
+                Some(id) => self.behind(id),
+                None => return true,
+            }
+        } else {
+            let (expr, holds) = packet.open.remove(0);
+            self.condition(expr, holds, &mut packet)
+        };
+        // What could be met in several ways may now be in one.
+        let open = std::mem::take(&mut packet.open).into_iter().rev();
+        let open: Vec<Goal> = open
+            .map(|(expr, holds)| Goal::Condition(expr, holds))
+            .collect();
+        ways.into_iter().any(|(taken, way)| {
+            let (mut packet, mut goals) = (packet.clone(), open.clone());
+            packet.choices.extend(taken);
+            goals.extend(way);
+            self.search(packet, goals, steps)
+        })
     }
 
-    /// A present header is valid, and stands behind one of its predecessors.
+    /// A present header is valid.
     fn header(&self, id: HeaderId, holds: bool, packet: &mut Packet<'a>) -> Vec<Way<'a>> {
         if let Some((_, known)) = packet.headers.iter().find(|(known, _)| *known == id) {
             return possible(*known == holds);
@@ -108,19 +127,22 @@ impl<'a> Possible<'a> {
         if !holds {
             return possible(true);
         }
-        let valid = || {
-            header
-                .valid
-                .iter()
-                .map(|valid| Goal::Condition(valid, true))
-        };
-        if header.after.is_empty() {
-            return vec![(None, valid().collect())];
+        if !header.after.is_empty() {
+            packet.hanging.push(id);
         }
-        let behind = header.after.iter().map(|after| {
+        let valid = header.valid.iter();
+        let valid = valid.map(|valid| Goal::Condition(valid, true));
+        vec![(None, valid.collect())]
+    }
+
+    /// It stands behind one of its predecessors.
+    fn behind(&self, id: HeaderId) -> Vec<Way<'a>> {
+        let header = self.policy.headers.get(usize::from(id.0));
+        let behind = header.into_iter().flat_map(|header| &header.after);
+        let behind = behind.map(|after| {
             let before = Goal::Header(after.header, true);
             let when = Goal::Condition(&after.when, true);
-            (None, valid().chain([when, before]).collect())
+            (None, vec![when, before])
         });
         behind.collect()
     }
@@ -257,6 +279,13 @@ impl<'a> Possible<'a> {
         };
         found.unwrap_or(128)
     }
+}
+
+/// Takes one step; no if there is none left.
+fn spend(steps: &mut usize) -> bool {
+    let left = steps.checked_sub(1);
+    *steps = left.unwrap_or(0);
+    left.is_some()
 }
 
 /// A way to go on: the alternative that it takes, and its goals.

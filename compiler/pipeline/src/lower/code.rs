@@ -22,7 +22,7 @@ struct Draft {
 }
 
 /// A position in the frame: `offset` bytes behind `base`, or behind the frame's first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
     pub(super) base: Option<Value>,
     pub(super) offset: u16,
@@ -34,12 +34,6 @@ impl Spot {
         base: None,
         offset: 0,
     };
-
-    /// The position as one number; different ones differ.
-    pub(super) fn word(self) -> u64 {
-        let base = self.base.map_or(0, |base| 1 + u64::from(base.0));
-        base << 16 | u64::from(self.offset)
-    }
 
     /// Further behind by `bytes`; `None` where no frame reaches.
     pub(super) fn behind(self, bytes: u16) -> Option<Spot> {

@@ -18,7 +18,7 @@ impl Lowering<'_> {
         match path.state.headers.get(&header) {
             Some(Presence::Present(_)) => Split::yes(path),
             Some(Presence::Absent) => Split::no(path),
-            None if self.is_excluded(header, &path) => {
+            None if path.state.excludes(&self.overlap, header) => {
                 let mut path = path;
                 path.state.headers.insert(header, Presence::Absent);
                 Split::no(path)
@@ -31,14 +31,6 @@ impl Lowering<'_> {
                 self.join_split(split)
             }
         }
-    }
-
-    /// Whether another header is present that no frame has together with this one.
-    fn is_excluded(&self, header: HeaderId, path: &Path) -> bool {
-        let mut known = path.state.headers.iter();
-        known.any(|(other, presence)| {
-            *presence != Presence::Absent && self.overlap.exclusive(*other, header)
-        })
     }
 
     fn search(&mut self, id: HeaderId, path: Path) -> Split {
@@ -54,8 +46,11 @@ impl Lowering<'_> {
         } else {
             found.no.push(path);
         }
-        for after in &header.after {
-            for path in std::mem::take(&mut found.no) {
+        for (index, after) in header.after.iter().enumerate() {
+            let ways = std::mem::take(&mut found.no).into_iter();
+            let (closed, open) = ways.partition(|path| path.state.closes(&self.overlap, id, index));
+            found.no = closed;
+            for path in open {
                 let predecessor = self.resolve(after.header, path);
                 found.no.extend(predecessor.no);
                 let fits = self.branch_each(&after.when, predecessor.yes);

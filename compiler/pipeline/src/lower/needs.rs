@@ -246,7 +246,13 @@ impl Needs {
 
     /// Takes out of `state` what is not asked for; where no header is asked for any more, it also is no guess. For a header that is not resolved, or just being `searched`, all
     /// is kept that it may stand behind.
-    pub(super) fn restrict(&self, pipeline: &Pipeline, searched: &[HeaderId], state: &mut State) {
+    pub(super) fn restrict(
+        &self,
+        pipeline: &Pipeline,
+        overlap: &Overlap,
+        searched: &[HeaderId],
+        state: &mut State,
+    ) {
         let mut wanted = self.headers(state);
         for header in searched {
             wanted.insert(*header);
@@ -255,8 +261,14 @@ impl Needs {
         let mut open = Vec::with_capacity(pipeline.headers.len());
         open.extend(wanted.iter());
         while let Some(header) = open.pop() {
-            if state.headers.contains(&header) && !searched.contains(&header) {
-                continue;
+            if !searched.contains(&header) {
+                if state.headers.contains(&header) {
+                    continue;
+                }
+                if state.excludes(overlap, header) {
+                    state.headers.insert(header, Presence::Absent);
+                    continue;
+                }
             }
             for after in &pipeline.header(header).after {
                 enclosing.insert(after.header);

@@ -2,10 +2,13 @@
 //! the values are that were made so far.
 
 use lvsc_ir::assoc::Assoc;
+use std::iter::once;
+
 use lvsc_ir::program::{BlockId, Value};
 
 use super::code::Spot;
 use super::likely::Guess;
+use crate::overlap::Overlap;
 use crate::pipeline::{ChoiceId, HeaderId, VariableId};
 
 /// A path: the block that is being filled, and what is known in it.
@@ -172,11 +175,51 @@ impl State {
         self.choices.insert(choice, alternative);
     }
 
+    /// Whether a header is present that no frame has together with this one.
+    pub(super) fn excludes(&self, overlap: &Overlap, header: HeaderId) -> bool {
+        self.present().any(|known| overlap.exclusive(known, header))
+    }
+
+    /// Whether a header is present that no frame has where this one follows its predecessor with this index.
+    pub(super) fn closes(&self, overlap: &Overlap, header: HeaderId, index: usize) -> bool {
+        (self.present()).any(|known| overlap.closes(known, header, index))
+    }
+
+    fn present(&self) -> impl Iterator<Item = HeaderId> {
+        let present = |(header, presence): &(HeaderId, Presence)| {
+            (*presence != Presence::Absent).then_some(*header)
+        };
+        self.headers.iter().filter_map(present)
+    }
+
     /// Where a header stands, if it is known to be present.
     pub(super) fn standing(&self, header: HeaderId) -> Option<&Standing> {
         match self.headers.get(&header)? {
             Presence::Absent => None,
             Presence::Present(standing) => Some(standing),
+        }
+    }
+
+    /// Where what is present stands, and what stands behind it: outer headers first.
+    pub(super) fn spots(&self) -> Vec<Spot> {
+        let mut spots = Vec::with_capacity(2 * self.headers.len());
+        for (_, presence) in self.headers.iter() {
+            if let Presence::Present(Standing { at, behind }) = presence {
+                spots.extend(once(*at).chain(behind.as_ref().map(|behind| behind.at)));
+            }
+        }
+        spots
+    }
+
+    /// Puts others in the place of those spots, in the same order.
+    pub(super) fn put_spots(&mut self, spots: &[Spot]) {
+        let mut spots = spots.iter().copied();
+        for presence in self.headers.values_mut() {
+            if let Presence::Present(Standing { at, behind }) = presence {
+                for spot in once(at).chain(behind.as_mut().map(|behind| &mut behind.at)) {
+                    *spot = spots.next().unwrap_or(*spot);
+                }
+            }
         }
     }
 
@@ -227,7 +270,7 @@ impl State {
         }
     }
 
-    /// What must be equal on paths that are joined: all but those values and the proven bytes. As words, each part
+    /// What must be equal on paths that are joined: all but those spots and values, and the proven bytes. As words, each part
     /// behind its length, so that equal words are equal knowledge.
     pub(super) fn shape(&self) -> Vec<u64> {
         let mut words = Vec::with_capacity(64);
@@ -243,14 +286,11 @@ impl State {
             words.push(u64::from(header.0));
             match presence {
                 Presence::Absent => words.push(0),
-                Presence::Present(Standing { at, behind: None }) => words.extend([1, at.word()]),
+                Presence::Present(Standing { behind: None, .. }) => words.push(1),
                 Presence::Present(Standing {
-                    at,
                     behind: Some(behind),
-                }) => {
-                    let ends = 2 + behind.ends.len() as u64;
-                    words.extend([ends, at.word(), behind.at.word()]);
-                }
+                    ..
+                }) => words.push(2 + behind.ends.len() as u64),
             }
         }
         for (choice, alternative) in self.choices.iter() {
