@@ -378,12 +378,14 @@ mod linux {
             let cells = keyed.cells.iter().map(|(values, count)| {
                 json!({ "key": values, "packets": count.packets, "bytes": count.bytes })
             });
-            let cells = cells.collect::<Vec<_>>();
-            let mut told = json!({ "name": keyed.name, "by": keyed.key, "cells": cells });
-            if let Some(others) = keyed.others {
-                told["others"] = json!({ "packets": others.packets, "bytes": others.bytes });
-            }
-            told
+            let others = keyed.others.as_ref();
+            let others = others.map(|o| json!({ "packets": o.packets, "bytes": o.bytes }));
+            json!({
+                "name": keyed.name,
+                "by": keyed.key,
+                "cells": cells.collect::<Vec<_>>(),
+                "others": others,
+            })
         });
         json!({
             "version": 1,

@@ -126,15 +126,13 @@ pub fn counted(image: &dyn Image, keyed: &Keyed) -> Vec<(String, Count)> {
     let mut cells: Vec<(String, Count)> = Vec::new();
     for cell in taken(image, keyed, table) {
         let count = count(cell.index);
-        match known.get(&cell.identity).and_then(|at| cells.get_mut(*at)) {
-            Some((_, sum)) => {
-                sum.packets = sum.packets.wrapping_add(count.packets);
-                sum.bytes = sum.bytes.wrapping_add(count.bytes);
-            }
-            None => {
-                known.insert(cell.identity, cells.len());
-                cells.push((table.values(&cell.key), count));
-            }
+        let before = known.get(&cell.identity);
+        if let Some((_, sum)) = before.and_then(|at| cells.get_mut(*at)) {
+            sum.packets = sum.packets.wrapping_add(count.packets);
+            sum.bytes = sum.bytes.wrapping_add(count.bytes);
+        } else {
+            known.insert(cell.identity, cells.len());
+            cells.push((table.values(&cell.key), count));
         }
     }
     cells.retain(|(_, count)| count.packets > 0);
