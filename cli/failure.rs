@@ -243,7 +243,7 @@ impl Failure {
                 Some(format!("most of it comes from {most}"))
             }
             Failure::Compile(CompileError::Emit { .. }) => Some(
-                "make the tables (`flows`) smaller, or use fewer of them".to_owned(),
+                "make the tables (`flows`, `counter ... by`) smaller, or use fewer of them".to_owned(),
             ),
             Failure::Compile(CompileError::TooLarge { .. }) => Some(
                 "every `match` doubles the ways to what follows it unless both sides know the same: \

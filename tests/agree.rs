@@ -30,7 +30,13 @@ mod policies;
 #[path = "../cli/remedy.rs"]
 mod remedy;
 
-use judge::Bench;
+use std::collections::BTreeMap;
+
+use judge::{Bench, Came};
+use lvsc_abi::cells;
+use lvsc_abi::image::count;
+use lvsc_abi::kind::Kind;
+use lvsc_abi::manifest::CounterKind;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -115,4 +121,72 @@ fn random_policies_and_packets() {
     if let Err(error) = judged {
         panic!("{error}");
     }
+}
+
+/// A policy that counts clients in so many cells, and packets of 24 of them, the first one's most often, of both IP
+/// versions.
+fn clients(capacity: usize) -> (Bench, Vec<Came>) {
+    let one = |number: usize| match number % 2 {
+        0 => format!("send eth / ip 192.0.2.{number} -> 198.51.100.7 / udp 1 -> 53"),
+        _ => format!("send eth / ip 2001:db8::{number} -> 2001:db8::ff / udp 1 -> 53"),
+    };
+    let lines = (0..24).flat_map(|number| (0..=(24 - number) / 4).map(move |_| one(number)));
+    let text = format!(
+        "counter clients by ip.src capacity {capacity}\nmatch ip {{ count clients }}\n\
+         drop seen\ntest \"packets\" {{\n{}\n}}\n",
+        lines.collect::<Vec<_>>().join("\n")
+    );
+    let bench = Bench::new("clients.lvs", &text);
+    let packets = packets::of_tests(&bench);
+    (bench, packets)
+}
+
+#[test]
+fn each_client_has_a_cell_that_counts_its_packets() {
+    let (bench, packets) = clients(64);
+    let mut expected: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for (frame, _) in &packets {
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0, |all, byte| all << 8 | u128::from(*byte))
+        };
+        let source = match frame[12] {
+            8 => Kind::Ip4.write(number(&frame[26..30])),
+            _ => Kind::Ip6.write(number(&frame[22..38])),
+        };
+        let [packets, bytes] = expected.entry(source).or_default();
+        *packets += 1;
+        *bytes += frame.len() as u64;
+    }
+    assert_eq!(expected.len(), 24);
+    let keyed = &bench.policy.manifest.keyed[0];
+    bench.look(&packets, |engine, image| {
+        let told = cells::counted(image, keyed).into_iter();
+        let told = told.map(|(key, count)| (key, [count.packets, count.bytes]));
+        assert_eq!(
+            told.collect::<BTreeMap<_, _>>(),
+            expected,
+            "{}",
+            engine.name
+        );
+    });
+}
+
+#[test]
+fn who_finds_no_cell_is_counted_with_the_others() {
+    let (bench, packets) = clients(8);
+    let manifest = &bench.policy.manifest;
+    let others = manifest.counter(CounterKind::Others, "clients");
+    let others = others.expect("it has one");
+    bench.look(&packets, |engine, image| {
+        let told = cells::counted(image, &manifest.keyed[0]);
+        let counted: u64 = told.iter().map(|(_, count)| count.packets).sum();
+        let others = count(image, others).packets;
+        assert_eq!(told.len(), 8, "{}", engine.name);
+        assert_eq!(counted + others, packets.len() as u64, "{}", engine.name);
+        let first = told.iter().find(|(key, _)| key == "192.0.2.0");
+        let first = first.map(|(_, count)| count.packets);
+        assert_eq!(first, Some(7), "{}: a cell is kept", engine.name);
+    });
 }

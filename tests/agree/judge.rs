@@ -1,7 +1,9 @@
 //! The interpreter and the other engines side by side.
 
+use lvsc_abi::cells::identity;
 use lvsc_abi::engine::{BATCH, Packet};
 use lvsc_abi::flows::Entry;
+use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section};
 use lvsc_abi::notation::describe;
@@ -147,6 +149,19 @@ impl Bench {
         }
     }
 
+    /// Shows what each engine's image is when it has decided these packets, in one batch after the other.
+    pub fn look(&self, packets: &[Came], mut look: impl FnMut(&Kind, &dyn Image)) {
+        for kind in engines::present().chain([&MACHINE]) {
+            let made = kind.make(&self.pipeline);
+            let mut engine = made.unwrap_or_else(|failure| panic!("{}: {failure}", self.name));
+            publish(&self.pipeline.manifest, &self.world, engine.image_mut());
+            for batch in batches(packets) {
+                decide(&mut engine, batch);
+            }
+            look(kind, engine.image());
+        }
+    }
+
     /// What happens between two batches: time passes, backends come, go and change their weight.
     fn between(&mut self, turn: usize, engines: &mut [AnyEngine], sweep: Sweep) {
         for pool in &mut self.world.pools {
@@ -264,7 +279,8 @@ fn batches(mut packets: &[Came]) -> Vec<&[Came]> {
     batches
 }
 
-/// Entries of other flows in every bucket, some of them old, so that a flow's place is anywhere in its bucket.
+/// Entries of other flows in every bucket, some of them old, so that a flow's place is anywhere in its bucket; and
+/// counters' cells that are taken.
 fn clutter(seconds: u64, image: &mut dyn Image) {
     let tables: Vec<Section> = (image.layout().sections())
         .filter(|(_, section)| section.element == Element::Flow)
@@ -278,6 +294,16 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
                 seconds: (seconds - index % 13) as u16,
             };
             image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        }
+    }
+    let tables: Vec<Section> = (image.layout().sections())
+        .filter(|(_, section)| section.element == Element::Cell)
+        .map(|(_, section)| section.clone())
+        .collect();
+    for table in tables {
+        for index in (0..u64::from(table.length)).filter(|index| index % 8 < 1 + index / 8 * 3) {
+            let whose = identity((index + 1).wrapping_mul(hash::MULTIPLY));
+            image.store(table.at(index, 0), Width::B8, whose);
         }
     }
 }

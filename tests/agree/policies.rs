@@ -32,6 +32,9 @@ pool large {
 counter one
 counter two
 counter cells by ip.ecn, ip.dscp
+counter clients by ip.src capacity 8
+counter talks by flow capacity 16
+counter stations by eth.src, ip.ttl capacity 8
 header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
 ";
 
@@ -154,10 +157,18 @@ impl Writer {
                 5 => self.assign(depth, present),
                 6 => self.switch(depth, present),
                 7 => {
+                    let keyed = [
+                        "cells",
+                        "cells[ip.ecn, 3]",
+                        "clients",
+                        "clients[ip.dst]",
+                        "talks",
+                        "stations",
+                        "stations[eth.dst, 64]",
+                    ];
                     let counter = match self.choose(4) {
                         0 => "one",
-                        1 if present.contains(&"ip") => "cells[ip.ecn, 3]",
-                        2 if present.contains(&"ip") => "cells",
+                        1 | 2 if present.contains(&"ip") => keyed[self.choose(keyed.len())],
                         _ => "two",
                     };
                     self.line(depth, &format!("count {counter}"));

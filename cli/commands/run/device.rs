@@ -135,6 +135,7 @@ mod linux {
     use std::net::IpAddr;
 
     use lvsc_abi::engine::{Mode, Placing};
+    use lvsc_abi::image::Count;
     use lvsc_runtime::director::interface::{AttachError, Attached, Order};
     use lvsc_runtime::director::{KeyedSummary, Notice, Summary};
     use lvsc_runtime::engine::carry::Carried;
@@ -336,11 +337,15 @@ mod linux {
     fn cells(keyed: &KeyedSummary) -> Vec<String> {
         let mut most: Vec<_> = keyed.cells.iter().collect();
         most.sort_by_key(|(_, count)| std::cmp::Reverse(count.packets));
-        let rows = most.iter().take(CELLS).map(|(values, count)| {
+        let row = |values: &str, count: &Count| {
             let packets = number(count.packets as usize, "packet");
             let bytes = number(count.bytes as usize, "byte");
             vec![format!("{}[{values}]", keyed.name), packets, bytes]
-        });
+        };
+        let shown = most.iter().take(CELLS);
+        let rows = shown.map(|(values, count)| row(values, count));
+        let others = keyed.others.iter().filter(|others| others.packets > 0);
+        let rows = rows.chain(others.map(|others| row("others", others)));
         let mut lines: Vec<String> = table::align(&rows.collect::<Vec<_>>());
         if most.len() > CELLS {
             lines.push(format!("{} more of {}", most.len() - CELLS, keyed.name));
@@ -373,7 +378,14 @@ mod linux {
             let cells = keyed.cells.iter().map(|(values, count)| {
                 json!({ "key": values, "packets": count.packets, "bytes": count.bytes })
             });
-            json!({ "name": keyed.name, "by": keyed.key, "cells": cells.collect::<Vec<_>>() })
+            let others = keyed.others.as_ref();
+            let others = others.map(|o| json!({ "packets": o.packets, "bytes": o.bytes }));
+            json!({
+                "name": keyed.name,
+                "by": keyed.key,
+                "cells": cells.collect::<Vec<_>>(),
+                "others": others,
+            })
         });
         json!({
             "version": 1,

@@ -79,13 +79,18 @@ pub fn is_stamped(image: &dyn Image) -> bool {
 
 /// Reads the counter `index` of section `counters`.
 pub fn count(image: &dyn Image, index: u32) -> Count {
-    image
-        .layout()
-        .named("counters")
-        .map_or_else(Count::default, |(_, section)| Count {
-            packets: image.load(section.at(u64::from(index), counter::PACKETS), Width::B8),
-            bytes: image.load(section.at(u64::from(index), counter::BYTES), Width::B8),
-        })
+    let section = image.layout().named("counters");
+    section.map_or_else(Count::default, |(_, section)| {
+        count_in(image, section, index.into())
+    })
+}
+
+/// Reads the counter `index` of this section.
+pub fn count_in(image: &dyn Image, section: &Section, index: u64) -> Count {
+    Count {
+        packets: image.load(section.at(index, counter::PACKETS), Width::B8),
+        bytes: image.load(section.at(index, counter::BYTES), Width::B8),
+    }
 }
 
 /// An image in a vector of bytes: the reference interpreter's, and that of tests.

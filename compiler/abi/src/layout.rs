@@ -65,7 +65,7 @@ pub mod slot {
     pub const EMPTY: u32 = 0xffff_ffff;
 }
 
-/// Offsets (bytes) inside an element of section `counters`.
+/// Offsets (bytes) inside a counter: an element of section `counters`, or of a section `counts.<counter>`.
 pub mod counter {
     /// Packets, u64, wraps.
     pub const PACKETS: u16 = 0;
@@ -95,6 +95,10 @@ pub enum Element {
     Counter,
     /// A number that the policy fixes, u64: see [`crate::manifest::Fixed`].
     Word,
+    /// Whose a counter's cell is, u64: see [`crate::cells`]. The length is a multiple of [`crate::flows::BUCKET`].
+    Cell,
+    /// A word of the key of a counter's cell, u64: see [`crate::cells`].
+    Key,
 }
 
 impl Element {
@@ -103,7 +107,7 @@ impl Element {
         match self {
             Element::Header => 32,
             Element::Clock | Element::Interface | Element::Counter => 16,
-            Element::Backend | Element::Flow | Element::Word => 8,
+            Element::Backend | Element::Flow | Element::Word | Element::Cell | Element::Key => 8,
             Element::Slot => 4,
             Element::Cursor => 64,
         }

@@ -4,10 +4,12 @@
 //! Byte order inside the state image is little endian unless a field says *wire order*.
 
 pub mod artifact;
+pub mod cells;
 pub mod engine;
 pub mod flows;
 pub mod hash;
 pub mod image;
+pub mod kind;
 pub mod layout;
 pub mod mac;
 pub mod manifest;

@@ -12,6 +12,12 @@ use crate::mac::Mac;
 use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
+mod keyed;
+
+#[cfg(test)]
+pub(crate) use self::keyed::clients;
+pub use self::keyed::{KeyPart, KeyTable, Keyed, Shape};
+
 /// Version of the encoding.
 pub const VERSION: u32 = 2;
 
@@ -26,9 +32,9 @@ pub struct Manifest {
     pub interfaces: Vec<Interface>,
     /// The pools.
     pub pools: Vec<Pool>,
-    /// What section `counters` holds first, in its order.
+    /// What section `counters` holds, in its order.
     pub counters: Vec<Counter>,
-    /// What it holds behind these: the cells of each, in the order of their values.
+    /// The counters with keys; each has its cells in a section of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keyed: Vec<Keyed>,
     /// Addresses that a packet must have to be given to a pool.
@@ -167,56 +173,6 @@ pub struct Counter {
     pub kind: CounterKind,
 }
 
-/// A counter with a cell for each value that its key can have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keyed {
-    /// What it is called.
-    pub name: String,
-    /// Its key. A cell's number is the values of the parts side by side, the first one in the highest bits.
-    pub key: Vec<KeyPart>,
-}
-
-/// A part of a counter's key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyPart {
-    /// What people call it: `tcp.dst`.
-    pub name: String,
-    /// Its width (bits).
-    pub bits: u16,
-}
-
-impl Keyed {
-    /// The widest key of all its parts (bits).
-    pub const WIDEST: u16 = 16;
-
-    /// Bits of the key.
-    pub fn bits(&self) -> u16 {
-        self.key
-            .iter()
-            .fold(0, |bits, part| bits.saturating_add(part.bits))
-    }
-
-    /// Number of cells; none of a key that is too wide.
-    pub fn cells(&self) -> u32 {
-        match self.bits() {
-            bits @ 1..=Keyed::WIDEST => 1 << bits,
-            _ => 0,
-        }
-    }
-
-    /// The values of a cell, as people read them: `80`, `6, 443`.
-    pub fn values(&self, cell: u32) -> String {
-        let mut left = self.bits();
-        let values = self.key.iter().map(|part| {
-            left = left.saturating_sub(part.bits);
-            let value = cell.checked_shr(left.into()).unwrap_or(0);
-            let mask = u32::MAX.checked_shr(32 - u32::from(part.bits)).unwrap_or(0);
-            (value & mask).to_string()
-        });
-        values.collect::<Vec<_>>().join(", ")
-    }
-}
-
 impl Counter {
     /// The counter of an id that no backend of the pool has.
     pub fn of_nobody(pool: &str, id: u32) -> Counter {
@@ -244,6 +200,8 @@ pub enum CounterKind {
     Backend,
     /// Flows of a pool that found no place in its connection table.
     Refused,
+    /// Packets that reached a `count` of a counter with a key and found no cell.
+    Others,
 }
 
 /// Why a manifest could not be read.
@@ -291,8 +249,11 @@ impl Manifest {
         section("header", Element::Header).is_some()
             && section("clock", Element::Clock).is_some()
             && holds("interfaces", Element::Interface, self.interfaces.len())
-            && holds("counters", Element::Counter, self.cells() as usize)
-            && self.keyed.iter().all(|keyed| keyed.cells() > 0)
+            && holds("counters", Element::Counter, self.counters.len())
+            && self.keyed.iter().all(|keyed| {
+                let same = self.keyed.iter().filter(|other| other.name == keyed.name);
+                same.count() == 1 && keyed.fits(layout)
+            })
             && layout.sections().all(|(_, section)| {
                 let mut fixed = self.fixed.iter();
                 let words = fixed.find(|fixed| fixed.section == section.name);
@@ -327,18 +288,6 @@ impl Manifest {
         own.next().map(String::as_str)
     }
 
-    /// Number of all counters and cells.
-    pub fn cells(&self) -> u32 {
-        let cells = self.keyed.iter().map(Keyed::cells);
-        self.counters.len() as u32 + cells.sum::<u32>()
-    }
-
-    /// Index of the first cell of the keyed counter with this number, or of what would be behind the last one.
-    pub fn first_cell(&self, keyed: usize) -> u32 {
-        let before = self.keyed.iter().take(keyed).map(Keyed::cells);
-        self.counters.len() as u32 + before.sum::<u32>()
-    }
-
     /// The pool with this name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.name == name)
@@ -358,6 +307,7 @@ impl Manifest {
 mod tests {
     #![allow(clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use crate::kind::Kind;
 
     fn layout() -> Layout {
         let mut layout = Layout::new();
@@ -368,6 +318,9 @@ mod tests {
         layout.add("flows.web", Element::Flow, 8);
         layout.add("counters", Element::Counter, 4);
         layout.add("set.VIPS", Element::Word, 4);
+        layout.add("counts.clients", Element::Counter, 8);
+        layout.add("cells.clients", Element::Cell, 8);
+        layout.add("keys.clients", Element::Key, 8);
         layout
     }
 
@@ -390,6 +343,7 @@ mod tests {
                 counters: 1,
             }],
             counters: vec![counter; 4],
+            keyed: vec![clients(8)],
             fixed: vec![Fixed {
                 section: "set.VIPS".to_owned(),
                 words: vec![7; 4],
@@ -398,35 +352,15 @@ mod tests {
         }
     }
 
+    fn part(bits: u16) -> Shape {
+        let kind = Kind::Number;
+        Shape { bits, kind }
+    }
+
     fn refused(what: &str, change: impl Fn(&mut Manifest)) {
         let mut changed = manifest();
         change(&mut changed);
         assert!(!changed.fits(&layout()), "{what}");
-    }
-
-    #[test]
-    fn a_cell_has_the_values_of_its_key_side_by_side() {
-        let part = |name: &str, bits| KeyPart {
-            name: name.to_owned(),
-            bits,
-        };
-        let keyed = |key: Vec<KeyPart>| Keyed {
-            name: "classes".to_owned(),
-            key,
-        };
-        let classes = keyed(vec![part("ip.protocol", 8), part("ip.dscp", 6)]);
-        assert_eq!(classes.cells(), 1 << 14);
-        assert_eq!(classes.values(17 << 6 | 5), "17, 5");
-        assert_eq!(keyed(vec![part("tcp.dst", 16)]).values(65_535), "65535");
-        assert_eq!(keyed(vec![part("ip4.src", 32)]).cells(), 0, "too wide");
-        assert_eq!(keyed(Vec::new()).cells(), 0);
-        let counted = Manifest {
-            keyed: vec![classes.clone(), classes],
-            ..manifest()
-        };
-        assert_eq!(counted.first_cell(1), 4 + (1 << 14));
-        assert_eq!(counted.cells(), 4 + (2 << 14));
-        assert!(!counted.fits(&layout()), "more cells than elements");
     }
 
     #[test]
@@ -452,6 +386,14 @@ mod tests {
             m.fixed[0].section = "ring.web".to_owned();
         });
         refused("one name twice", |m| m.pools.extend(manifest().pools));
+        refused("a counter twice", |m| m.keyed.extend(manifest().keyed));
+        refused("more cells than elements", |m| m.keyed[0] = clients(16));
+        refused("fewer cells than elements", |m| m.keyed[0] = clients(4));
+        refused("longer keys than words", |m| {
+            let table = m.keyed[0].table.as_mut();
+            table.expect("a table").shapes[0].extend([part(64), part(64)]);
+        });
+        refused("a wide key without a table", |m| m.keyed[0].table = None);
         refused("an age that cannot be told", |m| {
             m.pools[0].flows = Some(Flows {
                 entries: 8,
@@ -476,7 +418,9 @@ mod tests {
                     | Element::Slot
                     | Element::Cursor
                     | Element::Counter
-                    | Element::Word => Element::Flow,
+                    | Element::Word
+                    | Element::Cell
+                    | Element::Key => Element::Flow,
                 };
                 changed.add(&section.name, element, section.length);
             }

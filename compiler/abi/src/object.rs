@@ -79,7 +79,9 @@ impl Placement {
                 | Element::Backend
                 | Element::Slot
                 | Element::Word => (Part::Data, 1, section.size()),
-                Element::Flow | Element::Cursor => (Part::Bss, 1, section.size()),
+                Element::Flow | Element::Cursor | Element::Cell | Element::Key => {
+                    (Part::Bss, 1, section.size())
+                }
                 Element::Counter => {
                     let row = counters_row(section);
                     (Part::Bss, CPUS, row * u64::from(CPUS))

@@ -86,6 +86,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
         StmtKind::CountCell(keyed, cell) => {
             (Step::CountCell(*keyed, *cell), vec![(next, Edge::Next)])
         }
+        StmtKind::CountKey(keyed, key) => (Step::CountKey(*keyed, *key), vec![(next, Edge::Next)]),
         StmtKind::Verdict(outcome) => (Step::Verdict(*outcome), Vec::new()),
     };
     add(graph, step, stmt.place, &edges)

@@ -61,6 +61,7 @@ impl Policy {
                     | StmtKind::Rewrite(..)
                     | StmtKind::Count(_)
                     | StmtKind::CountCell(..)
+                    | StmtKind::CountKey(..)
                     | StmtKind::Verdict(_) => {}
                 }
             }
@@ -112,6 +113,8 @@ pub enum StmtKind {
     Count(CounterId),
     /// Counts the packet in the cell whose number the variable has.
     CountCell(KeyedId, VariableId),
+    /// Counts the packet in the cell of its key, in a counter with a table.
+    CountKey(KeyedId, ChoiceId),
     /// Ends the packet.
     Verdict(Outcome),
 }

@@ -235,8 +235,9 @@ fn check_instructions(
             Op::Store(access, _) => check_access(layout, *access, at)?,
             Op::Exchange(access, ..) => check_exchange(layout, *access, at)?,
             Op::Find(section, ..) | Op::Vacant(section, ..) => {
-                let fits =
-                    |found: &Section| found.element == Element::Flow && found.length >= BUCKET;
+                let fits = |found: &Section| {
+                    matches!(found.element, Element::Flow | Element::Cell) && found.length >= BUCKET
+                };
                 let error = VerifyError::NoBuckets {
                     at,
                     section: *section,
@@ -323,7 +324,7 @@ fn check_class(
     at: At,
 ) -> Result<(), VerifyError> {
     let changes = |found: &Section| match found.element {
-        Element::Flow | Element::Cursor | Element::Counter => true,
+        Element::Flow | Element::Cursor | Element::Counter | Element::Cell | Element::Key => true,
         Element::Header
         | Element::Clock
         | Element::Interface

@@ -24,7 +24,8 @@ pub fn dot(pipeline: &Pipeline) -> String {
             | Step::Let(..)
             | Step::Rewrite(..)
             | Step::Count(_)
-            | Step::CountCell(..) => "",
+            | Step::CountCell(..)
+            | Step::CountKey(..) => "",
         };
         let _ = writeln!(out, "  n{index} [label=\"{label}\"{shape}];");
     }
@@ -54,7 +55,8 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
             | Step::Let(..)
             | Step::Rewrite(..)
             | Step::Count(_)
-            | Step::CountCell(..) => ("[\"", "\"]"),
+            | Step::CountCell(..)
+            | Step::CountKey(..) => ("[\"", "\"]"),
         };
         let _ = writeln!(out, "  n{index}{open}{label}{close}");
     }
@@ -95,7 +97,7 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
         Step::Let(..) => "let",
         Step::Select { .. } => "select",
         Step::Rewrite(..) => "rewrite",
-        Step::Count(_) | Step::CountCell(..) => "count",
+        Step::Count(_) | Step::CountCell(..) | Step::CountKey(..) => "count",
         Step::Verdict(_) => "verdict",
     };
     // What stands in no line of the policy has no place.

@@ -14,6 +14,7 @@
 //! - The interpreter is worker 0.
 
 mod bits;
+mod cells;
 mod packet;
 mod select;
 mod values;
@@ -53,6 +54,8 @@ pub enum Event<'a> {
     Counted(CounterId),
     /// It was counted in the cell with this number.
     CountedCell(KeyedId, u32),
+    /// It was counted in the cell of a key.
+    CountedKey(CountedKey),
     /// The packet ended; the interface by which it leaves, else by which it came.
     Ended(Outcome, u8),
 }
@@ -104,6 +107,19 @@ pub struct Selected {
     pub picked: u16,
     /// The backend's id; `None` without a usable one.
     pub backend: Option<u16>,
+}
+
+/// How a counter with a table counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedKey {
+    /// The counter.
+    pub keyed: KeyedId,
+    /// The key's words, as they lie in the image.
+    pub key: Vec<u64>,
+    /// The cell's number; `None` where the key has none.
+    pub cell: Option<u64>,
+    /// Whether the key has just got it.
+    pub new: bool,
 }
 
 /// What the connection table had to say.
@@ -216,9 +232,13 @@ pub fn run(
             }
             Step::CountCell(keyed, cell) => {
                 let cell = running.value_or_zero(&Expr::Variable(*cell)) as u32;
-                let first = pipeline.manifest.first_cell(usize::from(keyed.0));
-                running.count(u64::from(first) + u64::from(cell));
+                running.count_in(running.sections.keyed(*keyed).counts, cell.into());
                 see(Event::CountedCell(*keyed, cell));
+                Edge::Next
+            }
+            Step::CountKey(keyed, key) => {
+                let counted = running.count_key(*keyed, *key);
+                see(Event::CountedKey(counted));
                 Edge::Next
             }
             Step::Verdict(outcome) => {

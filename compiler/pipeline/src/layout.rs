@@ -6,7 +6,7 @@ use lvsc_abi::manifest::{CounterKind, Pool};
 use lvsc_abi::scheduler::{Pick, ring_size};
 
 use crate::members::{self, Table};
-use crate::pipeline::{Pipeline, PoolId};
+use crate::pipeline::{KeyedId, Pipeline, PoolId};
 
 /// Workers that may have a cursor of their own in a pool's ring.
 pub const WORKERS: u32 = 64;
@@ -14,7 +14,8 @@ pub const WORKERS: u32 = 64;
 /// The id of a section that a pool does not have. No layout has it: `ir::verify` refuses its use.
 const NONE: SectionId = SectionId(u16::MAX);
 
-/// The image's sections: header, clock, interfaces, then those of each pool, those of sets, last the counters.
+/// The image's sections: header, clock, interfaces, then those of each pool, those of sets, the counters, last those of
+/// each counter with a key.
 ///
 /// A pool's `backends` section has at least one element more than ids, so that the masked id "none" names a record
 /// that is never usable.
@@ -43,7 +44,15 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
     for fixed in &manifest.fixed {
         layout.add(&fixed.section, Element::Word, fixed.words.len() as u32);
     }
-    layout.add("counters", Element::Counter, manifest.cells());
+    layout.add("counters", Element::Counter, manifest.counters.len() as u32);
+    for keyed in &manifest.keyed {
+        if let Some(table) = &keyed.table {
+            layout.add(&keyed.section("cells"), Element::Cell, table.capacity);
+            let words = table.capacity * table.words();
+            layout.add(&keyed.section("keys"), Element::Key, words);
+        }
+        layout.add(&keyed.section("counts"), Element::Counter, keyed.cells());
+    }
     layout
 }
 
@@ -61,6 +70,7 @@ pub struct Sections {
     /// `counters`
     pub counters: SectionId,
     pools: Vec<PoolSections>,
+    keyed: Vec<KeyedSections>,
 }
 
 /// The sections of a set, and the table that is in them.
@@ -105,6 +115,19 @@ pub struct PoolSections {
     pub refused: u32,
 }
 
+/// The sections of one counter with a key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyedSections {
+    /// `counts.<counter>`
+    pub counts: SectionId,
+    /// `cells.<counter>`; an id of no section where each value has its cell.
+    pub cells: SectionId,
+    /// `keys.<counter>`; an id of no section where each value has its cell.
+    pub keys: SectionId,
+    /// The counter of packets that found no cell; 0 where each value has its cell.
+    pub others: u32,
+}
+
 impl Sections {
     /// The ids of the sections of this pipeline's layout.
     pub fn of(pipeline: &Pipeline, layout: &Layout) -> Sections {
@@ -120,11 +143,21 @@ impl Sections {
                 refused: refused.unwrap_or(0),
             }
         });
+        let keyed = pipeline.manifest.keyed.iter().map(|keyed| {
+            let others = pipeline.manifest.counter(CounterKind::Others, &keyed.name);
+            KeyedSections {
+                counts: id(&keyed.section("counts")),
+                cells: id(&keyed.section("cells")),
+                keys: id(&keyed.section("keys")),
+                others: others.unwrap_or(0),
+            }
+        });
         Sections {
             clock: id("clock"),
             interfaces: id("interfaces"),
             counters: id("counters"),
             pools: pools.collect(),
+            keyed: keyed.collect(),
         }
     }
 
@@ -132,6 +165,12 @@ impl Sections {
     pub fn pool(&self, id: PoolId) -> PoolSections {
         let found = self.pools.get(usize::from(id.0));
         *found.expect("a pool id belongs to its pipeline")
+    }
+
+    /// The sections of a counter with a key, of the same pipeline.
+    pub fn keyed(&self, id: KeyedId) -> KeyedSections {
+        let found = self.keyed.get(usize::from(id.0));
+        *found.expect("a counter's id belongs to its pipeline")
     }
 }
 

@@ -34,6 +34,11 @@
 //!
 //! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.
 //!
+//! **Counting by key.** The key of the alternative that is taken becomes a row of words, and the packet is counted in the
+//! cell that the counter's table has for it, or gives it: [`lvsc_abi::cells`] tells how. Where another worker was faster
+//! with the same key, its cell is taken. Where it was faster with another one, or no cell is free, the counter's `Others`
+//! counts.
+//!
 //! **Interfaces.** An interface's MAC, where it is not known, is the destination of the frame as it arrived.
 
 #![allow(

@@ -9,6 +9,7 @@
 //! Knows the pipeline and the program, no source text and no target. Shares no code with the interpreter, which is its
 //! judge.
 
+mod cells;
 mod code;
 mod conditions;
 mod fields;
@@ -31,7 +32,7 @@ use std::collections::BTreeMap;
 use lvsc_abi::layout::{Layout, SectionId};
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Verdict;
-use lvsc_ir::program::{Binary, Op, Program, SectionAccess, Terminator, Value};
+use lvsc_ir::program::{Op, Program, SectionAccess, Terminator, Value};
 use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
 
@@ -161,17 +162,17 @@ impl Lowering<'_> {
                 self.go(node, Edge::Next, paths);
             }
             Step::CountCell(keyed, cell) => {
-                let first = self.pipeline.manifest.first_cell(usize::from(keyed.0));
+                let counts = self.sections.keyed(*keyed).counts;
                 let mut paths = self.value_or_zero(&Expr::Variable(*cell), paths);
                 for path in &mut paths {
                     let cell = path.pop().low;
-                    let at = self
-                        .code
-                        .with(path.block, Binary::Add, cell, u64::from(first));
-                    self.code
-                        .effect(path.block, Op::Count(self.sections.counters, at));
+                    self.code.effect(path.block, Op::Count(counts, cell));
                     path.state.guess = Guess::General;
                 }
+                self.go(node, Edge::Next, paths);
+            }
+            Step::CountKey(keyed, key) => {
+                let paths = self.count_key(*keyed, *key, paths);
                 self.go(node, Edge::Next, paths);
             }
             Step::Verdict(outcome) => paths.into_iter().for_each(|path| self.end(*outcome, &path)),

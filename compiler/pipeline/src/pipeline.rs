@@ -1,6 +1,7 @@
 //! The pipeline: headers, expressions, and a graph of what is done to a packet. Knows no source text, no instruction.
 
-use lvsc_abi::manifest::Manifest;
+pub use lvsc_abi::kind::Kind;
+use lvsc_abi::manifest::{Keyed, Manifest};
 use lvsc_abi::place::{Place, Sources};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
@@ -97,19 +98,6 @@ pub struct Field {
     pub width: u16,
     /// How people write its value.
     pub kind: Kind,
-}
-
-/// How people write a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A number.
-    Number,
-    /// A MAC address.
-    Mac,
-    /// An IPv4 address.
-    Ip4,
-    /// An IPv6 address.
-    Ip6,
 }
 
 /// What a `let` or a `select` binds.
@@ -317,6 +305,8 @@ pub enum Step {
     Count(CounterId),
     /// Counts the packet in the cell whose number is in the variable. `Next`.
     CountCell(KeyedId, VariableId),
+    /// Counts the packet in the cell of its key, in a counter with a table. `Next`.
+    CountKey(KeyedId, ChoiceId),
     /// Ends the packet.
     Verdict(Outcome),
 }
@@ -386,6 +376,12 @@ impl Pipeline {
             .pools
             .get(usize::from(id.0))
             .expect("a pool id belongs to its pipeline")
+    }
+
+    /// The counter with this id.
+    pub fn keyed(&self, id: KeyedId) -> &Keyed {
+        let found = self.manifest.keyed.get(usize::from(id.0));
+        found.expect("a counter's id belongs to its pipeline")
     }
 
     /// The step of a node.

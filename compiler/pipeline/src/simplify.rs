@@ -95,7 +95,7 @@ fn forget_headers(pipeline: &mut Pipeline) {
                 asked.headers.insert(*header);
                 asked.by(expr);
             }
-            Step::Select { key, .. } => asked.choice(*key),
+            Step::Select { key, .. } | Step::CountKey(_, key) => asked.choice(*key),
             Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
         }
     }

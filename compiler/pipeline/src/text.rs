@@ -32,7 +32,8 @@ pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
         | Step::Let(..)
         | Step::Rewrite(..)
         | Step::Count(_)
-        | Step::CountCell(..) => &[Edge::Next],
+        | Step::CountCell(..)
+        | Step::CountKey(..) => &[Edge::Next],
         Step::Verdict(_) => &[],
     };
     edges

@@ -3,7 +3,7 @@
 
 use lvsc_abi::place::Place;
 
-use crate::interp::{Event, Observer, Rewritten, Selected, Table};
+use crate::interp::{CountedKey, Event, Observer, Rewritten, Selected, Table};
 use crate::pipeline::{Expr, Outcome, Pipeline};
 use crate::words;
 
@@ -154,6 +154,19 @@ impl<'a> Trace<'a> {
             }
         }
     }
+
+    /// `clients[192.0.2.7], a new cell`
+    fn counted_key(&self, counted: &CountedKey) -> String {
+        let name = words::keyed(self.pipeline, counted.keyed);
+        let table = self.pipeline.keyed(counted.keyed).table.as_ref();
+        let values = table.map_or_else(String::new, |table| table.values(&counted.key));
+        let cell = match (counted.cell, counted.new) {
+            (None, _) => ": no cell is free, one of the others",
+            (Some(_), true) => ", a new cell",
+            (Some(_), false) => "",
+        };
+        format!("{name}[{values}]{cell}")
+    }
 }
 
 impl Observer for Trace<'_> {
@@ -180,10 +193,10 @@ impl Observer for Trace<'_> {
             Event::Counted(counter) => ("count", words::counter(pipeline, counter.0).to_owned()),
             Event::CountedCell(id, cell) => {
                 let name = words::keyed(pipeline, id);
-                let keyed = pipeline.manifest.keyed.get(usize::from(id.0));
-                let values = keyed.map_or_else(String::new, |keyed| keyed.values(cell));
+                let values = pipeline.keyed(id).values(cell);
                 ("count", format!("{name}[{values}]"))
             }
+            Event::CountedKey(counted) => ("count", self.counted_key(&counted)),
             Event::Ended(outcome, interface) => ("verdict", self.ended(outcome, interface)),
         };
         self.steps.push(Happened { place, kind, text });

@@ -1,8 +1,5 @@
 //! Expressions, steps and facts in the words of the policy language. Knows no colour, no terminal, no source text.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use lvsc_abi::mac::Mac;
 use lvsc_abi::place::Place;
 
 use crate::interp::Fact;
@@ -16,12 +13,7 @@ const MEMBERS: usize = 8;
 
 /// A number as people write values of this kind.
 pub fn number(value: u128, kind: Kind) -> String {
-    match kind {
-        Kind::Number => value.to_string(),
-        Kind::Mac => Mac::from_bits(value as u64).to_string(),
-        Kind::Ip4 => Ipv4Addr::from_bits(value as u32).to_string(),
-        Kind::Ip6 => Ipv6Addr::from_bits(value).to_string(),
-    }
+    kind.write(value)
 }
 
 /// `ip4.dst`
@@ -134,6 +126,7 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
                 pipeline.variable(*cell).name
             )
         }
+        Step::CountKey(id, _) => format!("count {} by key", keyed(pipeline, *id)),
         Step::Verdict(Outcome::Drop(reason)) => format!("drop {}", counter(pipeline, reason.0)),
         Step::Verdict(Outcome::Pass) => "pass".to_owned(),
         Step::Verdict(Outcome::Send(interface)) => format!("send {}", words.interface(*interface)),

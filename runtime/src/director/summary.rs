@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use lvsc_abi::cells;
 use lvsc_abi::engine::{Engine, EngineError};
 use lvsc_abi::image::{Count, count};
 use lvsc_abi::mac::Mac;
@@ -95,6 +96,8 @@ pub struct KeyedSummary {
     pub key: Vec<String>,
     /// The values of each cell that is not 0, as people read them, and what it counted.
     pub cells: Vec<(String, Count)>,
+    /// What was counted without a cell, because none was free; `None` where each value has one.
+    pub others: Option<Count>,
 }
 
 /// What a backend was given.
@@ -196,16 +199,13 @@ fn reasons(tally: &Tally, manifest: &Manifest, engine: &dyn Engine) -> BTreeMap<
 }
 
 fn keyed(manifest: &Manifest, engine: &dyn Engine) -> Vec<KeyedSummary> {
-    let each = manifest.keyed.iter().enumerate().map(|(number, keyed)| {
-        let first = manifest.first_cell(number);
-        let cells = (0..keyed.cells()).map(|cell| (cell, count(engine.image(), first + cell)));
-        let cells = cells.filter(|(_, count)| count.packets > 0);
+    let each = manifest.keyed.iter().map(|keyed| {
+        let others = manifest.counter(CounterKind::Others, &keyed.name);
         KeyedSummary {
             name: keyed.name.clone(),
             key: keyed.key.iter().map(|part| part.name.clone()).collect(),
-            cells: cells
-                .map(|(cell, count)| (keyed.values(cell), count))
-                .collect(),
+            cells: cells::counted(engine.image(), keyed),
+            others: others.map(|others| count(engine.image(), others)),
         }
     });
     each.collect()

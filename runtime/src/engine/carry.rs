@@ -2,7 +2,7 @@
 //!
 //! Sections match by name and shape. Flow entries name backends by id, and ids follow the order of a policy's lines, so
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
-//! and name. Backends, rings and interfaces are not carried: they are published anew.
+//! and name, those with keys where the whole declaration is the same. Backends, rings and interfaces are not carried: they are published anew.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,11 @@ use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::manifest::{Backend, Manifest, Pool};
+
+mod keyed;
+
+/// The section of single counters.
+const COUNTERS: &str = "counters";
 
 /// What was carried over and what begins anew, by the names of sections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,13 +27,16 @@ pub struct Carried {
     pub lost: u64,
 }
 
-/// What the counters of an image were at one time: packets and bytes.
-pub type Counted = Vec<[u64; 2]>;
+/// What the counters of an image were at one time: packets and bytes, by the names of sections.
+pub type Counted = BTreeMap<String, Vec<[u64; 2]>>;
 
 /// What the counters of an image are.
 pub fn counted(image: &dyn Image) -> Counted {
-    let section = image.layout().named("counters");
-    section.map_or_else(Vec::new, |(_, section)| counted_in(image, section))
+    let sections = image.layout().sections().map(|(_, section)| section);
+    let counters = sections.filter(|section| section.element == Element::Counter);
+    counters
+        .map(|section| (section.name.clone(), counted_in(image, section)))
+        .collect()
 }
 
 /// Carries what has come since the old image was carried over, when its counters were `then`: packets went on to be counted
@@ -37,18 +45,13 @@ pub fn catch_up(
     (old_manifest, old, then): (&Manifest, &dyn Image, &Counted),
     (new_manifest, new): (&Manifest, &mut dyn Image),
 ) {
-    if let Some((_, section)) = new.layout().named("counters") {
-        let section = section.clone();
-        let now = counted(old);
+    keyed::catch_up((old_manifest, old, then), (new_manifest, new));
+    if let Some((_, section)) = new.layout().named(COUNTERS) {
+        let (section, now) = (section.clone(), counted_of(old, COUNTERS));
         for (index, before) in same_counters(old_manifest, new_manifest) {
-            let (Some(now), Some(then)) = (now.get(before), then.get(before)) else {
-                continue;
-            };
-            let fields = [counter::PACKETS, counter::BYTES].into_iter();
-            for (field, (now, then)) in fields.zip(now.iter().zip(then)) {
-                if now != then {
-                    new.add(section.at(index, field), now.wrapping_sub(*then));
-                }
+            let then = then.get(COUNTERS).and_then(|then| then.get(before));
+            if let (Some(now), Some(then)) = (now.get(before), then) {
+                more(new, &section, index, (now, then));
             }
         }
     }
@@ -95,8 +98,17 @@ pub fn carry(
         let before = before.filter(|before| before.element == section.element);
         match (section.element, before) {
             (Element::Clock, Some(before)) => copy(old, &before, new, &section),
-            (Element::Counter, Some(_)) => {
+            (Element::Counter, Some(before)) if before.name == COUNTERS => {
+                let then = then.get(COUNTERS).map_or(&[][..], Vec::as_slice);
                 counters((old_manifest, then), (new_manifest, new, &section));
+            }
+            (Element::Counter | Element::Cell | Element::Key, Some(before))
+                if keyed::of(old_manifest, new_manifest, &section).is_some() =>
+            {
+                match then.get(&before.name) {
+                    Some(then) => keyed::counts(then, new, &section),
+                    None => copy(old, &before, new, &section),
+                }
             }
             (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
                 copy(old, &before, new, &section);
@@ -112,7 +124,15 @@ pub fn carry(
             ) => {
                 continue;
             }
-            (Element::Clock | Element::Counter | Element::Flow | Element::Cursor, _) => {
+            (
+                Element::Clock
+                | Element::Counter
+                | Element::Flow
+                | Element::Cursor
+                | Element::Cell
+                | Element::Key,
+                _,
+            ) => {
                 carried.fresh.push(section.name);
                 continue;
             }
@@ -147,10 +167,7 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
             before == index
         })
     });
-    // Cells lie behind the single counters.
-    let cells = old.keyed == new.keyed
-        && (old.keyed.is_empty() || old.counters.len() == new.counters.len());
-    interfaces(old) == interfaces(new) && backends && counters && cells
+    interfaces(old) == interfaces(new) && backends && counters && old.keyed == new.keyed
 }
 
 /// Makes the image of the old policy, which the new one has published to, that of the new one, where both have the same
@@ -161,12 +178,19 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
     for section in sections {
         match section.element {
             // The kernel goes on counting: what need not move is not touched.
-            Element::Counter => {
+            Element::Counter if section.name == COUNTERS => {
                 if !agree(old, new) {
                     let counted = counted_in(image, &section);
                     counters((old, &counted), (new, image, &section));
                 }
                 forget_counters(new, image, &section);
+            }
+            Element::Counter | Element::Cell | Element::Key => {
+                if keyed::of(old, new, &section).is_none() {
+                    empty(image, &section);
+                    carried.fresh.push(section.name);
+                    continue;
+                }
             }
             Element::Flow => carried.lost += renumber(old, new, image, &section),
             Element::Clock | Element::Cursor => {}
@@ -186,7 +210,7 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
 pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
     for section in sections {
-        if section.element == Element::Counter {
+        if section.name == COUNTERS {
             forget_counters(manifest, image, &section);
         }
         if let Some((pool, _)) = pools(manifest, manifest, &section) {
@@ -201,7 +225,7 @@ fn forget_counters(manifest: &Manifest, image: &mut dyn Image, section: &Section
     let nobodys = (0..).zip(&manifest.counters);
     let nobodys = nobodys.filter(|(_, known)| known.is_of_nobody());
     let nobodys = nobodys.map(|(index, _)| index);
-    for index in nobodys.chain(u64::from(manifest.cells())..u64::from(section.length)) {
+    for index in nobodys.chain(manifest.counters.len() as u64..u64::from(section.length)) {
         for at in [counter::PACKETS, counter::BYTES].map(|field| section.at(index, field)) {
             if image.load(at, Width::B8) != 0 {
                 image.store(at, Width::B8, 0);
@@ -220,8 +244,33 @@ fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) {
     }
 }
 
+/// Makes every word of a section 0.
+fn empty(image: &mut dyn Image, section: &Section) {
+    for at in (section.offset..section.offset + section.size()).step_by(8) {
+        if image.load(at, Width::B8) != 0 {
+            image.store(at, Width::B8, 0);
+        }
+    }
+}
+
+/// Adds to a counter what has come since it was `then`.
+fn more(image: &mut dyn Image, section: &Section, index: u64, (now, then): (&[u64; 2], &[u64; 2])) {
+    let fields = [counter::PACKETS, counter::BYTES].into_iter();
+    for (field, (now, then)) in fields.zip(now.iter().zip(then)) {
+        if now != then {
+            image.add(section.at(index, field), now.wrapping_sub(*then));
+        }
+    }
+}
+
+/// Packets and bytes of the counters of the section with this name.
+fn counted_of(image: &dyn Image, name: &str) -> Vec<[u64; 2]> {
+    let section = image.layout().named(name);
+    section.map_or_else(Vec::new, |(_, section)| counted_in(image, section))
+}
+
 /// Packets and bytes of every counter.
-fn counted_in(image: &dyn Image, section: &Section) -> Counted {
+fn counted_in(image: &dyn Image, section: &Section) -> Vec<[u64; 2]> {
     let fields = [counter::PACKETS, counter::BYTES];
     let each = 0..u64::from(section.length);
     each.map(|index| fields.map(|field| image.load(section.at(index, field), Width::B8)))
@@ -233,7 +282,7 @@ fn counters(
     (new, image, section): (&Manifest, &mut dyn Image, &Section),
 ) {
     let before: BTreeMap<u64, usize> = same_counters(old, new).collect();
-    for index in 0..u64::from(new.cells()) {
+    for index in 0..new.counters.len() as u64 {
         let before = before.get(&index).and_then(|before| counted.get(*before));
         for (field, value) in [counter::PACKETS, counter::BYTES]
             .into_iter()
@@ -244,22 +293,12 @@ fn counters(
     }
 }
 
-/// The counters and cells that both policies have: where they are now, and where they were.
+/// The counters of section `counters` that both policies have: where they are now, and where they were.
 fn same_counters(old: &Manifest, new: &Manifest) -> impl Iterator<Item = (u64, usize)> {
-    let single = (0..).zip(&new.counters).filter_map(|(index, known)| {
+    (0..).zip(&new.counters).filter_map(|(index, known)| {
         let before = old.counter(known.kind, &known.name)?;
         Some((index, before as usize))
-    });
-    let keyed = new.keyed.iter().enumerate().flat_map(|(number, keyed)| {
-        let before = old.keyed.iter().position(|known| known == keyed);
-        let first = new.first_cell(number);
-        let cells = before.map(|before| {
-            let before = old.first_cell(before);
-            (0..keyed.cells()).map(move |cell| (u64::from(first + cell), (before + cell) as usize))
-        });
-        cells.into_iter().flatten()
-    });
-    single.chain(keyed)
+    })
 }
 
 /// Makes the ids of the old policy in a section `flows.<pool>` those of the new one; gives the number of entries whose

@@ -55,6 +55,14 @@ impl Select<'_> {
     }
 
     pub(crate) fn vacant(&mut self, section: SectionId, index: Value, now: Value, idle: Value) {
+        // An entry that is in use is never so old.
+        if self.ranges[idle].constant() >= Some(SECONDS_MASK) {
+            let offset = self.bucket(section, index);
+            self.code.sink().local_set(local::ADDRESS);
+            return self.first(offset, |this| {
+                this.code.sink().i64_const(1).i64_and().i64_eqz();
+            });
+        }
         self.value(now);
         self.code.sink().local_set(local::WANTED);
         self.value(idle);

@@ -154,7 +154,7 @@ impl Btf {
                     &[("next", long, 8), ("rest", rest, element.stride() - 8)],
                 )
             }
-            Element::Backend | Element::Flow | Element::Word => long,
+            Element::Backend | Element::Flow | Element::Word | Element::Cell | Element::Key => long,
             Element::Slot => word,
         }
     }

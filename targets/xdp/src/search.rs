@@ -56,6 +56,18 @@ impl Select<'_> {
         idle: Value,
     ) -> Hit {
         let bucket = self.element_address(section, index, BUCKET);
+        if self.known_constant(idle) >= Some(SECONDS_MASK) {
+            // An entry that is in use is never so old.
+            return self.search(bucket, None, |this, entry, found, next| {
+                let used = Condition {
+                    test: Test::Set,
+                    width: Width::Full,
+                    left: entry,
+                    right: Operand::Immediate(VALID as i32),
+                };
+                this.finish(End::If(used, next, found));
+            });
+        }
         let (now, idle) = (self.register(now), self.operand(idle, Width::Full));
         self.search(bucket, None, |this, entry, found, next| {
             let valid = this.masked(entry, VALID as u32);

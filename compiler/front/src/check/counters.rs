@@ -1,13 +1,14 @@
 //! The policy's counters: single ones, and those with a cell for each value of a key.
 
-use lvsc_abi::manifest::{CounterKind, KeyPart, Keyed};
+use lvsc_abi::manifest::{CounterKind, KeyPart, KeyTable, Keyed};
 use lvsc_pipeline::pipeline::{Binary, Expr, KeyedId, Kind, VariableKind};
 
 use super::Checker;
+use super::cells::shapes_of_key;
 use super::names::{Sort, Thing};
 use super::scope::Scope;
 use super::stmts::Checked;
-use super::value::{Single, Type, Value};
+use super::value::Type;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::StmtKind;
 use crate::source::Span;
@@ -36,30 +37,30 @@ impl<'a> Checker<'a> {
 
     fn keyed(&mut self, item: &'a ast::Counter) -> Option<KeyedId> {
         let scope = Scope::unknown();
-        let parts: Vec<_> = item.by.iter().map(|part| self.part(part, &scope)).collect();
-        let parts = parts.into_iter().collect::<Option<Vec<(Expr, Type)>>>()?;
+        let values = self.values_of_key(&item.by, &scope)?;
+        let types = self.types_of_key(&values)?;
         let names = item.by.iter().map(|part| self.sources.snippet(part.span));
-        let key = names.zip(&parts).map(|(name, (_, ty))| KeyPart {
-            name: name.to_owned(),
-            bits: ty.width,
+        let key = names.enumerate().map(|(number, name)| {
+            let own = values.iter().zip(&types);
+            let own = own.filter(|(part, _)| part.of == number);
+            let bits = own.map(|(_, types)| types.iter().map(|ty| ty.width).max().unwrap_or(0));
+            KeyPart {
+                name: name.to_owned(),
+                bits: bits.fold(0, u16::saturating_add),
+            }
         });
-        let keyed = Keyed {
+        let mut keyed = Keyed {
             name: item.name.text.clone(),
             key: key.collect(),
+            table: None,
         };
-        let place = item.by.iter().map(|part| part.span).reduce(Span::join);
-        let place = place.unwrap_or(item.span);
-        if keyed.bits() > Keyed::WIDEST {
-            let what = format!("a key of {} bits", keyed.bits());
-            let message = format!("{what} is not supported yet");
-            let error = Diagnostic::error(Code::NotSupportedYet, message, place);
-            self.report(error.note(format!(
-                "each value has a cell of its own: up to {} bits in all",
-                Keyed::WIDEST
-            )));
-            return None;
-        }
-        if let Some(capacity) = &item.capacity
+        if types.iter().any(|types| types.len() > 1) || keyed.bits() > Keyed::NARROW {
+            let ways = self.ways_of_key(&values, &scope)?;
+            let shapes = shapes_of_key(&ways, &types);
+            let capacity = self.cells(item.capacity.as_ref())?;
+            keyed.table = Some(KeyTable { capacity, shapes });
+            self.counter(CounterKind::Others, &keyed.name, item.name.span);
+        } else if let Some(capacity) = &item.capacity
             && !matches!(capacity.kind, LitKind::Int(cells) if cells >= keyed.cells().into())
         {
             let cells = keyed.cells();
@@ -71,22 +72,6 @@ impl<'a> Checker<'a> {
         let id = self.next_id(count, "counters with keys", item.name.span);
         self.policy.manifest.keyed.push(keyed);
         Some(KeyedId(id))
-    }
-
-    /// A part of a key: a number.
-    fn part(&mut self, part: &'a ast::Expr, scope: &Scope) -> Option<(Expr, Type)> {
-        let found = match self.value(part, scope)? {
-            Value::One(Single::Typed(expr, ty)) => (expr, ty),
-            Value::Each(choice, parts) => self.each_as_one(choice, &parts, part.span)?,
-            Value::One(Single::Constant(_)) => {
-                return self.error(Code::TypeMismatch, "a constant has one value", part.span);
-            }
-            other => return self.no_value(&other, part.span),
-        };
-        if found.1.kind == Kind::Number || found.1.width > Keyed::WIDEST {
-            return Some(found);
-        }
-        self.error(Code::TypeMismatch, "a number is needed", part.span)
     }
 
     /// `count NAME`, `count NAME[exprs]`
@@ -116,29 +101,31 @@ impl<'a> Checker<'a> {
         } else {
             &found.cell
         };
-        let widths = self.policy.manifest.keyed.get(usize::from(keyed.0))?;
-        let widths: Vec<u16> = widths.key.iter().map(|part| part.bits).collect();
+        let counter = self.policy.manifest.keyed.get(usize::from(keyed.0))?;
+        let widths: Vec<u16> = counter.key.iter().map(|part| part.bits).collect();
+        let is_table = counter.table.is_some();
         let name = &found.counter;
         let declared = ast::Name {
             text: name.text.clone(),
             span: self.names.place(&name.text)?,
         };
         self.count_arguments(&declared, widths.len(), written.len(), span)?;
+        // Where the counter itself says it, the place is that of the statement.
+        let place = found.cell.is_empty().then_some(span);
+        if is_table {
+            let key = self.key_of_cell(keyed, written, place, scope)?;
+            let key = self.choice("key".to_owned(), key, span);
+            return Some(self.one(StmtKind::CountKey(keyed, key), span));
+        }
         let cell = Type {
             kind: Kind::Number,
-            width: Keyed::WIDEST,
+            width: Keyed::NARROW,
         };
         let mut whole: Option<Expr> = None;
         for (part, width) in written.iter().zip(widths) {
             let kind = Kind::Number;
             let expr = self.typed(part, Type { kind, width }, scope)?;
-            // Where the counter itself says it, the place is that of the statement.
-            let place = if found.cell.is_empty() {
-                span
-            } else {
-                part.span
-            };
-            self.present(&expr, place, scope)?;
+            self.present(&expr, place.unwrap_or(part.span), scope)?;
             let expr = Expr::Resize(cell.width, Box::new(expr));
             whole = Some(match whole {
                 None => expr,

@@ -239,7 +239,8 @@ impl<'a> Checker<'a> {
         self.nth_of_flow(choice, part as usize)
     }
 
-    fn nth_of_flow(&mut self, choice: ChoiceId, part: usize) -> Option<Value> {
+    /// The part of the flow with this index in [`flow::PARTS`].
+    pub(super) fn nth_of_flow(&mut self, choice: ChoiceId, part: usize) -> Option<Value> {
         let alternatives = &self.policy.choices.get(usize::from(choice.0))?.alternatives;
         let exprs: Vec<Expr> = alternatives
             .iter()

@@ -17,6 +17,7 @@ mod arms;
 mod assign;
 mod branches;
 mod call;
+mod cells;
 mod checksum;
 mod compare;
 mod constant;

@@ -92,7 +92,10 @@ impl<'a> Walk<'a> {
                 true
             }
             StmtKind::Verdict(_) => false,
-            StmtKind::Let(..) | StmtKind::Count(_) | StmtKind::CountCell(..) => true,
+            StmtKind::Let(..)
+            | StmtKind::Count(_)
+            | StmtKind::CountCell(..)
+            | StmtKind::CountKey(..) => true,
         }
     }
 

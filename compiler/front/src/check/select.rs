@@ -19,6 +19,14 @@ use crate::syntax::ast;
 /// The drop reason of a `select` without a usable backend.
 const NO_BACKEND: &str = "no_backend";
 
+/// What a key is where an alternative is taken.
+pub(super) struct Way {
+    /// The alternative; its own key is not this one.
+    pub(super) alternative: Alternative,
+    /// The values, in order.
+    pub(super) parts: Vec<Single>,
+}
+
 impl<'a> Checker<'a> {
     pub(super) fn select(
         &mut self,
@@ -111,20 +119,44 @@ impl<'a> Checker<'a> {
             self.require(&Facts::from([Fact::Choice(flow)]), span, scope)?;
             return Some(flow);
         }
-        let mut alternatives = vec![Alternative {
-            name: "key".to_owned(),
-            condition: Expr::TRUE,
-            key: Vec::new(),
-            passive: false,
+        let mut alternatives = Vec::new();
+        for way in self.ways(values, places, scope)? {
+            let parts = way.parts.iter().zip(places);
+            let key: Vec<_> = parts.map(|(part, at)| self.key_part(part, *at)).collect();
+            alternatives.push(Alternative {
+                key: key.into_iter().collect::<Option<_>>()?,
+                ..way.alternative
+            });
+        }
+        Some(self.choice("key".to_owned(), alternatives, span))
+    }
+
+    /// What values that are a key are on each way that a packet can be: one, or those of the group whose fields are among
+    /// them.
+    pub(super) fn ways(
+        &mut self,
+        values: &[Value],
+        places: &[Span],
+        scope: &Scope,
+    ) -> Option<Vec<Way>> {
+        let mut ways = vec![Way {
+            alternative: Alternative {
+                name: "key".to_owned(),
+                condition: Expr::TRUE,
+                key: Vec::new(),
+                passive: false,
+            },
+            parts: Vec::new(),
         }];
         let mut spread = None;
         for (value, place) in values.iter().zip(places) {
             match value {
                 Value::One(single) => {
-                    let expr = self.key_part(single, *place)?;
-                    self.present(&expr, *place, scope)?;
-                    for way in &mut alternatives {
-                        way.key.push(expr.clone());
+                    if let Single::Typed(expr, _) = single {
+                        self.present(expr, *place, scope)?;
+                    }
+                    for way in &mut ways {
+                        way.parts.push(single.clone());
                     }
                 }
                 Value::Each(choice, parts) => {
@@ -132,22 +164,23 @@ impl<'a> Checker<'a> {
                         return self.later("a key of two groups", *place);
                     }
                     self.require(&Facts::from([Fact::Choice(*choice)]), *place, scope)?;
-                    let ways = &self.policy.choices.get(usize::from(choice.0))?.alternatives;
-                    if alternatives.len() != ways.len() {
-                        let common = alternatives.pop()?.key;
-                        alternatives.clone_from(ways);
-                        for way in &mut alternatives {
-                            way.key.clone_from(&common);
-                        }
+                    let group = &self.policy.choices.get(usize::from(choice.0))?.alternatives;
+                    if ways.len() != group.len() {
+                        let common = ways.pop()?.parts;
+                        let each = group.iter().map(|alternative| Way {
+                            alternative: alternative.clone(),
+                            parts: common.clone(),
+                        });
+                        ways = each.collect();
                     }
-                    for (way, part) in alternatives.iter_mut().zip(parts) {
-                        way.key.push(self.key_part(part, *place)?);
+                    for (way, part) in ways.iter_mut().zip(parts) {
+                        way.parts.push(part.clone());
                     }
                 }
                 other => return self.no_value(other, *place),
             }
         }
-        Some(self.choice("key".to_owned(), alternatives, span))
+        Some(ways)
     }
 
     fn key_part(&mut self, single: &Single, span: Span) -> Option<Expr> {

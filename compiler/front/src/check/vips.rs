@@ -148,7 +148,8 @@ impl Walk<'_> {
             StmtKind::Let(..)
             | StmtKind::Rewrite(..)
             | StmtKind::Count(_)
-            | StmtKind::CountCell(..) => Some(known),
+            | StmtKind::CountCell(..)
+            | StmtKind::CountKey(..) => Some(known),
         }
     }
 

@@ -107,6 +107,8 @@ impl Reader {
             Element::Cursor,
             Element::Counter,
             Element::Word,
+            Element::Cell,
+            Element::Key,
         ];
         let found = elements
             .into_iter()

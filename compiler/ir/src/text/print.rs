@@ -227,6 +227,8 @@ pub(super) fn element_name(element: Element) -> &'static str {
         Element::Cursor => "cursor",
         Element::Counter => "counter",
         Element::Word => "word",
+        Element::Cell => "cell",
+        Element::Key => "key",
     }
 }
 

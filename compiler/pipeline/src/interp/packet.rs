@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::counter;
+use lvsc_abi::layout::{SectionId, counter};
 use lvsc_abi::verdict::Verdict;
 
 use super::{Rewritten, bits};
@@ -188,9 +188,14 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// One packet more, and its bytes, on a counter.
+    /// One packet more, and its bytes, on a counter of section `counters`.
     pub(super) fn count(&mut self, index: u64) {
-        let Some(section) = self.image.layout().get(self.sections.counters).cloned() else {
+        self.count_in(self.sections.counters, index);
+    }
+
+    /// One packet more, and its bytes, on a counter of this section.
+    pub(super) fn count_in(&mut self, section: SectionId, index: u64) {
+        let Some(section) = self.image.layout().get(section).cloned() else {
             return;
         };
         for (field, more) in [

@@ -53,7 +53,7 @@ impl Running<'_> {
     }
 
     /// The key's values in network byte order, one after the other, each in as many bytes as its width needs.
-    fn key(&self, key: ChoiceId, alternative: Option<usize>) -> Vec<u8> {
+    pub(super) fn key(&self, key: ChoiceId, alternative: Option<usize>) -> Vec<u8> {
         let alternatives = &self.pipeline.choice(key).alternatives;
         let taken = alternative.and_then(|taken| alternatives.get(taken));
         let values = taken.into_iter().flat_map(|taken| &taken.key);
@@ -173,7 +173,7 @@ impl Running<'_> {
         turn
     }
 
-    fn section(&self, id: SectionId) -> Section {
+    pub(super) fn section(&self, id: SectionId) -> Section {
         let found = self.image.layout().get(id).cloned();
         found.expect("a pipeline's sections are in its layout")
     }

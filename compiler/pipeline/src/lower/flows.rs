@@ -128,20 +128,27 @@ impl Lowering<'_> {
 
     /// Splits by whether a search of the bucket finds something; if so, the place is on the stack.
     fn seek(&mut self, lookup: &Lookup, search: Op, path: Path) -> Split {
+        let mut split = self.in_bucket(lookup.table_hash, search, path);
+        for path in &mut split.yes {
+            let at = path.pop().low;
+            let from = element(lookup.section, at, 0, 8);
+            let word = self.code.load(path.block, Class::Shared, from);
+            push_place(path, Place { at, word });
+        }
+        split
+    }
+
+    /// Splits by whether a search of the bucket that this hash picks finds something; if so, the index is on the stack.
+    pub(super) fn in_bucket(&mut self, table_hash: Value, search: Op, path: Path) -> Split {
         let position = self.code.value(path.block, search);
         let absent = self.code.constant(path.block, ABSENT);
         let found = self.code.compare(path.block, Compare::Lt, position, absent);
         let mut split = self.test(found, path);
         for path in &mut split.yes {
             let block = path.block;
-            let first = self
-                .code
-                .with(block, Binary::Mul, lookup.table_hash, u64::from(BUCKET));
+            let first = (self.code).with(block, Binary::Mul, table_hash, u64::from(BUCKET));
             let at = self.code.binary(block, Binary::Add, first, position);
-            let word = self
-                .code
-                .load(block, Class::Shared, element(lookup.section, at, 0, 8));
-            push_place(path, Place { at, word });
+            path.push(at);
         }
         split
     }

@@ -78,7 +78,7 @@ impl Lowering<'_> {
     }
 
     /// [`hash::absorb`]
-    fn absorb(&mut self, block: BlockId, state: Value, word: Value) -> Value {
+    pub(super) fn absorb(&mut self, block: BlockId, state: Value, word: Value) -> Value {
         let mixed = self.code.binary(block, Binary::Xor, state, word);
         self.mix(block, mixed, hash::MULTIPLY, 32)
     }

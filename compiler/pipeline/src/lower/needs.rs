@@ -138,13 +138,9 @@ impl Needs {
             }
             Step::Select { variable, key, .. } => {
                 self.variables.remove(variable);
-                self.choice(pipeline, *key);
-                for (index, alternative) in pipeline.choice(*key).alternatives.iter().enumerate() {
-                    for part in &alternative.key {
-                        self.expr(pipeline, part, Within::Alternative(*key, index));
-                    }
-                }
+                self.key(pipeline, *key);
             }
+            Step::CountKey(_, key) => self.key(pipeline, *key),
             Step::Rewrite(header, field, value) => {
                 self.forget(&Written::by(pipeline, overlap, *header, *field));
                 self.headers.insert(*header);
@@ -166,6 +162,16 @@ impl Needs {
             }
             !turns
         });
+    }
+
+    /// What is asked where the key of the packet is made.
+    fn key(&mut self, pipeline: &Pipeline, key: ChoiceId) {
+        self.choice(pipeline, key);
+        for (index, alternative) in pipeline.choice(key).alternatives.iter().enumerate() {
+            for part in &alternative.key {
+                self.expr(pipeline, part, Within::Alternative(key, index));
+            }
+        }
     }
 
     fn choice(&mut self, pipeline: &Pipeline, choice: ChoiceId) {

@@ -27,6 +27,7 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
             | Step::Select { .. }
             | Step::Count(_)
             | Step::CountCell(..)
+            | Step::CountKey(..)
             | Step::Verdict(_) => {}
         }
     }

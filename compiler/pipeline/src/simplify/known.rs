@@ -43,7 +43,11 @@ pub(super) fn conditions(pipeline: &Pipeline) -> Vec<(NodeIndex, Expr)> {
             Step::Let(variable, _) | Step::Select { variable, .. } => {
                 known.retain(|(expr, _)| !reads_variable(pipeline, expr, *variable));
             }
-            Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
+            Step::Parse(_)
+            | Step::Count(_)
+            | Step::CountCell(..)
+            | Step::CountKey(..)
+            | Step::Verdict(_) => {}
         }
         for edge in [Edge::Next, Edge::Yes, Edge::No] {
             behind.insert((node, edge), known.clone());

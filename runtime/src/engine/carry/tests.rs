@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
+use lvsc_abi::cells::{self, Cell};
 use lvsc_abi::image::{Bytes, count};
+use lvsc_abi::kind::Kind;
 use lvsc_abi::layout::Layout;
-use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, Keyed};
+use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
 use lvsc_abi::scheduler::Scheduler;
 
 fn manifest(names: &[&str]) -> Manifest {
@@ -69,38 +71,176 @@ fn flows_and_counters_follow_names_not_the_order_of_lines() {
     }
 }
 
-#[test]
-fn cells_follow_their_counter_behind_the_single_ones() {
-    let keyed = |name: &str| Keyed {
+/// A policy with these counters by a key of one bit, and clients by IPv4 source in so many cells.
+fn with(names: &[&str], narrow: &[&str], clients: &[u32]) -> Manifest {
+    let part = |name: &str, bits| KeyPart {
         name: name.to_owned(),
-        key: vec![KeyPart {
-            name: "ip.ecn".to_owned(),
-            bits: 1,
-        }],
+        bits,
     };
-    let with = |names: &[&str], cells: &[&str]| Manifest {
-        keyed: cells.iter().map(|name| keyed(name)).collect(),
+    let narrow = narrow.iter().map(|name| Keyed {
+        name: (*name).to_owned(),
+        key: vec![part("ip.ecn", 1)],
+        table: None,
+    });
+    let wide = clients.iter().map(|capacity| Keyed {
+        name: "clients".to_owned(),
+        key: vec![part("ip4.src", 32)],
+        table: Some(KeyTable {
+            capacity: *capacity,
+            shapes: vec![vec![Shape {
+                bits: 32,
+                kind: Kind::Ip4,
+            }]],
+        }),
+    });
+    let mut manifest = Manifest {
+        keyed: narrow.chain(wide).collect(),
         ..manifest(names)
     };
-    let (old, new) = (with(&["a"], &["x", "y"]), with(&["a", "b"], &["y"]));
-    assert!(!agree(&old, &new));
-    assert!(agree(&old, &old) && !agree(&old, &with(&["a"], &["y", "x"])));
+    manifest.counters.push(Counter {
+        name: "clients".to_owned(),
+        kind: CounterKind::Others,
+    });
+    manifest
+}
+
+/// The image of such a policy.
+fn image_of(manifest: &Manifest) -> Bytes {
     let mut layout = Layout::new();
-    layout.add("counters", Element::Counter, 8);
-    let (mut before, mut now) = (Bytes::new(layout.clone()), Bytes::new(layout));
-    let counters = before.layout().named("counters").unwrap().1.clone();
-    // a, x[0], x[1], y[0], y[1]
-    for index in 0..5 {
-        before.store(counters.at(index, counter::PACKETS), Width::B8, index + 1);
+    layout.add("counters", Element::Counter, manifest.counters.len() as u32);
+    for keyed in &manifest.keyed {
+        if let Some(table) = &keyed.table {
+            layout.add(&keyed.section("cells"), Element::Cell, table.capacity);
+            layout.add(&keyed.section("keys"), Element::Key, table.capacity);
+        }
+        layout.add(&keyed.section("counts"), Element::Counter, keyed.cells());
+    }
+    Bytes::new(layout)
+}
+
+fn add(image: &mut Bytes, section: &str, index: u64, packets: u64) {
+    let section = image.layout().named(section).unwrap().1.clone();
+    image.add(section.at(index, counter::PACKETS), packets);
+}
+
+/// What the cells of a counter counted, by their keys.
+fn told(image: &Bytes, manifest: &Manifest, name: &str) -> Vec<(String, u64)> {
+    let keyed = manifest.keyed.iter().find(|keyed| keyed.name == name);
+    let mut told: Vec<_> = cells::counted(image, keyed.unwrap())
+        .into_iter()
+        .map(|(key, count)| (key, count.packets))
+        .collect();
+    told.sort();
+    told
+}
+
+/// A packet of this client; all of them meet in the first bucket.
+fn packet(image: &mut Bytes, manifest: &Manifest, client: u8) {
+    let keyed = manifest.keyed.iter().find(|keyed| keyed.name == "clients");
+    let cell = Cell {
+        index: 0,
+        identity: cells::identity(u64::from(client) << 40),
+        key: vec![u64::from(u32::from_le_bytes([192, 0, 2, client]))],
+    };
+    let at = cells::give(image, keyed.unwrap(), &cell).expect("a cell is free");
+    add(image, "counts.clients", at, 1);
+}
+
+fn client(number: u8, packets: u64) -> (String, u64) {
+    (format!("192.0.2.{number}"), packets)
+}
+
+#[test]
+fn cells_follow_their_counter() {
+    let value = |value: &str, packets| (value.to_owned(), packets);
+    let (old, new) = (
+        with(&["a"], &["x", "y"], &[]),
+        with(&["a", "b"], &["y"], &[]),
+    );
+    assert!(!agree(&old, &new));
+    assert!(agree(&old, &old) && !agree(&old, &with(&["a"], &["y", "x"], &[])));
+    let (mut before, mut now) = (image_of(&old), image_of(&new));
+    for (section, index) in [
+        ("counters", 0),
+        ("counts.x", 1),
+        ("counts.y", 0),
+        ("counts.y", 1),
+    ] {
+        add(&mut before, section, index, 3 + index);
     }
     let then = counted(&before);
     carry((&old, &before, &then), (&new, &mut now));
-    let packets = |index| count(&now, index).packets;
-    // a, b, y[0], y[1]
-    assert_eq!([0, 1, 2, 3, 4].map(packets), [1, 0, 4, 5, 0]);
-    before.add(counters.at(4, counter::PACKETS), 7);
+    assert_eq!([0, 1].map(|index| count(&now, index).packets), [3, 0]);
+    assert_eq!(told(&now, &new, "y"), [value("0", 3), value("1", 4)]);
+    add(&mut before, "counts.y", 1, 7);
     catch_up((&old, &before, &then), (&new, &mut now));
-    assert_eq!(count(&now, 3).packets, 12, "y[1] went on");
+    assert_eq!(told(&now, &new, "y"), [value("0", 3), value("1", 11)]);
+}
+
+#[test]
+fn a_client_keeps_its_cell_and_its_count() {
+    let (old, new) = (with(&["a"], &[], &[16]), with(&["b"], &["x"], &[16]));
+    let (mut before, mut now) = (image_of(&old), image_of(&new));
+    for number in [1, 2, 2] {
+        packet(&mut before, &old, number);
+    }
+    let then = counted(&before);
+    let carried = carry((&old, &before, &then), (&new, &mut now));
+    assert!(carried.kept.contains(&"cells.clients".to_owned()));
+    assert_eq!(told(&now, &new, "clients"), [client(1, 1), client(2, 2)]);
+    packet(&mut now, &new, 2);
+    assert_eq!(told(&now, &new, "clients"), [client(1, 1), client(2, 3)]);
+}
+
+#[test]
+fn a_client_that_comes_while_it_is_carried_over_is_counted_once() {
+    let (old, new) = (with(&["a"], &[], &[8]), with(&["b"], &[], &[8]));
+    let (mut before, mut now) = (image_of(&old), image_of(&new));
+    packet(&mut before, &old, 1);
+    let then = counted(&before);
+    carry((&old, &before, &then), (&new, &mut now));
+    // Both go on, and give their cells in another order.
+    for number in [2, 3, 1] {
+        packet(&mut before, &old, number);
+    }
+    for number in [3, 4] {
+        packet(&mut now, &new, number);
+    }
+    catch_up((&old, &before, &then), (&new, &mut now));
+    let expected = [client(1, 2), client(2, 1), client(3, 2), client(4, 1)];
+    assert_eq!(told(&now, &new, "clients"), expected);
+    // Where no cell is free, it is one of the others.
+    let then = counted(&before);
+    for number in 5..=8 {
+        packet(&mut now, &new, number);
+    }
+    for number in [1, 9] {
+        packet(&mut before, &old, number);
+    }
+    catch_up((&old, &before, &then), (&new, &mut now));
+    assert_eq!(told(&now, &new, "clients")[0], client(1, 3));
+    assert_eq!(count(&now, 1).packets, 1, "192.0.2.9");
+}
+
+#[test]
+fn cells_of_another_key_begin_anew() {
+    let (old, mut new) = (with(&["a"], &[], &[8]), with(&["a"], &[], &[8]));
+    new.keyed[0].key[0].name = "ip4.dst".to_owned();
+    let mut before = image_of(&old);
+    packet(&mut before, &old, 1);
+    let then = counted(&before);
+    let mut now = image_of(&new);
+    let carried = carry((&old, &before, &then), (&new, &mut now));
+    assert!(carried.fresh.contains(&"cells.clients".to_owned()));
+    assert_eq!(told(&now, &new, "clients"), []);
+    assert!(!agree(&old, &new), "no program goes on with them");
+    // The same memory, as an engine has it that stands still meanwhile.
+    turn(&old, &old, &mut before);
+    assert_eq!(told(&before, &old, "clients"), [client(1, 1)]);
+    turn(&old, &new, &mut before);
+    assert_eq!(told(&before, &new, "clients"), []);
+    let table = new.keyed[0].table.as_ref().unwrap();
+    assert_eq!(cells::taken(&before, &new.keyed[0], table).count(), 0);
 }
 
 #[test]
