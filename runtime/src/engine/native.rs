@@ -39,6 +39,11 @@ pub enum LoadError {
     Memory(std::io::Error),
 }
 
+/// What the object's feeder must know. Nothing is run for it.
+pub fn read(bytes: &[u8]) -> Result<Manifest, ObjectError> {
+    Object::read(bytes).map(|object| object.manifest)
+}
+
 /// An object that runs.
 pub struct NativeEngine {
     code: Arc<Code>,

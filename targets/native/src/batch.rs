@@ -1,9 +1,15 @@
-//! The packet function: a loop over the descriptors of a batch.
+//! The packet function: loops over the descriptors of a batch.
+//!
+//! One loop does for a program that keeps no table. With a connection table a batch is taken in parts of [`PART`] packets,
+//! each part in three loops, so that the table's lines come from memory while other packets are looked at: what comes
+//! before the first effect on each way (see [`lvsc_ir::stage`]), whose values are saved on the stack; a load of the first
+//! bucket that each packet will look at; the rest.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    self, AbiParam, Function, InstBuilder as _, Signature, SourceLoc, UserFuncName,
+    self, AbiParam, Function, InstBuilder as _, Signature, SourceLoc, StackSlotData, StackSlotKind,
+    UserFuncName,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -12,15 +18,23 @@ use lvsc_abi::native::BATCH;
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Descriptor;
 use lvsc_ir::program::Program;
+use lvsc_ir::stage::Stages;
 
 use crate::isa;
+use crate::saved;
 use crate::select::{Packet, Select};
 
-/// The packet function, and where it comes from.
+/// The packet function, and what is told of it.
 pub(crate) struct Batch {
     pub(crate) function: Function,
     pub(crate) places: Places,
+    pub(crate) loops: u64,
 }
+
+/// Packets that are taken through three loops together: more lines than come from memory at a time.
+const PART: u32 = 64;
+/// Most bytes that are saved for a packet: the stack holds a part.
+const SAVED: u32 = 128;
 
 /// The places of a policy, numbered: Cranelift keeps a number for each instruction.
 #[derive(Default)]
@@ -70,42 +84,131 @@ pub(crate) fn compile(program: &Program, layout: &Layout) -> Batch {
         unreachable!("as many as the signature says");
     };
     let worker = builder.ins().uextend(I64, worker);
-    let mut select = Select::new(program, layout, builder, image, worker);
-    each(&mut select, frames, (descriptors, count));
-    let places = select.finish(isa::isa().frontend_config());
-    Batch { function, places }
-}
-
-/// The loop.
-fn each(
-    select: &mut Select<'_, '_>,
-    frames: ir::Value,
-    (descriptors, count): (ir::Value, ir::Value),
-) {
-    let builder = &mut select.builder;
-    let [packet, next, end] = [(); 3].map(|()| builder.create_block());
-    let descriptor = builder.append_block_param(packet, I64);
     let size = builder.ins().imul_imm_u(count, i64::from(Descriptor::SIZE));
     let behind = builder.ins().iadd(descriptors, size);
-    builder
-        .ins()
-        .brif(count, packet, &[descriptors.into()], end, &[]);
+    let memory = [image, frames, worker];
+    let all = Span {
+        first: descriptors,
+        behind,
+    };
+    let stages = Stages::of(program).filter(|stages| saved::stride(stages) <= SAVED);
+    let (program, loops) = match &stages {
+        None => (program, 1),
+        Some(stages) => (&stages.program, 3),
+    };
+    let mut select = Select::new(program, layout, builder, memory);
+    let end = select.builder.create_block();
+    let begin = select.builder.create_block();
+    select.builder.ins().brif(count, begin, &[], end, &[]);
+    select.enter(begin);
+    match &stages {
+        None => all.each(&mut select, None, |select, packet, next| {
+            select.packet = packet;
+            select.program(next);
+        }),
+        Some(stages) => all.parts(&mut select, |select, part| {
+            in_three(select, stages, part);
+        }),
+    }
+    select.builder.ins().jump(end, &[]);
+    select.enter(end);
+    select.builder.ins().return_(&[]);
+    let places = select.finish(isa::isa().frontend_config());
+    Batch {
+        function,
+        places,
+        loops,
+    }
+}
 
-    builder.switch_to_block(packet);
-    select.packet = Packet::at(select, frames, descriptor);
-    select.program(next);
+/// Three loops over a part of a batch.
+fn in_three(select: &mut Select<'_, '_>, stages: &Stages, part: Span) {
+    let stride = saved::stride(stages);
+    let room = StackSlotData::new(StackSlotKind::ExplicitSlot, PART * stride, 3);
+    let room = select.builder.create_sized_stack_slot(room);
+    let saved = select.builder.ins().stack_addr(I64, room, 0);
+    let saved = Some((saved, stride));
+    part.each(select, saved, |select, packet, next| {
+        select.packet = packet;
+        saved::prefix(select, stages, next);
+    });
+    part.each(select, saved, |select, packet, next| {
+        saved::touch(select, packet);
+        select.builder.ins().jump(next, &[]);
+    });
+    part.each(select, saved, |select, packet, next| {
+        select.packet = packet;
+        saved::rest(select, stages, next);
+    });
+}
 
-    let builder = &mut select.builder;
-    builder.switch_to_block(next);
-    builder.seal_block(next);
-    let after = builder
-        .ins()
-        .iadd_imm_u(descriptor, i64::from(Descriptor::SIZE));
-    let more = builder.ins().icmp(IntCC::NotEqual, after, behind);
-    builder.ins().brif(more, packet, &[after.into()], end, &[]);
-    builder.seal_block(packet);
+/// Descriptors, at least one: addresses of the first one, and behind the last one.
+#[derive(Clone, Copy)]
+struct Span {
+    first: ir::Value,
+    behind: ir::Value,
+}
 
-    builder.switch_to_block(end);
-    builder.seal_block(end);
-    builder.ins().return_(&[]);
+impl Span {
+    /// A loop over the descriptors. `body` handles one packet and goes to the block that it is given. What is saved for
+    /// packets begins at an address, with so many bytes for each.
+    fn each(
+        self,
+        select: &mut Select<'_, '_>,
+        saved: Option<(ir::Value, u32)>,
+        body: impl FnOnce(&mut Select<'_, '_>, Packet, ir::Block),
+    ) {
+        let builder = &mut select.builder;
+        let [packet, next, end] = [(); 3].map(|()| builder.create_block());
+        let first: Vec<ir::BlockArg> = std::iter::once(self.first)
+            .chain(saved.map(|(begin, _)| begin))
+            .map(ir::BlockArg::from)
+            .collect();
+        let descriptor = builder.append_block_param(packet, I64);
+        let room = saved.map(|(_, stride)| (builder.append_block_param(packet, I64), stride));
+        builder.ins().jump(packet, &first);
+
+        builder.switch_to_block(packet);
+        let at = Packet::at(select, descriptor, room.map(|(at, _)| at));
+        body(select, at, next);
+
+        select.enter(next);
+        select.builder.set_srcloc(SourceLoc::default());
+        let mut further = |at, bytes: u32| {
+            let ins = select.builder.ins();
+            ins.iadd_imm_u(at, i64::from(bytes))
+        };
+        let after = further(descriptor, Descriptor::SIZE);
+        let room = room.map(|(at, stride)| further(at, stride));
+        let after_all = [Some(after), room].into_iter().flatten();
+        let args: Vec<ir::BlockArg> = after_all.map(ir::BlockArg::from).collect();
+        let ins = select.builder.ins();
+        let more = ins.icmp(IntCC::NotEqual, after, self.behind);
+        select.builder.ins().brif(more, packet, &args, end, &[]);
+        select.builder.seal_block(packet);
+        select.enter(end);
+    }
+
+    /// A loop over parts of at most [`PART`] descriptors.
+    fn parts(self, select: &mut Select<'_, '_>, body: impl FnOnce(&mut Select<'_, '_>, Span)) {
+        let builder = &mut select.builder;
+        let [part, end] = [(); 2].map(|()| builder.create_block());
+        let first = builder.append_block_param(part, I64);
+        builder.ins().jump(part, &[self.first.into()]);
+
+        builder.switch_to_block(part);
+        let left = builder.ins().isub(self.behind, first);
+        let most = builder
+            .ins()
+            .iconst(I64, i64::from(PART * Descriptor::SIZE));
+        let size = builder.ins().umin(left, most);
+        let behind = builder.ins().iadd(first, size);
+        body(select, Span { first, behind });
+
+        let builder = &mut select.builder;
+        let more = builder.ins().icmp(IntCC::NotEqual, behind, self.behind);
+        builder.ins().brif(more, part, &[behind.into()], end, &[]);
+        builder.seal_block(part);
+        select.enter(end);
+    }
 }

@@ -37,10 +37,12 @@ pub(crate) struct Code {
 }
 
 /// How code is made. The verifier judges what this crate makes: in tests it does.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("opt_level", "speed"),
     ("is_pic", "true"),
-    ("enable_probestack", "false"),
+    // What is saved may be larger than the page that guards the stack.
+    ("enable_probestack", "true"),
+    ("probestack_strategy", "inline"),
     ("unwind_info", "false"),
     ("preserve_frame_pointers", "true"),
     (

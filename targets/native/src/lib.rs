@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! isa      the processor, and what of it is used
-//! batch    the loop over a batch
+//! batch    the loops over a batch
+//! saved    what is kept for a packet between two of them
 //! select   block by block: Program -> CLIF; frame, section and search are its parts
 //! listing  CLIF as text, with the policy's lines
 //! elf      the object file
@@ -31,6 +32,7 @@ mod frame;
 mod header;
 mod isa;
 mod listing;
+mod saved;
 mod search;
 mod section;
 mod select;
@@ -75,6 +77,7 @@ impl Target for Native {
         publish(manifest, &World::of(manifest), &mut initial);
         let figures = vec![
             ("code bytes", code.bytes.len() as u64),
+            ("loops", batch.loops),
             ("image bytes", layout.size()),
         ];
         Ok(Artifact {

@@ -89,13 +89,11 @@ impl Select<'_, '_> {
             let next = self.builder.create_block();
             let ins = self.builder.ins();
             ins.brif(fits, found, &[here.into()], next, &[]);
-            self.builder.switch_to_block(next);
-            self.builder.seal_block(next);
+            self.enter(next);
         }
         let absent = self.constant(ABSENT);
         self.builder.ins().jump(found, &[absent.into()]);
-        self.builder.switch_to_block(found);
-        self.builder.seal_block(found);
+        self.enter(found);
         position
     }
 }

@@ -19,6 +19,11 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// The address itself.
+    pub(crate) fn of(base: ir::Value) -> Address {
+        Address { base, offset: 0 }
+    }
+
     /// So many bytes further; few.
     #[must_use]
     pub(crate) fn plus(self, bytes: u32) -> Address {
@@ -64,7 +69,7 @@ impl Select<'_, '_> {
             Ok(_) | Err(_) => {
                 let offset = self.constant(offset);
                 let base = self.builder.ins().iadd(base, offset);
-                Address { base, offset: 0 }
+                Address::of(base)
             }
         }
     }
@@ -110,7 +115,7 @@ impl Select<'_, '_> {
     }
 
     /// The sum: atomic accesses have no offset. Cranelift finds it again where the processor has one.
-    fn whole(&mut self, at: Address) -> ir::Value {
+    pub(crate) fn whole(&mut self, at: Address) -> ir::Value {
         if at.offset == 0 {
             return at.base;
         }
@@ -147,6 +152,17 @@ impl Select<'_, '_> {
     pub(crate) fn count(&mut self, section: SectionId, index: Value) {
         let length = self.layout[section].length;
         let at = self.element(section, index, length, Element::Counter.stride());
+        let Some(waiting) = self.waiting else {
+            return self.count_at(at);
+        };
+        let address = self.whole(at);
+        let counter = self.counters[waiting];
+        self.builder.def_var(counter, address);
+        self.waiting = Some(waiting + 1);
+    }
+
+    /// Counts the packet.
+    pub(crate) fn count_at(&mut self, at: Address) {
         let one = self.constant(1);
         self.add_to(at.plus(u32::from(counter::PACKETS)), one);
         self.add_to(at.plus(u32::from(counter::BYTES)), self.packet.length);

@@ -15,6 +15,7 @@ use lvsc_ir::graph::Graph;
 use lvsc_ir::program::{Binary, BlockId, Compare, Inst, Jump, Op, Program, Terminator, Value};
 use lvsc_ir::proven::{self, Proven};
 use lvsc_ir::range::{self, Range};
+use lvsc_ir::stage;
 
 use crate::batch::Places;
 
@@ -32,36 +33,53 @@ pub(crate) enum Memory {
     Descriptors,
     Frames,
     Image,
+    Saved,
 }
 
 /// The packet that is decided.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet {
-    descriptor: ir::Value,
+    pub(crate) descriptor: ir::Value,
     /// Address of its first byte.
     pub(crate) frame: ir::Value,
     /// Its length (bytes).
     pub(crate) length: ir::Value,
+    /// Address of what is saved for it, where there are several loops.
+    saved: Option<ir::Value>,
 }
 
 impl Packet {
     /// The packet of this descriptor.
     pub(crate) fn at(
         select: &mut Select<'_, '_>,
-        frames: ir::Value,
         descriptor: ir::Value,
+        saved: Option<ir::Value>,
     ) -> Packet {
         let flags = select.flags(Memory::Descriptors).with_aligned();
         let ins = select.builder.ins();
         let offset = ins.uload32(flags, descriptor, descriptor::OFFSET);
-        let frame = select.builder.ins().iadd(frames, offset);
+        let frame = select.builder.ins().iadd(select.frames, offset);
         let ins = select.builder.ins();
         let length = ins.uload16(I64, flags, descriptor, descriptor::LENGTH);
         Packet {
             descriptor,
             frame,
             length,
+            saved,
         }
+    }
+
+    pub(crate) fn saved(&self) -> ir::Value {
+        self.saved.expect("there are several loops")
+    }
+}
+
+/// The blocks of a region.
+pub(crate) struct Blocks(Arena<BlockId, Option<ir::Block>>);
+
+impl Blocks {
+    pub(crate) fn of(&self, id: BlockId) -> ir::Block {
+        self.0[id].expect("a jump stays in its region")
     }
 }
 
@@ -78,10 +96,16 @@ pub(crate) struct Select<'a, 'f> {
     pub(crate) current: BlockId,
     /// The packet that is decided.
     pub(crate) packet: Packet,
+    /// Where counters are only noted, not counted: the number of the next one.
+    pub(crate) waiting: Option<usize>,
+    /// Addresses of counters that are noted; 0 for none.
+    pub(crate) counters: Vec<Variable>,
+    frames: ir::Value,
     worker: ir::Value,
     program: &'a Program,
     variables: Arena<Value, Variable>,
-    regions: [AliasRegion; 3],
+    makers: Arena<Value, Option<&'a Inst>>,
+    regions: [AliasRegion; 4],
     places: Places,
 }
 
@@ -90,8 +114,7 @@ impl<'a, 'f> Select<'a, 'f> {
         program: &'a Program,
         layout: &'a Layout,
         mut builder: FunctionBuilder<'f>,
-        image: ir::Value,
-        worker: ir::Value,
+        [image, frames, worker]: [ir::Value; 3],
     ) -> Select<'a, 'f> {
         let graph = Graph::of(program);
         let variables = (0..program.values).map(|_| builder.declare_var(I64));
@@ -100,6 +123,7 @@ impl<'a, 'f> Select<'a, 'f> {
             (Memory::Descriptors, "descriptors"),
             (Memory::Frames, "frames"),
             (Memory::Image, "image"),
+            (Memory::Saved, "saved"),
         ];
         let regions = regions.map(|(memory, name)| {
             builder.func.dfg.alias_regions.insert(AliasRegionData {
@@ -119,10 +143,15 @@ impl<'a, 'f> Select<'a, 'f> {
                 descriptor: image,
                 frame: image,
                 length: image,
+                saved: None,
             },
+            waiting: None,
+            counters: Vec::new(),
+            frames,
             worker,
             program,
             variables,
+            makers: stage::makers(program),
             regions,
             places: Places::default(),
         }
@@ -142,26 +171,35 @@ impl<'a, 'f> Select<'a, 'f> {
             .with_alias_region(Some(self.regions[memory as usize]))
     }
 
-    /// Writes the program; where a packet is decided, goes to `next`.
-    pub(crate) fn program(&mut self, next: ir::Block) {
-        let order = self.program.reverse_postorder();
-        let mut blocks: Arena<BlockId, Option<ir::Block>> =
-            self.program.blocks.ids().map(|_| None).collect();
-        for id in order.iter().filter(|id| **id != Program::ENTRY) {
-            blocks[*id] = Some(self.builder.create_block());
-        }
-        for id in order {
-            if let Some(block) = blocks[id] {
-                self.builder.switch_to_block(block);
-                // Whatever jumps here comes before it.
-                self.builder.seal_block(block);
-            }
-            self.block(id, &blocks, next);
-        }
-        self.builder.set_srcloc(ir::SourceLoc::default());
+    /// Goes on in a block to which nothing jumps any more that is not written yet.
+    pub(crate) fn enter(&mut self, block: ir::Block) {
+        self.builder.switch_to_block(block);
+        self.builder.seal_block(block);
     }
 
-    fn block(&mut self, id: BlockId, blocks: &Arena<BlockId, Option<ir::Block>>, next: ir::Block) {
+    /// Blocks for those of a region, in which each jump goes to a later one.
+    pub(crate) fn blocks(&mut self, order: &[BlockId]) -> Blocks {
+        let mut blocks: Arena<BlockId, Option<ir::Block>> =
+            self.program.blocks.ids().map(|_| None).collect();
+        for id in order {
+            blocks[*id] = Some(self.builder.create_block());
+        }
+        Blocks(blocks)
+    }
+
+    /// Writes the whole program; where a packet is decided, goes to `next`.
+    pub(crate) fn program(&mut self, next: ir::Block) {
+        let order = self.program.reverse_postorder();
+        let blocks = self.blocks(&order);
+        self.builder.ins().jump(blocks.of(Program::ENTRY), &[]);
+        for id in order {
+            self.enter(blocks.of(id));
+            self.block(id, &blocks, next);
+        }
+    }
+
+    /// Writes a block, which was entered.
+    pub(crate) fn block(&mut self, id: BlockId, blocks: &Blocks, next: ir::Block) {
         let program = self.program;
         let block = &program.blocks[id];
         self.current = id;
@@ -169,7 +207,7 @@ impl<'a, 'f> Select<'a, 'f> {
             self.inst(inst);
         }
         self.mark(block.place);
-        let to = |jump: &Jump| blocks[jump.to].expect("nothing jumps to the entry");
+        let to = |jump: &Jump| blocks.of(jump.to);
         match &block.end {
             Terminator::Jump(jump) => self.go(jump, to(jump)),
             Terminator::If {
@@ -202,10 +240,13 @@ impl<'a, 'f> Select<'a, 'f> {
     }
 
     fn inst(&mut self, inst: &Inst) {
+        if stage::is_cheap(&inst.op) {
+            return;
+        }
         self.mark(inst.place);
         let made = self.op(&inst.op);
         if let (Some(result), Some(made)) = (inst.result, made) {
-            self.builder.def_var(self.variables[result], made);
+            self.define(result, made);
         }
     }
 
@@ -228,8 +269,7 @@ impl<'a, 'f> Select<'a, 'f> {
         ins.brif(condition, ways[0], &[], ways[1], &[]);
         for ((jump, to), way) in sides.into_iter().zip(ways) {
             if way != to {
-                self.builder.switch_to_block(way);
-                self.builder.seal_block(way);
+                self.enter(way);
                 self.go(jump, to);
             }
         }
@@ -239,7 +279,7 @@ impl<'a, 'f> Select<'a, 'f> {
         let params = &self.program.blocks[jump.to].params;
         let args: Vec<ir::Value> = jump.args.iter().map(|arg| self.value(*arg)).collect();
         for (param, arg) in params.iter().zip(args) {
-            self.builder.def_var(self.variables[*param], arg);
+            self.define(*param, arg);
         }
         self.builder.ins().jump(to, &[]);
     }
@@ -260,8 +300,15 @@ impl<'a, 'f> Select<'a, 'f> {
         }
     }
 
+    pub(crate) fn define(&mut self, value: Value, made: ir::Value) {
+        self.builder.def_var(self.variables[value], made);
+    }
+
+    /// The value; one that is cheap is made anew.
     pub(crate) fn value(&mut self, value: Value) -> ir::Value {
-        self.builder.use_var(self.variables[value])
+        let cheap = self.makers[value].filter(|inst| stage::is_cheap(&inst.op));
+        let made = cheap.and_then(|inst| self.op(&inst.op));
+        made.unwrap_or_else(|| self.builder.use_var(self.variables[value]))
     }
 
     pub(crate) fn constant(&mut self, value: u64) -> ir::Value {

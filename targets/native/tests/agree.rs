@@ -80,8 +80,8 @@ fn by_machine(case: &Case) -> Decided {
         };
         descriptors.push(arrived.to_bits().to_le());
     }
-    // In two calls: a batch may be gone on with.
-    let (first, second) = descriptors.split_at_mut(case.frames.len() / 2);
+    // In two calls: a batch may be gone on with. The longer one is taken in several parts.
+    let (first, second) = descriptors.split_at_mut(case.frames.len() / 9);
     machine.decide(first, WORKER);
     machine.decide(second, WORKER);
     let decided = case.frames.iter().zip(&descriptors).enumerate();
@@ -144,13 +144,36 @@ proptest! {
 }
 
 #[test]
+fn a_connection_table_is_looked_up_in_three_loops() {
+    for entries in [64, 1 << 16] {
+        let case = sample::director(entries);
+        assert_eq!(loops(&case), 3);
+        agree(&case);
+        let (_, image) = by_evaluator(&case);
+        let (_, table) = image.layout().named("flows.web").unwrap();
+        let words = (0..u64::from(table.length)).map(|at| image.load(table.at(at, 0), Width::B8));
+        assert!(words.filter(|word| *word != 0).count() > 8);
+    }
+}
+
+fn loops(case: &Case) -> u64 {
+    let program = verify(case.program.clone(), &case.layout).unwrap();
+    let (manifest, sources) = (Manifest::default(), Sources::default());
+    let artifact = Native.emit(&program, &case.layout, &manifest, &sources);
+    let figures = artifact.unwrap().figures;
+    let loops = figures.into_iter().find(|(name, _)| *name == "loops");
+    loops.unwrap().1
+}
+
+#[test]
 fn every_kind_of_program_occurs_among_the_samples() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let choices = collection::vec(any::<u8>(), 200..1200);
-    let (mut sent, mut stored, mut searched) = (0, 0, 0);
+    let (mut staged, mut sent, mut stored, mut searched) = (0, 0, 0, 0);
     for _ in 0..300 {
         let case = sample::case(&choices.new_tree(&mut runner).unwrap().current());
         let (outcomes, image) = by_machine(&case);
+        staged += usize::from(loops(&case) == 3);
         let to = outcomes.iter().filter_map(|(found, _)| found.interface);
         sent += to.count();
         stored += usize::from(image != case.image);
@@ -158,8 +181,8 @@ fn every_kind_of_program_occurs_among_the_samples() {
         searched += usize::from(text.contains("find ") && text.contains("vacant "));
     }
     assert!(
-        sent >= 50 && stored >= 50 && searched >= 20,
-        "{sent} sent, {stored} stored, {searched} searched"
+        staged >= 3 && sent >= 50 && stored >= 50 && searched >= 20,
+        "{staged} staged, {sent} sent, {stored} stored, {searched} searched"
     );
 }
 
