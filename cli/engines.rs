@@ -1,7 +1,6 @@
 //! The engines of this build.
 
 use lvsc_abi::manifest::Manifest;
-use lvsc_abi::object;
 use lvsc_ir::target::Target;
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::pipeline::Pipeline;
@@ -218,7 +217,10 @@ pub const ENGINES: &[Kind] = &[
         takes: Takes::Handed,
         runs: Runs::Artifacts(Artifacts {
             target: &lvsc_target_native::Native,
-            known: |bytes| object::processor(bytes).is_some_and(|number| number != object::BPF),
+            known: |bytes| {
+                let number = lvsc_abi::object::processor(bytes);
+                number.is_some_and(|number| number != lvsc_abi::object::BPF)
+            },
             load: native,
             pinned: None,
         }),
@@ -230,7 +232,7 @@ pub const ENGINES: &[Kind] = &[
         takes: Takes::Devices,
         runs: Runs::Artifacts(Artifacts {
             target: &lvsc_target_xdp::Xdp::NEW,
-            known: |bytes| bytes.starts_with(object::ELF),
+            known: |bytes| bytes.starts_with(lvsc_abi::object::ELF),
             load: xdp::load,
             pinned: Some(xdp::pinned),
         }),

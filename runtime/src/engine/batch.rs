@@ -70,11 +70,11 @@ impl Batch {
 
     /// Takes all packets back; the first error is told.
     pub(super) fn take_all_back(&self, packets: &mut [Packet]) -> Result<(), EngineError> {
-        let each = packets.iter_mut().enumerate();
-        each.fold(Ok(()), |first, (index, packet)| {
-            let taken = self.take_back(index, packet);
-            first.and(taken)
-        })
+        let mut first = Ok(());
+        for (index, packet) in packets.iter_mut().enumerate() {
+            first = first.and(self.take_back(index, packet));
+        }
+        first
     }
 
     /// The descriptor of a packet.

@@ -98,7 +98,8 @@ impl Engine for NativeEngine {
     }
 
     fn slot(&mut self, index: usize) -> &mut [u8] {
-        self.packets.slot(index, &mut self.spent)
+        // The code runs only on the state.
+        self.packets.slot(index, &mut self.state)
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

@@ -24,6 +24,11 @@ impl Address {
         Address { base, offset: 0 }
     }
 
+    /// The address, and the bytes behind it.
+    pub(crate) fn parts(self) -> (ir::Value, i32) {
+        (self.base, self.offset)
+    }
+
     /// So many bytes further; few.
     #[must_use]
     pub(crate) fn plus(self, bytes: u32) -> Address {

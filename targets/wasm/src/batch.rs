@@ -60,7 +60,7 @@ pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
     let mut select = Select::new(&stages.program, layout, map, stages.counts);
     head(&mut select);
     each(&mut select, stride(&stages), |select| {
-        prefix(select, &stages)
+        prefix(select, &stages);
     });
     each(&mut select, stride(&stages), |select| {
         let (touch, line) = (memory(TOUCH, 2), memory(0, 0));

@@ -13,7 +13,7 @@ pub enum ObjectError {
     #[error("this is no object file: {0}")]
     Damaged(#[from] object::Error),
     /// Code for another kind of processor.
-    #[error("the object is for {}, this is {}", machine(.0), std::env::consts::ARCH)]
+    #[error("the object is for {}, this is {}", machine(*.0), std::env::consts::ARCH)]
     Machine(
         /// Its number in ELF's header.
         u16,
@@ -58,8 +58,8 @@ pub enum ObjectError {
 }
 
 /// A processor, as people say it.
-fn machine(number: &u16) -> String {
-    match Machine::from_number(*number) {
+fn machine(number: u16) -> String {
+    match Machine::from_number(number) {
         Some(machine) => machine.name().to_owned(),
         None => format!("a processor that lvsc makes no code for (ELF's number {number})"),
     }
