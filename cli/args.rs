@@ -17,7 +17,7 @@ pub use self::tools::{Completions, Lsp, Man};
 
 /// What `lvsc` alone prints.
 pub const OVERVIEW: &str = "\
-lvsc compiles load-balancer policies to XDP programs and WebAssembly datapaths, and runs them
+lvsc compiles load-balancer policies to XDP programs, WebAssembly and machine code, and runs them
 
 write     check, fmt, fix, explain, graph, trace
 make      build, test
@@ -34,7 +34,7 @@ names (LVSC_FORMAT=json, LVSC_QUIET=1); a flag that is typed wins, an empty vari
 Exit status: 0 fine; 1 findings (an error in a policy, a failed test or proof); 2 could not
 (usage, a file, the kernel refused); 130 interrupted.";
 
-/// Compiles load-balancer policies to WebAssembly datapaths and runs them
+/// Compiles load-balancer policies to XDP programs, WebAssembly and machine code, and runs them
 #[derive(Debug, Parser)]
 #[command(name = "lvsc", version, disable_help_subcommand = true, after_help = AFTER)]
 pub struct Cli {
@@ -388,8 +388,12 @@ pub enum Emit {
     Wat,
     /// The WebAssembly module.
     Wasm,
-    /// The instructions of the eBPF object, textual.
+    /// The instructions, textual: of the eBPF object, or of the machine code.
     Asm,
+    /// The machine code's function as Cranelift gets it, textual.
+    Clif,
+    /// What a program in C includes that links the native object.
+    Header,
 }
 
 /// `lvsc build`
@@ -408,7 +412,7 @@ pub struct Build {
     /// For what to compile
     #[arg(long, default_value = "wasm")]
     pub target: String,
-    /// What to write: an earlier stage, or the module in text [default: the target's artifact]
+    /// What to write: an earlier stage, or a text of the target [default: the target's artifact]
     #[arg(long, value_enum)]
     pub emit: Option<Emit>,
     /// Where to write it; `-` is standard output [default: the policy's name, here]

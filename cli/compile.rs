@@ -6,7 +6,7 @@ use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::place::Place;
 use lvsc_ir::passes::optimize;
-use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::{Verified, VerifyError, verify};
 use lvsc_pipeline::layout::layout;
 use lvsc_pipeline::lower::{BLOCKS_MAX, LowerError, lower};
@@ -73,14 +73,13 @@ fn too_large(pipeline: &Pipeline, error: &LowerError) -> CompileError {
 }
 
 impl Compiled {
-    /// The instructions of the eBPF object as text.
-    pub fn listing(&self) -> Result<String, CompileError> {
+    /// A text of the target; `None` where it has none of this kind.
+    pub fn text(&self, target: &dyn Target, which: Text) -> Result<Option<String>, CompileError> {
         let Pipeline {
             manifest, sources, ..
         } = &self.pipeline;
-        let (program, layout) = (&self.program, &self.layout);
-        let listing = lvsc_target_xdp::Xdp::NEW.listing(program, layout, manifest, sources);
-        listing.map_err(|error| self.beyond(error))
+        let text = target.text(which, &self.program, &self.layout, manifest, sources);
+        text.map_err(|error| self.beyond(error))
     }
 
     /// What a network card could not do of it.

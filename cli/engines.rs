@@ -42,8 +42,8 @@ pub enum Runs {
 pub struct Artifacts {
     /// Who makes them.
     pub target: &'static dyn Target,
-    /// What they begin with.
-    magic: &'static [u8],
+    /// Whether something is one, by its first bytes. A later engine gets what an earlier one does not know.
+    known: fn(&[u8]) -> bool,
     /// Loads one.
     load: Load,
     /// Loads one that stays under a name when this process ends, where that can be.
@@ -205,8 +205,23 @@ pub const ENGINES: &[Kind] = &[
         takes: Takes::Handed,
         runs: Runs::Artifacts(Artifacts {
             target: &lvsc_target_wasm::Wasm,
-            magic: b"\0asm",
+            known: |bytes| bytes.starts_with(b"\0asm"),
             load: wasm,
+            pinned: None,
+        }),
+    },
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    Kind {
+        name: "native",
+        present: || Ok(()),
+        takes: Takes::Handed,
+        runs: Runs::Artifacts(Artifacts {
+            target: &lvsc_target_native::Native,
+            known: |bytes| {
+                let number = lvsc_abi::object::processor(bytes);
+                number.is_some_and(|number| number != lvsc_abi::object::BPF)
+            },
+            load: native,
             pinned: None,
         }),
     },
@@ -217,7 +232,7 @@ pub const ENGINES: &[Kind] = &[
         takes: Takes::Devices,
         runs: Runs::Artifacts(Artifacts {
             target: &lvsc_target_xdp::Xdp::NEW,
-            magic: b"\x7fELF",
+            known: |bytes| bytes.starts_with(lvsc_abi::object::ELF),
             load: xdp::load,
             pinned: Some(xdp::pinned),
         }),
@@ -238,7 +253,7 @@ pub fn find(name: &str) -> Result<&'static Kind, Failure> {
 pub fn of(bytes: &[u8]) -> Option<&'static Kind> {
     ENGINES.iter().find(|kind| match &kind.runs {
         Runs::Graphs(_) => false,
-        Runs::Artifacts(artifacts) => bytes.starts_with(artifacts.magic),
+        Runs::Artifacts(artifacts) => (artifacts.known)(bytes),
     })
 }
 
@@ -253,6 +268,27 @@ fn wasm(bytes: &[u8]) -> Result<Loaded, LoadFailure> {
         | LoadError::Import { .. }
         | LoadError::Export { .. }
         | LoadError::Version { .. } => LoadFailure::Artifact(error.to_string()),
+    })?;
+    Ok(Loaded {
+        manifest: engine.manifest().clone(),
+        engine: Box::new(engine),
+        before: Before::Nothing,
+    })
+}
+
+#[cfg(all(feature = "native", target_os = "linux"))]
+fn native(bytes: &[u8]) -> Result<Loaded, LoadFailure> {
+    use lvsc_runtime::engine::native::{LoadError, NativeEngine};
+
+    let engine = NativeEngine::load(bytes).map_err(|error| match error {
+        LoadError::Memory(_) => LoadFailure::Machine(Failure::Told {
+            what: error.to_string(),
+            remedy: Some(
+                "make the tables (`flows`) smaller, or raise the limit with `ulimit -v unlimited`"
+                    .to_owned(),
+            ),
+        }),
+        LoadError::Object(error) => LoadFailure::Artifact(error.to_string()),
     })?;
     Ok(Loaded {
         manifest: engine.manifest().clone(),

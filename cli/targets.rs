@@ -7,7 +7,12 @@ use lvsc_target_xdp::Xdp;
 use crate::failure::Failure;
 
 /// All of them.
-pub const TARGETS: &[&dyn Target] = &[&Wasm, &Xdp::NEW];
+pub const TARGETS: &[&dyn Target] = &[
+    &Wasm,
+    #[cfg(feature = "native")]
+    &lvsc_target_native::Native,
+    &Xdp::NEW,
+];
 
 /// The target with this name.
 pub fn find(name: &str) -> Result<&'static dyn Target, Failure> {
@@ -26,7 +31,8 @@ mod tests {
     #[test]
     fn a_policy_may_name_each_target() {
         let named: Vec<&str> = TARGETS.iter().map(|target| target.name()).collect();
-        let known = lvsc_abi::options::TARGETS.map(|(name, _)| name);
-        assert_eq!(named, known);
+        let known = lvsc_abi::options::TARGETS.iter().map(|(name, _)| *name);
+        let here = known.filter(|name| *name != "native" || cfg!(feature = "native"));
+        assert_eq!(named, here.collect::<Vec<_>>());
     }
 }

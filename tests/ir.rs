@@ -7,11 +7,15 @@ mod support;
 
 use std::fmt::Write;
 
+use lvsc_abi::engine::{Engine, HEADROOM, Packet};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::Layout;
+use lvsc_abi::manifest::{self, Manifest};
+use lvsc_abi::place::Sources;
 use lvsc_abi::verdict::Verdict;
 use lvsc_ir::eval;
 use lvsc_ir::passes::{PASSES, Pass, optimize};
+use lvsc_ir::target::Target;
 use lvsc_ir::text::{self, Source};
 use lvsc_ir::verify::{Verified, verify};
 use support::{files, short};
@@ -208,23 +212,36 @@ fn by_evaluator(program: &Verified, layout: &Layout, frames: &[(Vec<u8>, u8)]) -
     (frames.iter().map(decide).collect(), words(&image))
 }
 
-#[cfg(all(feature = "wasm", unix))]
-fn by_module(program: &Verified, layout: &Layout, frames: &[(Vec<u8>, u8)]) -> Decided {
-    use lvsc_abi::engine::{Engine, HEADROOM, Packet};
-    use lvsc_abi::manifest::{self, Manifest};
-    use lvsc_abi::place::Sources;
-    use lvsc_ir::target::Target;
-    use lvsc_runtime::engine::wasm::WasmEngine;
-    use lvsc_target_wasm::Wasm;
+/// A target, and what runs its artifacts.
+type Runs = (&'static dyn Target, fn(&[u8]) -> Box<dyn Engine>);
 
+const ENGINES: &[Runs] = &[
+    #[cfg(all(feature = "wasm", unix))]
+    (&lvsc_target_wasm::Wasm, |code| {
+        let engine = lvsc_runtime::engine::wasm::WasmEngine::load(code);
+        Box::new(engine.expect("the module can be run"))
+    }),
+    #[cfg(all(feature = "native", target_os = "linux"))]
+    (&lvsc_target_native::Native, |code| {
+        let engine = lvsc_runtime::engine::native::NativeEngine::load(code);
+        Box::new(engine.expect("the object can be run"))
+    }),
+];
+
+fn by_engine(
+    (target, load): Runs,
+    program: &Verified,
+    layout: &Layout,
+    frames: &[(Vec<u8>, u8)],
+) -> Decided {
     let manifest = Manifest {
         version: manifest::VERSION,
         ..Manifest::default()
     };
-    let artifact = Wasm
+    let artifact = target
         .emit(program, layout, &manifest, &Sources::default())
         .expect("it is small");
-    let mut engine = WasmEngine::load(&artifact.code).expect("the module can be run");
+    let mut engine = load(&artifact.code);
     let mut packets = Vec::new();
     for (index, (frame, ingress)) in frames.iter().enumerate() {
         let begin = HEADROOM as usize;
@@ -242,17 +259,19 @@ fn by_module(program: &Verified, layout: &Layout, frames: &[(Vec<u8>, u8)]) -> D
     (decided.collect(), words(engine.image()))
 }
 
-/// The evaluator's answer, which the optimized program and the module must give too.
+/// The evaluator's answer, which the optimized program and the engines must give too.
 fn decided(case: &Case, frames: &[(Vec<u8>, u8)]) -> Vec<String> {
     let (program, layout) = case.verified();
     let decided = by_evaluator(&program, &layout, frames);
     let optimized = optimize(program.clone(), &layout);
     let found = by_evaluator(&optimized, &layout, frames);
     assert_eq!(found, decided, "{}, optimized", case.place);
-    #[cfg(all(feature = "wasm", unix))]
-    for (program, what) in [(&program, "module"), (&optimized, "module, optimized")] {
-        let found = by_module(program, &layout, frames);
-        assert_eq!(found, decided, "{}, {what}", case.place);
+    for engine in ENGINES {
+        for (program, what) in [(&program, "plain"), (&optimized, "optimized")] {
+            let found = by_engine(*engine, program, &layout, frames);
+            let name = engine.0.name();
+            assert_eq!(found, decided, "{}, {name}, {what}", case.place);
+        }
     }
     decided.0
 }
@@ -277,7 +296,7 @@ fn programs_decide_what_their_cases_say() {
 }
 
 #[test]
-fn a_program_decides_the_same_optimized_and_as_a_module() {
+fn a_program_decides_the_same_optimized_and_on_each_engine() {
     let accepted = |(_, case): &(String, Case)| case.said[0] == "accepted";
     let cases = cases("pass")
         .into_iter()

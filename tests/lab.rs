@@ -22,11 +22,13 @@ const ORDINARY: u32 = 65_534;
 /// The longest that a lab may take to end after a signal.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const ENGINES: &[&str] = if cfg!(feature = "wasm") {
-    &["interp", "wasm"]
-} else {
-    &["interp"]
-};
+const ENGINES: &[&str] = &[
+    "interp",
+    #[cfg(feature = "wasm")]
+    "wasm",
+    #[cfg(feature = "native")]
+    "native",
+];
 
 /// A folder that everybody may read, with the binary and the project's policies in it.
 fn folder() -> tempfile::TempDir {

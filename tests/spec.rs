@@ -19,11 +19,14 @@ fn the_test_blocks_hold_on_every_engine() {
         args.extend(paths.iter().map(String::as_str));
         let said = say(&args);
         assert_eq!(said.code, 0, "{}{}", said.out, said.err);
-        let engines = if cfg!(feature = "wasm") {
-            "interp, wasm"
-        } else {
-            "interp"
-        };
+        let engines = [
+            ("interp", true),
+            ("wasm", cfg!(feature = "wasm")),
+            ("native", cfg!(all(feature = "native", target_os = "linux"))),
+        ];
+        let engines = engines.iter().filter(|(_, here)| *here);
+        let engines: Vec<&str> = engines.map(|(name, _)| *name).collect();
+        let engines = engines.join(", ");
         assert!(
             said.out.contains(&format!("tests passed on {engines}")),
             "{}",

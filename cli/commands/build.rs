@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Section;
-use lvsc_ir::target::Target;
+use lvsc_ir::target::{Target, Text};
 use lvsc_pipeline::members;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_pipeline::simplify::simplify;
@@ -69,6 +69,8 @@ fn extension(target: &dyn Target, emit: Option<Emit>) -> &'static str {
         Some(Emit::Ir) => "lvsi",
         Some(Emit::Wat) => "wat",
         Some(Emit::Asm) => "asm",
+        Some(Emit::Clif) => "clif",
+        Some(Emit::Header) => "h",
         Some(Emit::Wasm) | None => target.extension(),
     }
 }
@@ -77,6 +79,10 @@ fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<M
     let text = |text: String| Made {
         bytes: text.into_bytes(),
         artifact: None,
+    };
+    let own = |which: Text, stage: &'static str| {
+        let made = compile::program(&pipeline)?.text(target, which)?;
+        made.map(text).ok_or_else(|| no_stage(target, stage))
     };
     match emit {
         Some(Emit::Graph) => Ok(text(lvsc_pipeline::text::graph(&simplify(pipeline)))),
@@ -94,10 +100,9 @@ fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<M
             Ok(text(wat))
         }
         Some(Emit::Wasm) => Ok(whole(wasm(&pipeline, target, "wasm")?)),
-        Some(Emit::Asm) => {
-            of(target, "xdp", "asm")?;
-            Ok(text(compile::program(&pipeline)?.listing()?))
-        }
+        Some(Emit::Asm) => own(Text::Assembly, "asm"),
+        Some(Emit::Clif) => own(Text::Clif, "clif"),
+        Some(Emit::Header) => own(Text::Header, "header"),
         None => Ok(whole(compile::program(&pipeline)?.emit(target)?)),
     }
 }
@@ -115,19 +120,18 @@ fn wasm(
     target: &dyn Target,
     stage: &'static str,
 ) -> Result<Artifact, Failure> {
-    of(target, "wasm", stage)?;
+    if target.name() != "wasm" {
+        return Err(no_stage(target, stage));
+    }
     Ok(compile::program(pipeline)?.emit(target)?)
 }
 
-/// An error where the target is not the one that has the stage.
-fn of(target: &dyn Target, name: &str, stage: &'static str) -> Result<(), Failure> {
-    if target.name() == name {
-        return Ok(());
-    }
-    Err(Failure::NoStage {
+/// That the target does not pass through a stage.
+fn no_stage(target: &dyn Target, stage: &'static str) -> Failure {
+    Failure::NoStage {
         target: target.name(),
         stage,
-    })
+    }
 }
 
 fn report(path: &Path, made: &Made) -> String {

@@ -149,10 +149,12 @@ fn a_capture_is_forwarded_in_order_and_with_its_times() {
     let path = folder.path();
     let input = capture(&[frame(1), vec![0; 9], frame(2), frame(3)]);
     fs::write(path.join("in.pcap"), &input).expect("a file");
-    for engine in ["interp", "wasm"] {
-        if engine == "wasm" && !cfg!(feature = "wasm") {
-            continue;
-        }
+    let engines = [
+        ("interp", true),
+        ("wasm", cfg!(feature = "wasm")),
+        ("native", cfg!(all(feature = "native", target_os = "linux"))),
+    ];
+    for (engine, _) in engines.into_iter().filter(|(_, here)| *here) {
         let args = [
             "run",
             "policies/dr.lvs",
@@ -334,6 +336,9 @@ fn what_was_built_forwards_as_its_policy_does() {
     let mut targets = Vec::new();
     if cfg!(feature = "wasm") {
         targets.push(("wasm", "built.wasm"));
+    }
+    if cfg!(all(feature = "native", target_os = "linux")) {
+        targets.push(("native", "built.native.o"));
     }
     if cfg!(target_os = "linux") && lvsc_runtime::engine::xdp::allowed() {
         targets.push(("xdp", "built.o"));

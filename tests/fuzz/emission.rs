@@ -73,9 +73,15 @@ pub fn emitted(
         return Ok(Vec::new());
     }
     let near = Xdp::with_reach(NEAR);
-    let targets: [&dyn Emits; 3] = [&Wasm, &Xdp::NEW, &near];
-    let emit = |target: &dyn Emits| target.emit(program, layout, manifest, sources).ok();
-    let artifacts: Vec<Artifact> = targets.into_iter().filter_map(emit).collect();
+    let targets: &[&dyn Emits] = &[
+        &Wasm,
+        #[cfg(feature = "native")]
+        &lvsc_target_native::Native,
+        &Xdp::NEW,
+        &near,
+    ];
+    let emit = |target: &&dyn Emits| target.emit(program, layout, manifest, sources).ok();
+    let artifacts: Vec<Artifact> = targets.iter().filter_map(emit).collect();
     let mut modules = artifacts.iter().filter(|made| made.target == Wasm.name());
     modules.try_for_each(|module| valid(&module.code))?;
     Ok(artifacts)
@@ -113,7 +119,14 @@ fn valid(module: &[u8]) -> Judged {
 
 #[cfg(target_os = "linux")]
 fn of_object(object: &Artifact) -> Result<Manifest, String> {
-    lvsc_runtime::engine::xdp::read(&object.code).map_err(|error| error.to_string())
+    match object.target {
+        #[cfg(feature = "native")]
+        "native" => {
+            let read = lvsc_runtime::engine::native::read(&object.code);
+            read.map_err(|error| error.to_string())
+        }
+        _ => lvsc_runtime::engine::xdp::read(&object.code).map_err(|error| error.to_string()),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,5 +1,9 @@
-//! eBPF objects that somebody hands in: read or refused, before the kernel sees anything of them.
+//! Objects that somebody hands in, eBPF and machine code: read or refused, before anybody runs anything of them.
 
+use std::fmt::Display;
+
+use lvsc_abi::manifest::Manifest;
+use lvsc_ir::target::Target as Emits;
 use lvsc_runtime::engine::xdp;
 use lvsc_target_xdp::Xdp;
 
@@ -8,8 +12,14 @@ use crate::hunt::{Judged, Target};
 use crate::modules::artifacts;
 
 pub fn target() -> Target {
-    let objects: Vec<Vec<u8>> = artifacts(&Xdp::NEW)
-        .into_iter()
+    let targets: &[&dyn Emits] = &[
+        &Xdp::NEW,
+        #[cfg(feature = "native")]
+        &lvsc_target_native::Native,
+    ];
+    let objects: Vec<Vec<u8>> = targets
+        .iter()
+        .flat_map(|target| artifacts(*target))
         .map(|made| made.code)
         .collect();
     Target {
@@ -21,7 +31,13 @@ pub fn target() -> Target {
 }
 
 fn judge(input: &[u8]) -> Judged {
-    match xdp::read(input) {
+    #[cfg(feature = "native")]
+    answered(lvsc_runtime::engine::native::read(input))?;
+    answered(xdp::read(input))
+}
+
+fn answered<E: Display>(read: Result<Manifest, E>) -> Judged {
+    match read {
         Ok(manifest) if manifest.encode().is_empty() => Err("an empty manifest".to_owned()),
         Err(error) if error.to_string().is_empty() => Err("no reason".to_owned()),
         Ok(_) | Err(_) => Ok(()),

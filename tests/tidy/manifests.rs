@@ -10,11 +10,12 @@ use crate::support::{files, root, short};
 use crate::{code, read, words};
 
 /// A crate's folder, and what it may import of ours.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("compiler/abi", &[]),
     ("compiler/ir", &["lvsc-abi"]),
     ("compiler/pipeline", &["lvsc-abi", "lvsc-ir"]),
     ("compiler/front", &["lvsc-abi", "lvsc-pipeline"]),
+    ("targets/native", &["lvsc-abi", "lvsc-ir"]),
     ("targets/wasm", &["lvsc-abi", "lvsc-ir"]),
     ("targets/xdp", &["lvsc-abi", "lvsc-ir"]),
     ("runtime", &["lvsc-abi"]),
@@ -26,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "lvsc-ir",
             "lvsc-pipeline",
             "lvsc-runtime",
+            "lvsc-target-native",
             "lvsc-target-wasm",
             "lvsc-target-xdp",
         ],

@@ -15,6 +15,12 @@ pub const FINISH: u64 = 0xbf58_476d_1ce4_e5b9;
 /// Seed of the ring hash where a policy gives none.
 pub const RING_SEED: u64 = 0;
 
+/// A number that tells bytes apart which nobody chose for it: FNV-1a, 64 bits (draft-eastlake-fnv, 2).
+pub fn digest(bytes: &[u8]) -> u64 {
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix)
+}
+
 /// Takes one 64-bit word of the key into the state (the seed, at first).
 pub const fn absorb(state: u64, word: u64) -> u64 {
     let mixed = (state ^ word).wrapping_mul(MULTIPLY);

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hash;
+
 /// First bytes of every image, as a little-endian number: `lvscimg` and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"lvscimg\0");
 /// Version of the image's shapes and of the descriptors.
@@ -246,10 +248,9 @@ impl Layout {
         serde_json::to_vec(self).expect("string keys and whole numbers only")
     }
 
-    /// A number that is equal for equal layouts and says so across processes: FNV-1a, 64 bits, of the encoding.
+    /// A number that is equal for equal layouts and says so across processes: the digest of the encoding.
     pub fn digest(&self) -> u64 {
-        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        self.encode().iter().fold(0xcbf2_9ce4_8422_2325, mix)
+        hash::digest(&self.encode())
     }
 }
 

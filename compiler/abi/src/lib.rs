@@ -14,6 +14,7 @@ pub mod layout;
 pub mod mac;
 pub mod manifest;
 pub mod module;
+pub mod native;
 pub mod notation;
 pub mod object;
 pub mod options;

@@ -7,6 +7,10 @@
 
 use crate::layout::{Element, Layout, Section};
 
+/// What an ELF file begins with.
+pub const ELF: &[u8] = b"\x7fELF";
+/// The number of eBPF in the header of an ELF file (`EM_BPF`).
+pub const BPF: u16 = 247;
 /// Name of the ELF section with the program.
 pub const PROGRAM: &str = "xdp";
 /// Name of the section with the [`Layout`], JSON.
@@ -116,6 +120,14 @@ impl Placement {
             rows,
         }
     }
+}
+
+/// The processor's number in the header of an ELF file (`e_machine`, little endian); `None` for what is none.
+pub fn processor(bytes: &[u8]) -> Option<u16> {
+    const MACHINE: usize = 18;
+    let number = bytes.get(MACHINE..MACHINE + 2)?;
+    let number = u16::from_le_bytes(number.try_into().ok()?);
+    bytes.starts_with(ELF).then_some(number)
 }
 
 /// A name that is one in C.

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The targets that a policy may name, and what each can be asked.
-pub const TARGETS: [(&str, &[&str]); 2] = [("wasm", &[]), ("xdp", &["kernel", "mode"])];
+pub const TARGETS: [(&str, &[&str]); 3] =
+    [("wasm", &[]), ("native", &[]), ("xdp", &["kernel", "mode"])];
 
 /// What is asked of the target `xdp`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

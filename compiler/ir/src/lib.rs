@@ -37,6 +37,7 @@ pub mod program;
 pub mod proven;
 pub mod range;
 pub mod sample;
+pub mod stage;
 pub mod target;
 pub mod text;
 pub mod verify;

@@ -3,6 +3,8 @@
 //!
 //! Every instruction and every end occurs. Passes and targets are judged on these against [`eval`](crate::eval).
 
+mod director;
+
 use lvsc_abi::flows;
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{Element, Layout, SectionId};
@@ -17,6 +19,8 @@ use crate::program::{
     SectionAccess, Terminator, Value,
 };
 use crate::proven;
+
+pub use self::director::director;
 
 /// Something to run.
 #[derive(Clone, Debug)]

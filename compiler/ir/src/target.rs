@@ -71,6 +71,17 @@ impl EmitError {
     }
 }
 
+/// A text that a target makes on the way to its artifact, or beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// The instructions.
+    Assembly,
+    /// The packet function in the language of Cranelift.
+    Clif,
+    /// What a program in C includes that links the artifact.
+    Header,
+}
+
 /// A target.
 pub trait Target {
     /// The word after `--target`.
@@ -87,4 +98,17 @@ pub trait Target {
         manifest: &Manifest,
         sources: &Sources,
     ) -> Result<Artifact, EmitError>;
+
+    /// One of its texts, of the same program; `None` where it has none of this kind.
+    fn text(
+        &self,
+        which: Text,
+        program: &Verified,
+        layout: &Layout,
+        manifest: &Manifest,
+        sources: &Sources,
+    ) -> Result<Option<String>, EmitError> {
+        let _ = (which, program, layout, manifest, sources);
+        Ok(None)
+    }
 }

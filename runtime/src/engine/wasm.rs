@@ -5,7 +5,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "the module's memory is mapped by us and read while the module may write it"
+    reason = "wasmtime is promised that the memory is as it was asked for"
 )]
 
 mod memory;
@@ -14,18 +14,20 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{Engine, EngineError, Packet};
 use lvsc_abi::image::{self, Image};
 use lvsc_abi::layout::ABI_VERSION;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::module::{self, Contents, ModuleError};
-use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
+use lvsc_abi::verdict::PENDING;
 use wasmtime::{
     Config, Instance, MemoryCreator, Module, OptLevel, Store, Trap, TypedFunc, WasmBacktrace,
     WasmFeatures, WasmParams, WasmResults,
 };
 
-use self::memory::{Creator, MappedImage, Reservation};
+use self::memory::Creator;
+use super::batch::Batch;
+use super::memory::{MappedImage, Mapping};
 
 /// Why a module cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +81,7 @@ struct Running {
     batch: TypedFunc<(i32, i32), ()>,
     contents: Contents,
     image: MappedImage,
-    memory: Arc<Reservation>,
+    packets: Batch,
 }
 
 impl WasmEngine {
@@ -102,7 +104,7 @@ impl Running {
     fn load(bytes: &[u8]) -> Result<Running, LoadError> {
         let contents = module::read(bytes)?;
         let refused = |error: wasmtime::Error| LoadError::Refused(format!("{error:#}"));
-        let memory = Reservation::new(contents.map.size()).map_err(LoadError::Memory)?;
+        let memory = memory::reserve(contents.map.size()).map_err(LoadError::Memory)?;
         let creator = Creator::new(&memory);
         let engine = wasmtime::Engine::new(&config(&creator)).map_err(refused)?;
         let module = Module::new(&engine, bytes).map_err(refused)?;
@@ -117,7 +119,7 @@ impl Running {
 
     /// An instance of a module over this memory, whatever that holds.
     fn over(
-        memory: Arc<Reservation>,
+        memory: Arc<Mapping>,
         (module, creator): (Module, Arc<Creator>),
         contents: Contents,
     ) -> Result<Running, LoadError> {
@@ -141,7 +143,13 @@ impl Running {
                 reason,
             });
         }
-        let image = MappedImage::new(&memory, contents.map.image, contents.layout.clone());
+        let begin = u64::from(contents.map.image.offset);
+        let image = MappedImage::new(&memory, begin, contents.layout.clone());
+        let packets = Batch {
+            memory,
+            descriptors: contents.map.descriptors.offset,
+            slots: contents.map.slots.offset,
+        };
         Ok(Running {
             module,
             creator,
@@ -149,35 +157,8 @@ impl Running {
             batch,
             contents,
             image,
-            memory,
+            packets,
         })
-    }
-
-    fn descriptor_at(&self, index: usize) -> u64 {
-        u64::from(self.contents.map.descriptors.offset) + index as u64 * u64::from(Descriptor::SIZE)
-    }
-
-    fn descriptor(&self, index: usize) -> Descriptor {
-        Descriptor::from_bits(self.memory.load_u64(self.descriptor_at(index)))
-    }
-
-    fn slot_offset(&self, index: usize) -> u32 {
-        self.contents.map.slots.offset + index as u32 * SLOT
-    }
-
-    fn hand_over(&self, index: usize, packet: Packet) -> Result<(), EngineError> {
-        if index >= BATCH || packet.range().end > SLOT as usize {
-            return Err(EngineError::Slot { packet: index });
-        }
-        let descriptor = Descriptor {
-            offset: self.slot_offset(index) + packet.start,
-            length: packet.length,
-            verdict: PENDING,
-            interface: packet.interface,
-        };
-        self.memory
-            .store_u64(self.descriptor_at(index), descriptor.to_bits());
-        Ok(())
     }
 
     /// Runs a part of the batch; where it traps, packet by packet, so that only the one that traps is lost.
@@ -189,7 +170,7 @@ impl Running {
             return first;
         }
         for (number, index) in numbered {
-            if self.descriptor(index).verdict != PENDING {
+            if self.packets.descriptor(index).verdict != PENDING {
                 continue;
             }
             if let Err(error) = self.batch.call(&mut self.store, (number, number + 1)) {
@@ -214,31 +195,6 @@ impl Running {
             what,
             place,
         }
-    }
-
-    /// What became of a packet; a pending one trapped and is dropped.
-    fn take_back(&self, index: usize, packet: &mut Packet) -> Result<(), EngineError> {
-        packet.verdict = Verdict::Drop;
-        let Descriptor {
-            offset,
-            length,
-            verdict,
-            interface,
-        } = self.descriptor(index);
-        if verdict == PENDING {
-            return Ok(());
-        }
-        let start = offset.wrapping_sub(self.slot_offset(index));
-        let inside = u64::from(start) + u64::from(length) <= u64::from(SLOT);
-        let verdict = Verdict::from_byte(verdict).filter(|_| inside);
-        let verdict = verdict.ok_or(EngineError::Slot { packet: index })?;
-        *packet = Packet {
-            start,
-            length,
-            interface,
-            verdict,
-        };
-        Ok(())
     }
 }
 
@@ -280,29 +236,18 @@ impl Engine for WasmEngine {
     }
 
     fn slot(&mut self, index: usize) -> &mut [u8] {
-        if index >= BATCH {
-            return &mut [];
-        }
-        let at = u64::from(self.running.slot_offset(index));
-        self.running
-            .memory
-            .slice_mut(at, SLOT as usize, &mut self.running.store)
+        self.running.packets.slot(index, &mut self.running.store)
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
         for (index, packet) in packets.iter().enumerate() {
-            self.running.hand_over(index, *packet)?;
+            self.running.packets.hand_over(index, *packet)?;
         }
         let begin = Instant::now();
         let decided = self.running.decide(packets.len());
         self.spent += begin.elapsed();
-        packets
-            .iter_mut()
-            .enumerate()
-            .fold(decided, |first, (index, packet)| {
-                let taken = self.running.take_back(index, packet);
-                first.and(taken)
-            })
+        let taken = self.running.packets.take_all_back(packets);
+        decided.and(taken)
     }
 
     fn inside(&self) -> Option<Duration> {
@@ -328,7 +273,7 @@ impl Engine for WasmEngine {
             return Err(next);
         }
         let code = (new.module.clone(), Arc::clone(&new.creator));
-        match Running::over(Arc::clone(&old.memory), code, new.contents.clone()) {
+        match Running::over(Arc::clone(&old.packets.memory), code, new.contents.clone()) {
             Ok(running) => self.running = running,
             Err(_) => return Err(next),
         }

@@ -14,15 +14,15 @@
 
 use lvsc_abi::engine::BATCH;
 use lvsc_abi::layout::Layout;
-use lvsc_abi::module::Map;
+use lvsc_abi::module::{Map, SAVED};
 use lvsc_abi::place::Place;
 use lvsc_abi::verdict::Descriptor;
 use lvsc_ir::program::{BlockId, Program};
+use lvsc_ir::stage::{Resume, Stages};
 use wasm_encoder::Function;
 
 use crate::code::{Label, local, memory};
 use crate::select::Select;
-use crate::stage::{Resume, Stages, WORD};
 
 /// The packet function and what is told of it.
 pub(crate) struct Batch {
@@ -42,10 +42,12 @@ const TOUCH: u64 = 4;
 const COUNTERS: u64 = 8;
 /// Size of an address (bytes).
 const ADDRESS: u64 = 4;
+/// Size of a saved value (bytes).
+const WORD: u32 = 8;
 
 /// Compiles a verified program.
 pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
-    let Some(stages) = Stages::of(program) else {
+    let Some(stages) = Stages::of(program).filter(|stages| stride(stages) <= SAVED) else {
         let mut select = Select::new(program, layout, map, 0);
         head(&mut select);
         let order = program.reverse_postorder();
@@ -57,8 +59,10 @@ pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
     };
     let mut select = Select::new(&stages.program, layout, map, stages.counts);
     head(&mut select);
-    each(&mut select, stages.stride, |select| prefix(select, &stages));
-    each(&mut select, stages.stride, |select| {
+    each(&mut select, stride(&stages), |select| {
+        prefix(select, &stages);
+    });
+    each(&mut select, stride(&stages), |select| {
         let (touch, line) = (memory(TOUCH, 2), memory(0, 0));
         select
             .code
@@ -68,8 +72,18 @@ pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
             .i32_load8_u(line)
             .drop();
     });
-    each(&mut select, stages.stride, |select| rest(select, &stages));
+    each(&mut select, stride(&stages), |select| rest(select, &stages));
     finish(select, 3)
+}
+
+/// Offset of the first value among what is saved for a packet (bytes).
+fn values(stages: &Stages) -> u32 {
+    COUNTERS as u32 + (ADDRESS as u32 * stages.counts).next_multiple_of(WORD)
+}
+
+/// Bytes saved for a packet: where to go on and what to touch, counters, values.
+fn stride(stages: &Stages) -> u32 {
+    values(stages) + stages.values * WORD
 }
 
 fn finish(mut select: Select<'_>, loops: u64) -> Batch {
@@ -221,7 +235,7 @@ fn kept(select: &Select<'_>, stages: &Stages, resume: &Resume) -> Vec<(u64, u32)
         .live
         .iter()
         .filter_map(|value| select.local_of(*value));
-    (stages.values()..)
+    (values(stages)..)
         .step_by(WORD as usize)
         .map(u64::from)
         .zip(locals)

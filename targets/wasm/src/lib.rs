@@ -5,7 +5,6 @@
 //! nest     forward jumps as nested blocks
 //! code     instructions written, labels open, places passed
 //! select   block by block: Program -> instructions; frame, section and search are its parts
-//! stage    where a batch is worth cutting into loops
 //! batch    the loops over a batch
 //! module   the sections of the module
 //! ```
@@ -26,7 +25,6 @@ mod nest;
 mod search;
 mod section;
 mod select;
-mod stage;
 mod tree;
 
 use lvsc_abi::artifact::Artifact;

@@ -8,6 +8,7 @@ use lvsc_ir::graph::Graph;
 use lvsc_ir::program::{Binary, BlockId, Compare, Inst, Jump, Op, Program, Terminator, Value};
 use lvsc_ir::proven::{self, Proven};
 use lvsc_ir::range::{self, Range};
+use lvsc_ir::stage;
 
 use crate::code::{Code, Label, local, memory};
 use crate::nest::nest;
@@ -71,7 +72,7 @@ impl<'a> Select<'a> {
             counters: local::VALUES + values,
             program,
             homes,
-            makers: tree::makers(program),
+            makers: stage::makers(program),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use lvsc_ir::arena::Arena;
 use lvsc_ir::program::{Block, Inst, Op, Program, Value};
+use lvsc_ir::stage::is_cheap;
 
 use crate::code::local;
 
@@ -59,14 +60,6 @@ pub(crate) fn homes(program: &Program) -> (Arena<Value, Home>, u32) {
         }
     }
     (homes, locals)
-}
-
-/// Whether it costs no more than to read a local.
-pub(crate) fn is_cheap(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Const(_) | Op::FrameLength | Op::Ingress | Op::Worker
-    )
 }
 
 /// For each instruction, whether its value is made at its only use.
@@ -128,15 +121,4 @@ fn within_depth(users: &[Option<usize>], roots: &[Option<usize>]) -> Vec<bool> {
         inline.push(fits);
     }
     inline
-}
-
-/// The instruction that makes each value; none for parameters.
-pub(crate) fn makers(program: &Program) -> Arena<Value, Option<&Inst>> {
-    let mut makers: Arena<Value, Option<&Inst>> = (0..program.values).map(|_| None).collect();
-    for inst in program.blocks.values().flat_map(|block| &block.insts) {
-        if let Some(result) = inst.result {
-            makers[result] = Some(inst);
-        }
-    }
-    makers
 }

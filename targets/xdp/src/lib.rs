@@ -53,7 +53,7 @@ use lvsc_abi::object::Placement;
 use lvsc_abi::place::Sources;
 use lvsc_abi::publish::publish;
 use lvsc_abi::world::World;
-use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::Verified;
 
 use crate::assemble::Code;
@@ -135,21 +135,27 @@ impl Target for Xdp {
             places,
         })
     }
-}
 
-impl Xdp {
-    /// The program's instructions as text, with the lines of the policy that they come from.
-    pub fn listing(
-        self,
+    /// The program's instructions, with the lines of the policy that they come from.
+    fn text(
+        &self,
+        which: Text,
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
         sources: &Sources,
-    ) -> Result<String, EmitError> {
-        let code = self.compile(program, layout, manifest)?;
-        Ok(disasm::print(&code, layout, manifest, sources))
+    ) -> Result<Option<String>, EmitError> {
+        match which {
+            Text::Assembly => {
+                let code = self.compile(program, layout, manifest)?;
+                Ok(Some(disasm::print(&code, layout, manifest, sources)))
+            }
+            Text::Clif | Text::Header => Ok(None),
+        }
     }
+}
 
+impl Xdp {
     fn compile(
         self,
         program: &Verified,

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use lvsc_abi::engine::HEADROOM;
+use lvsc_abi::engine::{BATCH, HEADROOM, SLOT};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Width, count, is_stamped};
 use lvsc_abi::layout::ABI_VERSION;
@@ -9,6 +9,7 @@ use lvsc_abi::manifest::{self, Backend, Counter, CounterKind, Flows, Interface, 
 use lvsc_abi::module::Map;
 use lvsc_abi::place::Place;
 use lvsc_abi::scheduler::Scheduler;
+use lvsc_abi::verdict::Verdict;
 
 use super::super::carry::{carry, counted, turn};
 use super::*;

@@ -5,51 +5,49 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lvsc_abi::layout::SectionId;
-use lvsc_abi::module::SAVED;
-use lvsc_ir::arena::Arena;
-use lvsc_ir::dominators::Dominators;
-use lvsc_ir::graph::Graph;
-use lvsc_ir::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Value};
 
-use crate::tree;
+use crate::arena::Arena;
+use crate::dominators::Dominators;
+use crate::graph::Graph;
+use crate::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Value};
 
-/// Size of a saved word (bytes).
-pub(crate) const WORD: u32 = 8;
-/// The most counters that a packet may reach before its first other effect and that are counted later. Each is an
-/// address of four bytes.
+/// The most counters that a packet may reach before its first other effect and that are counted later.
 const COUNTS_MAX: u32 = 4;
 
 /// A program in two parts.
-pub(crate) struct Stages {
+#[derive(Debug)]
+pub struct Stages {
     /// The program, its blocks split before their first effect.
-    pub(crate) program: Program,
+    pub program: Program,
     /// What comes first, in order: blocks without effects, and those of [`Stages::resumes`], which are saved.
-    pub(crate) prefix: Vec<BlockId>,
+    pub prefix: Vec<BlockId>,
     /// What comes then, in order.
-    pub(crate) rest: Vec<BlockId>,
+    pub rest: Vec<BlockId>,
     /// Where the rest is entered.
-    pub(crate) resumes: Vec<Resume>,
+    pub resumes: Vec<Resume>,
     /// Counters that a packet reaches before its first other effect, at most.
-    pub(crate) counts: u32,
+    pub counts: u32,
     /// For each block, how many of them a packet may have reached before it.
     counted: Arena<BlockId, u32>,
-    /// Bytes saved for a packet: where to go on and what to touch, counters, values.
-    pub(crate) stride: u32,
+    /// Values that are saved for a packet, at most.
+    pub values: u32,
 }
 
 /// A block at which the rest is entered.
-pub(crate) struct Resume {
-    pub(crate) block: BlockId,
-    /// The values that it needs.
-    pub(crate) live: Vec<Value>,
+#[derive(Debug)]
+pub struct Resume {
+    /// The block.
+    pub block: BlockId,
+    /// The values that it needs, its parameters among them; not those that are cheap.
+    pub live: Vec<Value>,
     /// The bucket that it will look at first, if it is known already.
-    pub(crate) bucket: Option<(SectionId, Value)>,
+    pub bucket: Option<(SectionId, Value)>,
 }
 
 impl Stages {
     /// Cuts a verified program; `None` where no bucket is known before the first effect, so that one loop does as
     /// well.
-    pub(crate) fn of(program: &Program) -> Option<Stages> {
+    pub fn of(program: &Program) -> Option<Stages> {
         let mut insts = program.blocks.values().flat_map(|block| &block.insts);
         if !insts.any(|inst| matches!(inst.op, Op::Find(..))) {
             return None;
@@ -76,36 +74,30 @@ impl Stages {
                 bucket: bucket(&program, &tree, &rest, block),
             })
             .collect();
-        let most = resumes.iter().map(|resume| resume.live.len()).max()?;
+        let values = resumes.iter().map(|resume| resume.live.len()).max()?;
         let passed = prefix.iter().filter(|id| !is_last(**id));
         let counts = passed
             .map(|id| counted[*id] + counts(&program.blocks[*id]))
             .max()?;
-        let stride = WORD + (WORD / 2 * counts).next_multiple_of(WORD) + most as u32 * WORD;
         let pays = resumes.iter().any(|resume| resume.bucket.is_some());
-        (pays && stride <= SAVED).then_some(Stages {
+        pays.then_some(Stages {
             program,
             prefix,
             rest,
             resumes,
             counts,
             counted,
-            stride,
+            values: values as u32,
         })
     }
 
     /// How many counters a packet may have reached before this block of the prefix.
-    pub(crate) fn counted(&self, block: BlockId) -> u32 {
+    pub fn counted(&self, block: BlockId) -> u32 {
         self.counted[block]
     }
 
-    /// Offset of the first value among what is saved (bytes).
-    pub(crate) fn values(&self) -> u32 {
-        WORD + (WORD / 2 * self.counts).next_multiple_of(WORD)
-    }
-
     /// The resume at this block, and its number.
-    pub(crate) fn resume(&self, block: BlockId) -> Option<(usize, &Resume)> {
+    pub fn resume(&self, block: BlockId) -> Option<(usize, &Resume)> {
         self.resumes
             .iter()
             .enumerate()
@@ -216,8 +208,8 @@ fn in_order(graph: &Graph, blocks: &BTreeSet<BlockId>) -> Vec<BlockId> {
 
 /// The values that are needed from the begin of each block on, its parameters included, unless they are made anew.
 fn live_at_begin(program: &Program, blocks: &[BlockId]) -> BTreeMap<BlockId, BTreeSet<Value>> {
-    let makers = tree::makers(program);
-    let kept = |value: &Value| makers[*value].is_none_or(|inst| !tree::is_cheap(&inst.op));
+    let makers = makers(program);
+    let kept = |value: &Value| makers[*value].is_none_or(|inst| !is_cheap(&inst.op));
     let mut live: BTreeMap<BlockId, BTreeSet<Value>> = BTreeMap::new();
     for id in blocks.iter().rev() {
         let block = &program.blocks[*id];
@@ -274,4 +266,23 @@ fn made_in(program: &Program) -> Arena<Value, Option<BlockId>> {
         }
     }
     made
+}
+
+/// Whether what it makes is best made anew at each use: it costs no more than to keep it.
+pub fn is_cheap(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Const(_) | Op::FrameLength | Op::Ingress | Op::Worker
+    )
+}
+
+/// The instruction that makes each value; none for parameters.
+pub fn makers(program: &Program) -> Arena<Value, Option<&Inst>> {
+    let mut makers: Arena<Value, Option<&Inst>> = (0..program.values).map(|_| None).collect();
+    for inst in program.blocks.values().flat_map(|block| &block.insts) {
+        if let Some(result) = inst.result {
+            makers[result] = Some(inst);
+        }
+    }
+    makers
 }

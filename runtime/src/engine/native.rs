@@ -1,0 +1,142 @@
+//! The native engine: machine code in memory of ours, called for each batch.
+//!
+//! The object is all that is needed: layout and manifest travel in it. Its ABI is told in [`lvsc_abi::native`]. The code
+//! makes no check of its own: who loads an object trusts the one who made it, as with every program.
+
+mod code;
+mod object;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::image::{self, Image};
+use lvsc_abi::manifest::Manifest;
+use lvsc_abi::verdict::Descriptor;
+
+use self::code::Code;
+use self::object::Object;
+pub use self::object::ObjectError;
+use super::batch::Batch;
+use super::memory::{MappedImage, Mapping, Shape};
+
+/// Reserved around image and frames (bytes): further than any access with one wrong base or index that a frame could hold.
+const GUARD: u64 = 1 << 20;
+/// A multiple of every size that a page has (bytes).
+const PAGE: u64 = 1 << 16;
+/// The number that the code has of its worker: this engine has one.
+const WORKER: u32 = 0;
+
+/// Why an object cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is damaged, of another processor or version, or none of ours.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// The memory could not be had.
+    #[error("no memory for the datapath: {0}")]
+    Memory(std::io::Error),
+}
+
+/// What the object's feeder must know. Nothing is run for it.
+pub fn read(bytes: &[u8]) -> Result<Manifest, ObjectError> {
+    Object::read(bytes).map(|object| object.manifest)
+}
+
+/// An object that runs.
+pub struct NativeEngine {
+    code: Arc<Code>,
+    manifest: Manifest,
+    state: Arc<Mapping>,
+    image: MappedImage,
+    packets: Batch,
+    spent: Duration,
+}
+
+impl NativeEngine {
+    /// Loads an object; its image is stamped and empty.
+    pub fn load(bytes: &[u8]) -> Result<NativeEngine, LoadError> {
+        let object = Object::read(bytes)?;
+        let code = Code::new(object.code).map_err(LoadError::Memory)?;
+        let guarded = |real: u64| {
+            Mapping::new(Shape {
+                before: GUARD,
+                real: real.next_multiple_of(PAGE),
+                behind: GUARD,
+            })
+        };
+        let state = guarded(object.layout.size()).map_err(LoadError::Memory)?;
+        let descriptors = BATCH as u64 * u64::from(Descriptor::SIZE);
+        let slots = descriptors.next_multiple_of(PAGE);
+        let memory = guarded(slots + BATCH as u64 * u64::from(SLOT)).map_err(LoadError::Memory)?;
+        let mut image = MappedImage::new(&state, 0, object.layout);
+        image::clear(&mut image);
+        Ok(NativeEngine {
+            code: Arc::new(code),
+            manifest: object.manifest,
+            state,
+            image,
+            packets: Batch {
+                memory,
+                descriptors: 0,
+                slots: slots as u32,
+            },
+            spent: Duration::ZERO,
+        })
+    }
+
+    /// What the feeder must know.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+impl Engine for NativeEngine {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn slot(&mut self, index: usize) -> &mut [u8] {
+        // The code runs only on the state.
+        self.packets.slot(index, &mut self.state)
+    }
+
+    fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
+        for (index, packet) in packets.iter().enumerate() {
+            self.packets.hand_over(index, *packet)?;
+        }
+        let begin = Instant::now();
+        self.code
+            .decide(&self.state, &self.packets, packets.len(), WORKER);
+        self.spent += begin.elapsed();
+        self.packets.take_all_back(packets)
+    }
+
+    fn inside(&self) -> Option<Duration> {
+        Some(self.spent)
+    }
+
+    fn image(&self) -> &dyn Image {
+        &self.image
+    }
+
+    fn image_mut(&mut self) -> &mut dyn Image {
+        &mut self.image
+    }
+
+    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
+        let Some(new) = (next.as_ref() as &dyn Any).downcast_ref::<NativeEngine>() else {
+            return Err(next);
+        };
+        if new.image.layout() != self.image.layout() || !image::is_stamped(&self.image) {
+            return Err(next);
+        }
+        self.code = Arc::clone(&new.code);
+        self.manifest = new.manifest.clone();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
