@@ -249,7 +249,6 @@ impl<'a> Checker<'a> {
             width: 32,
         };
         match line {
-            HeaderLine::Field(_) => {}
             HeaderLine::Size(expr) => {
                 let size = self.typed(expr, bytes, &shape)?;
                 self.policy.headers.get_mut(usize::from(id.0))?.size = Some(size);
@@ -265,8 +264,8 @@ impl<'a> Checker<'a> {
                 }
                 self.policy.headers.get_mut(usize::from(id.0))?.extent = Some(extent?);
             }
-            HeaderLine::Let(_) => {}
             HeaderLine::Checksum(rule) => self.checksum(rule, id)?,
+            HeaderLine::Field(_) | HeaderLine::Let(_) => {}
         }
         Some(())
     }
