@@ -50,7 +50,8 @@ impl Overlap {
         }
     }
 
-    /// Whether no frame has both headers, as far as that is proven.
+    /// Whether no frame has both headers, as far as that is proven: by what leads to them alone, so also while it is open
+    /// whether they are valid.
     pub fn exclusive(&self, a: HeaderId, b: HeaderId) -> bool {
         self.exclusive.contains(&(a, b))
     }

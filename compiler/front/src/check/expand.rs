@@ -48,6 +48,11 @@ pub(super) struct Expansions<'a> {
 }
 
 impl<'a> Checker<'a> {
+    /// Whether something is being expanded.
+    pub(super) fn is_expanding(&self) -> bool {
+        !self.expansions.open.is_empty()
+    }
+
     /// Whether this is being expanded already.
     pub(super) fn expands(&self, what: Expanded<'a>) -> bool {
         self.expansions.open.iter().any(|open| open.of == what)

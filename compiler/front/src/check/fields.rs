@@ -129,6 +129,9 @@ impl<'a> Checker<'a> {
         let title = self.header_name(fields.header)?;
         let message = format!("`{}` is no field of `{title}`", name.text);
         let note = match fields.reader {
+            Reader::When if self.is_expanding() => {
+                "what is computed from another header cannot be asked in `when`; of a fragment it asks `not headless`"
+            }
             Reader::When => "`when` reads the fields of the header before, by their bare names",
             Reader::Shape | Reader::Computed => {
                 "`size`, `valid` and `extent` read the header's own fields, by their bare names"

@@ -250,7 +250,7 @@ impl Needs {
         found
     }
 
-    /// Takes out of `state` what is not asked for; where no header is asked for any more, it also is no guess. For a header that is not resolved, or just being `searched`, all
+    /// Takes out of `state` what is not asked for, and notes as absent what a present header excludes; where no header is asked for any more, it also is no guess. For a header that is not resolved, or just being `searched`, all
     /// is kept that it may stand behind.
     pub(super) fn restrict(
         &self,

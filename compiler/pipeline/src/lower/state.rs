@@ -48,8 +48,8 @@ pub(super) enum Presence {
     Present(Standing),
 }
 
-/// How a present header stands in the frame. The bases are values that dominate the path; paths with different bases
-/// are different paths, so that a bounds check holds for every access behind it.
+/// How a present header stands in the frame. The bases are values that dominate the path. Where paths with
+/// different bases meet, the position is a parameter, and its bounds are checked anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) at: Spot,
