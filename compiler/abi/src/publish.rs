@@ -3,8 +3,8 @@
 //! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
 //! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once.
 
-use crate::image::{Image, Width};
-use crate::layout::{Section, backend, clock, interface, slot};
+use crate::image::{Bytes, Image, Width};
+use crate::layout::{Layout, Section, backend, clock, interface, slot};
 use crate::mac::Mac;
 use crate::manifest::{Manifest, Pool};
 use crate::scheduler::Candidate;
@@ -20,6 +20,14 @@ pub fn publish(manifest: &Manifest, world: &World, image: &mut dyn Image) {
         publish_backends(pool, backends, image);
         publish_ring(pool, backends, image);
     }
+}
+
+/// The image as the policy itself says it: with the MACs in it, a program forwards as soon as it runs. `layout` is the
+/// manifest's own.
+pub fn initial(manifest: &Manifest, layout: &Layout) -> Bytes {
+    let mut image = Bytes::new(layout.clone());
+    publish(manifest, &World::of(manifest), &mut image);
+    image
 }
 
 /// Clock and seed alone, as each second wants it.

@@ -174,6 +174,23 @@ pub struct FrameAccess {
     pub order: Order,
 }
 
+impl FrameAccess {
+    /// Accesses of 1, 2, 4 or 8 bytes of which this one can be made: {offset in it, size (bytes)}, the lowest first. Those of
+    /// which one of 7 bytes is made overlap.
+    pub fn parts(&self) -> &'static [(u16, u8)] {
+        match self.bytes {
+            1 => &[(0, 1)],
+            2 => &[(0, 2)],
+            3 => &[(0, 2), (2, 1)],
+            4 => &[(0, 4)],
+            5 => &[(0, 4), (4, 1)],
+            6 => &[(0, 4), (4, 2)],
+            7 => &[(0, 4), (3, 4)],
+            _ => &[(0, 8)],
+        }
+    }
+}
+
 /// Which bytes of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SectionAccess {

@@ -4,6 +4,7 @@
 //! Every instruction and every end occurs. Passes and targets are judged on these against [`eval`](crate::eval).
 
 mod director;
+mod run;
 
 use lvsc_abi::flows;
 use lvsc_abi::image::{Bytes, Image, Width};
@@ -21,6 +22,7 @@ use crate::program::{
 use crate::proven;
 
 pub use self::director::director;
+pub use self::run::Decided;
 
 /// Something to run.
 #[derive(Clone, Debug)]

@@ -9,20 +9,6 @@ use lvsc_ir::range::bytes_mask;
 
 use crate::select::{Memory, Select};
 
-/// The accesses of which one of `bytes` bytes is made: {offset, size (bytes)}, the lowest first.
-fn parts(bytes: u8) -> &'static [(u16, u8)] {
-    match bytes {
-        1 => &[(0, 1)],
-        2 => &[(0, 2)],
-        3 => &[(0, 2), (2, 1)],
-        4 => &[(0, 4)],
-        5 => &[(0, 4), (4, 1)],
-        6 => &[(0, 4), (4, 2)],
-        7 => &[(0, 4), (3, 4)],
-        _ => &[(0, 8)],
-    }
-}
-
 impl Select<'_, '_> {
     /// Whether `length` bytes from `base` on lie in the frame.
     pub(crate) fn bounds(&mut self, base: Option<Value>, length: u16) -> ir::Value {
@@ -90,7 +76,7 @@ impl Select<'_, '_> {
         let flags = self.flags(Memory::Frames);
         let address = self.address(access.base);
         let mut whole = None;
-        for (offset, size) in parts(access.bytes) {
+        for (offset, size) in access.parts() {
             let at = i32::from(access.offset) + i32::from(*offset);
             let ins = self.builder.ins();
             let part = match size {
@@ -120,7 +106,7 @@ impl Select<'_, '_> {
         } else {
             value
         };
-        for (offset, size) in parts(access.bytes) {
+        for (offset, size) in access.parts() {
             let at = i32::from(access.offset) + i32::from(*offset);
             let part = if *offset > 0 {
                 let bits = i64::from(*offset) * 8;

@@ -38,12 +38,10 @@ mod section;
 mod select;
 
 use lvsc_abi::artifact::Artifact;
-use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::place::Sources;
-use lvsc_abi::publish::publish;
-use lvsc_abi::world::World;
+use lvsc_abi::publish;
 use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::Verified;
 
@@ -72,9 +70,7 @@ impl Target for Native {
         let batch = batch::compile(program.program(), layout);
         let places = batch.places;
         let code = isa::compile(batch.function, isa::Listing::No)?;
-        // What the policy itself says: with the MACs in it, a program that links the object forwards.
-        let mut initial = Bytes::new(layout.clone());
-        publish(manifest, &World::of(manifest), &mut initial);
+        let initial = publish::initial(manifest, layout);
         let figures = vec![
             ("code bytes", code.bytes.len() as u64),
             ("loops", batch.loops),

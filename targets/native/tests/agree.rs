@@ -6,17 +6,17 @@
 #[path = "agree/machine.rs"]
 mod machine;
 
-use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Layout};
 use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::native;
 use lvsc_abi::place::Sources;
 use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
-use lvsc_ir::eval::{self, Outcome, Packet};
-use lvsc_ir::sample::{self, Case};
+use lvsc_ir::eval::Outcome;
+use lvsc_ir::sample::{self, Case, Decided};
 use lvsc_ir::target::{Target, Text};
+use lvsc_ir::text;
 use lvsc_ir::verify::{Verified, verify};
-use lvsc_ir::{passes, text};
 use lvsc_target_native::Native;
 use machine::Machine;
 use object::read::elf::ElfFile64;
@@ -25,27 +25,10 @@ use proptest::collection;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
-type Decided = (Vec<(Outcome, Vec<u8>)>, Bytes);
-
 /// Bytes between the begins of two frames: each has its headroom.
 const STRIDE: usize = 512;
 /// The worker whose number the code is told.
 const WORKER: u32 = 5;
-
-fn by_evaluator(case: &Case) -> Decided {
-    let program = verify(case.program.clone(), &case.layout).unwrap();
-    let mut image = case.image.clone();
-    let decide = |(frame, ingress): &(Vec<u8>, u8)| {
-        let mut frame = frame.clone();
-        let mut packet = Packet {
-            frame: &mut frame,
-            ingress: *ingress,
-            worker: WORKER,
-        };
-        (eval::run(&program, &mut packet, &mut image), frame)
-    };
-    (case.frames.iter().map(decide).collect(), image)
-}
 
 fn emitted(program: &Verified, layout: &Layout) -> Vec<u8> {
     let manifest = Manifest {
@@ -108,26 +91,9 @@ fn by_machine(case: &Case) -> Decided {
     (decided, left)
 }
 
-fn optimized(case: &Case) -> Case {
-    let program = verify(case.program.clone(), &case.layout).unwrap();
-    let program = passes::optimize(program, &case.layout).into_program();
-    Case {
-        program,
-        ..case.clone()
-    }
-}
-
-/// The case with each frame many times, in turn, so that flows are met again in one batch.
-fn repeated(mut case: Case) -> Case {
-    let round = case.frames.clone();
-    case.frames
-        .extend(round.iter().cloned().chain(round.clone()).take(100));
-    case
-}
-
 fn agree(case: &Case) {
-    let expected = by_evaluator(case);
-    for case in [case.clone(), optimized(case)] {
+    let expected = case.decided(WORKER);
+    for case in [case.clone(), case.optimized()] {
         let found = by_machine(&case);
         let text = text::print(&case.program, &case.layout);
         assert_eq!(found.0, expected.0, "{text}");
@@ -139,7 +105,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn a_processor_decides_what_the_program_means(choices in collection::vec(any::<u8>(), 0..1200)) {
-        agree(&repeated(sample::case(&choices)));
+        agree(&sample::case(&choices).repeated());
     }
 }
 
@@ -149,7 +115,7 @@ fn a_connection_table_is_looked_up_in_three_loops() {
         let case = sample::director(entries);
         assert_eq!(loops(&case), 3);
         agree(&case);
-        let (_, image) = by_evaluator(&case);
+        let (_, image) = case.decided(WORKER);
         let (_, table) = image.layout().named("flows.web").unwrap();
         let words = (0..u64::from(table.length)).map(|at| image.load(table.at(at, 0), Width::B8));
         assert!(words.filter(|word| *word != 0).count() > 8);

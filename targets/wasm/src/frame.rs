@@ -7,20 +7,6 @@ use lvsc_ir::range::bytes_mask;
 use crate::code::{local, memory};
 use crate::select::{Select, Sense};
 
-/// The accesses of which one of `bytes` bytes is made: {offset, size (bytes)}, the lowest first.
-fn parts(bytes: u8) -> &'static [(u16, u8)] {
-    match bytes {
-        1 => &[(0, 1)],
-        2 => &[(0, 2)],
-        3 => &[(0, 2), (2, 1)],
-        4 => &[(0, 4)],
-        5 => &[(0, 4), (4, 1)],
-        6 => &[(0, 4), (4, 2)],
-        7 => &[(0, 4), (3, 4)],
-        _ => &[(0, 8)],
-    }
-}
-
 impl Select<'_> {
     /// Leaves the frame's length.
     pub(crate) fn frame_length(&mut self) {
@@ -104,7 +90,7 @@ impl Select<'_> {
 
     /// Leaves the bytes as they lie, little endian.
     fn load_parts(&mut self, access: FrameAccess) {
-        for (offset, size) in parts(access.bytes) {
+        for (offset, size) in access.parts() {
             self.frame_address(access.base);
             let at = memory(u64::from(access.offset) + u64::from(*offset), 0);
             let mut sink = self.code.sink();
@@ -122,7 +108,7 @@ impl Select<'_> {
 
     pub(crate) fn store_frame(&mut self, access: FrameAccess, value: Value) {
         let swapped = access.order == Order::Big && access.bytes > 1;
-        let parts = parts(access.bytes);
+        let parts = access.parts();
         let whole = parts.len() == 1;
         if whole {
             self.frame_address(access.base);

@@ -9,34 +9,17 @@ use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::module::{self, Contents};
 use lvsc_abi::place::Sources;
 use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
-use lvsc_ir::eval::{self, Outcome, Packet};
-use lvsc_ir::sample::{self, Case};
+use lvsc_ir::eval::Outcome;
+use lvsc_ir::sample::{self, Case, Decided};
 use lvsc_ir::target::{EmitError, Target};
+use lvsc_ir::text;
 use lvsc_ir::verify::verify;
-use lvsc_ir::{passes, text};
 use lvsc_target_wasm::Wasm;
 use proptest::collection;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use wasmparser::{Validator, WasmFeatures};
 use wasmtime::{Config, Engine, Instance, Memory, Module, Store, WasmBacktrace};
-
-type Decided = (Vec<(Outcome, Vec<u8>)>, Bytes);
-
-fn by_evaluator(case: &Case) -> Decided {
-    let program = verify(case.program.clone(), &case.layout).unwrap();
-    let mut image = case.image.clone();
-    let decide = |(frame, ingress): &(Vec<u8>, u8)| {
-        let mut frame = frame.clone();
-        let mut packet = Packet {
-            frame: &mut frame,
-            ingress: *ingress,
-            worker: 0,
-        };
-        (eval::run(&program, &mut packet, &mut image), frame)
-    };
-    (case.frames.iter().map(decide).collect(), image)
-}
 
 /// A module with its memory filled.
 struct Loaded {
@@ -181,26 +164,9 @@ fn by_module(case: &Case) -> (Decided, Vec<(&'static str, u64)>) {
     ((decided, image), loaded.figures)
 }
 
-fn optimized(case: &Case) -> Case {
-    let program = verify(case.program.clone(), &case.layout).unwrap();
-    let program = passes::optimize(program, &case.layout).into_program();
-    Case {
-        program,
-        ..case.clone()
-    }
-}
-
-/// The case with each frame many times, in turn, so that flows are met again in one batch.
-fn repeated(mut case: Case) -> Case {
-    let round = case.frames.clone();
-    case.frames
-        .extend(round.iter().cloned().chain(round.clone()).take(100));
-    case
-}
-
 fn agree(case: &Case) {
-    let expected = by_evaluator(case);
-    for case in [case.clone(), optimized(case)] {
+    let expected = case.decided(0);
+    for case in [case.clone(), case.optimized()] {
         let (found, _) = by_module(&case);
         let text = text::print(&case.program, &case.layout);
         assert_eq!(found.0, expected.0, "{text}");
@@ -212,7 +178,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn a_module_decides_what_the_program_means(choices in collection::vec(any::<u8>(), 0..1200)) {
-        agree(&repeated(sample::case(&choices)));
+        agree(&sample::case(&choices).repeated());
     }
 }
 
@@ -223,7 +189,7 @@ fn a_connection_table_is_looked_up_in_three_loops() {
         let (_, figures) = by_module(&case);
         assert!(figures.contains(&("loops", 3)), "{figures:?}");
         agree(&case);
-        let (outcomes, image) = by_evaluator(&case);
+        let (outcomes, image) = case.decided(0);
         let sent = outcomes
             .iter()
             .filter(|(outcome, _)| outcome.verdict == Verdict::Send)

@@ -46,13 +46,11 @@ mod select;
 mod verdict;
 
 use lvsc_abi::artifact::Artifact;
-use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::Placement;
 use lvsc_abi::place::Sources;
-use lvsc_abi::publish::publish;
-use lvsc_abi::world::World;
+use lvsc_abi::publish;
 use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::Verified;
 
@@ -118,9 +116,7 @@ impl Target for Xdp {
             ("data bytes", sizes[0]),
             ("state bytes", sizes[1]),
         ]);
-        // What the policy itself says: with the MACs in it, any loader's attached program forwards.
-        let mut initial = Bytes::new(layout.clone());
-        publish(manifest, &World::of(manifest), &mut initial);
+        let initial = publish::initial(manifest, layout);
         let places = code.places.iter();
         let places = places
             .map(|(index, place)| (*index as u32, *place))
