@@ -105,6 +105,14 @@ impl LoadFailure {
 }
 
 impl Kind {
+    /// The name of the target whose artifacts it runs; `None` where it runs the graph itself.
+    pub fn target(&self) -> Option<&'static str> {
+        match &self.runs {
+            Runs::Graphs(_) => None,
+            Runs::Artifacts(artifacts) => Some(artifacts.target.name()),
+        }
+    }
+
     /// An engine that runs a pipeline, with an empty image.
     pub fn make(&self, pipeline: &Pipeline) -> Result<AnyEngine, Failure> {
         match &self.runs {

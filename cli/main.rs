@@ -10,6 +10,7 @@ mod interrupt;
 mod library;
 mod lsp;
 mod offload;
+mod only;
 mod percent;
 mod policy;
 mod remedy;

@@ -119,15 +119,7 @@ pub fn open_text(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
             Some(checked)
         }
         Err(broken) => {
-            match format {
-                Format::Text => broken.say(ui),
-                Format::Json => ui.json(&json!({
-                    "version": 1,
-                    "policy": broken.path,
-                    "ok": false,
-                    "diagnostics": broken.data(),
-                })),
-            }
+            broken.tell(format, ui);
             None
         }
     }
@@ -171,6 +163,19 @@ impl Checked {
 }
 
 impl Broken {
+    /// Says what is wrong, to people or as all that a command prints.
+    pub fn tell(&self, format: Format, ui: &mut Ui) {
+        match format {
+            Format::Text => self.say(ui),
+            Format::Json => ui.json(&json!({
+                "version": 1,
+                "policy": self.path,
+                "ok": false,
+                "diagnostics": self.data(),
+            })),
+        }
+    }
+
     /// Says what is wrong.
     pub fn say(&self, ui: &mut Ui) {
         ui.diagnostics(&self.path, &self.diagnostics, &self.sources);

@@ -4,6 +4,7 @@ use crate::args::{Format, default_engine};
 use crate::config::Chosen;
 use crate::engines::{self, Code, Kind, Loaded};
 use crate::failure::Failure;
+use crate::only;
 use crate::policy::{self, Checked};
 use crate::ui::Ui;
 
@@ -52,6 +53,10 @@ impl Subject {
         };
         (kind.present)()?;
         let checked = policy::open_text(chosen.text(bytes)?, format, ui);
+        let checked = checked.and_then(|checked| match kind.target() {
+            Some(target) => only::check(checked, target, format, ui),
+            None => Some(checked),
+        });
         Ok(checked.map(|checked| Subject {
             path,
             kind,

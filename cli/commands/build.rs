@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::args::{Build, Emit, Format, Global};
 use crate::failure::{Failure, Status};
 use crate::ui::{Ui, file, table};
-use crate::{compile, policy, targets};
+use crate::{compile, only, policy, targets};
 
 /// Compiles a policy and says what was made.
 pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -25,7 +25,9 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     let piped = path.as_os_str() == "-";
     let written = ("-o", Some(path.as_path()).filter(|_| !piped));
     file::apart(&[("the policy", chosen.file())], &[written])?;
-    let Some(checked) = policy::open(&chosen, format, ui)? else {
+    let checked = policy::open(&chosen, format, ui)?;
+    let checked = checked.and_then(|checked| only::check(checked, target.name(), format, ui));
+    let Some(checked) = checked else {
         return Ok(Status::Findings);
     };
     if global.verbose {

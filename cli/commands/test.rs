@@ -121,6 +121,16 @@ fn one(
         ui.detail(format_args!("{}: no `test` blocks", checked.text.path));
         return Ok(());
     }
+    let meant = |kind: &Kind| {
+        let target = kind.target();
+        target.is_none_or(|target| checked.policy.other_target(target).is_none())
+    };
+    let (kinds, others): (Vec<&Kind>, Vec<&Kind>) = kinds.iter().partition(|kind| meant(kind));
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().map(|kind| kind.name).collect();
+        let (path, names) = (&checked.text.path, names.join(", "));
+        ui.say(format_args!("{path}: not for {names}, so not tried there"));
+    }
     let mut engines = Vec::new();
     for kind in kinds {
         engines.push((kind.name, kind.make(&checked.pipeline)?));

@@ -36,3 +36,31 @@ fn an_object_says_which_kernel_it_needs() {
     assert_eq!(manifest.xdp.kernel, Kernel::V4);
     assert_eq!(manifest.xdp.mode, Mode::Driver);
 }
+
+#[test]
+fn a_policy_for_one_target_is_built_and_run_for_no_other() {
+    let folder = folder();
+    let policy = "target xdp { only }\nmatch ip.ttl == 1 { drop short }\n\
+                  test \"t\" { send eth / ip 192.0.2.1 -> 192.0.2.2 ttl=1; expect drop short }\n";
+    std::fs::write(folder.path().join("one.lvs"), policy).expect("a file");
+    for args in [&["build", "one.lvs"][..], &["run", "one.lvs"]] {
+        let said = said(lvsc(folder.path()).args(args));
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(
+            said.err
+                .contains("error[other-target]: the policy is only for `xdp`, not for `wasm`"),
+            "{}",
+            said.err
+        );
+        assert!(said.err.contains("one.lvs:1:14"), "{}", said.err);
+    }
+    assert!(!folder.path().join("one.wasm").exists());
+    let said = said(lvsc(folder.path()).args(["test", "one.lvs", "--engine", "interp,wasm"]));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.err
+            .contains("one.lvs: not for wasm, so not tried there"),
+        "{}",
+        said.err
+    );
+}

@@ -167,6 +167,7 @@ const ATOMIC: u8 = 0xc0;
 const CALL: u8 = 0x80;
 const EXIT: u8 = 0x90;
 const COMPARE_EXCHANGE: i32 = 0xf1;
+const ADD: i32 = 0;
 
 /// Runs a program from its first instruction on: r1 is its argument, r10 the end of its stack. Gives r0.
 pub fn run(
@@ -245,6 +246,11 @@ fn access(insn: Insn, memory: &mut Memory, registers: &mut Registers) -> Result<
                 memory.store(address, size, new)?;
             }
             registers.set(0, old)
+        }
+        (STX, ATOMIC, ADD) if size == 8 && address.is_multiple_of(8) => {
+            let sum = memory.load(address, size)?;
+            let sum = sum.wrapping_add(registers.get(insn.src)?);
+            memory.store(address, size, sum)
         }
         _ => insn.unknown(),
     }

@@ -3,7 +3,8 @@
 //! Every section of the [`Layout`] is a variable of the object, named as the section with `_` in the place of what no C
 //! name may have (`ring.web` is `ring_web`). What the control plane fills lies in the ELF section `.data`, with its
 //! first bytes; what packets change lies in `.bss` and begins as zeros. Each CPU has counters of its own, one row behind
-//! the other: the counter is the sum of all rows.
+//! the other: the counter is the sum of all rows. A section with too many counters for that has one row, and all CPUs
+//! add to it.
 
 use crate::layout::{Element, Layout, Section};
 
@@ -19,6 +20,8 @@ pub const LAYOUT: &str = "lvsc.layout";
 pub const MANIFEST: &str = "lvsc.manifest";
 /// CPUs that have counters of their own; a power of two. With more, some share theirs.
 pub const CPUS: u32 = 256;
+/// The longest row of counters (bytes) that each CPU has for itself: 4096 counters, 16 MiB for all CPUs.
+pub const ROW_MAX: u64 = 64 << 10;
 /// Bytes between the places where two CPUs note the interface by which they redirect: a cache line.
 pub const EGRESS_STRIDE: u32 = 64;
 /// Name of the variable with these places; there is one where there are several interfaces.
@@ -46,7 +49,7 @@ pub struct Variable {
     pub offset: u64,
     /// Number of bytes, all rows included.
     pub size: u64,
-    /// Number of rows: [`CPUS`] for counters, else 1.
+    /// Number of rows: see [`counters_rows`] for counters, else 1.
     pub rows: u32,
 }
 
@@ -64,6 +67,11 @@ pub struct Placement {
 /// Bytes between the counters of two CPUs: at least a cache line, a power of two.
 pub fn counters_row(counters: &Section) -> u64 {
     counters.size().max(64)
+}
+
+/// Rows of these counters: [`CPUS`], or 1 where a row is longer than [`ROW_MAX`].
+pub fn counters_rows(counters: &Section) -> u32 {
+    if counters.size() > ROW_MAX { 1 } else { CPUS }
 }
 
 impl Placement {
@@ -87,8 +95,8 @@ impl Placement {
                     (Part::Bss, 1, section.size())
                 }
                 Element::Counter => {
-                    let row = counters_row(section);
-                    (Part::Bss, CPUS, row * u64::from(CPUS))
+                    let rows = counters_rows(section);
+                    (Part::Bss, rows, counters_row(section) * u64::from(rows))
                 }
             };
             if section.element == Element::Interface {

@@ -4,9 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// The option of every target that keeps a policy from the targets that do not have it.
+pub const ONLY: &str = "only";
+
 /// The targets that a policy may name, and what each can be asked.
-pub const TARGETS: [(&str, &[&str]); 3] =
-    [("wasm", &[]), ("native", &[]), ("xdp", &["kernel", "mode"])];
+pub const TARGETS: [(&str, &[&str]); 3] = [
+    ("wasm", &[ONLY]),
+    ("native", &[ONLY]),
+    ("xdp", &["kernel", "mode", ONLY]),
+];
 
 /// What is asked of the target `xdp`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

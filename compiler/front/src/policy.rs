@@ -35,9 +35,23 @@ pub struct Policy {
     pub tests: Vec<Test>,
     /// Where the program is asked to run on the network card.
     pub offload: Option<Span>,
+    /// The targets that it is for, and where that is said; for every target where there is none.
+    pub only: BTreeMap<&'static str, Span>,
 }
 
 impl Policy {
+    /// Why the policy is not for this target, and where it says so; `None` where it is for it.
+    pub fn other_target(&self, target: &str) -> Option<(String, Span)> {
+        let span = *self.only.values().next()?;
+        let names: Vec<String> = self.only.keys().map(|name| format!("`{name}`")).collect();
+        let names = names.join(" and ");
+        let other = !self.only.contains_key(target);
+        other.then(|| {
+            let message = format!("the policy is only for {names}, not for `{target}`");
+            (message, span)
+        })
+    }
+
     /// What stands at the places of the pipeline's nodes.
     pub fn spans(&self) -> BTreeMap<Place, Span> {
         let mut spans = BTreeMap::new();

@@ -182,6 +182,7 @@ impl Writer<'_> {
             Inst::Exchange(_, _, offset, ..) => {
                 self.push(Insn::exchange(at.of(1), *offset, at.of(2)));
             }
+            Inst::AddTo(_, offset, _) => self.push(Insn::add_to(at.of(0), *offset, at.of(1))),
             Inst::Cpu(_) => self.push(Insn::call(HELPER_CPU)),
             Inst::Redirect(..) => self.push(Insn::call(HELPER_REDIRECT_MAP)),
             Inst::Pick(condition, _, _, no) => {

@@ -9,14 +9,13 @@ use lvsc_abi::place::Sources;
 
 use crate::assemble::{Code, HELPER_CPU, HELPER_REDIRECT_MAP};
 use crate::insn::{
-    ALU, ALU64, ATOMIC, CALL, EXIT, Insn, JMP, JMP32, LD, LDX, MOVE, REGISTER, ST, STX, SWAP,
+    ALU, ALU64, CALL, EXIT, Insn, JMP, JMP32, LD, LDX, MOVE, REGISTER, ST, STX, SWAP,
 };
 use crate::machine::Symbol;
 
 /// Bits of an opcode: its class, its operation, and how it accesses memory.
 const CLASS: u8 = 0x07;
 const OPERATION: u8 = 0xf0;
-const MODE: u8 = 0xe0;
 
 /// The listing of a program: before instructions the line of the policy that they come from.
 pub(crate) fn print(
@@ -81,7 +80,10 @@ fn plain(index: usize, insn: Insn) -> String {
         JMP | JMP32 => jump(index, insn),
         LDX => format!("r{} = {}", insn.dst, memory(insn, insn.src)),
         ST => format!("{} = {}", memory(insn, insn.dst), insn.immediate),
-        STX if insn.opcode & MODE == ATOMIC & MODE => format!(
+        STX if insn.is_atomic() && !insn.is_exchange() => {
+            format!("lock {} += r{}", memory(insn, insn.dst), insn.src)
+        }
+        STX if insn.is_atomic() => format!(
             "r0 = cmpxchg_64(r{} {}, r0, r{})",
             insn.dst,
             signed(insn.offset),
@@ -203,6 +205,7 @@ mod tests {
                 "*(u32 *)(r6 + 2) = -1",
             ),
             (Insn::exchange(3, 16, 4), "r0 = cmpxchg_64(r3 + 16, r0, r4)"),
+            (Insn::add_to(3, 8, 4), "lock *(u64 *)(r3 + 8) += r4"),
             (
                 Insn::branch(Test::Gt, Width::Full, 0, Source::Register(2), 5),
                 "if r0 > r2 goto 15",

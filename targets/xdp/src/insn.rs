@@ -120,6 +120,8 @@ pub(crate) const MOVE: u8 = 0xb0;
 pub(crate) const SWAP: u8 = 0xd0;
 pub(crate) const CALL: u8 = 0x80;
 pub(crate) const EXIT: u8 = 0x90;
+/// Immediate of an atomic instruction: add, and nothing is got back.
+const ADD: i32 = 0;
 /// Immediate of an atomic instruction: compare with r0, exchange; r0 gets the old value.
 pub(crate) const COMPARE_EXCHANGE: i32 = 0xf1;
 
@@ -191,13 +193,30 @@ impl Insn {
 
     /// Exchanges eight bytes for `new` where they equal r0; r0 gets the old ones.
     pub(crate) fn exchange(base: Reg, offset: i16, new: Reg) -> Insn {
+        Insn::atomic(COMPARE_EXCHANGE, base, offset, new)
+    }
+
+    /// Adds to eight bytes.
+    pub(crate) fn add_to(base: Reg, offset: i16, value: Reg) -> Insn {
+        Insn::atomic(ADD, base, offset, value)
+    }
+
+    fn atomic(what: i32, base: Reg, offset: i16, src: Reg) -> Insn {
         Insn {
             opcode: ATOMIC | STX | DOUBLE,
             dst: base,
-            src: new,
+            src,
             offset,
-            immediate: COMPARE_EXCHANGE,
+            immediate: what,
         }
+    }
+
+    pub(crate) fn is_exchange(self) -> bool {
+        self.is_atomic() && self.immediate == COMPARE_EXCHANGE
+    }
+
+    pub(crate) fn is_atomic(self) -> bool {
+        self.opcode == ATOMIC | STX | DOUBLE
     }
 
     /// A jump by `offset` instructions from the next one on.

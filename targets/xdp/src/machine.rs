@@ -53,6 +53,8 @@ pub(crate) enum Inst {
     Store(u8, Virtual, i16, Operand),
     /// The old value; where the eight bytes equal the last one they become the one before it.
     Exchange(Virtual, Virtual, i16, Virtual, Virtual),
+    /// Adds the last one to eight bytes, whoever else does so at the same time.
+    AddTo(Virtual, i16, Virtual),
     /// The number of the CPU.
     Cpu(Virtual),
     /// `bpf_redirect_map(map, key, flags)`: the verdict.
@@ -168,6 +170,7 @@ impl Inst {
             Inst::Context(_)
             | Inst::Store(..)
             | Inst::Exchange(..)
+            | Inst::AddTo(..)
             | Inst::Cpu(_)
             | Inst::Redirect(..) => None,
         }
@@ -187,6 +190,7 @@ impl Inst {
             Inst::Exchange(_, base, _, new, expected) => {
                 ([Some(base), Some(new), Some(expected)], [None; 2], None)
             }
+            Inst::AddTo(base, _, value) => ([Some(base), Some(value), None], [None; 2], None),
             Inst::Redirect(_, arguments) => (arguments.map(Some), [None; 2], None),
             Inst::Pick(condition, _, yes, no) => {
                 ([Some(yes), None, None], [Some(no), None], Some(condition))

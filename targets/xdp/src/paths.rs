@@ -3,7 +3,7 @@
 use lvsc_abi::layout::{Element, Layout};
 
 use crate::assemble::Code;
-use crate::insn::{ATOMIC, CALL, EXIT, Insn, JMP, JMP32, R0, STX};
+use crate::insn::{CALL, EXIT, Insn, JMP, JMP32, R0};
 use crate::machine::Symbol;
 use crate::verdict;
 
@@ -74,7 +74,7 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
     let mut index = 0;
     while let Some(insn) = code.insns.get(index) {
         let look = looks.next_if(|(at, _)| *at == index);
-        let entry = if is_exchange(*insn) { ENTRY } else { 0 };
+        let entry = if insn.is_exchange() { ENTRY } else { 0 };
         let here = after(reached[index], look.map_or(0, |(_, passed)| passed) | entry);
         let size = if insn.opcode == 0x18 { 2 } else { 1 };
         if is_exit(*insn) {
@@ -119,10 +119,6 @@ fn merge(span: &mut Option<Span>, other: Option<Span>) {
         }),
         (a, b) => a.or(b),
     };
-}
-
-fn is_exchange(insn: Insn) -> bool {
-    insn.opcode & 0xe0 == ATOMIC && insn.opcode & CLASS == STX
 }
 
 fn is_exit(insn: Insn) -> bool {

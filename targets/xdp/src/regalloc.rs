@@ -259,6 +259,7 @@ fn operands(item: &Item, lasting: &[Virtual]) -> Vec<Operand> {
             Inst::Exchange(old, base, _, new, expected) => {
                 vec![result(*old), read(*base), read(*new), fixed(*expected, R0)]
             }
+            Inst::AddTo(base, _, value) => vec![read(*base), read(*value)],
             Inst::Cpu(to) => vec![result(*to)],
             Inst::Redirect(to, arguments) => {
                 let arguments = arguments.iter().zip(R1..);

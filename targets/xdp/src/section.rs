@@ -1,7 +1,7 @@
 //! Sections of the image: addresses whose bounds the verifier sees, and what is done there.
 
 use lvsc_abi::layout::{Element, SectionId, interface};
-use lvsc_abi::object::{EGRESS_STRIDE, counters_row};
+use lvsc_abi::object::{EGRESS_STRIDE, counters_row, counters_rows};
 use lvsc_ir::program::{SectionAccess, Value};
 
 use crate::insn::Alu;
@@ -72,10 +72,18 @@ impl Select<'_> {
         old
     }
 
-    /// Each CPU has counters of its own.
+    /// Each CPU has counters of its own, or all add to the same.
     pub(crate) fn count(&mut self, section: SectionId, index: Value) {
+        let shape = &self.layout[section];
+        let (rows, row) = (counters_rows(shape), counters_row(shape).trailing_zeros());
+        if rows == 1 {
+            let counter = self.element_address(section, index, 1);
+            let (packets, bytes) = (self.constant(1), self.frame_length());
+            self.push(Inst::AddTo(counter, 0, packets));
+            self.push(Inst::AddTo(counter, 8, bytes));
+            return;
+        }
         let cpu = self.cpu();
-        let row = counters_row(&self.layout[section]).trailing_zeros();
         let row = self.with(Alu::Shl, cpu, row as i32);
         let counter = self.element_address(section, index, 1);
         let counter = self.alu(Alu::Add, counter, Operand::Register(row));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::options::{Kernel, Mode, TARGETS};
+use lvsc_abi::options::{Kernel, Mode, ONLY, TARGETS};
 
 use super::Checker;
 use super::once::Said;
@@ -34,14 +34,42 @@ impl<'a> Checker<'a> {
                 let _ = self.target_option(target, options, prop);
             }
         }
+        self.targets_that_are_not_meant(items);
     }
 
-    fn target_option(&mut self, target: &str, options: &[&str], prop: &'a Prop) -> Option<()> {
+    /// Blocks of targets that the policy is not for.
+    fn targets_that_are_not_meant(&mut self, items: &[&'a Item]) {
+        for item in items {
+            let Item::Target(item) = item else { continue };
+            let known = TARGETS.iter().any(|(name, _)| item.name.text == *name);
+            if known && let Some((message, only)) = self.policy.other_target(&item.name.text) {
+                self.report(
+                    Diagnostic::error(Code::OtherTarget, message, item.name.span)
+                        .label("never used")
+                        .secondary(only, "said here"),
+                );
+            }
+        }
+    }
+
+    fn target_option(
+        &mut self,
+        target: &'static str,
+        options: &[&str],
+        prop: &'a Prop,
+    ) -> Option<()> {
         let name = prop.name.text.as_str();
         if !options.contains(&name) {
             let known: Vec<String> = options.iter().map(|name| (*name).to_owned()).collect();
             let message = format!("the target `{target}` has no option `{name}`");
             return self.unknown(&prop.name, Code::UnknownProperty, &message, &known);
+        }
+        if name == ONLY {
+            if let [value, ..] = prop.values.as_slice() {
+                return self.bad_value("`only` takes no value", value.span);
+            }
+            self.policy.only.insert(target, prop.span);
+            return Some(());
         }
         let [value] = prop.values.as_slice() else {
             return self.bad_value(&format!("`{name}` takes one value"), prop.name.span);

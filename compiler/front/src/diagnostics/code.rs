@@ -162,6 +162,8 @@ codes! {
     ImpossibleBackend => "impossible-backend",
     /// What a policy does that asks for a network card, and cards cannot.
     NotOffloadable => "not-offloadable",
+    /// A policy that is only for some targets, and another one that it speaks of or is built for.
+    OtherTarget => "other-target",
 
     [Doubt] // Warnings.
 

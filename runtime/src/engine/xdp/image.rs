@@ -146,14 +146,18 @@ impl Image for KernelImage {
         each.fold(0, u64::wrapping_add)
     }
 
-    /// In the last row, in which hardly any machine has a CPU that counts.
+    /// In the last row, in which hardly any machine has a CPU that counts; where there is one, the kernel adds to it at
+    /// the same time.
     fn add(&mut self, at: u64, value: u64) {
         let Some(place) = self.place(at, Width::B8) else {
             return;
         };
-        if let Some(at) = place.rows().last() {
-            let sum = self.load_at(place.section.part, at, Width::B8);
-            self.store_at(place.section.part, at, Width::B8, sum.wrapping_add(value));
+        let at = place.rows().last();
+        let memory = self.memory(place.section.part);
+        if let Some(at) = at.and_then(|at| memory.at(at as usize, Width::B8.bytes())) {
+            // SAFETY: as in `load_at`.
+            let count = unsafe { AtomicU64::from_ptr(at.cast()) };
+            count.fetch_add(value, Ordering::Relaxed);
         }
     }
 
