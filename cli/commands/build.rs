@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Build, Emit, Format, Global};
 use crate::failure::{Failure, Status};
-use crate::ui::{Ui, file, table};
+use crate::ui::{Ui, file, number, table};
 use crate::{compile, only, policy, targets};
 
 /// Compiles a policy and says what was made.
@@ -30,9 +30,7 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     let Some(checked) = checked else {
         return Ok(Status::Findings);
     };
-    if global.verbose {
-        sets(&checked.pipeline).for_each(|line| ui.detail(line));
-    }
+    let sets: Vec<Looked> = sets(&checked.pipeline).collect();
     let made = make(checked.pipeline, target, args.emit)?;
     if piped {
         ui.bytes(&made.bytes);
@@ -41,20 +39,27 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     }
     match (format, piped) {
         (Format::Text, true) => {}
-        (Format::Text, false) => ui.confirm(report(&path, &made)),
-        (Format::Json, true) => ui.talk(data(&path, target, &made)),
-        (Format::Json, false) => ui.json(&data(&path, target, &made)),
+        (Format::Text, false) => ui.confirm(report(&path, &made, &sets)),
+        (Format::Json, true) => ui.talk(data(&path, target, &made, &sets)),
+        (Format::Json, false) => ui.json(&data(&path, target, &made, &sets)),
     }
     Ok(Status::Fine)
 }
 
-/// How membership in each set is found out.
-fn sets(pipeline: &Pipeline) -> impl Iterator<Item = String> {
-    let sets = (1..).zip(&pipeline.sets);
-    sets.map(|(number, set)| {
-        let count = set.ranges.len();
-        let ranges = if count == 1 { "range" } else { "ranges" };
-        format!("set {number}: {count} {ranges}, {}", members::method(set))
+/// A set of more than a few ranges, and how its members are found.
+struct Looked {
+    /// Empty for a literal.
+    name: String,
+    ranges: usize,
+    method: String,
+}
+
+fn sets(pipeline: &Pipeline) -> impl Iterator<Item = Looked> {
+    let many = pipeline.sets.iter().filter(|set| members::is_large(set));
+    many.map(|set| Looked {
+        name: set.name.clone(),
+        ranges: set.ranges.len(),
+        method: members::method(set),
     })
 }
 
@@ -136,7 +141,7 @@ fn no_stage(target: &dyn Target, stage: &'static str) -> Failure {
     }
 }
 
-fn report(path: &Path, made: &Made) -> String {
+fn report(path: &Path, made: &Made, sets: &[Looked]) -> String {
     let mut lines = vec![format!(
         "{}: {}",
         path.display(),
@@ -144,15 +149,31 @@ fn report(path: &Path, made: &Made) -> String {
     )];
     if let Some(artifact) = &made.artifact {
         lines.extend(figures(artifact));
+        let rows: Vec<Vec<String>> = sets.iter().map(looked).collect();
+        lines.extend((!rows.is_empty()).then(|| "sets".to_owned()));
+        lines.extend(indented(&rows));
         lines.push("tables".to_owned());
         let rows: Vec<Vec<String>> = sections(artifact).map(row).collect();
-        lines.extend(
-            table::align(&rows)
-                .into_iter()
-                .map(|line| format!("  {line}")),
-        );
+        lines.extend(indented(&rows));
     }
     lines.join("\n")
+}
+
+fn indented(rows: &[Vec<String>]) -> impl Iterator<Item = String> {
+    let lines = table::align(rows).into_iter();
+    lines.map(|line| format!("  {line}"))
+}
+
+fn looked(set: &Looked) -> Vec<String> {
+    let name = match set.name.as_str() {
+        "" => "{ .. }",
+        name => name,
+    };
+    vec![
+        name.to_owned(),
+        number(set.ranges, "range"),
+        set.method.clone(),
+    ]
 }
 
 fn figures(artifact: &Artifact) -> Vec<String> {
@@ -184,7 +205,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn data(path: &Path, target: &dyn Target, made: &Made) -> Value {
+fn data(path: &Path, target: &dyn Target, made: &Made, sets: &[Looked]) -> Value {
     let mut data = json!({
         "version": 1,
         "target": target.name(),
@@ -200,6 +221,10 @@ fn data(path: &Path, target: &dyn Target, made: &Made) -> Value {
             json!({ "name": section.name, "length": section.length, "bytes": section.size() })
         });
         fields.insert("tables".to_owned(), tables.collect());
+        let sets = sets
+            .iter()
+            .map(|set| json!({ "name": set.name, "ranges": set.ranges, "method": set.method }));
+        fields.insert("sets".to_owned(), sets.collect());
     }
     data
 }

@@ -205,7 +205,7 @@ pub struct SectionAccess {
 }
 
 /// Where to go at the end of a block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Terminator {
     /// `jump b1(v1, v2)`
     Jump(Jump),
@@ -239,7 +239,7 @@ pub enum Terminator {
 }
 
 /// A block to go to, and the values for its parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Jump {
     /// The block.
     pub to: BlockId,

@@ -5,7 +5,7 @@ use lvsc_abi::layout::{Element, Layout, SectionId};
 use lvsc_abi::manifest::{CounterKind, Pool};
 use lvsc_abi::scheduler::{Pick, ring_size};
 
-use crate::members::{self, Table};
+use crate::members::Method;
 use crate::pipeline::{KeyedId, Pipeline, PoolId};
 
 /// Workers that may have a cursor of their own in a pool's ring.
@@ -73,27 +73,27 @@ pub struct Sections {
     keyed: Vec<KeyedSections>,
 }
 
-/// The sections of a set, and the table that is in them.
+/// The sections of a set, and the method that looks into them.
 #[derive(Clone, Debug)]
 pub struct SetSections {
-    /// `set.<digest>`
-    pub slots: SectionId,
-    /// `displacements.<digest>`
-    pub displacements: SectionId,
+    /// `set.<digest>` or `bounds.<digest>`
+    pub members: SectionId,
+    /// `displacements.<digest>` or `index.<digest>`
+    pub index: SectionId,
     /// What they hold.
-    pub table: Table,
+    pub method: Method,
 }
 
 impl SetSections {
     /// The sections of each set of this pipeline that has a table; finding the tables takes a while.
     pub fn all(pipeline: &Pipeline, layout: &Layout) -> Vec<Option<SetSections>> {
         let each = pipeline.sets.iter().map(|set| {
-            let table = Table::of(set)?;
-            let [slots, displacements] = members::sections(&table);
+            let method = Method::of(set)?;
+            let [members, index] = method.sections().map(|(name, _)| layout.named(&name));
             Some(SetSections {
-                slots: layout.named(&slots)?.0,
-                displacements: layout.named(&displacements)?.0,
-                table,
+                members: members?.0,
+                index: index?.0,
+                method,
             })
         });
         each.collect()

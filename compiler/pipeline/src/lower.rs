@@ -28,6 +28,7 @@ mod values;
 mod written;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use lvsc_abi::layout::{Layout, SectionId};
 use lvsc_abi::place::Place;
@@ -77,7 +78,7 @@ pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError
         pipeline,
         overlap,
         sections: Sections::of(pipeline, layout),
-        sets: SetSections::all(pipeline, layout),
+        sets: SetSections::all(pipeline, layout).into(),
         code,
         needs: Needs::default(),
         behind: Needs::default(),
@@ -107,7 +108,7 @@ struct Lowering<'a> {
     overlap: Overlap,
     sections: Sections,
     /// Of each set that has a table.
-    sets: Vec<Option<SetSections>>,
+    sets: Rc<[Option<SetSections>]>,
     code: Code,
     /// What may be asked from here on.
     needs: Needs,

@@ -1,231 +1,89 @@
-//! Sets with many members as tables: a perfect hash, so that each question is two loads and one compare, whatever the
-//! number of members.
-//!
-//! Hash and displace (Pagh 1999, "Hash and Displace: Efficient Evaluation of Minimal Perfect Hash Functions"): the high
-//! bits of a product name a bucket, whose displacement says in which slot the member lies. All slots hold members, so
-//! an empty one holds one that is looked for elsewhere.
+//! Sets with many members as tables in the image.
+
+mod bounds;
+mod hash;
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::hash;
+use lvsc_abi::hash::{absorb, finish};
 use lvsc_abi::manifest::Fixed;
 
+pub use self::bounds::{Bounds, Part};
+pub use self::hash::Table;
 use crate::pipeline::{Pipeline, Set};
 
-/// With up to so many ranges, comparing is cheaper.
-const FEW: usize = 8;
 /// So many ranges are compared one after the other without a branch.
 pub(crate) const COMPARED: usize = 4;
-/// A range of fewer values is so many members, a longer one is compared.
-const SHORT: u128 = 16;
-/// A table has at most so many members.
-const MEMBERS_MAX: usize = 1 << 20;
-/// Products in which two members of a bucket fall together cannot be told apart: others are tried.
-const TRIES: u64 = 1000;
 
-/// The table of a set.
+/// How it is found out whether a value is in a set that has more members than are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// What a value is multiplied with; odd.
-    pub multiplier: u64,
-    /// For each bucket what is added (bitwise, exclusive) to the number of a slot. A power of two of them, at least two.
-    pub displacements: Vec<u64>,
-    /// A power of two of members, at least two.
-    pub slots: Vec<u64>,
-    /// Longer ranges, which are compared.
-    pub rest: Vec<(u128, u128)>,
+pub enum Method {
+    /// A perfect hash, and a few longer ranges.
+    Hash(Table),
+    /// A search among the bounds of the ranges.
+    Bounds(Bounds),
 }
 
-impl Table {
-    /// The table of a set that is worth one: of many values of up to 64 bits, by themselves or in short ranges.
-    pub fn of(set: &Set) -> Option<Table> {
-        let short = |(first, last): &&(u128, u128)| last - first < SHORT;
-        let (short, rest): (Vec<_>, Vec<_>) = set.ranges.iter().partition(|range| short(range));
-        if short.len() <= FEW || set.width > 64 {
-            return None;
-        }
-        let members: Vec<u64> = short
-            .into_iter()
-            .flat_map(|(first, last)| first..=last)
-            .map(|member| member as u64)
-            .take(MEMBERS_MAX + 1)
-            .collect();
-        if members.len() > MEMBERS_MAX {
-            return None;
-        }
-        let multipliers = (1..=TRIES).map(|n| hash::table(n, 0) | 1);
-        multipliers
-            .into_iter()
-            .find_map(|multiplier| Table::with(multiplier, &members))
-            .map(|table| Table { rest, ..table })
+impl Method {
+    /// The method for a set; none where its ranges are compared.
+    pub fn of(set: &Set) -> Option<Method> {
+        let hash = Table::of(set).map(Method::Hash);
+        hash.or_else(|| Bounds::of(set).map(Method::Bounds))
     }
 
-    /// Bits to the right of the bucket's number in the product.
-    pub fn bucket_shift(&self) -> u32 {
-        64 - self.displacements.len().trailing_zeros()
-    }
-
-    /// Bits to the right of the slot's number, before the displacement.
-    pub fn slot_shift(&self) -> u32 {
-        self.bucket_shift() - self.slots.len().trailing_zeros()
-    }
-
-    /// The bucket and the slot before its displacement.
-    fn places(&self, member: u64) -> (usize, u64) {
-        let product = member.wrapping_mul(self.multiplier);
-        let bucket = (product >> self.bucket_shift()) as usize;
-        (
-            bucket,
-            product >> self.slot_shift() & (self.slots.len() as u64 - 1),
-        )
-    }
-
-    fn with(multiplier: u64, members: &[u64]) -> Option<Table> {
-        let slots = (members.len() * 2).next_power_of_two();
-        let first = *members.first()?;
-        let mut table = Table {
-            multiplier,
-            displacements: vec![0; slots / 4],
-            slots: vec![first; slots],
-            rest: Vec::new(),
-        };
-        let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); slots / 4];
-        for member in members {
-            buckets.get_mut(table.places(*member).0)?.push(*member);
-        }
-        let mut order: Vec<usize> = (0..buckets.len()).collect();
-        order.sort_by_key(|bucket| std::cmp::Reverse(buckets.get(*bucket).map_or(0, Vec::len)));
-        let mut taken = vec![false; slots];
-        for bucket in order {
-            let own = buckets.get(bucket)?;
-            let begins: Vec<u64> = own.iter().map(|member| table.places(*member).1).collect();
-            let found = (0..slots as u64).find(|by| fits(&begins, *by, &taken))?;
-            *table.displacements.get_mut(bucket)? = found;
-            for (begin, member) in begins.iter().zip(own) {
-                let slot = (begin ^ found) as usize;
-                *taken.get_mut(slot)? = true;
-                *table.slots.get_mut(slot)? = *member;
+    /// The two sections that it looks into, with their words. A section's name and shape are its identity: so that no image is
+    /// taken for another, they tell what is in it and nothing else.
+    pub(crate) fn sections(&self) -> [(String, &[u64]); 2] {
+        let (own, other, words) = match self {
+            Method::Hash(table) => {
+                let words: [&[u64]; 2] = [&table.slots, &table.displacements];
+                ("set", "displacements", words)
             }
-        }
-        Some(table)
+            Method::Bounds(bounds) => {
+                let words: [&[u64]; 2] = [&bounds.bounds, &bounds.index];
+                ("bounds", "index", words)
+            }
+        };
+        let seed = match self {
+            Method::Hash(table) => table.multiplier,
+            Method::Bounds(bounds) => bounds.first,
+        };
+        let digest = words.iter().copied().flatten();
+        let digest = finish(digest.fold(seed, |digest, word| absorb(digest, *word)));
+        let [first, second] = words;
+        [(own, first), (other, second)]
+            .map(|(kind, words)| (format!("{kind}.{digest:016x}"), words))
     }
 }
 
-/// Whether all of a bucket find free slots, each its own.
-fn fits(begins: &[u64], by: u64, taken: &[bool]) -> bool {
-    let free = |begin: &u64| taken.get((begin ^ by) as usize) == Some(&false);
-    let apart = |(index, begin)| !begins.iter().take(index).any(|other| other == begin);
-    begins.iter().all(free) && begins.iter().enumerate().all(apart)
+/// Whether the set's ranges are more than are compared one by one.
+pub fn is_large(set: &Set) -> bool {
+    set.ranges.len() > COMPARED
 }
 
 /// How it is found out whether a value is in a set, for people.
-pub fn method(set: &Set) -> &'static str {
-    if Table::of(set).is_some() {
-        "a perfect hash"
-    } else if set.ranges.len() <= COMPARED {
-        "compared one by one"
-    } else {
-        "compared by halves"
+pub fn method(set: &Set) -> String {
+    match Method::of(set) {
+        Some(Method::Hash(_)) => "a perfect hash".to_owned(),
+        Some(Method::Bounds(bounds)) => {
+            format!("a table of bounds, searched in {} steps", bounds.steps)
+        }
+        None if is_large(set) => "compared by halves".to_owned(),
+        None => "compared one by one".to_owned(),
     }
-}
-
-/// The names of the sections of a set's slots and displacements. A section's name and shape are its identity: so that
-/// no image is taken for another, they tell what is in it and nothing else.
-pub(crate) fn sections(table: &Table) -> [String; 2] {
-    let words = table.slots.iter().chain(&table.displacements);
-    let digest = words.fold(table.multiplier, |digest, word| hash::absorb(digest, *word));
-    let digest = hash::finish(digest);
-    ["set", "displacements"].map(|kind| format!("{kind}.{digest:016x}"))
 }
 
 /// Puts the tables of the sets that are worth one into the manifest.
 pub fn place(pipeline: &mut Pipeline) {
-    let fixed = pipeline.sets.iter().filter_map(|set| {
-        let table = Table::of(set)?;
-        let [own, other] = sections(&table);
-        Some([(own, table.slots), (other, table.displacements)])
-    });
+    let methods: Vec<Method> = pipeline.sets.iter().filter_map(Method::of).collect();
     // Sets that differ in their long ranges alone share a table.
-    let fixed: BTreeMap<String, Vec<u64>> = fixed.flatten().collect();
+    let fixed: BTreeMap<String, Vec<u64>> = methods
+        .iter()
+        .flat_map(Method::sections)
+        .map(|(section, words)| (section, words.to_vec()))
+        .collect();
     let fixed = fixed.into_iter();
     pipeline.manifest.fixed = fixed
         .map(|(section, words)| Fixed { section, words })
         .collect();
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::pipeline::Kind;
-
-    fn set(members: impl IntoIterator<Item = u64>) -> Set {
-        let members: BTreeSet<u64> = members.into_iter().collect();
-        let ranges = members.into_iter().map(u128::from);
-        Set {
-            name: "S".to_owned(),
-            width: 64,
-            kind: Kind::Number,
-            ranges: ranges.map(|member| (member, member)).collect(),
-        }
-    }
-
-    fn contains(table: &Table, value: u64) -> bool {
-        let (bucket, slot) = table.places(value);
-        table.slots[(slot ^ table.displacements[bucket]) as usize] == value
-    }
-
-    #[test]
-    fn members_are_found_and_others_are_not() {
-        let mut touching = set((0..50).map(|n| n * 10));
-        touching.ranges[7].1 += 3;
-        let scattered = (0..300).map(|n| hash::table(n, 7));
-        let sets = [
-            set(0x0a00_0001..0x0a00_000b),
-            set((0..4096).map(|n| 0xc0a8_0000 + n)),
-            set((0..257).map(|n| n << 24)),
-            touching,
-            set(scattered),
-        ];
-        for set in sets {
-            let table = Table::of(&set).unwrap();
-            for (member, last) in &set.ranges {
-                let (member, last) = (*member as u64, *last as u64);
-                assert!(
-                    contains(&table, member) && contains(&table, last),
-                    "{member}"
-                );
-                let others = [member ^ 1, member ^ 0x8000_0000, !member, 0, u64::MAX];
-                for other in others {
-                    let other_wide = u128::from(other);
-                    let mut ranges = set.ranges.iter();
-                    let is = ranges.any(|(from, to)| (*from..=*to).contains(&other_wide));
-                    assert_eq!(contains(&table, other), is, "{other}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn long_ranges_are_compared_beside_the_table() {
-        let mut mixed = set((0..100).map(|n| n * 100));
-        mixed.ranges[50].1 += 80;
-        let table = Table::of(&mixed).unwrap();
-        assert_eq!(table.rest, [(5000, 5080)]);
-        assert!(contains(&table, 4900) && !contains(&table, 5000));
-    }
-
-    #[test]
-    fn few_members_and_wide_values_have_no_table() {
-        assert_eq!(Table::of(&set(0..FEW as u64)), None);
-        let mut with_range = set(0..100);
-        with_range.ranges.truncate(FEW + 1);
-        with_range.ranges[FEW].1 += SHORT;
-        assert_eq!(Table::of(&with_range), None);
-        let mut wide = set(0..100);
-        wide.width = 128;
-        assert_eq!(Table::of(&wide), None);
-    }
 }

@@ -4,6 +4,7 @@
 //! stores need to be in order only with each other and with its loads. Each keeps a program valid; in debug builds and tests every result is verified.
 
 mod blocks;
+mod chains;
 mod compares;
 mod cse;
 mod dce;
@@ -16,6 +17,7 @@ mod simplify;
 mod stores;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 use lvsc_abi::layout::Layout;
 
@@ -30,6 +32,7 @@ pub type Pass = fn(Program) -> Program;
 type Named = (&'static str, Pass);
 
 const BLOCKS: Named = ("blocks", blocks::run);
+const CHAINS: Named = ("chains", chains::run);
 const COMPARES: Named = ("compares", compares::run);
 const CSE: Named = ("cse", cse::run);
 const DCE: Named = ("dce", dce::run);
@@ -39,16 +42,18 @@ const KNOWN: Named = ("known", known::run);
 const NUMBERS: Named = ("numbers", numbers::run);
 const ORDER: Named = ("order", order::run);
 const STORES: Named = ("stores", stores::run);
+const TWINS: Named = ("twins", twins::run);
 
 /// The passes by name, each before those that tidy up behind it.
-pub const PASSES: [Named; 10] = [
-    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, DCE, NUMBERS,
+pub const PASSES: [Named; 12] = [
+    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, CHAINS, TWINS, DCE, NUMBERS,
 ];
 
 /// The order in which they run: first what takes branches and blocks away, then, on the fewer blocks, what takes
 /// instructions away (without their byte order, masks become needless). A second time through finds next to nothing.
-const SCHEDULE: [Named; 13] = [
-    FOLD, CSE, KNOWN, DCE, BLOCKS, ORDER, FOLD, COMPARES, DEMANDED, STORES, CSE, DCE, NUMBERS,
+const SCHEDULE: [Named; 16] = [
+    FOLD, CSE, KNOWN, DCE, BLOCKS, ORDER, FOLD, COMPARES, DEMANDED, STORES, CSE, DCE, CHAINS,
+    TWINS, BLOCKS, NUMBERS,
 ];
 
 /// Runs the passes. `layout` is the one that the program was verified against.

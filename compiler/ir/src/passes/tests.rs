@@ -133,3 +133,75 @@ proptest! {
         }
     }
 }
+
+/// A rule: the byte that it is for, whether that is asked the other way round, and what it does.
+type Rule = (u8, bool, u8);
+
+/// Rules for the frame's first byte, three blocks each, one rule behind the other; some go on with the next one.
+fn rules(rules: &[Rule]) -> String {
+    use std::fmt::Write;
+    let mut text =
+        "section counters counter 4\n\nb0:\n  bounds +2 b2() else b1()\nb1:\n  return drop\n\
+                    b2:\n  v0 = frame.be1 +0\n  v1 = frame.be1 +1\n  jump b3()\n"
+            .to_owned();
+    for (index, (byte, turned, does)) in rules.iter().enumerate() {
+        let (rule, value) = (3 + index * 3, 2 + index * 4);
+        let [constant, holds, number, other] = std::array::from_fn(|n| value + n);
+        let [then, last, next] = std::array::from_fn(|n| rule + 1 + n);
+        let (test, yes, no) = match turned {
+            true => ("ne", next, then),
+            false => ("eq", then, next),
+        };
+        let (byte, by_itself) = (byte % 40, *byte == 0);
+        let condition = if by_itself {
+            "v0".to_owned()
+        } else {
+            format!("v{holds}")
+        };
+        let (yes, no) = if by_itself { (next, then) } else { (yes, no) };
+        let small = does / 5 % 3;
+        let _ = write!(
+            text,
+            "b{rule}:\n  v{constant} = const {byte}\n  v{holds} = {test} v0, v{constant}\n  \
+             if {condition} b{yes}() else b{no}()\n\
+             b{then}:\n  v{number} = const {small}\n  v{other} = eq v1, v{number}\n",
+        );
+        let count = format!("  count counters[v{number}]\n");
+        let _ = match does % 5 {
+            0 => writeln!(text, "  return drop"),
+            1 => writeln!(text, "{count}  return pass"),
+            2 => writeln!(text, "{count}  jump b{next}()"),
+            3 => writeln!(text, "  return pass"),
+            _ => writeln!(text, "  if v{other} b{last}() else b{next}()"),
+        };
+        let _ = writeln!(text, "b{last}:\n  return drop");
+    }
+    let _ = write!(text, "b{}:\n  return pass\n", 3 + rules.len() * 3);
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn a_search_among_rules_decides_the_same_as_one_by_one(
+        each in collection::vec((0_u8..40, any::<bool>(), any::<u8>()), 1..40),
+        whole in any::<bool>(),
+    ) {
+        let source = rules(&each);
+        let text::Source { program, layout } = text::parse(&source).unwrap();
+        let plain = verify::verify(program, &layout).unwrap();
+        let passes: &[Named] = if whole { &SCHEDULE } else { &[CHAINS, TWINS, BLOCKS] };
+        let halves = passes.iter().fold(plain.program().clone(), |program, (_, pass)| pass(program));
+        let halves = verify::verify(halves, &layout).unwrap();
+        for first in 0..41 {
+            for second in 0..4 {
+                let decide = |program: &Verified| {
+                    let mut image = lvsc_abi::image::Bytes::new(layout.clone());
+                    let mut packet = Packet { frame: &mut [first, second], ingress: 0, worker: 0 };
+                    (eval::run(program, &mut packet, &mut image), image.as_bytes().to_vec())
+                };
+                prop_assert_eq!(decide(&plain), decide(&halves), "{}\n{}\n{} {}", source, text::print(halves.program(), &layout), first, second);
+            }
+        }
+    }
+}
