@@ -10,7 +10,9 @@ use super::compare::{compare_operator, holds};
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Path, Segment, UnaryOp};
+use crate::syntax::ast::{
+    BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Name, Path, Segment, UnaryOp,
+};
 
 /// So many constants may wait for later ones: each takes some of the stack.
 const PENDING_MAX: usize = 64;
@@ -196,6 +198,7 @@ impl<'a> Checker<'a> {
             Some(Thing::Constant(value)) => return value.clone(),
             Some(Thing::Unevaluated(item)) => item,
             Some(_) if !self.names.is_set(&name.text) => return self.not_constant(path.span),
+            Some(_) if !self.pending.is_empty() => return self.names_set(name),
             Some(_) | None => return self.unknown_name(name, &[Sort::Constant, Sort::Set]),
         };
         let at = self.pending.iter().position(|open| *open == item.name.text);
@@ -208,6 +211,19 @@ impl<'a> Checker<'a> {
             return self.error(Code::NestingTooDeep, message, name.span);
         }
         self.evaluate(item)
+    }
+
+    /// Sets are made of constants, which are all known before.
+    fn names_set<T>(&mut self, name: &Name) -> Option<T> {
+        let message = format!("a `const` cannot name the set `{}`", name.text);
+        let mut error = Diagnostic::error(Code::NotAConstant, message, name.span);
+        if let Some(declared) = self.names.place(&name.text) {
+            error = error.secondary(declared, "declared here");
+        }
+        self.report(
+            error.note("conditions name the set itself, and a `set` may have others as members"),
+        );
+        None
     }
 
     /// Evaluates a constant, after those that it names.
