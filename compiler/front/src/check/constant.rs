@@ -9,10 +9,12 @@ use super::Checker;
 use super::compare::{compare_operator, holds};
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast::{
     BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Name, Path, Segment, UnaryOp,
 };
+use crate::syntax::lexer::lex;
+use crate::syntax::token::{Token, TokenKind};
 
 /// So many constants may wait for later ones: each takes some of the stack.
 const PENDING_MAX: usize = 64;
@@ -76,6 +78,22 @@ pub(super) fn describe(kind: Kind) -> &'static str {
         Kind::Mac => "a MAC address",
         Kind::Ip4 => "an IPv4 address",
         Kind::Ip6 => "an IPv6 address",
+    }
+}
+
+/// Whether a text is one literal, as it stands in an expression.
+fn is_literal(file: FileId, text: &str) -> bool {
+    match lex(file, text).0.as_slice() {
+        [
+            Token {
+                kind: TokenKind::Lit(kind),
+                span,
+            },
+        ] => {
+            let (kind, span) = (kind.clone(), *span);
+            literal(&Lit { kind, span }).is_some()
+        }
+        _ => false,
     }
 }
 
@@ -167,11 +185,15 @@ impl<'a> Checker<'a> {
             return None; // the lexer has said it
         }
         literal(lit).or_else(|| {
-            self.error(
-                Code::TypeMismatch,
-                "this literal has no place in an expression",
-                lit.span,
-            )
+            let message = "this literal has no place in an expression";
+            let error = Diagnostic::error(Code::TypeMismatch, message, lit.span);
+            self.report(match &lit.kind {
+                LitKind::Str(text) if is_literal(lit.span.file, text) => {
+                    error.suggest("values stand without quotes", lit.span, text)
+                }
+                _ => error,
+            });
+            None
         })
     }
 
@@ -268,7 +290,12 @@ impl<'a> Checker<'a> {
         };
         value.map(Constant::number).or_else(|| {
             let message = format!("`{}` of these constants has no value", op.as_str());
-            self.error(Code::BadArithmetic, message, span)
+            let error = Diagnostic::error(Code::BadArithmetic, message, span);
+            self.report(match op {
+                BinaryOp::Sub => error.note(format!("the numbers from {a} to {b} are `{a}..{b}`")),
+                _ => error,
+            });
+            None
         })
     }
 

@@ -63,6 +63,36 @@ impl Known {
         }
     }
 
+    /// The numbers, where they are so few.
+    pub(super) fn numbers(&self, most: usize) -> Option<Vec<u128>> {
+        let mut numbers = Vec::new();
+        for (low, high) in self.ranges()? {
+            let count = high.checked_sub(*low)?;
+            if count > (most - numbers.len()) as u128 {
+                return None;
+            }
+            numbers.extend(*low..=*high);
+        }
+        Some(numbers).filter(|numbers| numbers.len() <= most)
+    }
+
+    /// Whether it may be what is under the mask `own`, where the same value is `number` under `mask`.
+    pub(super) fn may_be(&self, number: u128, mask: u128, own: u128) -> bool {
+        let common = mask & own;
+        match self {
+            _ if common == own => {
+                let number = Known::Only(Rc::new([(number & own, number & own)]));
+                !matches!(self.and(&number), Known::Only(left) if left.is_empty())
+            }
+            Known::Only(ranges) => {
+                let single = |(low, high): &Range| low == high;
+                let differs = |(one, _): &Range| (one ^ number) & common != 0;
+                !(ranges.iter().all(single) && ranges.iter().all(differs))
+            }
+            Known::Except(_) => true,
+        }
+    }
+
     /// Both are known.
     pub(super) fn and(&self, other: &Known) -> Known {
         match (self, other) {
