@@ -67,13 +67,12 @@ impl Known {
     pub(super) fn numbers(&self, most: usize) -> Option<Vec<u128>> {
         let mut numbers = Vec::new();
         for (low, high) in self.ranges()? {
-            let count = high.checked_sub(*low)?;
-            if count > (most - numbers.len()) as u128 {
+            if high - low >= (most - numbers.len()) as u128 {
                 return None;
             }
             numbers.extend(*low..=*high);
         }
-        Some(numbers).filter(|numbers| numbers.len() <= most)
+        Some(numbers)
     }
 
     /// Whether it may be what is under the mask `own`, where the same value is `number` under `mask`.
@@ -192,6 +191,25 @@ mod tests {
             prop_assert_eq!(has(&a.and(&b), n), has(&a, n) && has(&b, n));
             prop_assert_eq!(has(&a.or(&b), n), has(&a, n) || has(&b, n));
             prop_assert_eq!(has(&a.clone().not(), n), !has(&a, n));
+        }
+
+        #[test]
+        fn what_is_denied_under_masks_is_no_number(a in known(), x in 0_u128..16, mask in 0_u128..16, own in 0_u128..16) {
+            let number = x & mask;
+            let mut same = (0..16_u128).filter(|n| n & mask == number);
+            let possible = same.any(|n| has(&a, n & own));
+            prop_assert!(a.may_be(number, mask, own) || !possible);
+            if own & !mask == 0 {
+                prop_assert_eq!(a.may_be(number, mask, own), possible);
+            }
+        }
+
+        #[test]
+        fn few_numbers_are_all_of_them(a in known(), most in 0_usize..20) {
+            if let Some(numbers) = a.numbers(most) {
+                prop_assert!(numbers.len() <= most);
+                prop_assert!((0..20).all(|n| numbers.contains(&n) == has(&a, n)));
+            }
         }
 
         #[test]
