@@ -53,10 +53,11 @@ impl Watch {
         })
     }
 
-    /// Watches just these files from here on; what was in those that were watched before is known.
-    pub fn set(&mut self, paths: BTreeSet<PathBuf>) -> Result<(), Failure> {
-        self.files.retain(|path, _| paths.contains(path));
-        for path in paths {
+    /// Watches just these files from here on. What was in those that were watched before is known; of the others it is what
+    /// was read of them, where that is told: a save since then is news.
+    pub fn set(&mut self, files: BTreeMap<PathBuf, Option<Vec<u8>>>) -> Result<(), Failure> {
+        self.files.retain(|path, _| files.contains_key(path));
+        for (path, read) in files {
             // Behind a link the file itself may change. One that is not there may come.
             let real = fs::canonicalize(&path).ok();
             for path in [Some(&path), real.as_ref()].into_iter().flatten() {
@@ -68,7 +69,7 @@ impl Watch {
                 }
             }
             if let Entry::Vacant(new) = self.files.entry(path) {
-                let content = fs::read(new.key()).ok();
+                let content = read.or_else(|| fs::read(new.key()).ok());
                 new.insert(content);
             }
         }
@@ -77,13 +78,17 @@ impl Watch {
 
     /// Waits for news.
     pub fn next(&mut self, stop: &AtomicBool) -> Result<News, Failure> {
+        // Perhaps before the folder was watched.
+        let mut files = self.files.iter();
+        let mut saved = files.any(|(path, known)| fs::read(path).ok() != *known);
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Ok(News::Interrupted);
             }
-            if !self.stirred(GLANCE)? {
+            if !saved && !self.stirred(GLANCE)? {
                 continue;
             }
+            saved = false;
             let begin = Instant::now();
             while begin.elapsed() < LONGEST && self.stirred(QUIET)? {}
             let changed = self.changed();
@@ -150,5 +155,24 @@ fn failed(error: &notify::Error) -> Failure {
     Failure::Told {
         what: format!("cannot watch the files: {error}"),
         remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_save_between_reading_and_watching_is_news() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [read, looked_at] = ["read.lvs", "looked-at.lvs"].map(|name| folder.path().join(name));
+        for path in [&read, &looked_at] {
+            fs::write(path, "new").expect("a file");
+        }
+        let mut watch = Watch::begin().expect("it can be watched");
+        let files = [(read.clone(), Some(b"old".to_vec())), (looked_at, None)];
+        watch.set(files.into()).expect("a folder that is there");
+        let news = watch.next(&AtomicBool::new(false)).expect("news");
+        assert_eq!(news, News::Changed(BTreeSet::from([read])));
     }
 }

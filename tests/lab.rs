@@ -331,10 +331,7 @@ impl Running {
         let status = loop {
             match self.child.try_wait().expect("it is ours") {
                 Some(status) => break status,
-                None if Instant::now() > end => {
-                    self.child.kill().expect("it runs");
-                    panic!("it does not end");
-                }
+                None if Instant::now() > end => panic!("it does not end"),
                 None => sleep(Duration::from_millis(10)),
             }
         };
@@ -360,6 +357,17 @@ impl Running {
             "a process is left"
         );
         said
+    }
+}
+
+impl Drop for Running {
+    /// Where a test has failed, its lab ends all the same, and with it what it made.
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let group = format!("-{}", self.child.id());
+            let _ = Command::new("kill").args(["-9", "--", &group]).status();
+            let _ = self.child.wait();
+        }
     }
 }
 

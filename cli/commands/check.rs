@@ -1,6 +1,6 @@
 //! `lvsc check`: says what is wrong with policies, once or after every save.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lvsc_front::diagnostics::Diagnostic;
@@ -21,8 +21,8 @@ struct Outcome {
     path: String,
     diagnostics: Vec<Diagnostic>,
     sources: SourceMap,
-    /// The paths of what it takes in, or would.
-    asked: BTreeSet<PathBuf>,
+    /// The paths of what it takes in, or would, and what was read of them.
+    asked: BTreeMap<PathBuf, Option<Vec<u8>>>,
     /// What is in it, for people; `None` where it has errors.
     summary: Option<String>,
 }
@@ -55,17 +55,32 @@ fn check(text: Text) -> Outcome {
             summary: Some(summary(&checked)),
             path: checked.text.path,
             diagnostics: checked.warnings,
+            asked: read(checked.asked, &checked.sources),
             sources: checked.sources,
-            asked: checked.asked.into_iter().map(PathBuf::from).collect(),
         },
         Err(broken) => Outcome {
             path: broken.path,
             diagnostics: broken.diagnostics,
+            asked: read(broken.asked, &broken.sources),
             sources: broken.sources,
-            asked: broken.asked.into_iter().map(PathBuf::from).collect(),
             summary: None,
         },
     }
+}
+
+/// What was read of the files that were asked for.
+fn read(asked: BTreeSet<String>, sources: &SourceMap) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let texts = sources.files().filter(|file| !sources.is_prelude(*file));
+    let texts: BTreeMap<&str, &str> = texts
+        .map(|file| (sources.path(file), sources.text(file)))
+        .collect();
+    let read = asked.into_iter().map(|path| {
+        let text = texts
+            .get(path.as_str())
+            .map(|text| text.as_bytes().to_vec());
+        (PathBuf::from(path), text)
+    });
+    read.collect()
 }
 
 impl Outcome {
@@ -108,7 +123,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
     let stop = interrupt::flag()?;
     // From before the first look on, so that nothing is missed.
     let mut watch = Watch::begin()?;
-    let mut taken_in = vec![BTreeSet::new(); chosen.len()];
+    let mut taken_in = vec![BTreeMap::new(); chosen.len()];
     watch.set(watched(&own, &taken_in))?;
     for (chosen, taken_in) in chosen.iter().zip(&mut taken_in) {
         let outcome = check(chosen.read()?);
@@ -124,7 +139,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
             News::Interrupted => return Ok(Status::Interrupted),
         };
         for ((chosen, own), taken_in) in chosen.iter().zip(&own).zip(&mut taken_in) {
-            if !changed.contains(*own) && changed.is_disjoint(taken_in) {
+            if !changed.contains(*own) && !taken_in.keys().any(|path| changed.contains(path)) {
                 continue;
             }
             match chosen.read() {
@@ -140,9 +155,14 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
 }
 
 /// Policies, and all that they take in.
-fn watched(own: &[&Path], taken_in: &[BTreeSet<PathBuf>]) -> BTreeSet<PathBuf> {
-    let own = own.iter().map(|path| (*path).to_owned());
-    own.chain(taken_in.iter().flatten().cloned()).collect()
+fn watched(
+    own: &[&Path],
+    taken_in: &[BTreeMap<PathBuf, Option<Vec<u8>>>],
+) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let own = own.iter().map(|path| ((*path).to_owned(), None));
+    let taken_in = taken_in.iter().flatten();
+    let taken_in = taken_in.map(|(path, read)| (path.clone(), read.clone()));
+    own.chain(taken_in).collect()
 }
 
 fn no_file(chosen: &Chosen) -> Failure {

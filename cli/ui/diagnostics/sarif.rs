@@ -29,7 +29,7 @@ pub fn log(found: &[Found<'_>]) -> Value {
         let index = codes.iter().position(|code| *code == one.code);
         result(one, index, sources)
     });
-    let base = json!({ "description": { "text": "declarations of lvsc itself: no files" } });
+    let base = json!({ "description": message("declarations of lvsc itself: no files") });
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -77,11 +77,16 @@ fn result(one: &Diagnostic, rule: Option<usize>, sources: &SourceMap) -> Value {
         "ruleId": one.code.as_str(),
         "ruleIndex": rule,
         "level": severity(one.severity),
-        "message": { "text": sentences.join("\n") },
+        "message": message(&sentences.join("\n")),
         "locations": locations,
         "relatedLocations": related,
         "fixes": fixes,
     })
+}
+
+/// A message, in which braces would stand for arguments (3.11.5).
+fn message(text: &str) -> Value {
+    json!({ "text": text.replace('{', "{{").replace('}', "}}") })
 }
 
 fn location(label: &Label, sources: &SourceMap) -> Value {
@@ -92,7 +97,7 @@ fn location(label: &Label, sources: &SourceMap) -> Value {
     if label.text.is_empty() {
         json!({ "physicalLocation": physical })
     } else {
-        json!({ "physicalLocation": physical, "message": { "text": label.text } })
+        json!({ "physicalLocation": physical, "message": message(&label.text) })
     }
 }
 
@@ -113,7 +118,7 @@ fn remedy(fix: &Fix, sources: &SourceMap) -> Value {
         })
     });
     json!({
-        "description": { "text": fix.message },
+        "description": message(&fix.message),
         "artifactChanges": changes.collect::<Vec<_>>(),
         "properties": { "applicability": fix.applicability.as_str() },
     })
@@ -150,6 +155,14 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_brace_in_a_message_is_no_argument() {
+        assert_eq!(
+            message("expected `{` or `}`"),
+            json!({ "text": "expected `{{` or `}}`" })
+        );
+    }
 
     #[test]
     fn a_path_is_a_reference() {

@@ -16,14 +16,39 @@ use crate::source::Span;
 pub(super) struct Taken {
     /// From a first value to the last one; none lies in another.
     ranges: BTreeMap<(Kind, u128), (u128, Span)>,
+    /// Under masks: the kind, the bits, their mask.
+    masked: Vec<(Masked, Span)>,
     /// The patterns of this arm.
-    arm: Vec<(Rc<[Member]>, Span)>,
+    arm: Vec<(Pattern, Span)>,
 }
+
+/// What a pattern takes.
+enum Pattern {
+    Members(Rc<[Member]>),
+    Masked(Masked),
+}
+
+/// All values that have these bits under the mask.
+#[derive(Clone, Copy)]
+struct Masked {
+    kind: Kind,
+    bits: u128,
+    mask: u128,
+}
+
+/// So many masks are looked at for a pattern.
+const MASKED_MAX: usize = 256;
 
 impl Taken {
     /// A pattern of this arm.
     pub(super) fn note(&mut self, constant: &Constant, span: Span) {
-        self.arm.push((constant.members(), span));
+        self.arm.push((Pattern::Members(constant.members()), span));
+    }
+
+    /// The same of `bits & mask`.
+    pub(super) fn note_masked(&mut self, kind: Kind, (bits, mask): (u128, u128), span: Span) {
+        let masked = Masked { kind, bits, mask };
+        self.arm.push((Pattern::Masked(masked), span));
     }
 
     /// Ends the arm; `takes` where no guard may refuse its packets. Gives the patterns that take nothing, each with one that
@@ -32,14 +57,25 @@ impl Taken {
         let arm = std::mem::take(&mut self.arm);
         let count = arm.len();
         let mut swallowed = Vec::new();
-        for (members, span) in arm {
-            let by: Option<Vec<Span>> = members.iter().map(|one| self.by(*one)).collect();
-            if let Some(first) = by.and_then(|by| by.first().copied()) {
-                swallowed.push((span, first));
-            } else if takes {
-                for one in &*members {
-                    self.take(*one, span);
+        for (pattern, span) in arm {
+            let by = match &pattern {
+                Pattern::Members(members) => {
+                    let by: Option<Vec<Span>> = members.iter().map(|one| self.by(*one)).collect();
+                    by.and_then(|by| by.first().copied())
                 }
+                Pattern::Masked(masked) => self.by_masked(*masked),
+            };
+            match pattern {
+                _ if by.is_some() => swallowed.extend(by.map(|by| (span, by))),
+                Pattern::Members(members) if takes => {
+                    for one in &*members {
+                        self.take(*one, span);
+                    }
+                }
+                Pattern::Masked(masked) if takes && self.masked.len() < MASKED_MAX => {
+                    self.masked.push((masked, span));
+                }
+                Pattern::Members(_) | Pattern::Masked(_) => {}
             }
         }
         if swallowed.len() == count {
@@ -51,8 +87,28 @@ impl Taken {
     /// What takes all of this.
     fn by(&self, member: Member) -> Option<Span> {
         let mut before = self.ranges.range(..=(member.kind, member.low));
-        let ((kind, _), (high, span)) = before.next_back()?;
-        (*kind == member.kind && *high >= member.high).then_some(*span)
+        let range = before.next_back();
+        let range =
+            range.filter(|((kind, _), (high, _))| *kind == member.kind && *high >= member.high);
+        let by = range.map(|(_, (_, span))| *span);
+        by.or_else(|| {
+            let whole = Masked {
+                kind: member.kind,
+                bits: member.low,
+                mask: u128::MAX,
+            };
+            (member.low == member.high).then(|| self.by_masked(whole))?
+        })
+    }
+
+    /// What has looked at no other bits, and wanted these.
+    fn by_masked(&self, wanted: Masked) -> Option<Span> {
+        let mut masked = self.masked.iter();
+        let by = masked.find(|(by, _)| {
+            let inside = by.mask & !wanted.mask == 0;
+            by.kind == wanted.kind && inside && wanted.bits & by.mask == by.bits
+        });
+        by.map(|(_, span)| *span)
     }
 
     fn take(&mut self, member: Member, span: Span) {

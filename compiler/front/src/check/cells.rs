@@ -62,10 +62,15 @@ impl<'a> Checker<'a> {
     pub(super) fn types_of_key(&mut self, parts: &[Part]) -> Option<Vec<Vec<Type>>> {
         let mut found = Vec::new();
         for Part { value, place, .. } in parts {
-            let (each, none) = match value {
-                Value::One(one) => (std::slice::from_ref(one), "a constant has one value"),
+            let (each, code, none) = match value {
+                Value::One(one) => (
+                    std::slice::from_ref(one),
+                    Code::ConstantKey,
+                    "a constant has one value, and so one cell",
+                ),
                 Value::Each(_, each) => (
                     each.as_slice(),
+                    Code::TypeMismatch,
                     "these constants have no width of their own",
                 ),
                 other => return self.no_value(other, *place),
@@ -77,7 +82,7 @@ impl<'a> Checker<'a> {
                 }
             }
             if types.is_empty() {
-                return self.error(Code::TypeMismatch, none, *place);
+                return self.error(code, none, *place);
             }
             found.push(types);
         }

@@ -9,8 +9,12 @@ use super::Checker;
 use super::compare::{compare_operator, holds};
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Path, Segment, UnaryOp};
+use crate::source::{FileId, Span};
+use crate::syntax::ast::{
+    BinaryOp, Const, Expr, ExprKind, Lit, LitKind, Name, Path, Segment, UnaryOp,
+};
+use crate::syntax::lexer::lex;
+use crate::syntax::token::{Token, TokenKind};
 
 /// So many constants may wait for later ones: each takes some of the stack.
 const PENDING_MAX: usize = 64;
@@ -74,6 +78,22 @@ pub(super) fn describe(kind: Kind) -> &'static str {
         Kind::Mac => "a MAC address",
         Kind::Ip4 => "an IPv4 address",
         Kind::Ip6 => "an IPv6 address",
+    }
+}
+
+/// Whether a text is one literal, as it stands in an expression.
+fn is_literal(file: FileId, text: &str) -> bool {
+    match lex(file, text).0.as_slice() {
+        [
+            Token {
+                kind: TokenKind::Lit(kind),
+                span,
+            },
+        ] => {
+            let (kind, span) = (kind.clone(), *span);
+            literal(&Lit { kind, span }).is_some()
+        }
+        _ => false,
     }
 }
 
@@ -165,11 +185,15 @@ impl<'a> Checker<'a> {
             return None; // the lexer has said it
         }
         literal(lit).or_else(|| {
-            self.error(
-                Code::TypeMismatch,
-                "this literal has no place in an expression",
-                lit.span,
-            )
+            let message = "this literal has no place in an expression";
+            let error = Diagnostic::error(Code::TypeMismatch, message, lit.span);
+            self.report(match &lit.kind {
+                LitKind::Str(text) if is_literal(lit.span.file, text) => {
+                    error.suggest("values stand without quotes", lit.span, text)
+                }
+                _ => error,
+            });
+            None
         })
     }
 
@@ -196,6 +220,7 @@ impl<'a> Checker<'a> {
             Some(Thing::Constant(value)) => return value.clone(),
             Some(Thing::Unevaluated(item)) => item,
             Some(_) if !self.names.is_set(&name.text) => return self.not_constant(path.span),
+            Some(_) if !self.pending.is_empty() => return self.names_set(name),
             Some(_) | None => return self.unknown_name(name, &[Sort::Constant, Sort::Set]),
         };
         let at = self.pending.iter().position(|open| *open == item.name.text);
@@ -208,6 +233,19 @@ impl<'a> Checker<'a> {
             return self.error(Code::NestingTooDeep, message, name.span);
         }
         self.evaluate(item)
+    }
+
+    /// Sets are made of constants, which are all known before.
+    fn names_set<T>(&mut self, name: &Name) -> Option<T> {
+        let message = format!("a `const` cannot name the set `{}`", name.text);
+        let mut error = Diagnostic::error(Code::NotAConstant, message, name.span);
+        if let Some(declared) = self.names.place(&name.text) {
+            error = error.secondary(declared, "declared here");
+        }
+        self.report(
+            error.note("conditions name the set itself, and a `set` may have others as members"),
+        );
+        None
     }
 
     /// Evaluates a constant, after those that it names.
@@ -252,7 +290,12 @@ impl<'a> Checker<'a> {
         };
         value.map(Constant::number).or_else(|| {
             let message = format!("`{}` of these constants has no value", op.as_str());
-            self.error(Code::BadArithmetic, message, span)
+            let error = Diagnostic::error(Code::BadArithmetic, message, span);
+            self.report(match op {
+                BinaryOp::Sub => error.note(format!("the numbers from {a} to {b} are `{a}..{b}`")),
+                _ => error,
+            });
+            None
         })
     }
 

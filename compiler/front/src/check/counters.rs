@@ -60,18 +60,32 @@ impl<'a> Checker<'a> {
             let capacity = self.cells(item.capacity.as_ref())?;
             keyed.table = Some(KeyTable { capacity, shapes });
             self.counter(CounterKind::Others, &keyed.name, item.name.span);
-        } else if let Some(capacity) = &item.capacity
-            && !matches!(capacity.kind, LitKind::Int(cells) if cells >= keyed.cells().into())
-        {
-            let cells = keyed.cells();
-            let error = Diagnostic::error(Code::BadValue, "this is too small", capacity.span);
-            self.report(error.note(format!("the key has {cells} values, and each has a cell")));
-            return None;
+        } else if let Some(capacity) = &item.capacity {
+            self.cells_of_narrow(capacity, keyed.cells())?;
         }
         let count = self.policy.manifest.keyed.len();
         let id = self.next_id(count, "counters with keys", item.name.span);
         self.policy.manifest.keyed.push(keyed);
         Some(KeyedId(id))
+    }
+
+    /// The `capacity` of a key that has a cell for each of its values: it is not asked for.
+    fn cells_of_narrow(&mut self, capacity: &ast::Lit, cells: u32) -> Option<()> {
+        let note = format!("the key has {cells} values, and each has its cell from the begin");
+        let found = match capacity.kind {
+            LitKind::Bad => return None,
+            LitKind::Int(said) if said >= cells.into() => {
+                let message = "this `capacity` changes nothing";
+                Diagnostic::warning(Code::WithoutEffect, message, capacity.span)
+            }
+            LitKind::Int(_) => {
+                Diagnostic::error(Code::BadValue, "this is too small", capacity.span)
+            }
+            _ => return self.bad_value("`capacity` is a number of cells", capacity.span),
+        };
+        let fine = !found.is_error();
+        self.report(found.note(note));
+        fine.then_some(())
     }
 
     /// `count NAME`, `count NAME[exprs]`

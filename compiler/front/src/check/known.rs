@@ -63,6 +63,35 @@ impl Known {
         }
     }
 
+    /// The numbers, where they are so few.
+    pub(super) fn numbers(&self, most: usize) -> Option<Vec<u128>> {
+        let mut numbers = Vec::new();
+        for (low, high) in self.ranges()? {
+            if high - low >= (most - numbers.len()) as u128 {
+                return None;
+            }
+            numbers.extend(*low..=*high);
+        }
+        Some(numbers)
+    }
+
+    /// Whether it may be what is under the mask `own`, where the same value is `number` under `mask`.
+    pub(super) fn may_be(&self, number: u128, mask: u128, own: u128) -> bool {
+        let common = mask & own;
+        match self {
+            _ if common == own => {
+                let number = Known::Only(Rc::new([(number & own, number & own)]));
+                !matches!(self.and(&number), Known::Only(left) if left.is_empty())
+            }
+            Known::Only(ranges) => {
+                let single = |(low, high): &Range| low == high;
+                let differs = |(one, _): &Range| (one ^ number) & common != 0;
+                !(ranges.iter().all(single) && ranges.iter().all(differs))
+            }
+            Known::Except(_) => true,
+        }
+    }
+
     /// Both are known.
     pub(super) fn and(&self, other: &Known) -> Known {
         match (self, other) {
@@ -162,6 +191,25 @@ mod tests {
             prop_assert_eq!(has(&a.and(&b), n), has(&a, n) && has(&b, n));
             prop_assert_eq!(has(&a.or(&b), n), has(&a, n) || has(&b, n));
             prop_assert_eq!(has(&a.clone().not(), n), !has(&a, n));
+        }
+
+        #[test]
+        fn what_is_denied_under_masks_is_no_number(a in known(), x in 0_u128..16, mask in 0_u128..16, own in 0_u128..16) {
+            let number = x & mask;
+            let mut same = (0..16_u128).filter(|n| n & mask == number);
+            let possible = same.any(|n| has(&a, n & own));
+            prop_assert!(a.may_be(number, mask, own) || !possible);
+            if own & !mask == 0 {
+                prop_assert_eq!(a.may_be(number, mask, own), possible);
+            }
+        }
+
+        #[test]
+        fn few_numbers_are_all_of_them(a in known(), most in 0_usize..20) {
+            if let Some(numbers) = a.numbers(most) {
+                prop_assert!(numbers.len() <= most);
+                prop_assert!((0..20).all(|n| numbers.contains(&n) == has(&a, n)));
+            }
         }
 
         #[test]

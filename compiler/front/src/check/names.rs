@@ -299,7 +299,7 @@ impl<'a> Checker<'a> {
         let found = Diagnostic::error(code, message, name.span);
         let found = match nearest(&name.text, known.iter().map(String::as_str)) {
             Some(near) => found.similar("a similar name exists", name.span, &name.text, near),
-            None if known.len() <= 12 && !known.is_empty() => {
+            None if known.len() <= 20 && !known.is_empty() => {
                 found.note(format!("known are: {}", known.join(", ")))
             }
             None => found,

@@ -12,7 +12,6 @@ use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
 use super::names::{Sort, Thing};
-use super::scope::Scope;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine, Prop};
@@ -50,6 +49,16 @@ impl<'a> Checker<'a> {
         Some(mac)
     }
 
+    /// A value that is not what its property takes; nothing where it is a literal that the lexer has reported.
+    fn unfit<T>(&mut self, message: &str, value: &Expr) -> Option<T> {
+        match value.kind {
+            ExprKind::Lit(ast::Lit {
+                kind: LitKind::Bad, ..
+            }) => None,
+            _ => self.bad_value(message, value.span),
+        }
+    }
+
     pub(super) fn bad_value<T>(&mut self, message: &str, span: Span) -> Option<T> {
         self.error(Code::BadValue, message, span)
     }
@@ -82,9 +91,7 @@ impl<'a> Checker<'a> {
                     if let Some(found) = self.scheduler(line) {
                         scheduler = (found, line.span);
                         key = &line.by;
-                        for expr in key {
-                            self.value(expr, &Scope::unknown()); // whether it is selected from or not
-                        }
+                        self.check_key(key);
                     }
                 }
                 PoolLine::Backend(line) => {
@@ -110,7 +117,8 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        let fine = before == self.diagnostics.len();
+        // A line that is wrong, or could not be read, may be that of a backend.
+        let fine = before == self.diagnostics.len() && self.unread.is_empty();
         if fine
             && !backends
                 .iter()
@@ -129,6 +137,7 @@ impl<'a> Checker<'a> {
         self.keys.push(key);
         let flows = self.table(scheduler, flows);
         self.weightless(&backends, &places, flows.as_ref());
+        self.unheeded_weight(&backends, &places, scheduler);
         if flows.is_some() {
             self.counter(CounterKind::Refused, &name, item.name.span);
         }
@@ -253,13 +262,13 @@ impl<'a> Checker<'a> {
                     span,
                 }) = &value.kind
                 else {
-                    return self.bad_value("`mac` is a MAC address: 02:00:00:00:00:01", value.span);
+                    return self.unfit("`mac` is a MAC address: 02:00:00:00:00:01", value);
                 };
                 backend.mac = Some(self.unicast(Mac(*mac), *span)?);
             }
             ("via", Some(value)) => {
                 let Some(name) = word_of(value) else {
-                    return self.bad_value("`via` takes the name of an interface", value.span);
+                    return self.unfit("`via` takes the name of an interface", value);
                 };
                 let Some(Thing::Interface(id)) = self.names.get(&name.text) else {
                     return self.unknown_name(name, &[Sort::Interface]);
@@ -333,12 +342,13 @@ impl<'a> Checker<'a> {
             [size, rest @ ..] => (size, rest),
             [] => return self.bad_flows(prop.span),
         };
-        let ExprKind::Lit(ast::Lit {
-            kind: LitKind::Int(entries),
-            ..
-        }) = &size.kind
-        else {
-            return self.bad_flows(prop.span);
+        let entries = match &size.kind {
+            ExprKind::Lit(ast::Lit { kind, .. }) => match kind {
+                LitKind::Int(entries) => entries,
+                LitKind::Bad => return None,
+                _ => return self.bad_flows(prop.span),
+            },
+            _ => return self.bad_flows(prop.span),
         };
         if !(8..=FLOWS_MAX).contains(entries) {
             return self.bad_value("a connection table has from 8 to 64M entries", size.span);
@@ -371,7 +381,7 @@ impl<'a> Checker<'a> {
                 kind: LitKind::Duration(time),
                 ..
             }) if *time >= Duration::from_secs(1) && *time <= limit => Some(time.as_secs() as u32),
-            _ => self.bad_value("`idle` is a time from 1s to 9h", value.span),
+            _ => self.unfit("`idle` is a time from 1s to 9h", value),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Can these conditions hold at once? A search through what a packet may be: which headers it has, which alternative of a
 //! choice it takes, and what its values may be. Where it cannot tell it says yes, so its no can be relied on.
 
-use lvsc_pipeline::pipeline::{ChoiceId, Compare, Expr, HeaderId, VariableKind};
+use lvsc_pipeline::pipeline::{Binary, ChoiceId, Compare, Expr, HeaderId, VariableKind};
 
 use super::known::Known;
 use super::presence::{Fact, fields};
@@ -212,7 +212,11 @@ impl<'a> Possible<'a> {
             Some((_, before)) => before.and(&known),
             None => known,
         };
-        let left = !known.is_none(self.width(value));
+        let clashes = packet
+            .values
+            .iter()
+            .any(|(other, also)| clash((value, &known), (other, also)));
+        let left = !clashes && !known.is_none(self.width(value));
         packet.values.push((value, known));
         let facts: Vec<Fact> = fields(expr).into_iter().collect();
         match (holds, left, facts.as_slice()) {
@@ -279,6 +283,31 @@ impl<'a> Possible<'a> {
         };
         found.unwrap_or(128)
     }
+}
+
+/// So many numbers of a value are tried one by one.
+const TRIED_MAX: usize = 16;
+
+/// Whether these are of one value, under masks, and no number is both.
+fn clash((a, known): (&Expr, &Known), (b, also): (&Expr, &Known)) -> bool {
+    let ((a, mask), (b, other)) = (masked(a), masked(b));
+    let lacks = |known: &Known, mask, also: &Known, other| {
+        let numbers = known.numbers(TRIED_MAX);
+        numbers.is_some_and(|numbers| numbers.iter().all(|n| !also.may_be(*n, mask, other)))
+    };
+    a == b && (lacks(known, mask, also, other) || lacks(also, other, known, mask))
+}
+
+/// The value under a mask, and the mask; all bits where it stands alone.
+fn masked(expr: &Expr) -> (&Expr, u128) {
+    if let Expr::Binary(Binary::And, a, b) = expr {
+        match (&**a, &**b) {
+            (value, Expr::Constant { value: mask, .. })
+            | (Expr::Constant { value: mask, .. }, value) => return (value, *mask),
+            _ => {}
+        }
+    }
+    (expr, u128::MAX)
 }
 
 /// Takes one step; no if there is none left.

@@ -127,7 +127,9 @@ impl<'a> Walk<'a> {
             if !left {
                 break;
             }
-            self.path.push(step(false));
+            if yes {
+                self.path.push(step(false)); // else it says nothing, and is no cause of anything
+            }
         }
         ways += usize::from(left && self.block(otherwise));
         self.leave(outer, rewrites);

@@ -119,6 +119,28 @@ impl<'a> Checker<'a> {
             self.require(&Facts::from([Fact::Choice(flow)]), span, scope)?;
             return Some(flow);
         }
+        let alternatives = self.alternatives_of_key(values, places, scope)?;
+        Some(self.choice("key".to_owned(), alternatives, span))
+    }
+
+    /// Checks what the `by` of a pool names, whether a `select` picks from it or not.
+    pub(super) fn check_key(&mut self, by: &'a [ast::Expr]) {
+        let scope = Scope::unknown();
+        let values: Vec<_> = by.iter().map(|expr| self.value(expr, &scope)).collect();
+        let values: Option<Vec<Value>> = values.into_iter().collect();
+        if let Some(values) = values.filter(|values| !matches!(values.as_slice(), [Value::Flow(_)]))
+        {
+            let places: Vec<Span> = by.iter().map(|expr| expr.span).collect();
+            let _ = self.alternatives_of_key(&values, &places, &scope);
+        }
+    }
+
+    fn alternatives_of_key(
+        &mut self,
+        values: &[Value],
+        places: &[Span],
+        scope: &Scope,
+    ) -> Option<Vec<Alternative>> {
         let mut alternatives = Vec::new();
         for way in self.ways(values, places, scope)? {
             let parts = way.parts.iter().zip(places);
@@ -128,7 +150,7 @@ impl<'a> Checker<'a> {
                 ..way.alternative
             });
         }
-        Some(self.choice("key".to_owned(), alternatives, span))
+        Some(alternatives)
     }
 
     /// What values that are a key are on each way that a packet can be: one, or those of the group whose fields are among
@@ -187,7 +209,7 @@ impl<'a> Checker<'a> {
         match single {
             Single::Typed(expr, _) => Some(expr.clone()),
             Single::Constant(_) => {
-                self.error(Code::TypeMismatch, "a constant tells no flows apart", span)
+                self.error(Code::ConstantKey, "a constant tells no flows apart", span)
             }
         }
     }

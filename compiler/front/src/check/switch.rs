@@ -156,7 +156,7 @@ impl<'a> Checker<'a> {
             PatternKind::Masked {
                 value: wanted,
                 mask,
-            } => return self.masked(value, wanted, mask).map(Fits::If),
+            } => return self.masked(value, (wanted, mask), taken).map(Fits::If),
             PatternKind::Lit(lit) => Value::One(Single::Constant(self.literal(lit)?)),
             PatternKind::Path(path) => match self.path(path, &Scope::default())? {
                 constant @ (Value::One(Single::Constant(_)) | Value::Interface(_)) => constant,
@@ -182,18 +182,22 @@ impl<'a> Checker<'a> {
     fn masked(
         &mut self,
         value: Option<&(Value, Span)>,
-        wanted: &'a Lit,
-        mask: &'a Lit,
+        (wanted, mask): (&'a Lit, &'a Lit),
+        taken: Option<&mut Taken>,
     ) -> Option<Expr> {
         let span = wanted.span.join(mask.span);
         let (bits, ones) = (self.literal(wanted), self.literal(mask));
         let (bits, ones) = (bits?, ones?);
-        if let (Constant::One(_, bits), Constant::One(_, ones)) = (&bits, &ones)
-            && bits & !ones != 0
-        {
-            let error = Diagnostic::error(Code::BadValue, "no value has these bits", wanted.span);
-            self.report(error.secondary(mask.span, "the mask leaves some of them out"));
-            return None;
+        if let (Constant::One(kind, bits), Constant::One(_, ones)) = (&bits, &ones) {
+            if bits & !ones != 0 {
+                let message = "no value has these bits";
+                let error = Diagnostic::error(Code::BadValue, message, wanted.span);
+                self.report(error.secondary(mask.span, "the mask leaves some of them out"));
+                return None;
+            }
+            if let Some(taken) = taken {
+                taken.note_masked(*kind, (*bits, *ones), span);
+            }
         }
         let (value, value_span) = value?;
         let truth = self.spread(value, *value_span, |checker, single| {

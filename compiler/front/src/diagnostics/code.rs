@@ -134,6 +134,8 @@ codes! {
     ConstantTooLarge => "constant-too-large",
     /// Something that must be known at compile time is not.
     NotAConstant => "not-a-constant",
+    /// A key that is a constant: it is the same for every packet.
+    ConstantKey => "constant-key",
     /// A division by zero, or a shift beyond the width.
     BadArithmetic => "bad-arithmetic",
     /// A field is used as a value where its header may be absent.
@@ -191,6 +193,8 @@ codes! {
     WeightlessBackend => "weightless-backend",
     /// A member of a set that another one has already.
     OverlappingPrefixes => "overlapping-prefixes",
+    /// A property that changes nothing here.
+    WithoutEffect => "without-effect",
 }
 
 impl std::fmt::Display for Code {

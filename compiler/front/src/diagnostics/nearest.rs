@@ -2,12 +2,18 @@
 
 /// The candidate nearest to `name`, if it is at most a third of the name's length away (at least
 /// one edit is always allowed). Edits are insertion, deletion, replacement and the swap of two
-/// neighbours (Damerau 1964, in the restricted form). The first of equals wins.
+/// neighbours (Damerau 1964, in the restricted form). The first of equals wins. Where nothing is so near, it is the one that
+/// `name` is the begin of, with three letters or more.
 pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let short = name;
     let name: Vec<char> = name.chars().flat_map(char::to_lowercase).collect();
     let limit = (name.len() / 3).max(1);
     let mut best: Option<(usize, &str)> = None;
+    let mut whole = None;
     for candidate in candidates {
+        if short.len() >= 3 && candidate.starts_with(short) {
+            whole = whole.or(Some(candidate));
+        }
         let letters: Vec<char> = candidate.chars().flat_map(char::to_lowercase).collect();
         if letters.len().abs_diff(name.len()) > limit {
             continue;
@@ -19,7 +25,7 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
             best = Some((distance, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate)
+    best.map(|(_, candidate)| candidate).or(whole)
 }
 
 /// Number of edits between two words; three rows of the usual table are enough.
@@ -68,6 +74,7 @@ mod tests {
             ("snd", "send"),
             ("poool", "pool"),
             ("lgo", "log"),
+            ("sel", "select"),
         ] {
             assert_eq!(nearest(slip, words), Some(word), "{slip}");
         }

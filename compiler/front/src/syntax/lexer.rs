@@ -218,6 +218,7 @@ fn literal_word(i: &str) -> Lexed<'_, &str> {
             char('/'),
             peek(satisfy(|c| c.is_ascii_digit())),
             take_while(is_word),
+            many0_count(pair(char('.'), take_while1(is_word))), // a mask, which is told what it is
         )))
         .parse(after)
     } else {
@@ -245,6 +246,12 @@ fn word_length(i: &str) -> usize {
     let bytes = i.as_bytes();
     let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
     let (mut length, mut colons) = (0, 0);
+    // Nothing else has a digit before a colon: `02:zz:` is the begin of a wrong address, too.
+    let goes_on = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        let group = rest.iter().take_while(|c| c.is_ascii_alphanumeric());
+        at(0).is_ascii_digit() && at(from + group.count()) == b':'
+    };
     loop {
         let next = at(length + 1);
         colons += u32::from(at(length) == b':');
@@ -253,7 +260,7 @@ fn word_length(i: &str) -> usize {
             b'.' if next.is_ascii_alphanumeric() => 1,
             b'.' if next == b'.' && at(length + 2).is_ascii_digit() => 2,
             b':' if next.is_ascii_hexdigit() || next == b':' => 1,
-            b':' if colons > 1 && next.is_ascii_alphanumeric() => 1,
+            b':' if next.is_ascii_alphanumeric() && (colons > 1 || goes_on(length + 1)) => 1,
             b':' if length > 0 && at(length - 1) == b':' => 1,
             _ => return length,
         };

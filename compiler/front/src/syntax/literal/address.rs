@@ -22,7 +22,10 @@ fn mac(word: Word) -> Value {
     for group in word.split(':') {
         let is_pair = group.text.len() == 2 && group.text.bytes().all(|c| c.is_ascii_hexdigit());
         let byte = u8::from_str_radix(group.text, 16).ok().filter(|_| is_pair);
-        let message = || format!("`{}` is not two hexadecimal digits", group.text);
+        let message = || match group.text {
+            "" => "a group of two hexadecimal digits is missing here".to_owned(),
+            text => format!("`{text}` is not two hexadecimal digits"),
+        };
         bytes.push(byte.ok_or_else(|| bad(message(), group))?);
     }
     let count = bytes.len();
@@ -136,6 +139,9 @@ pub fn prefix(word: Word, at: usize) -> Value {
 }
 
 fn prefix_length(word: Word, most: u8, family: &str) -> Result<u8, Diagnostic> {
+    if let Ok(mask) = word.text.parse::<Ipv4Addr>() {
+        return Err(no_mask(word, mask));
+    }
     let bits = word.text.parse().ok().filter(|bits| *bits <= most);
     bits.ok_or_else(|| {
         let message = format!(
@@ -144,6 +150,20 @@ fn prefix_length(word: Word, most: u8, family: &str) -> Result<u8, Diagnostic> {
         );
         Diagnostic::error(Code::BadPrefix, message, word.span).label(format!("0 to {most}"))
     })
+}
+
+/// `255.0.0.0`; those of an access list are turned round.
+fn no_mask(word: Word, mask: Ipv4Addr) -> Diagnostic {
+    let message = format!("`/{mask}` is a mask, and a prefix has a length");
+    let error = Diagnostic::error(Code::BadPrefix, message, word.span);
+    let ones = [mask.to_bits(), !mask.to_bits()].map(|bits| (bits, bits.leading_ones()));
+    let length = ones
+        .into_iter()
+        .find(|(bits, length)| bits.count_ones() == *length);
+    match length {
+        Some((_, length)) => error.suggest("say how many bits", word.span, length.to_string()),
+        None => error.note("no prefix has bits like these"),
+    }
 }
 
 fn bits_beyond(word: Word, bits: u8, network: IpAddr) -> Diagnostic {

@@ -107,6 +107,17 @@ pub fn unknown<'a, O>(i: Tokens<'a>, what: &str, known: &[&[&str]]) -> Parsed<'a
     give_up(i, || unknown_word(i, what, &known.concat()))
 }
 
+/// What statements are called elsewhere, and here.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("if", "match"),
+    ("when", "match"),
+    ("accept", "pass"),
+    ("allow", "pass"),
+    ("deny", "drop"),
+    ("reject", "drop"),
+    ("discard", "drop"),
+];
+
 fn unknown_word(i: Tokens<'_>, what: &str, known: &[&str]) -> Diagnostic {
     let Some(word) = i.name_at(0) else {
         let message = format!("expected {what}, found {}", found(i));
@@ -117,6 +128,10 @@ fn unknown_word(i: Tokens<'_>, what: &str, known: &[&str]) -> Diagnostic {
     let error = Diagnostic::error(Code::UnknownKeyword, message, i.span());
     let is_call = what == "a statement"
         && (i.name_at(1).is_some() || i.nth(1).is_none_or(|next| is_line_end(&next.kind)));
+    let here = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == word);
+    if let Some((_, here)) = here.filter(|(_, here)| known.contains(here)) {
+        return error.suggest(format!("the word for it is `{here}`"), i.span(), *here);
+    }
     match nearest(word, known.iter().copied()) {
         None if is_call => error.note(format!(
             "an action has its arguments in parentheses: `{word}(..)`"
