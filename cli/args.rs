@@ -318,6 +318,9 @@ pub struct Graph {
     /// How the graph is drawn
     #[arg(long, value_enum, default_value_t = Drawing::Text)]
     pub format: Drawing,
+    /// Show beside each line what it is predicted to cost a packet on this target
+    #[arg(long, value_name = "TARGET", num_args = 0..=1, default_missing_value = "wasm", require_equals = true)]
+    pub costs: Option<String>,
 }
 
 /// `lvsc trace`
@@ -394,6 +397,8 @@ pub enum Emit {
     Clif,
     /// What a program in C includes that links the native object.
     Header,
+    /// What a packet is predicted to cost, by what becomes of it.
+    Cost,
 }
 
 /// `lvsc build`

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod compile;
 mod config;
+mod cost;
 mod engines;
 mod failure;
 mod interrupt;

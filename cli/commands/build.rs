@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::args::{Build, Emit, Format, Global};
 use crate::failure::{Failure, Status};
 use crate::ui::{Ui, file, number, table};
-use crate::{compile, only, policy, targets};
+use crate::{compile, cost, only, policy, targets};
 
 /// Compiles a policy and says what was made.
 pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -78,6 +78,7 @@ fn extension(target: &dyn Target, emit: Option<Emit>) -> &'static str {
         Some(Emit::Asm) => "asm",
         Some(Emit::Clif) => "clif",
         Some(Emit::Header) => "h",
+        Some(Emit::Cost) => "cost",
         Some(Emit::Wasm) | None => target.extension(),
     }
 }
@@ -110,6 +111,10 @@ fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<M
         Some(Emit::Asm) => own(Text::Assembly, "asm"),
         Some(Emit::Clif) => own(Text::Clif, "clif"),
         Some(Emit::Header) => own(Text::Header, "header"),
+        Some(Emit::Cost) => {
+            let compiled = compile::program(&pipeline)?;
+            Ok(text(cost::table(&compiled, cost::model(target.name())?)))
+        }
         None => Ok(whole(compile::program(&pipeline)?.emit(target)?)),
     }
 }

@@ -29,6 +29,7 @@
 
 pub mod arena;
 pub mod assoc;
+pub mod cost;
 pub mod dominators;
 pub mod eval;
 pub mod graph;

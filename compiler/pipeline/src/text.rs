@@ -1,8 +1,9 @@
 //! The graph as text that reads like a policy: a line a node, what a condition leads to indented below it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
+use lvsc_abi::place::Place;
 use petgraph::algo::dominators::{Dominators, simple_fast};
 use petgraph::algo::toposort;
 use petgraph::stable_graph::NodeIndex;
@@ -46,6 +47,12 @@ pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
 /// policy. Below a `match` stands what is done where it holds, below a `select` what is done without a backend; what
 /// comes out of there, and the other way, goes on behind it.
 pub fn graph(pipeline: &Pipeline) -> String {
+    graph_with(pipeline, |_| String::new())
+}
+
+/// The same, with what is said `beside` a place; of the nodes that come from one place beside the first.
+pub fn graph_with(pipeline: &Pipeline, beside: impl Fn(Place) -> String) -> String {
+    let mut told = BTreeSet::new();
     let reading = Reading::of(pipeline);
     let mut numbers = BTreeMap::new();
     for line in &reading.lines {
@@ -78,6 +85,9 @@ pub fn graph(pipeline: &Pipeline) -> String {
                 let place = words::place(pipeline, shown.place);
                 if !place.is_empty() {
                     let _ = write!(text, "  # {place}");
+                    if told.insert(shown.place) {
+                        text.push_str(&beside(shown.place));
+                    }
                 }
             }
         }
