@@ -4,6 +4,8 @@
 
 #[path = "cli/captures.rs"]
 mod captures;
+#[path = "cli/costs.rs"]
+mod costs;
 #[path = "cli/explain.rs"]
 mod explain;
 #[path = "cli/files.rs"]
