@@ -1,7 +1,7 @@
 //! The interpreter and the other engines side by side.
 
 use lvsc_abi::cells::identity;
-use lvsc_abi::engine::{BATCH, Packet};
+use lvsc_abi::engine::{BATCH, Packet, Room};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
@@ -311,7 +311,7 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
 fn decide(engine: &mut AnyEngine, batch: &[Came]) -> Vec<Became> {
     let mut packets = Vec::new();
     for (index, (frame, ingress)) in batch.iter().enumerate() {
-        let packet = Packet::arrived(frame.len() as u16, *ingress);
+        let packet = Packet::arrived(Room::slot(index), frame.len() as u16, *ingress);
         engine.slot(index)[packet.range()].copy_from_slice(frame);
         packets.push(packet);
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, Room, SLOT};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::interface;
 use lvsc_abi::verdict::Verdict;
@@ -107,8 +107,8 @@ impl Engine for Machine {
         "machine"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        &mut self.slots[index]
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        &mut self.slots[(room.offset / SLOT) as usize]
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

@@ -23,10 +23,25 @@ mod context {
     pub(super) const DATA: i16 = 0;
     pub(super) const DATA_END: i16 = 4;
     pub(super) const INGRESS: i16 = 12;
+    pub(super) const QUEUE: i16 = 16;
+}
+
+/// What becomes of a packet that the kernel does not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// It ends here.
+    Gone,
+    /// The socket of its queue gets it; where there is none, the kernel does.
+    ToSocket,
 }
 
 /// The machine's program of a program. `interfaces` is their number.
-pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> Machine {
+pub(crate) fn select(
+    program: &Program,
+    layout: &Layout,
+    interfaces: usize,
+    dropped: Dropped,
+) -> Machine {
     let graph = Graph::of(program);
     let mut machine = Machine::default();
     let entry = machine.open();
@@ -56,6 +71,8 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
         data,
         end,
         ingress: None,
+        dropped,
+        queue: None,
         machine,
         at: Program::ENTRY,
         current: entry,
@@ -98,6 +115,9 @@ pub(crate) struct Select<'a> {
     pub(crate) end: Virtual,
     /// The interface by which the packet came; made at the entry where there are several.
     ingress: Option<Virtual>,
+    dropped: Dropped,
+    /// The queue by which it came; made at the entry where sockets get packets.
+    queue: Option<Virtual>,
     machine: Machine,
     /// The program's block that is selected.
     pub(crate) at: BlockId,
@@ -261,6 +281,9 @@ impl Select<'_> {
         self.push(Inst::Context(argument));
         self.push(Inst::Load(4, self.data, argument, context::DATA));
         self.push(Inst::Load(4, self.end, argument, context::DATA_END));
+        if self.dropped == Dropped::ToSocket {
+            self.queue = Some(self.load(4, argument, context::QUEUE));
+        }
         if self.interfaces > 1 {
             let device = self.load(4, argument, context::INGRESS);
             self.ingress = Some(self.ingress_of(device));
@@ -437,7 +460,7 @@ impl Select<'_> {
                 None => self.jump(otherwise),
             },
             Terminator::Return { verdict, interface } => match (verdict, interface) {
-                (Verdict::Drop, _) => self.finish(End::Exit(verdict::DROP)),
+                (Verdict::Drop, _) => self.end(),
                 (Verdict::Pass, _) => self.finish(End::Exit(verdict::PASS)),
                 (Verdict::Send, None) => self.finish(End::Exit(verdict::BACK)),
                 (Verdict::Send, Some(interface)) => self.send(*interface),
@@ -467,6 +490,22 @@ impl Select<'_> {
         }
     }
 
+    /// Not to the kernel.
+    fn end(&mut self) {
+        match self.queue {
+            None => self.finish(End::Exit(verdict::DROP)),
+            Some(queue) => self.redirect(Symbol::Sockets, queue, verdict::PASS),
+        }
+    }
+
+    /// To what a map has at this key; where it has nothing, the verdict is the other one.
+    fn redirect(&mut self, map: Symbol, key: Virtual, otherwise: i32) {
+        let map = self.address(map, 0);
+        let (flags, result) = (self.constant(otherwise as u64), self.fresh());
+        self.push(Inst::Redirect(result, [map, key, flags]));
+        self.finish(End::ExitWith(result));
+    }
+
     /// Out by an interface: back by the one that the packet came by, or redirected.
     fn send(&mut self, interface: Value) {
         let Some(ingress) = self.ingress else {
@@ -485,9 +524,6 @@ impl Select<'_> {
         self.go_to(on);
         let key = self.register(interface);
         self.note_egress(key);
-        let map = self.address(Symbol::Devices, 0);
-        let (flags, result) = (self.constant(verdict::DROP as u64), self.fresh());
-        self.push(Inst::Redirect(result, [map, key, flags]));
-        self.finish(End::ExitWith(result));
+        self.redirect(Symbol::Devices, key, verdict::DROP);
     }
 }

@@ -9,13 +9,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lvsc_runtime::director::Notice;
-use lvsc_runtime::director::interface::{AttachError, Attached};
+use lvsc_runtime::director::interface::{self as runtime, AttachError, Attached, Io};
 use lvsc_runtime::io::exhausted;
 use lvsc_runtime::lab::namespaces::{Lab, remedy};
 use lvsc_runtime::sys::namespace::{self, Isolated};
 
 use super::{Order, Outcome, Refused};
-use crate::args::LabKind;
+use crate::args::{LabKind, Way};
+use crate::commands::run::way;
 use crate::engines::Takes;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -66,10 +67,11 @@ pub(super) fn up(
             }));
         }
     };
-    if order.kind.takes == Takes::Devices {
+    let io = way::choose(order.args, order.subject, Way::AfPacket, ui)?;
+    if order.kind.takes == Takes::Devices || !matches!(io, Io::Packets) {
         lab.plain_frames().map_err(broken)?;
     }
-    let (director, notices) = attach(order, &lab)?;
+    let (director, notices) = attach(order, io, &lab)?;
     let switch = director.director().switch();
     let is_there = |address| order.plan.servers.iter().any(|host| host.ip == address);
     let missing = director
@@ -98,15 +100,17 @@ pub(super) fn up(
     Ok(Ok((outcome, standing)))
 }
 
-fn attach(order: &Order<'_>, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
+fn attach(order: &Order<'_>, io: Io, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
     let engine = order.kind.make(&order.checked.pipeline)?;
     let manifest = order.manifest();
+    let order = runtime::Order {
+        io,
+        ..runtime::Order::from(engine)
+    };
     let (sender, notices) = mpsc::channel();
     let opened: Result<Attached, AttachError> = lab
         .director()
-        .and_then(|place| {
-            place.run(move || Attached::open(engine.into(), manifest, &[DEVICE.to_owned()]))
-        })
+        .and_then(|place| place.run(move || Attached::open(order, manifest, &[DEVICE.to_owned()])))
         .map_err(broken)?;
     let attached = opened?.telling(move |notice| {
         let _ = sender.send(notice); // nobody listens any more when the MACs are known
