@@ -18,6 +18,8 @@ const FRAME: u64 = 0x1_0000;
 const STACK_SIZE: usize = 512;
 /// The CPU on which it runs, which is the worker of whoever it is compared with.
 const CPU: u64 = 0;
+/// The queue by which packets come.
+const QUEUE: u64 = 0;
 
 /// An object of ours, run by the machine.
 pub struct Machine {
@@ -52,6 +54,7 @@ impl Machine {
             code,
             manifest,
             image,
+            steers,
         } = &mut self.object;
         let frame = &mut self.slots[index][packet.range()];
         let interface = usize::from(packet.interface);
@@ -60,6 +63,7 @@ impl Machine {
             FRAME + frame.len() as u64,
             FRAME,
             Machine::device(interface),
+            QUEUE,
         ];
         let context = context.iter().flat_map(|word| (*word as u32).to_le_bytes());
         let memory = &mut image.memory;
@@ -92,6 +96,7 @@ impl Machine {
             (1, None) => Verdict::Drop,
             (2, None) => Verdict::Pass,
             (3, None) => Verdict::Send,
+            (4, Some(QUEUE)) if *steers => Verdict::Drop,
             (4, Some(interface)) if image.egress(CPU as u32) == Some(interface) => {
                 packet.interface = interface as u8;
                 Verdict::Send

@@ -27,6 +27,10 @@ struct Outcome {
     plan: Plan,
     report: Report,
     summary: Summary,
+    /// How packets came to the director, where it took them from a device itself.
+    io: Option<&'static str>,
+    /// The same with how frames were moved, where that is not the lab's own way.
+    moved: Option<String>,
 }
 
 impl Outcome {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lvsc_abi::engine::Mode;
 use lvsc_runtime::director::interface::{Attached, Io, Steered, Taken};
+use lvsc_runtime::engine::xdp::probe;
 use lvsc_runtime::io::af_xdp::Ways;
 use lvsc_runtime::sys::xsk::Transfer;
 use serde_json::{Value, json};
@@ -63,6 +64,12 @@ pub fn choose(args: &Run, subject: &Subject, unless: Way, ui: &Ui) -> Result<Io,
     };
     if way == Way::AfPacket {
         return Ok(Io::Packets);
+    }
+    if way == Way::AfXdp {
+        probe().map_err(|refusal| Failure::Told {
+            what: format!("no AF_XDP: {}", refusal.what),
+            remedy: refusal.remedy,
+        })?;
     }
     let object = match (steering(subject)?, way) {
         (Ok(object), _) => object,
@@ -128,6 +135,21 @@ impl Place {
     /// Whether the engine takes packets there by itself.
     pub fn is_engines(&self) -> bool {
         self.taken == Taken::Engine
+    }
+
+    /// How packets come to this process: `af_packet`, `af_xdp`.
+    pub fn io(&self) -> Option<&'static str> {
+        self.way().0
+    }
+
+    /// `af_xdp (native, copy)`; `None` where frames are not shared.
+    pub fn moved(&self) -> Option<String> {
+        let (io, transfer) = self.way();
+        let words = [self.mode.map(Mode::name), transfer.map(Transfer::name)];
+        let words: Vec<&str> = words.into_iter().flatten().collect();
+        transfer
+            .and(io)
+            .map(|io| format!("{io} ({})", words.join(", ")))
     }
 
     /// How packets come, and how frames are moved.

@@ -16,7 +16,7 @@ use lvsc_runtime::sys::namespace::{self, Isolated};
 
 use super::{Order, Outcome, Refused};
 use crate::args::{LabKind, Way};
-use crate::commands::run::way;
+use crate::commands::run::way::{self, Place};
 use crate::engines::Takes;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -49,6 +49,8 @@ pub(super) fn up(
     order: &Order<'_>,
     ui: &Ui,
 ) -> Result<Result<(Outcome, Standing), Refused>, Failure> {
+    // What this process may do is asked as long as it is in the host's own namespaces.
+    let io = way::choose(order.args, order.subject, Way::AfPacket, ui)?;
     let isolated = match namespace::isolate() {
         Ok(isolated) => isolated,
         Err(refused) => {
@@ -67,7 +69,6 @@ pub(super) fn up(
             }));
         }
     };
-    let io = way::choose(order.args, order.subject, Way::AfPacket, ui)?;
     if order.kind.takes == Takes::Devices || !matches!(io, Io::Packets) {
         lab.plain_frames().map_err(broken)?;
     }
@@ -86,11 +87,14 @@ pub(super) fn up(
         .run(&switch, order.requests(), &mut order.progress(ui))
         .map_err(broken)?;
     let mut director = running.end()?;
+    let place = Place::all(&[DEVICE.to_owned()], &director).pop();
     let outcome = Outcome {
         lab: LabKind::Namespaces,
         plan: order.plan.clone(),
         report,
         summary: director.summary(),
+        io: place.as_ref().and_then(Place::io),
+        moved: place.as_ref().and_then(Place::moved),
     };
     let standing = Standing {
         lab,
