@@ -224,7 +224,7 @@ fn the_lab_proves_it_with_frames_that_are_shared_with_the_kernel() {
         let args = [&arguments(engine, "namespaces")[..], &["--io", "af_xdp"]].concat();
         let refused = said(ordinary(folder.path()).args(&args));
         assert_eq!(refused.code, 2, "{}", refused.err);
-        let words = ["no AF_XDP: this process lacks", "setcap cap_bpf"];
+        let words = ["no AF_XDP: ", "this process lacks", "setcap cap_bpf"];
         assert!(
             words.iter().all(|word| refused.err.contains(word)),
             "{}",

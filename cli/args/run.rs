@@ -26,6 +26,7 @@ Examples:
   lvsc run --lab memory --requests 1000             the same without namespaces
   lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
   sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C
+  sudo lvsc run dr.lvs -i eth0 --io af_xdp          the same in memory that the device shares
   sudo lvsc run dr.o -i eth0 --pin web              the same by a built object, which stays on eth0"
 )]
 pub struct Run {
@@ -82,13 +83,13 @@ pub struct Run {
     #[arg(long, value_name = "NAME", requires = "interfaces")]
     pub pin: Option<String>,
     /// How packets come to a software datapath: for `-i` [default: auto], for the lab
-    /// [default: af_packet]
+    /// [default: `af_packet`]
     #[arg(long, value_enum, value_name = "WAY", conflicts_with = "pcap")]
     pub io: Option<Way>,
-    /// How AF_XDP moves frames [default: zero-copy where the device can]
+    /// How `af_xdp` moves frames [default: zero-copy where the device can]
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "pcap")]
     pub transfer: Option<Moves>,
-    /// With AF_XDP: ask the driver for frames all the time, MICROSECONDS at once, instead of waiting;
+    /// With `af_xdp`: ask the driver for frames all the time, MICROSECONDS at once, instead of waiting;
     /// it takes a whole CPU
     #[arg(
         long,
@@ -180,7 +181,7 @@ impl Modes {
 /// How packets come to a software datapath.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Way {
-    /// AF_XDP where frames surely are as on a wire, else AF_PACKET.
+    /// `af_xdp` where frames surely are as on a wire, else `af_packet`.
     Auto,
     /// By packet sockets: on every device, slower.
     #[value(name = "af_packet")]

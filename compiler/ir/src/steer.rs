@@ -83,14 +83,11 @@ fn passes(program: &Program) -> Arena<BlockId, bool> {
 
 /// Whether it is the same wherever it is asked: nothing changes, and nothing that packets change is read.
 fn is_plain(op: Op, layout: &Layout) -> bool {
-    match op {
-        Op::Load(Class::Config, access) => matches!(
-            layout[access.section].element,
-            Element::Interface | Element::Word
-        ),
-        Op::Worker => false,
-        other => !other.has_effect(),
+    if let Op::Load(Class::Config, access) = op {
+        let element = layout[access.section].element;
+        return matches!(element, Element::Interface | Element::Word);
     }
+    !op.has_effect() && op != Op::Worker
 }
 
 /// Whether a section of such elements may be read, or says what the image is.
@@ -111,10 +108,11 @@ fn is_kept(element: Element) -> bool {
 fn with_own_sections(mut program: Program, layout: &Layout) -> (Program, Layout) {
     let mut read: Vec<SectionId> = Vec::new();
     let insts = program.blocks.values().flat_map(|block| &block.insts);
-    read.extend(insts.filter_map(|inst| match inst.op {
-        Op::Load(_, access) => Some(access.section),
-        _ => None,
-    }));
+    for inst in insts {
+        if let Op::Load(_, access) = inst.op {
+            read.push(access.section);
+        }
+    }
     let mut small = Layout::new();
     let mut moved: Vec<(SectionId, SectionId)> = Vec::new();
     for (id, section) in layout.sections() {

@@ -1,4 +1,4 @@
-//! `AF_XDP` sockets (linux/if_xdp.h, Documentation/networking/af_xdp.rst): memory that is shared with the kernel, divided into
+//! `AF_XDP` sockets (`linux/if_xdp.h`, `Documentation/networking/af_xdp.rst`): memory that is shared with the kernel, divided into
 //! chunks, and four rings of each socket by which chunks go to and fro. Knows no frame and no engine.
 //!
 //! A chunk is named by its offset in the memory (bytes). It belongs to the kernel from [`Socket::offer`] until
@@ -170,12 +170,11 @@ impl Socket {
 
     fn bind(&self, first: Option<&Socket>, options: Options) -> Result<()> {
         // How frames are moved is the first one's choice, for all that share its memory.
-        let (flags, shared) = match first {
-            Some(first) => (libc::XDP_SHARED_UMEM, first.fd.as_raw_fd() as u32),
-            None => {
-                let transfer = options.transfer.map_or(0, Transfer::flag);
-                (libc::XDP_USE_NEED_WAKEUP | transfer, 0)
-            }
+        let (flags, shared) = if let Some(first) = first {
+            (libc::XDP_SHARED_UMEM, first.fd.as_raw_fd() as u32)
+        } else {
+            let transfer = options.transfer.map_or(0, Transfer::flag);
+            (libc::XDP_USE_NEED_WAKEUP | transfer, 0)
         };
         let address = libc::sockaddr_xdp {
             sxdp_family: libc::AF_XDP as u16,

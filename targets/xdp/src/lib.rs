@@ -56,7 +56,7 @@ use lvsc_ir::verify::Verified;
 
 use crate::assemble::Code;
 use crate::regalloc::Flat;
-use crate::select::Dropped;
+use crate::verdict::Dropped;
 
 /// The target `xdp`.
 #[derive(Clone, Copy, Debug)]

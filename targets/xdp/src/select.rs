@@ -16,7 +16,7 @@ use crate::insn::{Alu, Test, Width};
 use crate::known;
 use crate::machine::{Condition, End, Inst, Label, Machine, Operand, Symbol, Virtual};
 use crate::search::Entry;
-use crate::verdict;
+use crate::verdict::{self, Dropped};
 
 /// Offsets in the program's argument (`struct xdp_md` of linux/bpf.h).
 mod context {
@@ -24,15 +24,6 @@ mod context {
     pub(super) const DATA_END: i16 = 4;
     pub(super) const INGRESS: i16 = 12;
     pub(super) const QUEUE: i16 = 16;
-}
-
-/// What becomes of a packet that the kernel does not get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dropped {
-    /// It ends here.
-    Gone,
-    /// The socket of its queue gets it; where there is none, the kernel does.
-    ToSocket,
 }
 
 /// The machine's program of a program. `interfaces` is their number.
@@ -114,10 +105,10 @@ pub(crate) struct Select<'a> {
     pub(crate) data: Virtual,
     pub(crate) end: Virtual,
     /// The interface by which the packet came; made at the entry where there are several.
-    ingress: Option<Virtual>,
+    pub(crate) ingress: Option<Virtual>,
     dropped: Dropped,
     /// The queue by which it came; made at the entry where sockets get packets.
-    queue: Option<Virtual>,
+    pub(crate) queue: Option<Virtual>,
     machine: Machine,
     /// The program's block that is selected.
     pub(crate) at: BlockId,
@@ -488,42 +479,5 @@ impl Select<'_> {
                 self.jump(jump);
             }
         }
-    }
-
-    /// Not to the kernel.
-    fn end(&mut self) {
-        match self.queue {
-            None => self.finish(End::Exit(verdict::DROP)),
-            Some(queue) => self.redirect(Symbol::Sockets, queue, verdict::PASS),
-        }
-    }
-
-    /// To what a map has at this key; where it has nothing, the verdict is the other one.
-    fn redirect(&mut self, map: Symbol, key: Virtual, otherwise: i32) {
-        let map = self.address(map, 0);
-        let (flags, result) = (self.constant(otherwise as u64), self.fresh());
-        self.push(Inst::Redirect(result, [map, key, flags]));
-        self.finish(End::ExitWith(result));
-    }
-
-    /// Out by an interface: back by the one that the packet came by, or redirected.
-    fn send(&mut self, interface: Value) {
-        let Some(ingress) = self.ingress else {
-            return self.finish(End::Exit(verdict::BACK));
-        };
-        let (back, on) = (self.open(), self.open());
-        let condition = Condition {
-            test: Test::Eq,
-            width: Width::Full,
-            left: ingress,
-            right: self.operand(interface, Width::Full),
-        };
-        self.finish(End::If(condition, back, on));
-        self.go_to(back);
-        self.finish(End::Exit(verdict::BACK));
-        self.go_to(on);
-        let key = self.register(interface);
-        self.note_egress(key);
-        self.redirect(Symbol::Devices, key, verdict::DROP);
     }
 }
