@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-pub use self::run::{Binding, LabKind, Modes, Run, Unpin, default_engine};
+pub use self::run::{Binding, LabKind, Modes, Moves, Run, Unpin, Way, default_engine};
 pub use self::tools::{Completions, Lsp, Man};
 
 /// What `lvsc` alone prints.

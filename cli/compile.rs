@@ -6,12 +6,16 @@ use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::place::Place;
 use lvsc_ir::passes::optimize;
+#[cfg(target_os = "linux")]
+use lvsc_ir::steer::Steering;
 use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::{Verified, VerifyError, verify};
 use lvsc_pipeline::layout::layout;
 use lvsc_pipeline::lower::{BLOCKS_MAX, LowerError, lower};
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_pipeline::simplify::simplify;
+#[cfg(target_os = "linux")]
+use lvsc_target_xdp::Xdp;
 use lvsc_target_xdp::offload::Obstacle;
 
 /// Why a checked policy has no artifact.
@@ -85,6 +89,24 @@ impl Compiled {
     /// What a network card could not do of it.
     pub fn obstacles(&self) -> BTreeSet<(Place, Obstacle)> {
         lvsc_target_xdp::offload::obstacles(&self.program, &self.pipeline.manifest)
+    }
+
+    /// The object that says which packets are the kernel's; `None` where only the program itself can.
+    #[cfg(target_os = "linux")]
+    pub fn steering(&self) -> Result<Option<Artifact>, CompileError> {
+        let Pipeline {
+            manifest, sources, ..
+        } = &self.pipeline;
+        let Some(steering) = lvsc_ir::steer::steer(&self.program, &self.layout, manifest) else {
+            return Ok(None);
+        };
+        let Steering {
+            program,
+            layout,
+            manifest,
+        } = &steering;
+        let artifact = Xdp::STEERING.emit(program, layout, manifest, sources);
+        artifact.map(Some).map_err(|error| self.beyond(error))
     }
 
     /// Makes the target's artifact.

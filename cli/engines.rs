@@ -164,13 +164,14 @@ impl Kind {
 
     /// That a flag means nothing to this engine.
     pub fn has_no(&self, flag: &str) -> Failure {
-        let others = ENGINES.iter().filter(|kind| kind.takes == Takes::Devices);
+        let (who, other) = match self.takes {
+            Takes::Handed => ("this process forwards itself", Takes::Devices),
+            Takes::Devices => ("the kernel forwards", Takes::Handed),
+        };
+        let others = ENGINES.iter().filter(|kind| kind.takes == other);
         let others: Vec<&str> = others.map(|kind| kind.name).collect();
         Failure::Told {
-            what: format!(
-                "`{flag}` means nothing to `{}`: this process forwards itself",
-                self.name
-            ),
+            what: format!("`{flag}` means nothing to `{}`: {who}", self.name),
             remedy: Some(match others.as_slice() {
                 [] => format!("leave `{flag}` out"),
                 names => format!("leave it out, or take `--target {}`", names.join("`, `")),

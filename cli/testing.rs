@@ -8,7 +8,7 @@ pub use self::sides::sides;
 
 use std::time::Duration;
 
-use lvsc_abi::engine::{Engine, Packet};
+use lvsc_abi::engine::{Engine, Packet, Room};
 use lvsc_abi::image::{self, Image, Width};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{CounterKind, Manifest};
@@ -262,15 +262,15 @@ pub fn pass(
     frame: Vec<u8>,
     ingress: u8,
 ) -> Result<Passage, lvsc_abi::engine::EngineError> {
-    use lvsc_abi::engine::EngineError::Slot;
+    use lvsc_abi::engine::EngineError::Room as Outside;
 
-    let length = u16::try_from(frame.len()).map_err(|_| Slot { packet: 0 })?;
-    let mut packets = [Packet::arrived(length, ingress)];
+    let length = u16::try_from(frame.len()).map_err(|_| Outside { packet: 0 })?;
+    let mut packets = [Packet::arrived(Room::slot(0), length, ingress)];
     let [packet] = &packets;
     let place = engine
         .slot(0)
         .get_mut(packet.range())
-        .ok_or(Slot { packet: 0 })?;
+        .ok_or(Outside { packet: 0 })?;
     place.copy_from_slice(&frame);
     let before = counted(manifest, engine.image());
     engine.process(&mut packets)?;
@@ -279,7 +279,7 @@ pub fn pass(
     let left = engine
         .slot(0)
         .get(packet.range())
-        .ok_or(Slot { packet: 0 })?
+        .ok_or(Outside { packet: 0 })?
         .to_vec();
     Ok(Passage {
         came: frame,

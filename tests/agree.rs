@@ -100,6 +100,48 @@ fn the_packets_of_the_tests_changed_at_random() {
             .map(|_| changed.new_tree(&mut runner).expect("a packet").current())
             .collect();
         bench.agree(&changed);
+        bench.steered(&changed);
+    }
+}
+
+/// Those of this folder pass packets only before they count, write or ask a table.
+#[test]
+fn the_kernel_is_left_what_the_policy_passes_and_nothing_else() {
+    let mut all = [0, 0];
+    for path in files("policies", "lvs") {
+        let mut bench = Bench::new(&short(&path), &read(&path));
+        let whole = packets::of_tests(&bench);
+        let cut = whole.iter().flat_map(|(frame, ingress)| {
+            (0..=frame.len()).map(|length| (frame[..length].to_vec(), *ingress))
+        });
+        let counts = bench.steered(&cut.collect::<Vec<_>>());
+        let [left, taken] = counts.unwrap_or_else(|| panic!("{}", short(&path)));
+        all = [all[0] + left, all[1] + taken];
+    }
+    assert!(all.iter().all(|count| *count > 100), "{all:?}");
+}
+
+#[test]
+fn what_only_the_policy_can_say_is_not_steered() {
+    let pool = "pool web { scheduler maglev\n backend rs1 192.0.2.130 }\n";
+    let vip = "match ip.dst == 192.0.2.200 { select rs from web\n dr(rs) }\n";
+    for (policy, steered) in [
+        (format!("{pool}{vip}"), true),
+        (format!("counter seen\ncount seen\n{pool}{vip}"), false),
+        (
+            format!("{pool}match ip4 {{ ip4.ttl = 3\n pass }}\n{vip}"),
+            false,
+        ),
+        (format!("{pool}{vip}match udp {{ drop udp }}\n"), true),
+        (
+            format!("{pool}match udp {{ select rs from web\n pass }}\n"),
+            false,
+        ),
+    ] {
+        let test = "test \"t\" { send eth / ip 192.0.2.1 -> 192.0.2.200 / udp 1 -> 53 }\n";
+        let mut bench = Bench::new("steered.lvs", &format!("{policy}{test}"));
+        let packets = packets::of_tests(&bench);
+        assert_eq!(bench.steered(&packets).is_some(), steered, "{policy}");
     }
 }
 
@@ -116,6 +158,7 @@ fn random_policies_and_packets() {
         let packets = vec![packets; 3].concat();
         bench.indifferent(&packets);
         bench.agree(&packets);
+        bench.steered(&packets);
         Ok(())
     });
     if let Err(error) = judged {

@@ -24,7 +24,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use lvsc_abi::engine::{BATCH, Packet};
+use lvsc_abi::engine::{BATCH, Packet, Room};
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::publish::publish;
@@ -89,12 +89,12 @@ fn allocates_nothing(kind: &engines::Kind, pipeline: &Pipeline) {
         .unwrap_or_else(|failure| panic!("{failure}"));
     let world = World::for_tests(&pipeline.manifest);
     publish(&pipeline.manifest, &world, engine.image_mut());
-    let mut packets = [Packet::arrived(54, 0); BATCH];
+    let mut packets = [Packet::arrived(Room::slot(0), 54, 0); BATCH];
     let mut sent = 0;
     let before = TAKEN.get();
     for round in 0..4 {
         for (index, packet) in packets.iter_mut().enumerate() {
-            *packet = Packet::arrived(54, 0);
+            *packet = Packet::arrived(Room::slot(index), 54, 0);
             let frame = frame((round * 64 + index) as u8);
             engine.slot(index)[packet.range()].copy_from_slice(&frame);
         }

@@ -35,6 +35,9 @@ mod pins;
 #[path = "attach/reserve.rs"]
 mod reserve;
 #[cfg(target_os = "linux")]
+#[path = "attach/shared.rs"]
+mod shared;
+#[cfg(target_os = "linux")]
 #[path = "attach/swap.rs"]
 mod swap;
 
@@ -70,7 +73,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 19] = [
+    let cases: [Case; 23] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -118,6 +121,22 @@ fn main() -> std::process::ExitCode {
         (
             "connections_live_through_a_crash_and_another_policy",
             pins::connections_live_through_a_crash_and_another_policy,
+        ),
+        (
+            "it_is_said_how_packets_come",
+            shared::it_is_said_how_packets_come,
+        ),
+        (
+            "what_cannot_be_shared_is_named",
+            shared::what_cannot_be_shared_is_named,
+        ),
+        (
+            "the_kernel_keeps_what_the_policy_passes",
+            shared::the_kernel_keeps_what_the_policy_passes,
+        ),
+        (
+            "frames_of_every_queue_leave_by_the_other_interface",
+            shared::frames_of_every_queue_leave_by_the_other_interface,
         ),
         (
             "a_device_that_refuses_the_program_changes_nothing_on_the_others",

@@ -7,7 +7,7 @@ mod support;
 
 use std::fmt::Write;
 
-use lvsc_abi::engine::{Engine, HEADROOM, Packet};
+use lvsc_abi::engine::{Engine, HEADROOM, Packet, Room};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{self, Manifest};
@@ -246,7 +246,11 @@ fn by_engine(
     for (index, (frame, ingress)) in frames.iter().enumerate() {
         let begin = HEADROOM as usize;
         engine.slot(index)[begin..begin + frame.len()].copy_from_slice(frame);
-        packets.push(Packet::arrived(frame.len() as u16, *ingress));
+        packets.push(Packet::arrived(
+            Room::slot(index),
+            frame.len() as u16,
+            *ingress,
+        ));
     }
     engine
         .process(&mut packets)

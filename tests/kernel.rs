@@ -8,7 +8,7 @@
 
 mod machine;
 
-use lvsc_abi::engine::{Engine, Packet};
+use lvsc_abi::engine::{Engine, Packet, Room};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::manifest::{self, Manifest};
 use lvsc_abi::place::Sources;
@@ -105,7 +105,7 @@ fn by_object(
     }
     let mut packets: Vec<Packet> = Vec::new();
     for (index, frame) in frames.iter().enumerate() {
-        let packet = Packet::arrived(frame.len() as u16, 0);
+        let packet = Packet::arrived(Room::slot(index), frame.len() as u16, 0);
         engine.slot(index)[packet.range()].copy_from_slice(frame);
         packets.push(packet);
     }

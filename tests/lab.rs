@@ -86,16 +86,22 @@ fn keys(value: &Value) -> Vec<&str> {
 
 /// The record of a lab, exactly as it is promised, and what it says of direct routing.
 fn check(said: &Said, engine: &str, lab: &str) {
+    check_by(said, engine, lab, "af_packet");
+}
+
+fn check_by(said: &Said, engine: &str, lab: &str, io: &str) {
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert_eq!(said.out.matches('\n').count(), 1, "one document, one line");
     let record: Value = serde_json::from_str(&said.out).expect("JSON");
     let promised = "version engine policy requests answered backends steps replies_through_director negative_control lab \
-                    ns_per_packet";
+                    io ns_per_packet";
     assert_eq!(keys(&record).join(" "), promised);
     assert_eq!(record["version"], 1);
     assert_eq!(record["engine"], engine);
     assert_eq!(record["policy"], "policies/dr.lvs");
     assert_eq!(record["lab"], lab);
+    let packets = (engine != "xdp" && lab == "namespaces").then_some(io);
+    assert_eq!(record["io"].as_str(), packets);
     assert_eq!(
         (&record["requests"], &record["answered"]),
         (&8.into(), &8.into())
@@ -208,6 +214,29 @@ fn the_kernel_forwards_by_the_object_and_an_ordinary_user_is_told_what_it_takes(
         let said = said(lvsc(folder.path()).args(arguments("xdp", lab)));
         assert_eq!(said.err, "");
         check(&said, "xdp", lab);
+    }
+}
+
+#[test]
+fn the_lab_proves_it_with_frames_that_are_shared_with_the_kernel() {
+    let folder = folder();
+    for engine in ENGINES.iter().filter(|engine| **engine != "interp") {
+        let args = [&arguments(engine, "namespaces")[..], &["--io", "af_xdp"]].concat();
+        let refused = said(ordinary(folder.path()).args(&args));
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        let words = ["no AF_XDP: ", "this process lacks", "setcap cap_bpf"];
+        assert!(
+            words.iter().all(|word| refused.err.contains(word)),
+            "{}",
+            refused.err
+        );
+        if !lvsc_runtime::engine::xdp::allowed() {
+            assert!(std::env::var_os("LVSC_REQUIRE_KERNEL").is_none());
+            return;
+        }
+        let said = said(lvsc(folder.path()).args(&args));
+        assert_eq!(said.err, "");
+        check_by(&said, engine, "namespaces", "af_xdp");
     }
 }
 

@@ -26,6 +26,7 @@ Examples:
   lvsc run --lab memory --requests 1000             the same without namespaces
   lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
   sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C
+  sudo lvsc run dr.lvs -i eth0 --io af_xdp          the same in memory that the device shares
   sudo lvsc run dr.o -i eth0 --pin web              the same by a built object, which stays on eth0"
 )]
 pub struct Run {
@@ -81,6 +82,22 @@ pub struct Run {
     /// there is gone on with, flows and all
     #[arg(long, value_name = "NAME", requires = "interfaces")]
     pub pin: Option<String>,
+    /// How packets come to a software datapath: for `-i` [default: auto], for the lab
+    /// [default: `af_packet`]
+    #[arg(long, value_enum, value_name = "WAY", conflicts_with = "pcap")]
+    pub io: Option<Way>,
+    /// How `af_xdp` moves frames [default: zero-copy where the device can]
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with = "pcap")]
+    pub transfer: Option<Moves>,
+    /// With `af_xdp`: ask the driver for frames all the time, MICROSECONDS at once, instead of waiting;
+    /// it takes a whole CPU
+    #[arg(
+        long,
+        value_name = "MICROSECONDS",
+        conflicts_with = "pcap",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+    )]
+    pub busy_poll: Option<u32>,
     /// Requests of the lab's client
     #[arg(
         long,
@@ -159,6 +176,28 @@ impl Modes {
             Modes::Offload => Some(Mode::Offload),
         }
     }
+}
+
+/// How packets come to a software datapath.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// `af_xdp` where frames surely are as on a wire, else `af_packet`.
+    Auto,
+    /// By packet sockets: on every device, slower.
+    #[value(name = "af_packet")]
+    AfPacket,
+    /// In memory that is shared with the device or its driver.
+    #[value(name = "af_xdp")]
+    AfXdp,
+}
+
+/// How `AF_XDP` moves frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Moves {
+    /// The kernel copies them.
+    Copy,
+    /// The device reads and writes the memory itself; an error where it cannot.
+    ZeroCopy,
 }
 
 /// `lvsc unpin`

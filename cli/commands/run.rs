@@ -3,6 +3,8 @@
 mod capture;
 mod device;
 mod lab;
+#[cfg(target_os = "linux")]
+mod way;
 
 use lvsc_runtime::director::Summary;
 

@@ -4,6 +4,7 @@
 //! one writer. Knows no socket and no capture: those are a [`Source`] and a [`Sink`].
 
 mod capture;
+mod event;
 #[cfg(target_os = "linux")]
 pub mod interface;
 mod summary;
@@ -24,144 +25,19 @@ use crate::engine::carry::{Carried, carry, catch_up, counted, forget_strays, tur
 use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
 use crate::publish::{publish, publish_time, recall};
 use crate::sweep::Sweeper;
-use crate::world::{InterfaceState, World};
+use crate::world::World;
 
 use self::summary::Tally;
 
 pub use self::capture::{RunError, run_capture};
+pub use self::event::{AnyEngine, Change, Event, Notice, Switch};
 pub use self::summary::{BackendSummary, KeyedSummary, Summary};
 
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
 const PATIENCE: u64 = 2;
 const REMIND: u64 = 15;
-/// The longest wait for an engine that is switched.
-const SWITCHING: Duration = Duration::from_secs(2);
 /// The longest wait for a frame: what stops the director or changes its world is seen at least so often.
 const WAIT: Duration = Duration::from_millis(50);
-
-/// An engine that may be handed to the thread that forwards.
-pub type AnyEngine = Box<dyn Engine + Send>;
-
-/// What happens to a running director, besides frames.
-pub enum Event {
-    /// The clock says so many seconds; less than before is ignored.
-    Second(u64),
-    /// The next hop of this address has this MAC. A MAC that the policy fixes stays; one that no other host can have is
-    /// ignored.
-    Neighbour {
-        /// The address of one or more backends.
-        address: IpAddr,
-        /// Its MAC.
-        mac: Mac,
-    },
-    /// An interface is there, or has changed.
-    Interface {
-        /// Its index in the manifest.
-        index: u8,
-        /// What is true of it now.
-        state: InterfaceState,
-    },
-    /// An operator changes a backend.
-    Backend {
-        /// The pool's name.
-        pool: String,
-        /// The backend's name.
-        backend: String,
-        /// What changes.
-        change: Change,
-    },
-    /// Nothing changes, but somebody is to know.
-    Tell(Notice),
-    /// Another policy takes over, with the flows and counters of the one before.
-    Replace {
-        /// Its engine, loaded.
-        engine: AnyEngine,
-        /// Its manifest.
-        manifest: Box<Manifest>,
-    },
-}
-
-/// What an operator changes of a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It may be given packets.
-    Up,
-    /// It gets no packets at all, its flows go elsewhere.
-    Down,
-    /// Its share of new flows; with 0 it keeps its flows and gets no new ones (drain).
-    Weight(u32),
-}
-
-/// What a director has to tell while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A backend's next hop became known, or changed.
-    Neighbour {
-        /// The pool's name.
-        pool: String,
-        /// The backend's name.
-        backend: String,
-        /// The MAC of its next hop.
-        mac: Mac,
-    },
-    /// A backend's next hop would be the director itself; it is as if nothing had been learnt.
-    OwnMac {
-        /// The pool's name.
-        pool: String,
-        /// The backend's name.
-        backend: String,
-        /// The MAC, that of one of the director's interfaces.
-        mac: Mac,
-    },
-    /// Backends that get no packets because their next hop is still not known, by name.
-    Missing(Vec<String>),
-    /// Frames were lost before the director saw them, so many until now. Told once.
-    Overrun(u64),
-    /// A VIP is asked for from this VLAN, while backends' MACs are asked for without a tag. Told once.
-    Tagged(u16),
-    /// A device has another MAC than before.
-    Interface {
-        /// The device.
-        device: String,
-        /// Its MAC now.
-        mac: Mac,
-    },
-    /// Another policy has taken over.
-    Replaced(Carried),
-    /// Another policy could not take over: the one before goes on.
-    Kept(EngineError),
-    /// An event named a pool or a backend that the policy does not have.
-    Unknown {
-        /// The pool's name.
-        pool: String,
-        /// The backend's name.
-        backend: String,
-    },
-    /// The engine failed on a packet, which was dropped. Told once.
-    Failed(EngineError),
-}
-
-/// The switch of a director's datapath: while it is off, frames are received and ignored, or left to the kernel.
-#[derive(Clone, Debug)]
-pub struct Switch {
-    wanted: Arc<AtomicBool>,
-    taking: Option<Arc<AtomicBool>>,
-}
-
-impl Switch {
-    /// Switches on or off. An engine that takes packets by itself is waited for: the director that runs switches it at
-    /// its next turn.
-    pub fn set(&self, on: bool) {
-        self.wanted.store(on, Ordering::Relaxed);
-        let begin = Instant::now();
-        while let Some(taking) = &self.taking
-            && taking.load(Ordering::Relaxed) != on
-            && begin.elapsed() < SWITCHING
-        {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
 
 /// A running load balancer. `Meta` is what travels beside a frame from its [`Source`] to its [`Sink`].
 pub struct Director<Meta> {
@@ -175,10 +51,19 @@ pub struct Director<Meta> {
     /// The world has changed, and the image does not say so yet.
     stale: bool,
     enabled: Arc<AtomicBool>,
-    /// Where the engine takes packets from devices by itself, whether it is switched on.
+    takes: Takes,
+    /// Where packets are taken from devices, whether that is switched on.
     taking: Option<Arc<AtomicBool>>,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
+}
+
+/// Who takes packets from devices, before the kernel gets them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nobody,
+    Engine,
+    Source,
 }
 
 impl<Meta> Director<Meta> {
@@ -196,6 +81,7 @@ impl<Meta> Director<Meta> {
             tally: Tally::default(),
             stale: false,
             enabled: Arc::new(AtomicBool::new(true)),
+            takes: Takes::Nobody,
             taking: None,
             notify: Box::new(|_| {}),
         }
@@ -230,8 +116,19 @@ impl<Meta> Director<Meta> {
     /// Has the engine take packets by itself from the devices that it has reserved.
     pub fn attach(&mut self) -> Result<(), EngineError> {
         self.engine.attach()?;
-        self.taking = Some(Arc::new(AtomicBool::new(true)));
+        self.taken_by(Takes::Engine);
         Ok(())
+    }
+
+    /// From now on is run with a source that takes from the devices what this policy decides, and writes it into this
+    /// engine's memory: no other policy can take over.
+    pub fn steer(&mut self) {
+        self.taken_by(Takes::Source);
+    }
+
+    fn taken_by(&mut self, takes: Takes) {
+        self.takes = takes;
+        self.taking = Some(Arc::new(AtomicBool::new(true)));
     }
 
     /// What the policy declares.
@@ -262,7 +159,7 @@ impl<Meta> Director<Meta> {
     pub fn summary(&self) -> Summary {
         let engine = self.engine();
         let summary = summary::of(&self.tally, &self.manifest, &self.world, engine);
-        if self.taking.is_some() {
+        if self.takes == Takes::Engine {
             summary.of_counters()
         } else {
             summary
@@ -295,7 +192,10 @@ impl<Meta> Director<Meta> {
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
-        self.settle();
+        if self.stale {
+            self.publish();
+            io.follow(&self.world)?;
+        }
         self.batch.clear();
         let mut inbox = Inbox::new(self.engine.as_mut(), &mut self.batch);
         let received = io.receive(wait, &mut inbox)?;
@@ -308,7 +208,12 @@ impl<Meta> Director<Meta> {
         if let Some(taking) = &self.taking
             && taking.load(Ordering::Relaxed) != on
         {
-            self.engine.switch(on).map_err(io::Error::other)?;
+            match self.takes {
+                Takes::Source => io.switch(on)?,
+                Takes::Engine | Takes::Nobody => {
+                    self.engine.switch(on).map_err(io::Error::other)?;
+                }
+            }
             taking.store(on, Ordering::Relaxed);
         }
         if on {
@@ -337,20 +242,16 @@ impl<Meta> Director<Meta> {
         {
             (self.notify)(Notice::Failed(error));
         }
-        for (index, (packet, meta)) in self.batch.packets.iter().zip(&self.batch.metas).enumerate()
-        {
-            let frame = self
-                .engine
-                .slot(index)
-                .get(packet.range())
-                .unwrap_or_default();
+        for (packet, meta) in self.batch.packets.iter().zip(&self.batch.metas) {
+            let room = self.engine.room(packet.room);
+            let frame = room.get(packet.range()).unwrap_or_default();
             match packet.verdict {
                 Verdict::Drop => self.tally.drop += 1,
                 Verdict::Pass => {
                     io.pass(meta, frame)?;
                     self.tally.pass += 1;
                 }
-                Verdict::Send => match io.send(packet.interface, meta, frame)? {
+                Verdict::Send => match io.send(packet, meta, frame)? {
                     Sent::Gone => self.tally.send += 1,
                     Sent::Lost => self.tally.unsent += 1,
                 },
@@ -449,6 +350,13 @@ impl<Meta> Director<Meta> {
     }
 
     fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {
+        if self.takes == Takes::Source {
+            let error = EngineError::Attach {
+                what: "packets are taken from the devices for the one that runs".to_owned(),
+                remedy: None,
+            };
+            return (self.notify)(Notice::Kept(error));
+        }
         let world = self.world.follow(&self.manifest, &manifest);
         let notice = match self.succeed(engine, manifest, world) {
             Ok(carried) => Notice::Replaced(carried),

@@ -29,7 +29,7 @@ mod linux {
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
 
-    use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+    use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, Room, SLOT};
     use lvsc_abi::image::{Bytes, Image, Width};
     use lvsc_abi::layout::{Element, Layout, interface};
     use lvsc_abi::mac::Mac;
@@ -123,8 +123,8 @@ mod linux {
             "by hand"
         }
 
-        fn slot(&mut self, index: usize) -> &mut [u8] {
-            &mut self.slots[index]
+        fn room(&mut self, room: Room) -> &mut [u8] {
+            &mut self.slots[(room.offset / SLOT) as usize]
         }
 
         fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

@@ -25,7 +25,7 @@ mod linux {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
-    use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+    use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, Room, SLOT};
     use lvsc_abi::image::{Bytes, Image};
     use lvsc_abi::layout::Layout;
     use lvsc_abi::mac::Mac;
@@ -81,8 +81,8 @@ mod linux {
             "by hand"
         }
 
-        fn slot(&mut self, index: usize) -> &mut [u8] {
-            &mut self.slots[index]
+        fn room(&mut self, room: Room) -> &mut [u8] {
+            &mut self.slots[(room.offset / SLOT) as usize]
         }
 
         fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

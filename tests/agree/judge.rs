@@ -1,7 +1,7 @@
 //! The interpreter and the other engines side by side.
 
 use lvsc_abi::cells::identity;
-use lvsc_abi::engine::{BATCH, Packet};
+use lvsc_abi::engine::{BATCH, Packet, Room};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
@@ -147,6 +147,35 @@ impl Bench {
         for (index, (swept, unswept)) in swept.iter().zip(&unswept).enumerate() {
             assert_eq!(swept, unswept, "packet {index}\n{}", self.text);
         }
+    }
+
+    /// Judges the program that steers, where the policy has one: it leaves to the kernel exactly what the interpreter passes,
+    /// whatever the state. How many it left, and how many it took.
+    pub fn steered(&mut self, packets: &[Came]) -> Option<[usize; 2]> {
+        let compiled = crate::compile::program(&self.pipeline).unwrap_or_else(|e| panic!("{e}"));
+        let made = compiled.steering().unwrap_or_else(|e| panic!("{e}"))?;
+        let mut steering: AnyEngine = Box::new(Machine::load(&made.code));
+        let begin = self.world.clone();
+        let mut engines = self.engines(&[&engines::ENGINES[0]]);
+        let mut counts = [0, 0];
+        for (turn, batch) in batches(packets).into_iter().enumerate() {
+            publish(&made.manifest, &self.world, steering.image_mut());
+            let passes = |engine| {
+                let became = decide(engine, batch).into_iter();
+                became.map(|one| one.verdict == Verdict::Pass).collect()
+            };
+            let [meant, left]: [Vec<bool>; 2] = [&mut engines[0], &mut steering].map(passes);
+            for ((meant, left), packet) in meant.iter().zip(&left).zip(batch) {
+                if meant != left {
+                    let what = format!("passed {meant}, left to the kernel {left}");
+                    panic!("{}", self.report(turn, packet, "the steering", &what));
+                }
+                counts[usize::from(!left)] += 1;
+            }
+            self.between(turn, &mut engines, Sweep::Yes);
+        }
+        self.world = begin;
+        Some(counts)
     }
 
     /// Shows what each engine's image is when it has decided these packets, in one batch after the other.
@@ -311,7 +340,7 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
 fn decide(engine: &mut AnyEngine, batch: &[Came]) -> Vec<Became> {
     let mut packets = Vec::new();
     for (index, (frame, ingress)) in batch.iter().enumerate() {
-        let packet = Packet::arrived(frame.len() as u16, *ingress);
+        let packet = Packet::arrived(Room::slot(index), frame.len() as u16, *ingress);
         engine.slot(index)[packet.range()].copy_from_slice(frame);
         packets.push(packet);
     }

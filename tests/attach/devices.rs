@@ -16,7 +16,7 @@ fn object(folder: &tempfile::TempDir) -> String {
     build(&file(folder.path(), "web.lvs", policy(&[RS1, RS2], "")))
 }
 
-fn modes(place: &Namespace, index: u32) -> Vec<Mode> {
+pub fn modes(place: &Namespace, index: u32) -> Vec<Mode> {
     let programs = link(place, index).programs;
     programs.iter().map(|program| program.mode).collect()
 }
@@ -271,13 +271,15 @@ pub fn flags_of_xdp_mean_nothing_to_others(lab: &Lab) {
     let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
     let policy = file(folder.path(), "web.lvs", policy(&[RS1, RS2], ""));
     for flag in [&["--mode", "native"][..], &["--replace"], &["--pin", "web"]] {
-        let args = [&["run", &policy, "--target", "interp", "-i", "eth0"], flag].concat();
-        let words = [flag[0], "means nothing to `interp`", "--target xdp"];
-        could_not(place, &args, &words);
         let alone = said(lvsc(root()).args([&["run", &policy], flag].concat()));
         assert_eq!(alone.code, 2, "{}", alone.err);
         assert!(alone.err.contains("--interface"), "{}", alone.err);
     }
+    let args = [
+        "run", &policy, "--target", "interp", "-i", "eth0", "--pin", "web",
+    ];
+    let words = ["--pin", "means nothing to `interp`", "--target xdp"];
+    could_not(place, &args, &words);
 }
 
 pub fn a_built_artifact_runs_and_a_damaged_one_is_refused(lab: &Lab) {

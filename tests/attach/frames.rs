@@ -73,17 +73,24 @@ pub fn gather(ring: &mut Ring, patience: Duration) -> Vec<Came> {
     }
 }
 
-/// A pair of links: one end here, the other is `eth0` of a station.
-fn join(here: &Namespace, (index, name, mac): (u32, &str, Mac), station: &Namespace) {
+/// A pair of links: one end here, the other is `eth0` of a station; with more that both have.
+pub fn join(
+    here: &Namespace,
+    (index, name, mac): (u32, &str, Mac),
+    station: &Namespace,
+    more: impl Fn(Message) -> Message,
+) {
     const CREATE: u16 = (libc::NLM_F_CREATE | libc::NLM_F_EXCL) as u16;
     let peer = Message::fragment()
         .link(ETH0, 0, 0)
         .text(libc::IFLA_IFNAME, "eth0")
         .number(libc::IFLA_NET_NS_FD, station.number().unsigned_abs());
+    let peer = more(peer);
     let message = Message::new(libc::RTM_NEWLINK, CREATE)
         .link(index, 0, 0)
         .text(libc::IFLA_IFNAME, name)
-        .attribute(libc::IFLA_ADDRESS, &mac.0)
+        .attribute(libc::IFLA_ADDRESS, &mac.0);
+    let message = more(message)
         .open(libc::IFLA_LINKINFO)
         .text(1, "veth")
         .open(2)
@@ -103,8 +110,8 @@ pub fn frames_leave_by_the_other_interface(_: &Lab) {
     const WAN: Mac = Mac([2, 0, 0, 0, 0, 0x31]);
     const SERVER: Mac = Mac([2, 0, 0, 0, 0, 0x10]);
     let [here, inside, outside] = std::array::from_fn(|_| Namespace::new().unwrap());
-    join(&here, (30, "lan0", LAN), &inside);
-    join(&here, (31, "wan0", WAN), &outside);
+    join(&here, (30, "lan0", LAN), &inside, |plain| plain);
+    join(&here, (31, "wan0", WAN), &outside, |plain| plain);
     // A veth device takes what is redirected to its peer only where it has a program of its own (drivers/net/veth.c).
     let _receiver = outside
         .run(|| bpf::attach(&foreign(), ETH0, Mode::Native))

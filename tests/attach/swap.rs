@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lvsc_abi::engine::{EngineError, Placing};
-use lvsc_runtime::director::interface::{Attached, Order};
+use lvsc_runtime::director::interface::{Attached, Io, Order};
 use lvsc_runtime::director::{Event, Notice, Summary};
 use lvsc_runtime::engine::xdp::XdpEngine;
 use lvsc_runtime::lab::namespaces::Lab;
@@ -37,6 +37,7 @@ impl Directed {
         let order = Order {
             engine: Box::new(engine),
             before: None,
+            io: Io::Packets,
             placing: Placing::default(),
         };
         let open = move || Attached::open(order, manifest, &["eth0".to_owned()]);

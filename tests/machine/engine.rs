@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, Room, SLOT};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::interface;
 use lvsc_abi::verdict::Verdict;
@@ -18,6 +18,8 @@ const FRAME: u64 = 0x1_0000;
 const STACK_SIZE: usize = 512;
 /// The CPU on which it runs, which is the worker of whoever it is compared with.
 const CPU: u64 = 0;
+/// The queue by which packets come.
+const QUEUE: u64 = 0;
 
 /// An object of ours, run by the machine.
 pub struct Machine {
@@ -52,6 +54,7 @@ impl Machine {
             code,
             manifest,
             image,
+            steers,
         } = &mut self.object;
         let frame = &mut self.slots[index][packet.range()];
         let interface = usize::from(packet.interface);
@@ -60,6 +63,7 @@ impl Machine {
             FRAME + frame.len() as u64,
             FRAME,
             Machine::device(interface),
+            QUEUE,
         ];
         let context = context.iter().flat_map(|word| (*word as u32).to_le_bytes());
         let memory = &mut image.memory;
@@ -92,6 +96,7 @@ impl Machine {
             (1, None) => Verdict::Drop,
             (2, None) => Verdict::Pass,
             (3, None) => Verdict::Send,
+            (4, Some(QUEUE)) if *steers => Verdict::Drop,
             (4, Some(interface)) if image.egress(CPU as u32) == Some(interface) => {
                 packet.interface = interface as u8;
                 Verdict::Send
@@ -107,8 +112,8 @@ impl Engine for Machine {
         "machine"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        &mut self.slots[index]
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        &mut self.slots[(room.offset / SLOT) as usize]
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

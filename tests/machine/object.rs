@@ -14,7 +14,7 @@ use super::Memory;
 /// Where `.data` and `.bss` begin.
 const PARTS: [(Part, &str, u64); 2] =
     [(Part::Data, ".data", 1 << 32), (Part::Bss, ".bss", 2 << 32)];
-/// What the program knows the map of devices by.
+/// What the program knows its one map by: of devices, or of sockets.
 pub const DEVICES: u64 = 3 << 32;
 
 /// A program whose addresses are filled in, and its image.
@@ -22,6 +22,8 @@ pub struct Object {
     pub code: Vec<u64>,
     pub manifest: Manifest,
     pub image: Loaded,
+    /// It hands packets to sockets.
+    pub steers: bool,
 }
 
 /// The image in the machine's memory.
@@ -75,7 +77,11 @@ pub fn read(bytes: &[u8]) -> Object {
     let data = section(".data").data().expect("it has bytes");
     memory.place(PARTS[0].2, data.to_vec(), true);
     memory.place(PARTS[1].2, vec![0; section(".bss").size() as usize], true);
+    let steers = file
+        .symbols()
+        .any(|symbol| symbol.name() == Ok(abi::SOCKETS));
     Object {
+        steers,
         code,
         manifest: Manifest::decode(manifest).expect("it is a manifest"),
         image: Loaded::new(layout, memory),

@@ -5,6 +5,11 @@ use std::collections::BTreeSet;
 use lvsc_abi::engine::{Occupied, Placing};
 use lvsc_abi::manifest::Manifest;
 
+#[cfg(target_os = "linux")]
+use lvsc_runtime::director::interface::Io;
+
+#[cfg(target_os = "linux")]
+use crate::args::Way;
 use crate::args::{Binding, Modes, Run};
 use crate::engines::{Kind, Takes};
 use crate::failure::{Failure, Status};
@@ -15,9 +20,13 @@ use crate::ui::Ui;
 #[cfg(target_os = "linux")]
 pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
     let placing = placing(args, subject.kind)?;
+    let io = match subject.kind.takes {
+        Takes::Handed => super::way::choose(args, subject, Way::Auto, ui)?,
+        Takes::Devices => Io::Packets,
+    };
     let loaded = subject.load(args.pin.as_deref())?;
     let devices = devices(&args.interfaces, &loaded.manifest)?;
-    linux::run(&devices, args, (subject.kind, loaded, placing), ui)
+    linux::run(&devices, args, (subject.kind, loaded), (placing, io), ui)
 }
 
 /// Forwards on devices: not here.
@@ -33,23 +42,25 @@ pub fn run(args: &Run, subject: &Subject, _: &mut Ui) -> Result<Status, Failure>
 
 /// How the program is put on the devices; an error where there is no such program.
 fn placing(args: &Run, kind: &Kind) -> Result<Placing, Failure> {
-    let flags = [
-        ("--mode", args.mode.is_some()),
-        ("--replace", args.replace),
-        ("--pin", args.pin.is_some()),
-    ];
-    let given = flags.into_iter().find(|(_, given)| *given);
-    match (given, kind.takes) {
-        (Some((flag, _)), Takes::Handed) => Err(kind.has_no(flag)),
-        (_, Takes::Handed | Takes::Devices) => Ok(Placing {
-            mode: args.mode.and_then(Modes::only),
-            occupied: if args.replace {
-                Occupied::Replace
-            } else {
-                Occupied::Refuse
-            },
-        }),
+    let meant = match kind.takes {
+        Takes::Handed => vec![("--pin", args.pin.is_some())],
+        Takes::Devices => vec![
+            ("--io", args.io.is_some()),
+            ("--transfer", args.transfer.is_some()),
+            ("--busy-poll", args.busy_poll.is_some()),
+        ],
+    };
+    if let Some((flag, _)) = meant.into_iter().find(|(_, given)| *given) {
+        return Err(kind.has_no(flag));
     }
+    Ok(Placing {
+        mode: args.mode.and_then(Modes::only),
+        occupied: if args.replace {
+            Occupied::Replace
+        } else {
+            Occupied::Refuse
+        },
+    })
 }
 
 /// The devices in the order of the policy's interfaces. A device without a name is the first interface's that has none.
@@ -134,13 +145,14 @@ mod linux {
     use std::io;
     use std::net::IpAddr;
 
-    use lvsc_abi::engine::{Mode, Placing};
+    use lvsc_abi::engine::Placing;
     use lvsc_abi::image::Count;
-    use lvsc_runtime::director::interface::{AttachError, Attached, Order};
+    use lvsc_runtime::director::interface::{AttachError, Attached, Io, Order};
     use lvsc_runtime::director::{KeyedSummary, Notice, Summary};
     use lvsc_runtime::engine::carry::Carried;
     use serde_json::json;
 
+    use super::super::way::{Place, titles};
     use crate::args::{Format, Run};
     use crate::engines::{Before, Kind, Loaded};
     use crate::failure::{Failure, Status};
@@ -153,7 +165,8 @@ mod linux {
     pub(super) fn run(
         devices: &[String],
         args: &Run,
-        (kind, loaded, placing): (&Kind, Loaded, Placing),
+        (kind, loaded): (&Kind, Loaded),
+        (placing, io): (Placing, Io),
         ui: &mut Ui,
     ) -> Result<Status, Failure> {
         let stop = interrupt::flag()?;
@@ -170,6 +183,7 @@ mod linux {
                 Before::Other(manifest, engine) => Some((manifest, engine)),
             },
             placing,
+            io,
         };
         let attached = Attached::open(order, manifest, devices)?;
         for warning in attached.warnings() {
@@ -187,18 +201,10 @@ mod linux {
         }
         let talk = ui.talker();
         let mut attached = attached.telling(move |notice| tell(&notice, talk));
-        let places: Vec<(String, Option<Mode>)> = (devices.iter().cloned())
-            .zip(
-                attached
-                    .modes()
-                    .iter()
-                    .map(|mode| Some(*mode))
-                    .chain(std::iter::repeat(None)),
-            )
-            .collect();
+        let places = Place::all(devices, &attached);
         ui.say(format_args!(
             "forwarding on {} until a signal ({})",
-            titles(&places).join(", "),
+            titles(&places),
             kind.name
         ));
         let ended = attached.run(&stop);
@@ -228,15 +234,6 @@ mod linux {
             words.push(format!("{flows} left out, whose backends are gone"));
         }
         words.join("; ")
-    }
-
-    /// `eth0`, and where the program takes its packets: `eth0 (native)`.
-    fn titles(places: &[(String, Option<Mode>)]) -> Vec<String> {
-        let each = places.iter().map(|(device, mode)| match mode {
-            Some(mode) => format!("{device} ({})", mode.name()),
-            None => device.clone(),
-        });
-        each.collect()
     }
 
     fn stopped(error: &io::Error) -> Failure {
@@ -293,10 +290,10 @@ mod linux {
         }
     }
 
-    fn report(summary: &Summary, places: &[(String, Option<Mode>)]) -> String {
+    fn report(summary: &Summary, places: &[Place]) -> String {
         let mut lines = vec![super::super::counts(summary)];
-        if places.iter().any(|(_, mode)| mode.is_some()) {
-            lines.push(format!("on {}", titles(places).join(", ")));
+        if places.iter().any(Place::is_engines) {
+            lines.push(format!("on {}", titles(places)));
         }
         if summary.overrun > 0 {
             let frames = number(summary.overrun as usize, "frame");
@@ -353,14 +350,8 @@ mod linux {
         lines.into_iter().map(|line| format!("  {line}")).collect()
     }
 
-    fn data(
-        summary: &Summary,
-        kind: &Kind,
-        places: &[(String, Option<Mode>)],
-    ) -> serde_json::Value {
-        let places = places
-            .iter()
-            .map(|(device, mode)| json!({ "name": device, "mode": mode.map(Mode::name) }));
+    fn data(summary: &Summary, kind: &Kind, places: &[Place]) -> serde_json::Value {
+        let places = places.iter().map(Place::data);
         let backends = summary.backends.iter().map(|backend| {
             json!({
                 "pool": backend.pool,

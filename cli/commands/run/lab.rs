@@ -13,7 +13,7 @@ use lvsc_runtime::director::Summary;
 use lvsc_runtime::lab::{Plan, PlanError, Report};
 
 use crate::args::{Format, LabKind, Run};
-use crate::engines::Kind;
+use crate::engines::{Kind, Takes};
 use crate::failure::{Failure, Status};
 use crate::interrupt;
 use crate::policy::Checked;
@@ -27,6 +27,10 @@ struct Outcome {
     plan: Plan,
     report: Report,
     summary: Summary,
+    /// How packets came to the director, where it took them from a device itself.
+    io: Option<&'static str>,
+    /// The same with how frames were moved, where that is not the lab's own way.
+    moved: Option<String>,
 }
 
 impl Outcome {
@@ -42,6 +46,7 @@ struct Order<'a> {
     args: &'a Run,
     checked: &'a Checked,
     kind: &'a Kind,
+    subject: &'a Subject,
     plan: &'a Plan,
     /// A signal asks to end.
     stop: &'a AtomicBool,
@@ -87,14 +92,31 @@ pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure
         args,
         checked,
         kind,
+        subject,
         plan: &plan,
         stop: &stop,
     };
+    let way = [
+        ("--io", args.io.is_some()),
+        ("--transfer", args.transfer.is_some()),
+        ("--busy-poll", args.busy_poll.is_some()),
+    ];
+    let way = way.into_iter().find(|(_, given)| *given);
+    if let (Some((flag, _)), Takes::Devices) = (way, kind.takes) {
+        return Err(kind.has_no(flag));
+    }
+    if let (Some((flag, _)), Some(LabKind::Memory)) = (way, args.lab) {
+        return Err(Failure::Told {
+            what: format!("`{flag}` means nothing to the lab in memory: it has no devices"),
+            remedy: Some("leave it out, or take `--lab namespaces`".to_owned()),
+        });
+    }
     match args.lab {
         Some(LabKind::Memory) => in_memory(&order, ui),
         Some(LabKind::Namespaces) => in_namespaces(&order, ui)?.map_err(Failure::from),
         None => match in_namespaces(&order, ui)? {
             Ok(status) => Ok(status),
+            Err(refused) if way.is_some() => Err(refused.into()),
             Err(refused) => {
                 ui.say(format_args!(
                     "note: no network namespaces here ({}); the hosts are simulated instead\n\

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::image::Image;
@@ -17,10 +18,41 @@ pub const SLOT: u32 = 65_856;
 /// Most packets in a batch.
 pub const BATCH: usize = 128;
 
-/// A packet of a batch: the frame lies in the slot of the same number.
+/// Size of an engine's memory for frames (bytes): as much as [`BATCH`] slots.
+pub const FRAMES: u32 = SLOT * BATCH as u32;
+
+/// Room for one frame in an engine's memory for frames. Whoever feeds the engine divides that memory as it likes: into
+/// [`BATCH`] slots, or into more and smaller rooms. Those of the packets of a batch do not overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// First byte, from the begin of the memory for frames.
+    pub offset: u32,
+    /// Number of bytes.
+    pub size: u32,
+}
+
+impl Room {
+    /// The slot `index`, [`SLOT`] bytes; the memory for frames has [`BATCH`] of them.
+    pub const fn slot(index: usize) -> Room {
+        Room {
+            offset: (index as u32).saturating_mul(SLOT),
+            size: SLOT,
+        }
+    }
+
+    /// Its bytes in the memory for frames; `None` where it does not lie inside.
+    pub fn range(self) -> Option<std::ops::Range<usize>> {
+        let end = self.offset.checked_add(self.size)?;
+        (end <= FRAMES).then_some(self.offset as usize..end as usize)
+    }
+}
+
+/// A packet of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// First byte of the frame in its slot: [`HEADROOM`] on arrival.
+    /// Where there is room for its frame.
+    pub room: Room,
+    /// First byte of the frame in its room: [`HEADROOM`] on arrival.
     pub start: u32,
     /// Length of the frame (bytes), at most [`FRAME_MAX`].
     pub length: u16,
@@ -31,9 +63,10 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// A frame of `length` bytes that arrived by `interface` and lies at [`HEADROOM`] in its slot.
-    pub fn arrived(length: u16, interface: u8) -> Packet {
+    /// A frame of `length` bytes that arrived by `interface` and lies at [`HEADROOM`] in its room.
+    pub fn arrived(room: Room, length: u16, interface: u8) -> Packet {
         Packet {
+            room,
             start: HEADROOM,
             length,
             interface,
@@ -41,7 +74,7 @@ impl Packet {
         }
     }
 
-    /// Where the frame lies in its slot.
+    /// Where the frame lies in its room.
     pub fn range(&self) -> std::ops::Range<usize> {
         let start = self.start as usize;
         start..start + usize::from(self.length)
@@ -138,24 +171,41 @@ pub enum EngineError {
         /// What to do, where that is known.
         remedy: Option<String>,
     },
-    /// More packets than slots, or a packet that does not lie in its slot.
-    #[error("packet {packet} does not lie in its slot")]
-    Slot {
+    /// More packets than a batch has, or a packet that does not lie in its room.
+    #[error("packet {packet} does not lie in its room")]
+    Room {
         /// Index of the packet in its batch.
         packet: usize,
     },
 }
 
-/// An engine: one policy's datapath with its image and its frame slots. `Any`, so that an engine can know one of its own
+/// Memory for frames that the kernel may be handed, so that it writes and reads them where the engine does. It stays where
+/// it is until the last one lets go of it.
+pub trait FrameMemory: Send + Sync {
+    /// Its first byte: [`FRAMES`] bytes, mapped, beginning at a page.
+    fn begin(&self) -> *mut u8;
+}
+
+/// An engine: one policy's datapath with its image and its memory for frames. `Any`, so that an engine can know one of its own
 /// kind.
 pub trait Engine: Any {
     /// The name under which people choose it: `wasm`, `interp`.
     fn name(&self) -> &'static str;
 
-    /// The slot of the batch's packet `index`, [`SLOT`] bytes. `index` is below [`BATCH`].
-    fn slot(&mut self, index: usize) -> &mut [u8];
+    /// The bytes of a room; empty for one that does not lie in the memory for frames.
+    fn room(&mut self, room: Room) -> &mut [u8];
 
-    /// Decides every packet, in order; packet `i` lies in slot `i`. A packet that traps is dropped, the ones after
+    /// The slot `index`; empty where that is not below [`BATCH`].
+    fn slot(&mut self, index: usize) -> &mut [u8] {
+        self.room(Room::slot(index))
+    }
+
+    /// Its memory for frames, where that may be shared with the kernel. An engine that it is exchanged for goes on with it.
+    fn frames(&self) -> Option<Arc<dyn FrameMemory>> {
+        None
+    }
+
+    /// Decides every packet, in order; each lies in its room. A packet that traps is dropped, the ones after
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
 

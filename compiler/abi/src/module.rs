@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{BATCH, SLOT};
+use crate::engine::{BATCH, FRAMES};
 use crate::layout::{ABI_VERSION, Layout};
 use crate::manifest::{Manifest, ManifestError};
 use crate::place::Place;
@@ -53,7 +53,7 @@ pub struct Map {
     pub saved: Region,
     /// The state image; begins at a page.
     pub image: Region,
-    /// [`BATCH`] frame slots of [`SLOT`] bytes; begins at a page.
+    /// Memory for frames, as much as [`BATCH`] slots of [`SLOT`](crate::engine::SLOT) bytes; begins at a page.
     pub slots: Region,
     /// Size of the memory, least and most (pages of 64 KiB).
     pub pages: u32,
@@ -75,7 +75,7 @@ impl Map {
         let saved = descriptors + BATCH as u64 * u64::from(Descriptor::SIZE);
         let image = (saved + BATCH as u64 * u64::from(SAVED)).next_multiple_of(PAGE);
         let slots = (image + layout.size()).next_multiple_of(PAGE);
-        let slots_size = BATCH as u64 * u64::from(SLOT);
+        let slots_size = u64::from(FRAMES);
         let pages = (slots + slots_size).div_ceil(PAGE);
         if pages > PAGES_MAX {
             return Err(TooLarge {

@@ -28,6 +28,11 @@ pub const EGRESS_STRIDE: u32 = 64;
 pub const EGRESS: &str = "egress";
 /// Name of the map of devices, by the number of the interface; there is one where there are several.
 pub const DEVICES: &str = "devices";
+/// Name of the map of sockets, by the number of the queue by which a packet came; there is one in a program that hands
+/// packets to sockets.
+pub const SOCKETS: &str = "sockets";
+/// Places in that map. What comes by a queue without a socket goes to the kernel.
+pub const QUEUES: u32 = 64;
 
 /// Which part of the object a section of the image lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

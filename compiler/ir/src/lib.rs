@@ -39,6 +39,7 @@ pub mod proven;
 pub mod range;
 pub mod sample;
 pub mod stage;
+pub mod steer;
 pub mod target;
 pub mod text;
 pub mod verify;

@@ -23,7 +23,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, Packet, Room};
 use lvsc_abi::image::{Bytes, Image};
 use lvsc_abi::layout::Layout;
 use lvsc_abi::place::Place;
@@ -304,7 +304,7 @@ pub struct Interpreter {
     pipeline: Pipeline,
     sections: Sections,
     image: Bytes,
-    slots: Vec<Vec<u8>>,
+    frames: Vec<u8>,
 }
 
 impl Interpreter {
@@ -314,7 +314,7 @@ impl Interpreter {
         Interpreter {
             sections: Sections::of(&pipeline, &layout),
             image: Bytes::new(layout),
-            slots: (0..BATCH).map(|_| vec![0; SLOT as usize]).collect(),
+            frames: vec![0; FRAMES as usize],
             pipeline,
         }
     }
@@ -352,17 +352,19 @@ impl Engine for Interpreter {
         "interp"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        self.slots.get_mut(index).map_or(&mut [], Vec::as_mut_slice)
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        let range = room.range().unwrap_or_default();
+        self.frames.get_mut(range).unwrap_or_default()
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
         let mut outcome = Ok(());
         for (index, packet) in packets.iter_mut().enumerate() {
-            let slot = self.slots.get_mut(index);
-            let Some(frame) = slot.and_then(|slot| slot.get_mut(packet.range())) else {
+            let room = packet.room.range().filter(|_| index < BATCH);
+            let room = room.and_then(|room| self.frames.get_mut(room));
+            let Some(frame) = room.and_then(|room| room.get_mut(packet.range())) else {
                 packet.verdict = Verdict::Drop;
-                outcome = outcome.and(Err(EngineError::Slot { packet: index }));
+                outcome = outcome.and(Err(EngineError::Room { packet: index }));
                 continue;
             };
             let Interpreter {

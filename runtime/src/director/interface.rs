@@ -6,6 +6,7 @@
 mod fault;
 mod inspect;
 mod next_hop;
+mod packets;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,14 +20,15 @@ use lvsc_abi::manifest::Manifest;
 
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
 use crate::engine::carry::Carried;
-use crate::io::af_packet::{Interfaces, Offload};
-use crate::io::{Inbox, Received, Sent, Sink, Source};
+use crate::io::af_packet::Offload;
 use crate::publish::recall;
 use crate::vip::Responder;
 use crate::world::{World, draw_seed};
 
 pub use self::fault::{AttachError, Warning};
 use self::next_hop::NextHops;
+pub use self::packets::{Io, Steered, Taken};
+use self::packets::{Packets, Wire};
 
 /// Between two looks at what the receive rings have lost.
 const LOOK: Duration = Duration::from_secs(1);
@@ -49,8 +51,10 @@ pub struct Order {
     pub engine: AnyEngine,
     /// The one that it succeeds, which is on devices now, with its manifest.
     pub before: Option<(Manifest, AnyEngine)>,
-    /// How it is put on the devices, where it takes packets by itself.
+    /// How it is put on the devices, where it takes packets by itself, or the program that takes them for it.
     pub placing: Placing,
+    /// How packets come to an engine that does not take them by itself.
+    pub io: Io,
 }
 
 impl From<AnyEngine> for Order {
@@ -59,6 +63,7 @@ impl From<AnyEngine> for Order {
             engine,
             before: None,
             placing: Placing::default(),
+            io: Io::Packets,
         }
     }
 }
@@ -93,6 +98,7 @@ impl Attached {
             mut engine,
             mut before,
             placing,
+            io,
         } = order;
         let mut world = before
             .as_ref()
@@ -112,6 +118,12 @@ impl Attached {
             .map(|(link, _)| Device {
                 index: link.index,
                 name: link.name.clone(),
+            })
+            .collect();
+        let wires: Vec<Wire> = (links.iter())
+            .map(|(link, _)| Wire {
+                mtu: link.mtu,
+                kind: link.kind.clone(),
             })
             .collect();
         let vips = inspect::announced(&manifest);
@@ -139,18 +151,17 @@ impl Attached {
         let running = before.as_mut().map_or(&mut engine, |(_, old)| old);
         let placed = running.reserve(&places, placing).map_err(refused)?;
         let (mut director, carried) = start(engine, before, manifest, world).map_err(refused)?;
-        let io = if placed.is_some() {
+        let (io, placed) = if let Some(placed) = placed {
             director.attach().map_err(refused)?;
-            Packets::Taken
+            (Packets::Taken, placed)
         } else {
-            let indices: Vec<u32> = places.iter().map(|device| device.index).collect();
-            let opened = Interfaces::open(&indices);
-            Packets::Sockets(opened.map_err(|source| AttachError::Socket {
-                device: devices.join(", "),
-                source,
-            })?)
+            let opened = packets::open(io, &director, &wires, (&places, placing))?;
+            if matches!(opened.packets, Packets::Steered(_)) {
+                director.steer();
+            }
+            warnings.extend(opened.note);
+            (opened.packets, opened.placed)
         };
-        let placed = placed.unwrap_or_default();
         for (device, placed) in devices.iter().zip(&placed) {
             warnings.extend(Warning::of(device, placed));
         }
@@ -181,9 +192,14 @@ impl Attached {
         &self.warnings
     }
 
-    /// How the engine is on each device; none where it takes no packets by itself.
+    /// How a program of ours is on each device; none where there is none.
     pub fn modes(&self) -> &[Mode] {
         &self.modes
+    }
+
+    /// How packets come.
+    pub fn taken(&self) -> Taken {
+        self.io.taken()
     }
 
     /// What was carried over from the engine before, where there was one.
@@ -297,47 +313,6 @@ fn serve(
         match responder.serve(ended, &mut met) {
             Err(error) if is_down(&error) => thread::sleep(WAIT),
             other => return other,
-        }
-    }
-}
-
-/// Where packets come from and go to.
-enum Packets {
-    /// Packet sockets; a link that goes down is waited for ([`NextHops`] sees one that is gone).
-    Sockets(Interfaces),
-    /// The engine takes them by itself.
-    Taken,
-}
-
-impl Packets {
-    fn dropped(&mut self) -> u64 {
-        match self {
-            Packets::Sockets(sockets) => sockets.dropped(),
-            Packets::Taken => 0,
-        }
-    }
-}
-
-impl Source for Packets {
-    type Meta = Offload;
-
-    fn receive(&mut self, wait: Duration, inbox: &mut Inbox<'_, Offload>) -> io::Result<Received> {
-        let Packets::Sockets(sockets) = self else {
-            thread::sleep(wait);
-            return Ok(Received::More);
-        };
-        match sockets.receive(wait, inbox) {
-            Err(error) if is_down(&error) => Ok(Received::More),
-            other => other,
-        }
-    }
-}
-
-impl Sink<Offload> for Packets {
-    fn send(&mut self, interface: u8, meta: &Offload, frame: &[u8]) -> io::Result<Sent> {
-        match self {
-            Packets::Sockets(sockets) => sockets.send(interface, meta, frame),
-            Packets::Taken => Ok(Sent::Lost),
         }
     }
 }

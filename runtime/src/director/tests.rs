@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
 
-use lvsc_abi::engine::{BATCH, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, Packet, Room, SLOT};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{Element, Layout, backend, clock, counter};
@@ -14,6 +14,7 @@ use lvsc_abi::scheduler::Scheduler;
 
 use super::*;
 use crate::io::Loss;
+use crate::world::InterfaceState;
 
 /// Decides by a frame's first byte: 0 drops and counts `unlucky`, 1 sends to backend 0, 2 passes, 3 fails.
 struct ByFirstByte {
@@ -59,8 +60,8 @@ impl Engine for ByFirstByte {
         "first byte"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        &mut self.slots[index]
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        &mut self.slots[(room.offset / SLOT) as usize]
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
@@ -178,7 +179,7 @@ impl Source for Wire {
 }
 
 impl Sink<u32> for Wire {
-    fn send(&mut self, _: u8, meta: &u32, frame: &[u8]) -> io::Result<Sent> {
+    fn send(&mut self, _: &Packet, meta: &u32, frame: &[u8]) -> io::Result<Sent> {
         if self.refuse {
             return Ok(Sent::Lost);
         }

@@ -1,8 +1,8 @@
-//! The descriptors and frame slots of a batch, in memory that generated code works on; see [`lvsc_abi::module`].
+//! The descriptors and frames of a batch, in memory that generated code works on; see [`lvsc_abi::module`].
 
 use std::sync::Arc;
 
-use lvsc_abi::engine::{BATCH, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, EngineError, FrameMemory, Packet, Room};
 use lvsc_abi::image::Width;
 use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
 
@@ -13,27 +13,37 @@ pub(super) struct Batch {
     pub(super) memory: Arc<Mapping>,
     /// Offset of the first descriptor (bytes from the memory's base).
     pub(super) descriptors: u32,
-    /// Offset of the first slot. Descriptors name frames from the memory's base on.
-    pub(super) slots: u32,
+    /// Offset of the memory for frames. Descriptors name frames from the memory's base on.
+    pub(super) frames: u32,
 }
 
 impl Batch {
-    /// The slot of a packet; empty for a number that none has. `owner` is the one through whom the code runs.
-    pub(super) fn slot<'a, Owner>(&self, index: usize, owner: &'a mut Owner) -> &'a mut [u8] {
-        if index >= BATCH {
+    /// The bytes of a room; empty for one that is not there. `owner` is the one through whom the code runs.
+    pub(super) fn room<'a, Owner>(&self, room: Room, owner: &'a mut Owner) -> &'a mut [u8] {
+        if room.range().is_none() {
             return &mut [];
         }
-        let at = u64::from(self.slot_offset(index));
-        self.memory.slice_mut(at, SLOT as usize, owner)
+        let at = u64::from(self.frames) + u64::from(room.offset);
+        self.memory.slice_mut(at, room.size as usize, owner)
+    }
+
+    /// The memory for frames alone.
+    pub(super) fn frames(&self) -> Arc<dyn FrameMemory> {
+        Arc::new(Frames {
+            memory: Arc::clone(&self.memory),
+            offset: self.frames,
+        })
     }
 
     /// Writes the descriptor of a packet that arrived.
     pub(super) fn hand_over(&self, index: usize, packet: Packet) -> Result<(), EngineError> {
-        if index >= BATCH || packet.range().end > SLOT as usize {
-            return Err(EngineError::Slot { packet: index });
+        let room = packet.room;
+        let inside = room.range().is_some() && packet.range().end <= room.size as usize;
+        if index >= BATCH || !inside {
+            return Err(EngineError::Room { packet: index });
         }
         let descriptor = Descriptor {
-            offset: self.slot_offset(index) + packet.start,
+            offset: self.frames + room.offset + packet.start,
             length: packet.length,
             verdict: PENDING,
             interface: packet.interface,
@@ -55,11 +65,13 @@ impl Batch {
         if verdict == PENDING {
             return Ok(());
         }
-        let start = offset.wrapping_sub(self.slot_offset(index));
-        let inside = u64::from(start) + u64::from(length) <= u64::from(SLOT);
+        let room = packet.room;
+        let start = offset.wrapping_sub(self.frames + room.offset);
+        let inside = u64::from(start) + u64::from(length) <= u64::from(room.size);
         let verdict = Verdict::from_byte(verdict).filter(|_| inside);
-        let verdict = verdict.ok_or(EngineError::Slot { packet: index })?;
+        let verdict = verdict.ok_or(EngineError::Room { packet: index })?;
         *packet = Packet {
+            room,
             start,
             length,
             interface,
@@ -85,8 +97,17 @@ impl Batch {
     fn descriptor_at(&self, index: usize) -> u64 {
         u64::from(self.descriptors) + index as u64 * u64::from(Descriptor::SIZE)
     }
+}
 
-    fn slot_offset(&self, index: usize) -> u32 {
-        self.slots + index as u32 * SLOT
+/// Memory for frames inside of a mapping, which lives as long as this does.
+struct Frames {
+    memory: Arc<Mapping>,
+    /// Where it begins (bytes from the memory's base): at a page.
+    offset: u32,
+}
+
+impl FrameMemory for Frames {
+    fn begin(&self) -> *mut u8 {
+        self.memory.base().wrapping_add(self.offset as usize)
     }
 }

@@ -10,7 +10,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, FrameMemory, Packet, Room};
 use lvsc_abi::image::{self, Image};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::verdict::Descriptor;
@@ -68,8 +68,8 @@ impl NativeEngine {
         };
         let state = guarded(object.layout.size()).map_err(LoadError::Memory)?;
         let descriptors = BATCH as u64 * u64::from(Descriptor::SIZE);
-        let slots = descriptors.next_multiple_of(PAGE);
-        let memory = guarded(slots + BATCH as u64 * u64::from(SLOT)).map_err(LoadError::Memory)?;
+        let frames = descriptors.next_multiple_of(PAGE);
+        let memory = guarded(frames + u64::from(FRAMES)).map_err(LoadError::Memory)?;
         let mut image = MappedImage::new(&state, 0, object.layout);
         image::clear(&mut image);
         Ok(NativeEngine {
@@ -80,7 +80,7 @@ impl NativeEngine {
             packets: Batch {
                 memory,
                 descriptors: 0,
-                slots: slots as u32,
+                frames: frames as u32,
             },
             spent: Duration::ZERO,
         })
@@ -97,9 +97,13 @@ impl Engine for NativeEngine {
         "native"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
+    fn room(&mut self, room: Room) -> &mut [u8] {
         // The code runs only on the state.
-        self.packets.slot(index, &mut self.state)
+        self.packets.room(room, &mut self.state)
+    }
+
+    fn frames(&self) -> Option<Arc<dyn FrameMemory>> {
+        Some(self.packets.frames())
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

@@ -14,7 +14,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{Engine, EngineError, Packet};
+use lvsc_abi::engine::{Engine, EngineError, FrameMemory, Packet, Room};
 use lvsc_abi::image::{self, Image};
 use lvsc_abi::layout::ABI_VERSION;
 use lvsc_abi::manifest::Manifest;
@@ -148,7 +148,7 @@ impl Running {
         let packets = Batch {
             memory,
             descriptors: contents.map.descriptors.offset,
-            slots: contents.map.slots.offset,
+            frames: contents.map.slots.offset,
         };
         Ok(Running {
             module,
@@ -235,8 +235,12 @@ impl Engine for WasmEngine {
         "wasm"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        self.running.packets.slot(index, &mut self.running.store)
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        self.running.packets.room(room, &mut self.running.store)
+    }
+
+    fn frames(&self) -> Option<Arc<dyn FrameMemory>> {
+        Some(self.running.packets.frames())
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

@@ -12,6 +12,7 @@ mod loaded;
 mod object;
 pub mod pin;
 pub mod refusal;
+pub mod steer;
 mod tenant;
 mod verifier;
 
@@ -21,7 +22,7 @@ use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use lvsc_abi::engine::{BATCH, Device, Engine, EngineError, Packet, Placed, Placing, SLOT};
+use lvsc_abi::engine::{Device, Engine, EngineError, FRAMES, Packet, Placed, Placing, Room};
 use lvsc_abi::image::{Image, Width, is_stamped};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::verdict::Verdict;
@@ -102,7 +103,7 @@ pub(crate) fn pass() -> io::Result<OwnedFd> {
 /// without a device.
 pub struct XdpEngine {
     loaded: Loaded,
-    slots: Vec<u8>,
+    frames: Vec<u8>,
     out: Vec<u8>,
     spent: Duration,
     attached: Attached,
@@ -178,7 +179,7 @@ impl XdpEngine {
     fn of(loaded: Loaded, attached: Attached, pins: Option<Pins>) -> XdpEngine {
         XdpEngine {
             loaded,
-            slots: vec![0; BATCH * SLOT as usize],
+            frames: vec![0; FRAMES as usize],
             out: vec![0; usize::from(*LENGTHS.end())],
             spent: Duration::ZERO,
             attached,
@@ -221,10 +222,12 @@ impl XdpEngine {
     }
 
     fn run(&mut self, index: usize, packet: &mut Packet, cpu: usize) -> Result<(), EngineError> {
-        let begin = index * SLOT as usize;
-        let range = begin + packet.range().start..begin + packet.range().end;
-        let (Some(frame), true) = (self.slots.get_mut(range), LENGTHS.contains(&packet.length))
-        else {
+        let room = packet.room.range().unwrap_or_default();
+        let room = self.frames.get_mut(room).unwrap_or_default();
+        let (Some(frame), true) = (
+            room.get_mut(packet.range()),
+            LENGTHS.contains(&packet.length),
+        ) else {
             packet.verdict = Verdict::Drop;
             return Err(EngineError::Length {
                 packet: index,
@@ -265,11 +268,9 @@ impl Engine for XdpEngine {
         "xdp"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        let begin = index * SLOT as usize;
-        self.slots
-            .get_mut(begin..begin + SLOT as usize)
-            .expect("a batch has no more packets than slots")
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        let range = room.range().unwrap_or_default();
+        self.frames.get_mut(range).unwrap_or_default()
     }
 
     /// Frames come by the loopback device, so it lends its index to the interface by which a packet comes.
@@ -282,8 +283,8 @@ impl Engine for XdpEngine {
         // The first CPU, so that whoever compares images finds what is counted for each CPU in one place.
         let on_one = sys::on_cpu(0);
         for (index, packet) in packets.iter_mut().enumerate() {
-            if packet.range().end > SLOT as usize {
-                first = first.and(Err(EngineError::Slot { packet: index }));
+            if packet.range().end > packet.room.size as usize {
+                first = first.and(Err(EngineError::Room { packet: index }));
                 continue;
             }
             if indices.len() > 1 {

@@ -8,6 +8,8 @@
 use std::io::Result;
 use std::time::Duration;
 
+use lvsc_abi::engine::Packet;
+
 use crate::io::tap::{TAG, Tap, retag};
 use crate::io::{Inbox, Loss, Received, Sent, Sink, Source};
 use crate::sys::ring::{Frame, PACKET_HOST, VNET, is_passing};
@@ -172,8 +174,8 @@ impl Source for Interfaces {
 }
 
 impl Sink<Offload> for Interfaces {
-    fn send(&mut self, interface: u8, meta: &Offload, frame: &[u8]) -> Result<Sent> {
-        let Some(tap) = self.taps.get(usize::from(interface)) else {
+    fn send(&mut self, packet: &Packet, meta: &Offload, frame: &[u8]) -> Result<Sent> {
+        let Some(tap) = self.taps.get(usize::from(packet.interface)) else {
             return Ok(Sent::Lost);
         };
         match tap.send(&meta.0, frame) {

@@ -1,11 +1,14 @@
 //! Where frames come from and where they go: what a director needs of a socket, a capture or a simulated wire.
 //!
-//! A [`Source`] writes frames straight into the engine's slots by way of an [`Inbox`]; a [`Sink`] takes them from there.
+//! A [`Source`] writes frames straight into the engine's slots by way of an [`Inbox`], or says where in the engine's memory
+//! they lie already; a [`Sink`] takes them from there.
 //! Beside each frame travels what its origin knows of it and its exit needs (`Meta`: a partial checksum, a capture's
 //! time stamp). Nobody between the two looks at it.
 
 #[cfg(target_os = "linux")]
 pub mod af_packet;
+#[cfg(target_os = "linux")]
+pub mod af_xdp;
 pub mod pcap;
 #[cfg(target_os = "linux")]
 pub mod tap;
@@ -14,7 +17,9 @@ pub mod whole;
 use std::io;
 use std::time::Duration;
 
-use lvsc_abi::engine::{BATCH, Engine, FRAME_MAX, HEADROOM, Packet};
+use lvsc_abi::engine::{BATCH, Engine, FRAME_MAX, HEADROOM, Packet, Room};
+
+use crate::world::World;
 
 /// What to do where the kernel has no more open files to give; `None` for any other error. One that only adds a step to
 /// the kernel's is looked into.
@@ -50,6 +55,18 @@ pub trait Source {
     fn seconds(&self) -> Option<u64> {
         None
     }
+
+    /// The world has changed, for a source that takes packets from devices by what it is.
+    fn follow(&mut self, world: &World) -> io::Result<()> {
+        let _ = world;
+        Ok(())
+    }
+
+    /// From now on takes packets from devices, or leaves them to the kernel, where that is the source's to say.
+    fn switch(&mut self, on: bool) -> io::Result<()> {
+        let _ = on;
+        Ok(())
+    }
 }
 
 /// What a [`Source`] says of the frames to come.
@@ -63,8 +80,8 @@ pub enum Received {
 
 /// Where frames go.
 pub trait Sink<Meta> {
-    /// Sends a frame by the interface with this index in the manifest. An error ends the run.
-    fn send(&mut self, interface: u8, meta: &Meta, frame: &[u8]) -> io::Result<Sent>;
+    /// Sends a packet's frame by the interface that the packet names, an index in the manifest. An error ends the run.
+    fn send(&mut self, packet: &Packet, meta: &Meta, frame: &[u8]) -> io::Result<Sent>;
 
     /// Takes a frame that is the kernel's. A socket that is a tap has nothing to do: the kernel has seen it.
     fn pass(&mut self, _meta: &Meta, _frame: &[u8]) -> io::Result<()> {
@@ -105,7 +122,7 @@ impl Loss {
     }
 }
 
-/// The batch that a [`Source`] fills: frames in the engine's slots, at [`HEADROOM`].
+/// The batch that a [`Source`] fills: frames in the engine's slots, at [`HEADROOM`], or wherever they lie.
 pub struct Inbox<'a, Meta> {
     engine: &'a mut dyn Engine,
     batch: &'a mut Batch<Meta>,
@@ -114,7 +131,7 @@ pub struct Inbox<'a, Meta> {
 /// What is known of the frames of a batch.
 #[derive(Debug)]
 pub struct Batch<Meta> {
-    /// The packets; packet `i` lies in the engine's slot `i`.
+    /// The packets, each in its room.
     pub packets: Vec<Packet>,
     /// What travels beside each.
     pub metas: Vec<Meta>,
@@ -180,9 +197,15 @@ impl<'a, Meta> Inbox<'a, Meta> {
     /// Adds the frame whose bytes were written to [`Inbox::room`].
     pub fn commit(&mut self, length: u16, interface: u8, meta: Meta) {
         if !self.is_full() {
-            self.batch.packets.push(Packet::arrived(length, interface));
-            self.batch.metas.push(meta);
+            let slot = Room::slot(self.batch.packets.len());
+            self.place(Packet::arrived(slot, length, interface), meta);
         }
+    }
+
+    /// Adds a packet whose frame lies in its room already. The batch must not be full.
+    pub fn place(&mut self, packet: Packet, meta: Meta) {
+        self.batch.packets.push(packet);
+        self.batch.metas.push(meta);
     }
 
     /// Adds a frame by copying it, or counts it as oversize. The batch must not be full.

@@ -21,6 +21,7 @@ mod command {
     pub(super) const MAP_CREATE: libc::c_int = 0;
     pub(super) const MAP_LOOKUP: libc::c_int = 1;
     pub(super) const MAP_UPDATE: libc::c_int = 2;
+    pub(super) const MAP_DELETE: libc::c_int = 3;
     pub(super) const PROGRAM_LOAD: libc::c_int = 5;
     pub(super) const PIN: libc::c_int = 6;
     pub(super) const GET_PINNED: libc::c_int = 7;
@@ -40,6 +41,8 @@ mod command {
 pub const ARRAY: u32 = 2;
 /// `BPF_MAP_TYPE_DEVMAP`
 pub const DEVMAP: u32 = 14;
+/// `BPF_MAP_TYPE_XSKMAP`
+pub const XSKMAP: u32 = 17;
 /// `BPF_F_MMAPABLE`
 pub const MAPPABLE: u32 = 1 << 10;
 /// `BPF_PROG_TYPE_XDP`
@@ -83,7 +86,7 @@ fn name(text: &str) -> [u8; 16] {
 /// A map that is to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Map<'a> {
-    /// [`ARRAY`] or [`DEVMAP`].
+    /// [`ARRAY`], [`DEVMAP`] or [`XSKMAP`].
     pub kind: u32,
     /// Its name, of which the kernel keeps 15 letters.
     pub name: &'a str,
@@ -151,6 +154,19 @@ pub fn update(map: &impl AsRawFd, key: u32, value: u32) -> Result<()> {
         flags: 0,
     };
     bpf(command::MAP_UPDATE, &mut attributes).map(drop)
+}
+
+/// Takes the value of a key away; there need be none.
+pub fn remove(map: &impl AsRawFd, key: u32) -> Result<()> {
+    let mut attributes = MapElement {
+        map: map.as_raw_fd() as u32,
+        key: address(&key),
+        ..MapElement::default()
+    };
+    match bpf(command::MAP_DELETE, &mut attributes) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Reads the one value of a map of kind [`ARRAY`].

@@ -11,6 +11,7 @@ pub mod bpf;
 pub mod capability;
 pub mod namespace;
 pub mod ring;
+pub mod xsk;
 
 use std::ffi::CString;
 use std::fs::File;

@@ -67,6 +67,7 @@ fn wide(code: &Code, layout: &Layout, index: usize, low: Insn, high: Insn) -> St
         Symbol::Section(id) => layout.get(*id).map_or("", |section| &section.name),
         Symbol::Egress => lvsc_abi::object::EGRESS,
         Symbol::Devices => lvsc_abi::object::DEVICES,
+        Symbol::Sockets => lvsc_abi::object::SOCKETS,
     };
     match low.immediate {
         0 => format!("r{dst} = {name} ll"),

@@ -4,7 +4,8 @@ use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::object::{
-    self as abi, CPUS, DEVICES, EGRESS_STRIDE, Part, Placement, Variable, counters_row,
+    self as abi, CPUS, DEVICES, EGRESS_STRIDE, Part, Placement, QUEUES, SOCKETS, Variable,
+    counters_row,
 };
 use lvsc_abi::place::{Place, Sources};
 use object::write::{Object, Relocation, SectionId, Symbol as Named, SymbolId, SymbolSection};
@@ -21,6 +22,8 @@ use crate::machine::Symbol;
 const RELOCATION: u32 = 1;
 /// `BPF_MAP_TYPE_DEVMAP`
 const DEVMAP: u32 = 14;
+/// `BPF_MAP_TYPE_XSKMAP`
+const XSKMAP: u32 = 17;
 /// Size of the definition of a map: four pointers.
 const DEFINITION: u32 = 32;
 
@@ -40,9 +43,14 @@ pub(crate) fn write(
     };
     let text = writer.program(code, &program_name(manifest));
     writer.data(layout, initial);
-    if manifest.interfaces.len() > 1 {
-        writer.devices(manifest.interfaces.len() as u32);
-    }
+    let interfaces = manifest.interfaces.len() as u32;
+    let redirects = |map| code.relocations.iter().any(|(_, symbol)| *symbol == map);
+    let devices = (Symbol::Devices, DEVICES, DEVMAP, interfaces);
+    let sockets = (Symbol::Sockets, SOCKETS, XSKMAP, QUEUES);
+    let mut maps = Vec::new();
+    maps.extend((interfaces > 1).then_some(devices));
+    maps.extend(redirects(Symbol::Sockets).then_some(sockets));
+    writer.maps(&maps);
     for (index, symbol) in &code.relocations {
         let found = writer.symbols.iter().find(|(known, _)| known == symbol);
         let (_, symbol) = found.expect("every symbol has its variable");
@@ -160,7 +168,10 @@ impl Writer {
             (".data", data_size, &placed[0]),
             (".bss", bss_size, &placed[1]),
         ] {
-            self.btf.section(name, size as u32, placed);
+            // The kernel knows no section without variables.
+            if !placed.is_empty() {
+                self.btf.section(name, size as u32, placed);
+            }
         }
     }
 
@@ -181,35 +192,43 @@ impl Writer {
         }
     }
 
-    /// The map of devices, by the number of the interface: `{type, max_entries, key, value}` as libbpf defines maps.
-    fn devices(&mut self, interfaces: u32) {
+    /// Maps, each `{type, max_entries, key, value}` as libbpf defines them: {symbol, name, type, entries}.
+    fn maps(&mut self, each: &[(Symbol, &str, u32, u32)]) {
+        if each.is_empty() {
+            return;
+        }
         let maps = self.section(".maps", SectionKind::Data);
-        let bytes = [0; DEFINITION as usize];
-        self.object.append_section_data(maps, &bytes, 8);
-        let at = (maps, 0, u64::from(DEFINITION));
-        let id = self.symbol(DEVICES, at, SymbolKind::Data);
-        self.symbols.push((Symbol::Devices, id));
+        let size = DEFINITION * each.len() as u32;
+        self.object
+            .append_section_data(maps, &vec![0; size as usize], 8);
         let word = self.btf.integer(4);
-        let number = |btf: &mut Btf, value: u32| {
-            let array = btf.array(word, value);
-            btf.pointer(array)
-        };
-        let kind = number(&mut self.btf, DEVMAP);
-        let entries = number(&mut self.btf, interfaces);
-        let pointer = self.btf.pointer(word);
-        let members = [
-            ("type", kind, 8),
-            ("max_entries", entries, 8),
-            ("key", pointer, 8),
-            ("value", pointer, 8),
-        ];
-        let definition = self.btf.structure("", &members);
-        let placed = Placed {
-            variable: self.btf.variable(DEVICES, definition),
-            offset: 0,
-            size: DEFINITION,
-        };
-        self.btf.section(".maps", DEFINITION, &[placed]);
+        let mut placed = Vec::new();
+        for (offset, (symbol, name, kind, entries)) in (0..).step_by(DEFINITION as usize).zip(each)
+        {
+            let at = (maps, u64::from(offset), u64::from(DEFINITION));
+            let id = self.symbol(name, at, SymbolKind::Data);
+            self.symbols.push((*symbol, id));
+            let number = |btf: &mut Btf, value: u32| {
+                let array = btf.array(word, value);
+                btf.pointer(array)
+            };
+            let kind = number(&mut self.btf, *kind);
+            let entries = number(&mut self.btf, *entries);
+            let pointer = self.btf.pointer(word);
+            let members = [
+                ("type", kind, 8),
+                ("max_entries", entries, 8),
+                ("key", pointer, 8),
+                ("value", pointer, 8),
+            ];
+            let definition = self.btf.structure("", &members);
+            placed.push(Placed {
+                variable: self.btf.variable(name, definition),
+                offset,
+                size: DEFINITION,
+            });
+        }
+        self.btf.section(".maps", size, &placed);
     }
 
     /// The function, and where its instructions come from.

@@ -56,18 +56,28 @@ use lvsc_ir::verify::Verified;
 
 use crate::assemble::Code;
 use crate::regalloc::Flat;
+use crate::verdict::Dropped;
 
 /// The target `xdp`.
 #[derive(Clone, Copy, Debug)]
 pub struct Xdp {
     /// How far a jump goes at most (instructions).
     reach: u16,
+    dropped: Dropped,
 }
 
 impl Xdp {
     /// The target.
     pub const NEW: Xdp = Xdp {
         reach: jumps::REACH,
+        dropped: Dropped::Gone,
+    };
+
+    /// The one for steerings ([`lvsc_ir::steer`]): what the program drops is handed to the `AF_XDP` socket that the map
+    /// [`lvsc_abi::object::SOCKETS`] has for the queue, and goes to the kernel where it has none.
+    pub const STEERING: Xdp = Xdp {
+        reach: jumps::REACH,
+        dropped: Dropped::ToSocket,
     };
 
     /// One whose jumps go no further than `reach` (instructions): what is further is relayed, as in a large program.
@@ -77,7 +87,7 @@ impl Xdp {
     /// For more than an instruction can say.
     pub const fn with_reach(reach: u16) -> Xdp {
         assert!(reach <= i16::MAX as u16, "no jump goes so far");
-        Xdp { reach }
+        Xdp { reach, ..Xdp::NEW }
     }
 }
 
@@ -158,7 +168,12 @@ impl Xdp {
         layout: &Layout,
         manifest: &Manifest,
     ) -> Result<Code, EmitError> {
-        let machine = select::select(program.program(), layout, manifest.interfaces.len());
+        let machine = select::select(
+            program.program(),
+            layout,
+            manifest.interfaces.len(),
+            self.dropped,
+        );
         let flat = Flat::of(machine);
         let output = regalloc::allocate(&flat).expect("a program in SSA gets its registers");
         let stack = output.num_spillslots as u64 * 8;

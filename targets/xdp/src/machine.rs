@@ -36,6 +36,8 @@ pub(crate) enum Symbol {
     Egress,
     /// The map of devices.
     Devices,
+    /// The map of sockets.
+    Sockets,
 }
 
 /// An instruction.

@@ -16,17 +16,23 @@ use crate::insn::{Alu, Test, Width};
 use crate::known;
 use crate::machine::{Condition, End, Inst, Label, Machine, Operand, Symbol, Virtual};
 use crate::search::Entry;
-use crate::verdict;
+use crate::verdict::{self, Dropped};
 
 /// Offsets in the program's argument (`struct xdp_md` of linux/bpf.h).
 mod context {
     pub(super) const DATA: i16 = 0;
     pub(super) const DATA_END: i16 = 4;
     pub(super) const INGRESS: i16 = 12;
+    pub(super) const QUEUE: i16 = 16;
 }
 
 /// The machine's program of a program. `interfaces` is their number.
-pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> Machine {
+pub(crate) fn select(
+    program: &Program,
+    layout: &Layout,
+    interfaces: usize,
+    dropped: Dropped,
+) -> Machine {
     let graph = Graph::of(program);
     let mut machine = Machine::default();
     let entry = machine.open();
@@ -56,6 +62,8 @@ pub(crate) fn select(program: &Program, layout: &Layout, interfaces: usize) -> M
         data,
         end,
         ingress: None,
+        dropped,
+        queue: None,
         machine,
         at: Program::ENTRY,
         current: entry,
@@ -97,7 +105,10 @@ pub(crate) struct Select<'a> {
     pub(crate) data: Virtual,
     pub(crate) end: Virtual,
     /// The interface by which the packet came; made at the entry where there are several.
-    ingress: Option<Virtual>,
+    pub(crate) ingress: Option<Virtual>,
+    dropped: Dropped,
+    /// The queue by which it came; made at the entry where sockets get packets.
+    pub(crate) queue: Option<Virtual>,
     machine: Machine,
     /// The program's block that is selected.
     pub(crate) at: BlockId,
@@ -261,6 +272,9 @@ impl Select<'_> {
         self.push(Inst::Context(argument));
         self.push(Inst::Load(4, self.data, argument, context::DATA));
         self.push(Inst::Load(4, self.end, argument, context::DATA_END));
+        if self.dropped == Dropped::ToSocket {
+            self.queue = Some(self.load(4, argument, context::QUEUE));
+        }
         if self.interfaces > 1 {
             let device = self.load(4, argument, context::INGRESS);
             self.ingress = Some(self.ingress_of(device));
@@ -437,7 +451,7 @@ impl Select<'_> {
                 None => self.jump(otherwise),
             },
             Terminator::Return { verdict, interface } => match (verdict, interface) {
-                (Verdict::Drop, _) => self.finish(End::Exit(verdict::DROP)),
+                (Verdict::Drop, _) => self.end(),
                 (Verdict::Pass, _) => self.finish(End::Exit(verdict::PASS)),
                 (Verdict::Send, None) => self.finish(End::Exit(verdict::BACK)),
                 (Verdict::Send, Some(interface)) => self.send(*interface),
@@ -465,29 +479,5 @@ impl Select<'_> {
                 self.jump(jump);
             }
         }
-    }
-
-    /// Out by an interface: back by the one that the packet came by, or redirected.
-    fn send(&mut self, interface: Value) {
-        let Some(ingress) = self.ingress else {
-            return self.finish(End::Exit(verdict::BACK));
-        };
-        let (back, on) = (self.open(), self.open());
-        let condition = Condition {
-            test: Test::Eq,
-            width: Width::Full,
-            left: ingress,
-            right: self.operand(interface, Width::Full),
-        };
-        self.finish(End::If(condition, back, on));
-        self.go_to(back);
-        self.finish(End::Exit(verdict::BACK));
-        self.go_to(on);
-        let key = self.register(interface);
-        self.note_egress(key);
-        let map = self.address(Symbol::Devices, 0);
-        let (flags, result) = (self.constant(verdict::DROP as u64), self.fresh());
-        self.push(Inst::Redirect(result, [map, key, flags]));
-        self.finish(End::ExitWith(result));
     }
 }

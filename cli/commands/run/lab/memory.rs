@@ -30,5 +30,7 @@ pub(super) fn run(order: &Order<'_>, ui: &Ui) -> Result<Outcome, Failure> {
         plan: order.plan.clone(),
         report,
         summary: director.director().summary(),
+        io: None,
+        moved: None,
     })
 }

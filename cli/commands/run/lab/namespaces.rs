@@ -9,13 +9,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use lvsc_runtime::director::Notice;
-use lvsc_runtime::director::interface::{AttachError, Attached};
+use lvsc_runtime::director::interface::{self as runtime, AttachError, Attached, Io};
 use lvsc_runtime::io::exhausted;
 use lvsc_runtime::lab::namespaces::{Lab, remedy};
 use lvsc_runtime::sys::namespace::{self, Isolated};
 
 use super::{Order, Outcome, Refused};
-use crate::args::LabKind;
+use crate::args::{LabKind, Way};
+use crate::commands::run::way::{self, Place};
 use crate::engines::Takes;
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -48,6 +49,8 @@ pub(super) fn up(
     order: &Order<'_>,
     ui: &Ui,
 ) -> Result<Result<(Outcome, Standing), Refused>, Failure> {
+    // What this process may do is asked as long as it is in the host's own namespaces.
+    let io = way::choose(order.args, order.subject, Way::AfPacket, ui)?;
     let isolated = match namespace::isolate() {
         Ok(isolated) => isolated,
         Err(refused) => {
@@ -66,10 +69,10 @@ pub(super) fn up(
             }));
         }
     };
-    if order.kind.takes == Takes::Devices {
+    if order.kind.takes == Takes::Devices || !matches!(io, Io::Packets) {
         lab.plain_frames().map_err(broken)?;
     }
-    let (director, notices) = attach(order, &lab)?;
+    let (director, notices) = attach(order, io, &lab)?;
     let switch = director.director().switch();
     let is_there = |address| order.plan.servers.iter().any(|host| host.ip == address);
     let missing = director
@@ -84,11 +87,14 @@ pub(super) fn up(
         .run(&switch, order.requests(), &mut order.progress(ui))
         .map_err(broken)?;
     let mut director = running.end()?;
+    let place = Place::all(&[DEVICE.to_owned()], &director).pop();
     let outcome = Outcome {
         lab: LabKind::Namespaces,
         plan: order.plan.clone(),
         report,
         summary: director.summary(),
+        io: place.as_ref().and_then(Place::io),
+        moved: place.as_ref().and_then(Place::moved),
     };
     let standing = Standing {
         lab,
@@ -98,15 +104,17 @@ pub(super) fn up(
     Ok(Ok((outcome, standing)))
 }
 
-fn attach(order: &Order<'_>, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
+fn attach(order: &Order<'_>, io: Io, lab: &Lab) -> Result<(Attached, Receiver<Notice>), Failure> {
     let engine = order.kind.make(&order.checked.pipeline)?;
     let manifest = order.manifest();
+    let order = runtime::Order {
+        io,
+        ..runtime::Order::from(engine)
+    };
     let (sender, notices) = mpsc::channel();
     let opened: Result<Attached, AttachError> = lab
         .director()
-        .and_then(|place| {
-            place.run(move || Attached::open(engine.into(), manifest, &[DEVICE.to_owned()]))
-        })
+        .and_then(|place| place.run(move || Attached::open(order, manifest, &[DEVICE.to_owned()])))
         .map_err(broken)?;
     let attached = opened?.telling(move |notice| {
         let _ = sender.send(notice); // nobody listens any more when the MACs are known

@@ -66,7 +66,13 @@ fn head(order: &Order<'_>, outcome: &Outcome) -> Vec<String> {
     let mut rows = vec![vip];
     rows.extend(plan.hosts().map(host));
     let path = &order.checked.text.path;
-    let title = format!("{path} on {}, {}", order.kind.name, outcome.lab.words());
+    let moved = outcome.moved.as_ref();
+    let moved = moved.map_or_else(String::new, |moved| format!(" by {moved}"));
+    let title = format!(
+        "{path} on {}{moved}, {}",
+        order.kind.name,
+        outcome.lab.words()
+    );
     let mut lines = vec![styled(HEAD, title)];
     lines.extend(indented(&rows));
     lines
@@ -207,6 +213,7 @@ pub(super) fn data(order: &Order<'_>, outcome: &Outcome) -> Value {
         "replies_through_director": report.proof.replies_through_director,
         "negative_control": { "requests": NEGATIVE, "answered": report.negative_answered },
         "lab": outcome.lab.name(),
+        "io": outcome.io,
         "ns_per_packet": nanoseconds.map(|value| (value * 10.0).round() / 10.0),
     })
 }

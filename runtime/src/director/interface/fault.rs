@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use lvsc_abi::engine::{EngineError, Mode, Placed};
 use lvsc_abi::mac::Mac;
 
+use super::packets::SteerError;
 use crate::io::exhausted;
 use crate::sys::capability::{Capability, Held};
 
@@ -104,6 +105,14 @@ pub enum AttachError {
         /// Why.
         source: EngineError,
     },
+    /// Frames cannot be shared with the devices.
+    #[error("no AF_XDP on {device}: {source}")]
+    Steer {
+        /// The devices.
+        device: String,
+        /// Why.
+        source: SteerError,
+    },
     /// No packet socket.
     #[error("cannot open a packet socket on {device}: {source}")]
     Socket {
@@ -159,6 +168,7 @@ impl AttachError {
                 source: EngineError::Attach { remedy, .. },
                 ..
             } => remedy.clone(),
+            AttachError::Steer { source, .. } => source.remedy(),
             // The one names those that there are, the other is a fault of ours.
             AttachError::Unknown { .. } | AttachError::Engine { .. } => None,
         }
@@ -225,6 +235,16 @@ pub enum Warning {
         /// What to do, where that is known.
         remedy: Option<String>,
     },
+    /// Packets come by packet sockets, where shared memory was tried first.
+    #[error("packets of {device} come by AF_PACKET: {because}")]
+    PacketSockets {
+        /// The devices.
+        device: String,
+        /// Why it is not the better way.
+        because: String,
+        /// What to do, where that is known.
+        remedy: Option<String>,
+    },
     /// Nobody answers for it here.
     #[error("nobody is told where {address}/{prefix} is: only single IPv4 addresses are announced")]
     NotAnnounced {
@@ -239,7 +259,7 @@ impl Warning {
     /// Whether nothing need be wrong.
     pub fn is_note(&self) -> bool {
         match self {
-            Warning::Unaddressed { .. } => true,
+            Warning::Unaddressed { .. } | Warning::PacketSockets { .. } => true,
             Warning::LocalVip { .. }
             | Warning::Mode { .. }
             | Warning::KernelForwards { .. }
@@ -261,7 +281,7 @@ impl Warning {
             Warning::Unaddressed { device } => {
                 format!("ip address add ADDRESS/PREFIX dev {device} (one of the backends' subnet)")
             }
-            Warning::Mode { remedy, .. } => remedy
+            Warning::Mode { remedy, .. } | Warning::PacketSockets { remedy, .. } => remedy
                 .clone()
                 .unwrap_or_else(|| "a slower way, and else the same".to_owned()),
             Warning::NotAnnounced { .. } => "route it to this host".to_owned(),

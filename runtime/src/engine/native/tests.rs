@@ -193,7 +193,7 @@ fn a_byte_that_differs_is_found_where_it_matters() {
 /// Each packet's first byte is its verdict; each is counted in the first counter.
 #[cfg(target_arch = "x86_64")]
 mod running {
-    use lvsc_abi::engine::HEADROOM;
+    use lvsc_abi::engine::{HEADROOM, Room, SLOT};
     use lvsc_abi::image::count;
     use lvsc_abi::verdict::Verdict;
 
@@ -227,7 +227,7 @@ mod running {
     fn decide(engine: &mut NativeEngine, first: &[u8]) -> (Vec<Verdict>, Result<(), EngineError>) {
         let mut packets = Vec::new();
         for (index, byte) in first.iter().enumerate() {
-            packets.push(Packet::arrived(2, 0));
+            packets.push(Packet::arrived(Room::slot(index), 2, 0));
             engine.slot(index)[packets[index].range()].copy_from_slice(&[*byte, 0]);
         }
         let result = engine.process(&mut packets);
@@ -247,7 +247,7 @@ mod running {
         assert!(engine.inside() > Some(Duration::ZERO));
         let (verdicts, result) = decide(&mut engine, &[1, 9]);
         assert_eq!(verdicts, [Send, Drop]);
-        assert_eq!(result, Err(EngineError::Slot { packet: 1 }), "no verdict");
+        assert_eq!(result, Err(EngineError::Room { packet: 1 }), "no verdict");
     }
 
     #[test]
@@ -255,13 +255,13 @@ mod running {
         let mut engine = engine();
         let mut outside = [Packet {
             start: SLOT - 1,
-            ..Packet::arrived(2, 0)
+            ..Packet::arrived(Room::slot(0), 2, 0)
         }];
         let refused = engine.process(&mut outside);
-        assert_eq!(refused, Err(EngineError::Slot { packet: 0 }));
-        let mut many = [Packet::arrived(2, 0); BATCH + 1];
+        assert_eq!(refused, Err(EngineError::Room { packet: 0 }));
+        let mut many = [Packet::arrived(Room::slot(0), 2, 0); BATCH + 1];
         let refused = engine.process(&mut many);
-        assert_eq!(refused, Err(EngineError::Slot { packet: BATCH }));
+        assert_eq!(refused, Err(EngineError::Room { packet: BATCH }));
         assert!(engine.slot(BATCH).is_empty());
     }
 

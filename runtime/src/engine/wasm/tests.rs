@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use lvsc_abi::engine::{BATCH, HEADROOM, SLOT};
+use lvsc_abi::engine::{BATCH, HEADROOM, Room, SLOT};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Width, count, is_stamped};
 use lvsc_abi::layout::ABI_VERSION;
@@ -167,7 +167,7 @@ fn engine() -> WasmEngine {
 fn decide(engine: &mut WasmEngine, first: &[u8]) -> (Vec<Verdict>, Result<(), EngineError>) {
     let mut packets = Vec::new();
     for (index, byte) in first.iter().enumerate() {
-        packets.push(Packet::arrived(2, 0));
+        packets.push(Packet::arrived(Room::slot(index), 2, 0));
         engine.slot(index)[packets[index].range()].copy_from_slice(&[*byte, 0]);
     }
     let result = engine.process(&mut packets);
@@ -264,7 +264,7 @@ fn a_frame_moved_out_of_its_slot_is_dropped_and_told() {
     let mut engine = engine();
     let (verdicts, result) = decide(&mut engine, &[1, 11]);
     assert_eq!(verdicts, [Verdict::Send, Verdict::Drop]);
-    assert_eq!(result, Err(EngineError::Slot { packet: 1 }));
+    assert_eq!(result, Err(EngineError::Room { packet: 1 }));
 }
 
 #[test]
@@ -272,16 +272,16 @@ fn packets_outside_their_slots_are_refused() {
     let mut engine = engine();
     let mut outside = [Packet {
         start: SLOT - 1,
-        ..Packet::arrived(2, 0)
+        ..Packet::arrived(Room::slot(0), 2, 0)
     }];
     assert_eq!(
         engine.process(&mut outside),
-        Err(EngineError::Slot { packet: 0 })
+        Err(EngineError::Room { packet: 0 })
     );
-    let mut many = [Packet::arrived(2, 0); BATCH + 1];
+    let mut many = [Packet::arrived(Room::slot(0), 2, 0); BATCH + 1];
     assert_eq!(
         engine.process(&mut many),
-        Err(EngineError::Slot { packet: BATCH })
+        Err(EngineError::Room { packet: BATCH })
     );
     assert!(engine.slot(BATCH).is_empty());
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, interface};
 use lvsc_abi::manifest::Manifest;
-use lvsc_abi::object::{DEVICES, Part};
+use lvsc_abi::object::{DEVICES, Part, QUEUES, SOCKETS};
 
 use super::image::KernelImage;
 use super::object::{Address, Object, ObjectError};
@@ -34,6 +34,8 @@ pub(super) struct Maps {
     pub(super) state: OwnedFd,
     /// By the number of the interface, where there are several.
     pub(super) devices: Option<OwnedFd>,
+    /// By the number of the queue, where packets are handed to sockets.
+    pub(super) sockets: Option<OwnedFd>,
 }
 
 pub(super) fn refused(step: Step) -> impl FnOnce(io::Error) -> LoadError {
@@ -54,31 +56,34 @@ impl Maps {
             });
             made.map_err(refused(Step::Maps))
         };
-        let [data, state] = object.placement.sizes;
+        let [data, state] = object.sizes();
         let interfaces = object.manifest.interfaces.len() as u32;
-        let devices = (interfaces > 1).then(|| {
-            bpf::create(bpf::Map {
-                kind: bpf::DEVMAP,
-                name: DEVICES,
+        let by_number = |kind, name, entries| {
+            let made = bpf::create(bpf::Map {
+                kind,
+                name,
                 value: 4,
-                entries: interfaces,
+                entries,
                 flags: 0,
                 types: None,
-            })
-        });
+            });
+            made.map_err(refused(Step::Maps))
+        };
+        let devices = (interfaces > 1).then(|| by_number(bpf::DEVMAP, DEVICES, interfaces));
+        let mut addresses = object.addresses.iter();
+        let steers = addresses.any(|(_, address)| *address == Address::Sockets);
+        let sockets = steers.then(|| by_number(bpf::XSKMAP, SOCKETS, QUEUES));
         Ok(Maps {
             data: map(".data", data)?,
             state: map(".bss", state)?,
-            devices: devices.transpose().map_err(refused(Step::Maps))?,
+            devices: devices.transpose()?,
+            sockets: sockets.transpose()?,
         })
     }
 
     /// Whether they have the shapes that an object asks for.
     pub(super) fn are_of(&self, object: &Object) -> io::Result<bool> {
-        for (map, size) in [&self.data, &self.state]
-            .into_iter()
-            .zip(object.placement.sizes)
-        {
+        for (map, size) in [&self.data, &self.state].into_iter().zip(object.sizes()) {
             let found = bpf::map_info(map)?;
             let same = (found.kind, found.value, found.entries) == (bpf::ARRAY, size as u32, 1);
             if !same || found.flags & bpf::MAPPABLE == 0 {
@@ -95,17 +100,18 @@ impl Maps {
 
     /// The same maps once more.
     fn again(&self) -> io::Result<Maps> {
-        let devices = self.devices.as_ref().map(OwnedFd::try_clone).transpose();
+        let again = |map: &Option<OwnedFd>| map.as_ref().map(OwnedFd::try_clone).transpose();
         Ok(Maps {
             data: self.data.try_clone()?,
             state: self.state.try_clone()?,
-            devices: devices?,
+            devices: again(&self.devices)?,
+            sockets: again(&self.sockets)?,
         })
     }
 
     /// Maps the image.
     pub(super) fn image(&self, object: &Object) -> Result<KernelImage, LoadError> {
-        let [data, state] = object.placement.sizes;
+        let [data, state] = object.sizes();
         let map = |map, size: u64| Mapped::of(map, size as usize).map_err(refused(Step::Mapping));
         Ok(KernelImage::new(
             object.layout.clone(),
@@ -123,6 +129,7 @@ impl Maps {
                 Address::Data(Part::Data, offset) => (Some(&self.data), PSEUDO_VALUE, *offset),
                 Address::Data(Part::Bss, offset) => (Some(&self.state), PSEUDO_VALUE, *offset),
                 Address::Devices => (self.devices.as_ref(), PSEUDO_MAP, 0),
+                Address::Sockets => (self.sockets.as_ref(), PSEUDO_MAP, 0),
             };
             let missing = ObjectError::Code {
                 what: "it redirects to devices, and has no more than one",

@@ -61,6 +61,8 @@ pub(super) enum Address {
     Data(Part, u32),
     /// The map of devices.
     Devices,
+    /// The map of sockets.
+    Sockets,
 }
 
 /// An object.
@@ -133,6 +135,8 @@ impl Object {
             let home = symbol.section_index();
             let address = if symbol.name()? == abi::DEVICES {
                 Address::Devices
+            } else if symbol.name()? == abi::SOCKETS {
+                Address::Sockets
             } else if home == Some(data.index()) {
                 Address::Data(Part::Data, symbol.address() as u32)
             } else if home == Some(state.index()) {
@@ -191,6 +195,11 @@ impl Object {
             placement,
             manifest,
         })
+    }
+
+    /// Sizes of the maps of `.data` and `.bss` (bytes): a map has no value of none.
+    pub(super) fn sizes(&self) -> [u64; 2] {
+        self.placement.sizes.map(|size| size.max(8))
     }
 
     /// The line of the policy that an instruction comes from: `dr.lvs:14`.

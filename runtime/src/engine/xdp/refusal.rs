@@ -87,7 +87,7 @@ impl Machine {
         self.is_old().then(|| {
             format!(
                 "this kernel is {}, and {oldest} is the oldest that lvsc's objects are for: take a newer one, or \
-                 `--target wasm`",
+                 `--target wasm --io af_packet`",
                 self.release
             )
         })
@@ -103,14 +103,14 @@ impl Machine {
         let lacking = self.held.lacking(&NEEDED);
         if lacking.is_empty() {
             return "the capabilities count only in the host's own user namespace, and not where the kernel is locked \
-                    down: run it there as root, or take `--target wasm`"
+                    down: run it there as root, or take `--target wasm --io af_packet`"
                 .to_owned();
         }
         let names: Vec<&str> = lacking.into_iter().map(Capability::name).collect();
         // Whoever runs it on a device needs a packet socket, too, for the VIPs.
         let all = [&NEEDED[..], &[Capability::NetRaw]].concat();
         format!(
-            "this process lacks {}: run it with sudo, or give it the rights with {}; `--target wasm` needs none of them",
+            "this process lacks {}: run it with sudo, or give it the rights with {}; `--target wasm --io af_packet` needs none of them",
             names.join(", "),
             self.held.setcap(&all)
         )

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use lvsc_abi::engine::Packet;
+
 use crate::io::{Inbox, Loss, Received, Sent, Sink, Source};
 
 use super::{CaptureError, Captured, Reader, Writer};
@@ -109,7 +111,7 @@ impl Source for Replay {
 }
 
 impl Sink<Duration> for Replay {
-    fn send(&mut self, _interface: u8, time: &Duration, frame: &[u8]) -> io::Result<Sent> {
+    fn send(&mut self, _packet: &Packet, time: &Duration, frame: &[u8]) -> io::Result<Sent> {
         write(self.sent.as_mut(), *time, frame)?;
         Ok(Sent::Gone)
     }

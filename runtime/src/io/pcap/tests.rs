@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, Packet, Room};
 use lvsc_abi::image::{Bytes, Image};
 use lvsc_abi::layout::Layout;
 use proptest::prelude::*;
@@ -323,7 +323,7 @@ struct Slots {
 impl Slots {
     fn new() -> Slots {
         Slots {
-            bytes: vec![0; BATCH * SLOT as usize],
+            bytes: vec![0; FRAMES as usize],
             image: Bytes::new(Layout::new()),
         }
     }
@@ -334,8 +334,8 @@ impl Engine for Slots {
         "slots"
     }
 
-    fn slot(&mut self, index: usize) -> &mut [u8] {
-        &mut self.bytes[index * SLOT as usize..][..SLOT as usize]
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        &mut self.bytes[room.range().unwrap()]
     }
 
     fn process(&mut self, _packets: &mut [Packet]) -> Result<(), EngineError> {
@@ -425,7 +425,13 @@ fn sent_and_passed_frames_go_to_their_files() {
     let reader = Reader::new(Path::new("in.pcap"), Box::new(std::io::Cursor::new(file))).unwrap();
     let writer = |name| Some(Writer::create(&path(name)).unwrap());
     let mut replay = Replay::new(reader, Vec::new(), writer("sent"), writer("passed"));
-    replay.send(0, &Duration::from_secs(1), FRAME).unwrap();
+    replay
+        .send(
+            &Packet::arrived(Room::slot(0), 60, 0),
+            &Duration::from_secs(1),
+            FRAME,
+        )
+        .unwrap();
     replay.pass(&Duration::from_secs(2), FRAME).unwrap();
     replay.finish().unwrap();
     let time = |name| {

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use lvsc_abi::engine::Packet;
 use lvsc_abi::mac::Mac;
 
 use crate::director::{Director, Event};
@@ -118,7 +119,7 @@ impl Source for Wire<'_> {
 }
 
 impl Sink<()> for Wire<'_> {
-    fn send(&mut self, _interface: u8, _meta: &(), frame: &[u8]) -> io::Result<Sent> {
+    fn send(&mut self, _packet: &Packet, _meta: &(), frame: &[u8]) -> io::Result<Sent> {
         self.frame.clear();
         self.frame.extend_from_slice(frame);
         self.sent = true;
@@ -131,7 +132,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use std::ops::ControlFlow;
 
-    use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, SLOT};
+    use lvsc_abi::engine::{BATCH, Engine, EngineError, Room, SLOT};
     use lvsc_abi::image::{Bytes, Image, Width};
     use lvsc_abi::layout::{Element, Layout};
     use lvsc_abi::manifest::{Backend, Interface, Manifest, Pool};
@@ -155,8 +156,8 @@ mod tests {
             "readdress"
         }
 
-        fn slot(&mut self, index: usize) -> &mut [u8] {
-            &mut self.slots[index]
+        fn room(&mut self, room: Room) -> &mut [u8] {
+            &mut self.slots[(room.offset / SLOT) as usize]
         }
 
         fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {

@@ -1,6 +1,6 @@
 //! Ways through the graph, and the interpreter as an engine.
 
-use lvsc_abi::engine::{Engine, EngineError, Packet, SLOT};
+use lvsc_abi::engine::{Engine, EngineError, Packet, Room, SLOT};
 use lvsc_abi::image::{Count, Image, Width, count, is_stamped};
 use lvsc_abi::layout::counter;
 use lvsc_abi::verdict::Verdict;
@@ -72,7 +72,7 @@ fn a_batch_is_decided_packet_by_packet() {
     assert!(is_stamped(engine.image()));
     let mut packets = Vec::new();
     for (index, (frame, ..)) in frames().iter().enumerate() {
-        let packet = Packet::arrived(frame.len() as u16, 1);
+        let packet = Packet::arrived(Room::slot(index), frame.len() as u16, 1);
         engine.slot(index)[packet.range()].copy_from_slice(frame);
         packets.push(packet);
     }
@@ -90,21 +90,21 @@ fn a_batch_is_decided_packet_by_packet() {
 #[test]
 fn a_packet_outside_its_slot_is_dropped_and_the_others_are_decided() {
     let mut engine = Interpreter::new(policy(&[]));
-    let mut packets = vec![Packet::arrived(60, 0); 3];
+    let mut packets = vec![Packet::arrived(Room::slot(0), 60, 0); 3];
     packets[1].start = SLOT - 59;
     packets[1].verdict = Verdict::Send;
     assert_eq!(
         engine.process(&mut packets),
-        Err(EngineError::Slot { packet: 1 })
+        Err(EngineError::Room { packet: 1 })
     );
     let verdicts = packets
         .iter()
         .map(|packet| packet.verdict)
         .collect::<Vec<_>>();
     assert_eq!(verdicts, [Verdict::Pass, Verdict::Drop, Verdict::Pass]);
-    let mut many = vec![Packet::arrived(0, 0); 200];
+    let mut many = vec![Packet::arrived(Room::slot(0), 0, 0); 200];
     assert_eq!(
         engine.process(&mut many),
-        Err(EngineError::Slot { packet: 128 })
+        Err(EngineError::Room { packet: 128 })
     );
 }

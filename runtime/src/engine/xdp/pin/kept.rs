@@ -54,6 +54,7 @@ pub(super) fn adopt(folder: &Path) -> Result<Loaded, PinError> {
     let object = Object::read(&bytes).map_err(|error: ObjectError| foreign(&error.to_string()))?;
     let several = object.manifest.interfaces.len() > 1;
     let maps = Maps {
+        sockets: None,
         data: get("data")?,
         state: get("state")?,
         devices: several.then(|| get("devices")).transpose()?,
