@@ -14,8 +14,9 @@ use super::Output;
 #[command(
     override_usage = "lvsc bench [OPTIONS] [POLICIES]...",
     after_help = "\
-The packets are made of the first packet in the policy's `test` blocks that is sent. Nothing is attached to a
-device. docs/performance.md says how it is measured, and what the JSON document holds.
+The packets are made of the first packet in the policy's `test` blocks that is sent, else of the
+first. Nothing is attached to a device. docs/performance.md says how it is measured, and what the
+JSON document holds.
 
 Examples:
   lvsc bench policies/dr.lvs

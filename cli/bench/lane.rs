@@ -105,7 +105,7 @@ impl Batches {
         let elapsed = begin.elapsed();
         done.map_err(|error| Failure::told(format_args!("{}: {error}", engine.name())))?;
         let inside = engine.inside().zip(before);
-        Ok(inside.map_or(elapsed, |(after, before)| after - before))
+        Ok(inside.map_or(elapsed, |(after, before)| after.saturating_sub(before)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rounds: in each, everyone is measured once, so a machine that gets slower for a while gets slower for all.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lvsc_abi::engine::BATCH;
@@ -16,7 +17,7 @@ use crate::policy::Checked;
 use crate::ui::progress::Progress;
 
 /// How long a round of one takes with full caches, and how much of it goes before (nanoseconds).
-const TRIAL: f64 = 16e6;
+const TRIAL: u128 = 16_000_000;
 const BEFORE: u32 = 4;
 /// Packets that are timed to know how many a trial takes.
 const ESTIMATE: u32 = 8 * BATCH as u32;
@@ -126,26 +127,13 @@ pub fn policy(
     let (pipeline, path) = (&checked.pipeline, &checked.text.path);
     let manifest = &pipeline.manifest;
     let most = wanted.flows.last().map_or(1, |flows| flows.0);
-    let (frames, verdict) = match given {
-        Some(came) => (vec![came], None),
-        None => {
-            let world = entrants::world(manifest, 0);
-            (
-                packets::of_tests(&checked.policy, &world),
-                Some(Verdict::Send),
-            )
-        }
+    let is_given = given.is_some();
+    let frames = match given {
+        Some(came) => vec![came],
+        None => packets::of_tests(&checked.policy, &entrants::world(manifest, 0)),
     };
-    let mut chosen = None;
-    for came in &frames {
-        let world = entrants::world(manifest, came.ingress);
-        let one = std::slice::from_ref(came);
-        chosen = packets::choose(pipeline, &world, one, most, verdict)?;
-        if chosen.is_some() {
-            break;
-        }
-    }
-    let chosen = chosen.ok_or_else(|| no_packet(path, frames.is_empty(), verdict))?;
+    let chosen = packets::choose(pipeline, &frames, most)?;
+    let chosen = chosen.ok_or_else(|| no_packet(path, is_given, frames.is_empty()))?;
     let world = entrants::world(manifest, chosen.ingress);
     let (mut entrants, missing) =
         entrants::all(pipeline, &world, &chosen, &wanted.engines, wanted.against)?;
@@ -172,7 +160,7 @@ pub fn policy(
     }
     Ok(Outcome {
         policy: path.clone(),
-        packet: describe(&chosen.train.frame),
+        packet: chosen.packet,
         bytes: chosen.train.frame.len(),
         verdict: chosen.verdict,
         varies: chosen.train.marks.iter().map(|mark| mark.field).collect(),
@@ -182,21 +170,23 @@ pub fn policy(
     })
 }
 
-fn no_packet(path: &str, has_none: bool, wanted: Option<Verdict>) -> Failure {
-    const GIVE: &str = "give a packet: `--packet \"eth / ip 192.0.2.7 -> VIP / tcp 40000 -> 80\"`";
-    let (what, remedy) = match (has_none, wanted) {
-        (true, _) => (
+fn no_packet(path: &str, is_given: bool, has_none: bool) -> Failure {
+    let (what, remedy) = if has_none {
+        (
             "there is no packet to measure with: the policy has no `test` block that sends one",
-            GIVE,
-        ),
-        (false, Some(_)) => (
-            "no packet of the `test` blocks is one of many flows that are all sent",
-            GIVE,
-        ),
-        (false, None) => (
-            "the packet cannot be made that of many flows: it has no IP header, or flows are decided differently",
-            "give another packet, or `--flows 1`",
-        ),
+            "give one: `--packet \"eth / ip 192.0.2.7 -> VIP / tcp 40000 -> 80\"`",
+        )
+    } else if is_given {
+        (
+            "the packet cannot be that of many flows: it has no IP header, or is decided otherwise for some",
+            "give another packet, or fewer `--flows`",
+        )
+    } else {
+        (
+            "no packet of the `test` blocks can be that of many flows: none has an IP header, or all are decided \
+             otherwise for some",
+            "give one with `--packet`, or fewer `--flows`",
+        )
     };
     Failure::Told {
         what: format!("{path}: {what}"),
@@ -313,10 +303,11 @@ fn prepare(entrant: &mut Entrant, train: &Train) -> Result<Times, Failure> {
     let lane = &mut entrant.lane;
     lane.begin(train)?;
     lane.run(train.flows.max(TRIED), &mut || {})?;
-    let estimate = each(lane.run(ESTIMATE, &mut || {})?, ESTIMATE).max(0.1);
-    let batches = (TRIAL / estimate) as u32 / BATCH as u32;
+    let estimate = lane.run(ESTIMATE, &mut || {})?.as_nanos().max(1);
+    let packets = TRIAL * u128::from(ESTIMATE) / estimate;
+    let batches = packets.min(u128::from(TRIAL_MAX)) as u32 / BATCH as u32;
     Ok(Times {
-        packets: (batches.max(1) * BATCH as u32).min(TRIAL_MAX),
+        packets: batches.max(1) * BATCH as u32,
         verdict: lane.next()?.verdict,
         hot: Vec::new(),
         cold: Vec::new(),
@@ -347,16 +338,13 @@ fn notes(checked: &Checked, flows: &[Flows], figures: &[Figure], verdict: Verdic
             ));
         }
     }
-    let mut others: Vec<&Figure> = figures
+    let others: BTreeMap<&str, Verdict> = figures
         .iter()
         .filter(|figure| figure.role == Role::Object && figure.verdict != verdict)
+        .map(|figure| (figure.name.as_str(), figure.verdict))
         .collect();
-    others.dedup_by(|a, b| a.name == b.name);
-    notes.extend(others.iter().map(|figure| {
-        format!(
-            "{} does not {verdict} the packet: its verdict is {}",
-            figure.name, figure.verdict
-        )
+    notes.extend(others.iter().map(|(name, other)| {
+        format!("{name} does not {verdict} the packet: its verdict is {other}")
     }));
     if cfg!(debug_assertions) {
         notes.push(

@@ -1,6 +1,7 @@
 //! The packets that a policy is measured with, made of the policy itself.
 
 use lvsc_abi::engine::{BATCH, Engine};
+use lvsc_abi::notation::describe;
 use lvsc_abi::train::{SHORTEST, Train};
 use lvsc_abi::verdict::Verdict;
 use lvsc_abi::world::World;
@@ -9,6 +10,7 @@ use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::publish::publish;
 
+use super::entrants;
 use super::lane::{Batches, Decided, Lane};
 use crate::failure::Failure;
 use crate::testing;
@@ -21,6 +23,8 @@ pub const TRIED: u32 = 2 * BATCH as u32;
 pub struct Came {
     /// The frame.
     pub frame: Vec<u8>,
+    /// The same in notation, without padding.
+    pub packet: String,
     /// Index of the interface.
     pub ingress: u8,
 }
@@ -30,6 +34,8 @@ pub struct Came {
 pub struct Measured {
     /// The frames, of the most flows that were asked for.
     pub train: Train,
+    /// The first one in notation.
+    pub packet: String,
     /// Index of the interface by which they come.
     pub ingress: u8,
     /// What the policy decides of each.
@@ -55,36 +61,45 @@ pub fn of_tests(policy: &Policy, world: &World) -> Vec<Came> {
 
 /// A frame as long as one on a wire is at least.
 pub fn padded(mut frame: Vec<u8>, ingress: u8) -> Came {
+    let packet = describe(&frame);
     frame.resize(frame.len().max(SHORTEST), 0);
-    Came { frame, ingress }
+    Came {
+        frame,
+        packet,
+        ingress,
+    }
 }
 
-/// The first of the frames, and of its ways to become those of many flows, of which all packets get one verdict: this
-/// one, where it is given.
+/// The first of the frames, and of its ways to become those of many flows, of which all packets are sent; else of which
+/// all get one verdict.
 pub fn choose(
     pipeline: &Pipeline,
-    world: &World,
     frames: &[Came],
     flows: u32,
-    wanted: Option<Verdict>,
 ) -> Result<Option<Measured>, Failure> {
-    for Came { frame, ingress } in frames {
-        for train in Train::ways(frame, flows) {
-            let decided = decided(pipeline, world, &train, *ingress)?;
-            let Some(first) = decided.first().map(|first| first.verdict) else {
+    let mut other = None;
+    for came in frames {
+        let world = entrants::world(&pipeline.manifest, came.ingress);
+        for train in Train::ways(&came.frame, flows) {
+            let decided = decided(pipeline, &world, &train, came.ingress)?;
+            let mut verdicts = decided.iter().map(|one| one.verdict);
+            let first = verdicts.next();
+            let Some(verdict) = first.filter(|_| verdicts.all(|one| Some(one) == first)) else {
                 continue;
             };
-            let alike = decided.iter().all(|one| one.verdict == first);
-            if alike && wanted.is_none_or(|wanted| wanted == first) {
-                return Ok(Some(Measured {
-                    train,
-                    ingress: *ingress,
-                    verdict: first,
-                }));
+            let measured = Measured {
+                train,
+                packet: came.packet.clone(),
+                ingress: came.ingress,
+                verdict,
+            };
+            if verdict == Verdict::Send {
+                return Ok(Some(measured));
             }
+            other.get_or_insert(measured);
         }
     }
-    Ok(None)
+    Ok(other)
 }
 
 /// What the reference decides of the first packets of a train.

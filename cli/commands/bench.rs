@@ -1,5 +1,6 @@
 //! `lvsc bench`: measures what a packet costs on each engine.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::args::{Bench, Format, Global};
@@ -26,10 +27,10 @@ pub fn run(args: &Bench, global: &Global, ui: &mut Ui) -> Result<Status, Failure
         let Some(checked) = policy::open(chosen, format, ui)? else {
             return Ok(Status::Findings);
         };
-        let Some(given) = given(args, &checked, ui)? else {
-            return Ok(Status::Findings);
-        };
-        policies.push((checked, given));
+        match given(args, &checked, ui)? {
+            ControlFlow::Continue(given) => policies.push((checked, given)),
+            ControlFlow::Break(status) => return Ok(status),
+        }
     }
     let machine = Machine::here();
     let mut eviction = Eviction::new(&machine);
@@ -58,16 +59,22 @@ pub fn run(args: &Bench, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     Ok(Status::Fine)
 }
 
-/// The packet that `--packet` says, if it says one; nothing where that is none, which was told.
-fn given(args: &Bench, checked: &Checked, ui: &mut Ui) -> Result<Option<Option<Came>>, Failure> {
+/// The packet that `--packet` says, if it says one. Where that is none it was told, and nothing is measured.
+fn given(
+    args: &Bench,
+    checked: &Checked,
+    ui: &mut Ui,
+) -> Result<ControlFlow<Status, Option<Came>>, Failure> {
     let Some(sentence) = &args.packet else {
-        return Ok(Some(None));
+        return Ok(ControlFlow::Continue(None));
     };
     let ingress = checked.interface(args.on.as_deref())?;
     let world = bench::world(&checked.pipeline.manifest, ingress);
-    let format = args.output.format;
-    let frame = checked.packet(sentence, (&world, ingress), format, ui)?;
-    Ok(frame.map(|frame| Some(bench::padded(frame, ingress))))
+    let frame = checked.packet(sentence, (&world, ingress), args.output.format, ui)?;
+    Ok(match frame {
+        Some(frame) => ControlFlow::Continue(Some(bench::padded(frame, ingress))),
+        None => ControlFlow::Break(Status::Findings),
+    })
 }
 
 fn draw(path: &Path, machine: &Machine, outcomes: &[bench::Outcome]) -> Result<(), Failure> {

@@ -69,9 +69,8 @@ impl Chart {
         let bar = width.saturating_sub(around).clamp(NARROW, WIDE);
         let row = |cells: &mut dyn Iterator<Item = &str>| {
             let cells = cells.zip(&figures);
-            cells
-                .map(|(cell, width)| format!("  {cell:>width$}"))
-                .collect::<String>()
+            let cells = cells.map(|(cell, width)| format!("  {cell:>width$}"));
+            cells.collect::<Vec<_>>().concat()
         };
         let heads = row(&mut self.columns.iter().copied());
         let mut lines = vec![styled(HEAD, &self.title)];
@@ -96,7 +95,7 @@ impl Chart {
         let columns = |length: f64| (length / self.scale * width as f64).max(0.0);
         let all = columns(bar.own + bar.light);
         if !all.is_finite() || all > width as f64 + 0.5 {
-            let own = (columns(bar.own) as usize).min(width - 1);
+            let own = whole(columns(bar.own)).min(width - 1);
             let light = width - 1 - own;
             return format!(
                 "{}{}»",
@@ -104,7 +103,7 @@ impl Chart {
                 styled(LIGHT, "░".repeat(light))
             );
         }
-        let (own, all) = ((columns(bar.own) * 8.0) as usize, all as usize);
+        let (own, all) = (whole(columns(bar.own) * 8.0), whole(all));
         let end = EIGHTHS.get(own % 8).copied().unwrap_or_default();
         let solid = format!("{}{end}", "█".repeat(own / 8));
         let taken = solid.chars().count();
@@ -117,6 +116,12 @@ impl Chart {
             " ".repeat(rest)
         )
     }
+}
+
+/// A length without what is behind its point; 0 for what is none.
+#[expect(clippy::cast_sign_loss, reason = "what is below 0 becomes 0")]
+fn whole(length: f64) -> usize {
+    length as usize
 }
 
 #[cfg(test)]

@@ -117,3 +117,40 @@ fn restore(frame: &[u8], code: &mut Vec<Insn>) {
         at += width;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lvsc_abi::train::Mark;
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_filled_into_instructions_that_set_all_bits() {
+        let mark = Mark {
+            field: "tcp.src",
+            offset: 34,
+            bytes: 2,
+            shift: 0,
+        };
+        for length in 14..80 {
+            let train = Train {
+                frame: vec![0xa5; length],
+                marks: vec![mark],
+                flows: 1 << 20,
+            };
+            let made = feeder(&train);
+            for address in [made.number, made.programs] {
+                assert_eq!(made.code[address] & 0xff, 0x18, "{length} bytes");
+            }
+            let stores = made.code.iter().filter(|insn| *insn & 0x67 == 0x63);
+            let widths = stores.map(|insn| match insn & 0x18 {
+                0x18 => 8,
+                0x10 => 1,
+                0x08 => 2,
+                _ => 4,
+            });
+            // All of the frame, the number, and the one mark.
+            assert_eq!(widths.sum::<usize>(), length + 4 + 2);
+        }
+    }
+}

@@ -100,7 +100,7 @@ impl Replay {
     pub fn run(&mut self, packets: u32) -> io::Result<Run<'_>> {
         let begin = sys::cpu_time();
         let ran = bpf::test_run(&self.feeder, &self.frame, &mut self.out, packets)?;
-        let taken = (sys::cpu_time() - begin).saturating_sub(self.call);
+        let taken = sys::cpu_time().saturating_sub(begin + self.call);
         // The kernel times the packets alone, but says it in whole nanoseconds each.
         let least = Duration::from_nanos(u64::from(ran.nanoseconds) * u64::from(packets));
         let most = least + Duration::from_nanos(u64::from(packets));
@@ -118,7 +118,7 @@ pub fn floor() -> Result<OwnedFd, LoadError> {
 }
 
 /// CPU time of a call that runs hardly anything: the least of several, asked for once. The kernel makes a program known to
-/// its dispatcher before it repeats it (`bpf_prog_change_xdp` in net/bpf/test_run.c): 150 us, and it sleeps for 20 ms.
+/// its dispatcher before it repeats it (`bpf_prog_change_xdp` in `net/bpf/test_run.c`): 150 us, and it sleeps for 20 ms.
 fn call() -> Result<Duration, LoadError> {
     const CALLS: u32 = 5;
     /// One packet alone is not repeated.
@@ -133,7 +133,7 @@ fn call() -> Result<Duration, LoadError> {
         let begin = sys::cpu_time();
         let ran = bpf::test_run(&program, &[0; FRAME], &mut [0; FRAME], PACKETS);
         ran.map_err(refused(Step::Program))?;
-        least = least.min(sys::cpu_time() - begin);
+        least = least.min(sys::cpu_time().saturating_sub(begin));
     }
     Ok(*ANSWER.get_or_init(|| least))
 }
