@@ -2,6 +2,7 @@
 //!
 //! Knows what may be said, not what is done with it.
 
+mod bench;
 mod environment;
 mod run;
 mod tools;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use self::bench::{Against, Bench, Flows};
 pub use self::run::{Binding, LabKind, Modes, Moves, Run, Unpin, Way, default_engine};
 pub use self::tools::{Completions, Lsp, Man};
 
@@ -20,7 +22,7 @@ pub const OVERVIEW: &str = "\
 lvsc compiles load-balancer policies to XDP programs, WebAssembly and machine code, and runs them
 
 write     check, fmt, fix, explain, graph, trace
-make      build, test
+make      build, test, bench
 operate   run, unpin
 tools     lsp, completions, man
 
@@ -175,6 +177,8 @@ pub enum Command {
     Test(Test),
     /// Compile a policy to a datapath
     Build(Build),
+    /// Measure what a packet costs on each engine
+    Bench(Bench),
     /// Forward packets: in a lab, over a capture, on an interface
     Run(Run),
     /// Take off what `run --pin` left on an interface

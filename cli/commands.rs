@@ -1,5 +1,6 @@
 //! The commands, one file each: `run(args, global, ui)` does it and says how it ended.
 
+pub mod bench;
 pub mod build;
 pub mod check;
 pub mod completions;

@@ -83,7 +83,7 @@ pub enum LoadFailure {
 
 impl LoadFailure {
     /// Of an artifact that was made just now.
-    fn of_ours(self) -> Failure {
+    pub fn of_ours(self) -> Failure {
         match self {
             LoadFailure::Artifact(error) => Failure::Bug {
                 what: format!("what was built cannot be run: {error}"),
@@ -256,6 +256,22 @@ pub fn find(name: &str) -> Result<&'static Kind, Failure> {
         name: name.to_owned(),
         known: ENGINES.iter().map(|engine| engine.name).collect(),
     })
+}
+
+/// Those with these names, all of which must be present; without any those that are.
+pub fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
+    if names.is_empty() {
+        return Ok(present().collect());
+    }
+    let mut engines: Vec<&'static Kind> = Vec::new();
+    for name in names {
+        let engine = find(name)?;
+        (engine.present)()?;
+        if engines.iter().all(|known| known.name != engine.name) {
+            engines.push(engine);
+        }
+    }
+    Ok(engines)
 }
 
 /// The engine that runs what begins so; `None` for what is no artifact.

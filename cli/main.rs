@@ -1,6 +1,7 @@
 //! The `lvsc` binary: reads the arguments, calls the command, says how it ended.
 
 mod args;
+mod bench;
 mod commands;
 mod compile;
 mod config;
@@ -67,6 +68,7 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Trace(args)) => commands::trace::run(args, global, ui),
         Some(Command::Test(args)) => commands::test::run(args, global, ui),
         Some(Command::Build(args)) => commands::build::run(args, global, ui),
+        Some(Command::Bench(args)) => commands::bench::run(args, global, ui),
         Some(Command::Fix(args)) => commands::fix::run(args, global, ui),
         Some(Command::Explain(args)) => commands::explain::run(args, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),

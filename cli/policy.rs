@@ -8,6 +8,7 @@ use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::policy::Policy;
 use lvsc_front::source::SourceMap;
 use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_runtime::world::World;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global, Source};
@@ -15,6 +16,7 @@ use crate::config::{self, Chosen, Config, Text};
 use crate::failure::Failure;
 use crate::library::Disk;
 use crate::offload;
+use crate::testing;
 use crate::ui::Ui;
 use crate::ui::diagnostics::json;
 
@@ -154,6 +156,50 @@ pub fn check(text: Text) -> Result<Checked, Broken> {
 }
 
 impl Checked {
+    /// The index of the interface by which packets come: the first, where none is named.
+    pub fn interface(&self, name: Option<&str>) -> Result<u8, Failure> {
+        let Some(name) = name else { return Ok(0) };
+        let known = &self.pipeline.manifest.interfaces;
+        let found = known.iter().position(|interface| interface.name == name);
+        found
+            .map(|index| index as u8)
+            .ok_or_else(|| Failure::NoInterface {
+                name: name.to_owned(),
+                known: known
+                    .iter()
+                    .map(|interface| interface.name.clone())
+                    .collect(),
+            })
+    }
+
+    /// The frame of a packet in notation that comes by an interface; `None` where the sentence is no packet, which is said.
+    pub fn packet(
+        &self,
+        sentence: &str,
+        (world, ingress): (&World, u8),
+        format: Format,
+        ui: &mut Ui,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let text = (self.text.path.as_str(), self.text.source.as_str());
+        match lvsc_front::packet(text, &self.sources, sentence) {
+            Ok(layers) => {
+                let frame = testing::frame(&layers, world, ingress);
+                frame.map(Some).map_err(Failure::told)
+            }
+            Err((found, sources)) => {
+                match format {
+                    Format::Text => ui.diagnostics("--packet", &found, &sources),
+                    Format::Json => ui.json(&json!({
+                        "version": 1,
+                        "ok": false,
+                        "diagnostics": json::data(&found, &sources),
+                    })),
+                }
+                Ok(None)
+            }
+        }
+    }
+
     /// Says the warnings, to people.
     pub fn warn(&self, format: Format, ui: &mut Ui) {
         if format == Format::Text {

@@ -293,7 +293,7 @@ pub fn pass(
 }
 
 /// Zeros, as fresh memory, and empty rings.
-fn empty(image: &mut dyn Image) {
+pub fn empty(image: &mut dyn Image) {
     for at in (0..image.layout().size()).step_by(8) {
         if image.load(at, Width::B8) != 0 {
             image.store(at, Width::B8, 0);

@@ -3,11 +3,13 @@
 //! Standard output is the result, standard error is talk. A reader who goes away early (`lvsc ... | head`) is no
 //! error; any other loss of output is one.
 
+pub mod chart;
 pub mod diagnostics;
 pub mod diff;
 pub mod file;
 pub mod markdown;
 pub mod progress;
+pub mod svg;
 pub mod table;
 
 use std::fmt::Display;
@@ -156,6 +158,16 @@ impl Ui {
     /// Whether progress may be drawn.
     pub fn draws(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Columns that the result may take: what `COLUMNS` says, else the terminal, else 100.
+    pub fn width() -> usize {
+        const ELSE: usize = 100;
+        let told = std::env::var("COLUMNS").ok();
+        let told = told.and_then(|told| told.parse().ok());
+        #[cfg(target_os = "linux")]
+        let told = told.or_else(|| lvsc_runtime::sys::columns().map(usize::from));
+        told.unwrap_or(ELSE)
     }
 
     /// What of the result was lost, if it was.

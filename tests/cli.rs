@@ -2,6 +2,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/captures.rs"]
 mod captures;
 #[path = "cli/costs.rs"]

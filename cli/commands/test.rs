@@ -16,7 +16,7 @@ use crate::ui::{ERROR, FINE, Ui, number, styled};
 /// Tests policies. A line when all is well.
 pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
     let format = args.output.format;
-    let engines = chosen(&args.engine)?;
+    let engines = engines::chosen(&args.engine)?;
     let mut total = Total::default();
     for chosen in policy::choose_all(&args.policies, global, ui)? {
         match policy::check(chosen.read()?) {
@@ -40,21 +40,6 @@ pub fn run(args: &Test, global: &Global, ui: &mut Ui) -> Result<Status, Failure>
     } else {
         Status::Findings
     })
-}
-
-fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, Failure> {
-    if names.is_empty() {
-        return Ok(engines::present().collect());
-    }
-    let mut engines: Vec<&Kind> = Vec::new();
-    for name in names {
-        let engine = engines::find(name)?;
-        (engine.present)()?;
-        if engines.iter().all(|known| known.name != engine.name) {
-            engines.push(engine);
-        }
-    }
-    Ok(engines)
 }
 
 /// What came of all tests. A test counts once, on however many engines.

@@ -19,8 +19,7 @@ use serde_json::{Value, json};
 use crate::args::{Format, Global, Trace};
 use crate::failure::{Failure, Status};
 use crate::policy::{self, Checked};
-use crate::testing::{self, sides};
-use crate::ui::diagnostics::json as findings;
+use crate::testing::sides;
 use crate::ui::{HEAD, Ui, styled, table};
 
 /// Follows packets.
@@ -30,7 +29,7 @@ pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     let Some(checked) = policy::open(&chosen, format, ui)? else {
         return Ok(Status::Findings);
     };
-    let ingress = interface(&checked, args.on.as_deref())?;
+    let ingress = checked.interface(args.on.as_deref())?;
     let manifest = &checked.pipeline.manifest;
     let mut world = match args.packets.pcap {
         Some(_) => World::for_captures(manifest),
@@ -58,22 +57,6 @@ pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure
         }
     }
     Ok(Status::Fine)
-}
-
-/// The index of the interface by which the packets come.
-fn interface(checked: &Checked, name: Option<&str>) -> Result<u8, Failure> {
-    let Some(name) = name else { return Ok(0) };
-    let known = &checked.pipeline.manifest.interfaces;
-    let found = known.iter().position(|interface| interface.name == name);
-    found
-        .map(|index| index as u8)
-        .ok_or_else(|| Failure::NoInterface {
-            name: name.to_owned(),
-            known: known
-                .iter()
-                .map(|interface| interface.name.clone())
-                .collect(),
-        })
 }
 
 /// Where a frame stands in a capture.
@@ -106,25 +89,12 @@ fn frames(
         return captured(path, ui).map(Some);
     }
     let mut frames = Vec::new();
+    let format = args.output.format;
     for sentence in &args.packets.packet {
-        let text = &checked.text;
-        match lvsc_front::packet((&text.path, &text.source), &checked.sources, sentence) {
-            Ok(layers) => {
-                let frame = testing::frame(&layers, world, ingress);
-                frames.push((None, frame.map_err(Failure::told)?));
-            }
-            Err((found, sources)) => {
-                match args.output.format {
-                    Format::Text => ui.diagnostics("--packet", &found, &sources),
-                    Format::Json => ui.json(&json!({
-                        "version": 1,
-                        "ok": false,
-                        "diagnostics": findings::data(&found, &sources),
-                    })),
-                }
-                return Ok(None);
-            }
-        }
+        let Some(frame) = checked.packet(sentence, (world, ingress), format, ui)? else {
+            return Ok(None);
+        };
+        frames.push((None, frame));
     }
     Ok(Some(frames))
 }

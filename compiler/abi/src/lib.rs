@@ -21,5 +21,6 @@ pub mod options;
 pub mod place;
 pub mod publish;
 pub mod scheduler;
+pub mod train;
 pub mod verdict;
 pub mod world;

@@ -7,11 +7,13 @@
 #![expect(unsafe_code, reason = "the image is mapped and the kernel writes it")]
 
 mod attach;
+pub mod foreign;
 mod image;
 mod loaded;
 mod object;
 pub mod pin;
 pub mod refusal;
+pub mod replay;
 pub mod steer;
 mod tenant;
 mod verifier;
@@ -86,11 +88,18 @@ pub fn read(bytes: &[u8]) -> Result<Manifest, ObjectError> {
 
 /// A program that lets every packet go to the kernel.
 pub(crate) fn pass() -> io::Result<OwnedFd> {
-    /// `w0 = 2; exit`
-    const PASS: [u64; 2] = [0x0000_0002_0000_00b4, 0x95];
+    /// `XDP_PASS`
+    const PASS: u32 = 2;
+    always("pass", PASS)
+}
+
+/// A program that returns the same for every packet.
+fn always(name: &str, action: u32) -> io::Result<OwnedFd> {
+    // `w0 = action; exit`
+    let code = [u64::from(action) << 32 | 0xb4, 0x95];
     let program = bpf::Program {
-        name: "pass",
-        code: &PASS,
+        name,
+        code: &code,
         license: c"GPL",
         types: None,
         functions: &[],
@@ -185,6 +194,11 @@ impl XdpEngine {
             attached,
             pins,
         }
+    }
+
+    /// The program in the kernel, once more.
+    pub fn program(&self) -> io::Result<OwnedFd> {
+        self.loaded.program.try_clone()
     }
 
     /// What the feeder must know.

@@ -39,6 +39,8 @@ mod command {
 
 /// `BPF_MAP_TYPE_ARRAY`
 pub const ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_PROG_ARRAY`
+pub const PROGRAMS: u32 = 3;
 /// `BPF_MAP_TYPE_DEVMAP`
 pub const DEVMAP: u32 = 14;
 /// `BPF_MAP_TYPE_XSKMAP`
@@ -86,7 +88,7 @@ fn name(text: &str) -> [u8; 16] {
 /// A map that is to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Map<'a> {
-    /// [`ARRAY`], [`DEVMAP`] or [`XSKMAP`].
+    /// [`ARRAY`], [`PROGRAMS`], [`DEVMAP`] or [`XSKMAP`].
     pub kind: u32,
     /// Its name, of which the kernel keeps 15 letters.
     pub name: &'a str,

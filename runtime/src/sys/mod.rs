@@ -96,6 +96,27 @@ fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
     Ok(value.data)
 }
 
+/// Time that this thread has had a CPU.
+pub fn cpu_time() -> Duration {
+    // SAFETY: a plain system call that fills the answer; zeros are one, too.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+        time
+    };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Columns of the terminal that standard output is; `None` where it is none.
+pub fn columns() -> Option<u16> {
+    // SAFETY: a plain system call; zeros are an empty answer, which it fills.
+    let size = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        (libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) == 0).then_some(size)
+    };
+    size.map(|size| size.ws_col).filter(|columns| *columns > 0)
+}
+
 /// The user that this process acts as.
 pub fn user() -> u32 {
     // SAFETY: a plain system call.

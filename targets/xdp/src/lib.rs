@@ -10,6 +10,7 @@
 //! paths     how many instructions a packet takes
 //! btf, elf  the object file
 //! offload   what a network card cannot do
+//! feeder    what gives a measured program its packets
 //! disasm    instructions as text
 //! ```
 //!
@@ -32,6 +33,7 @@ mod condition;
 mod disasm;
 mod elf;
 mod facts;
+mod feeder;
 mod frame;
 mod insn;
 mod jumps;
@@ -55,6 +57,7 @@ use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::Verified;
 
 use crate::assemble::Code;
+pub use crate::feeder::feeder;
 use crate::regalloc::Flat;
 use crate::verdict::Dropped;
 

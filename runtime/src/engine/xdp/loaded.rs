@@ -15,8 +15,8 @@ use super::{LoadError, verifier};
 use crate::sys::bpf::{self, Mapped};
 
 /// An instruction's source register says what kind of address it takes (linux/bpf.h): a map, or a map's first value.
-const PSEUDO_MAP: u64 = 1;
-const PSEUDO_VALUE: u64 = 2;
+pub(super) const PSEUDO_MAP: u64 = 1;
+pub(super) const PSEUDO_VALUE: u64 = 2;
 
 /// A program in the kernel.
 pub(super) struct Loaded {

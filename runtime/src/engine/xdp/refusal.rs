@@ -36,6 +36,8 @@ pub enum Step {
     Program,
     /// Naming the devices that frames are redirected to.
     Devices,
+    /// Having one program call another.
+    Calling,
 }
 
 impl Step {
@@ -47,6 +49,7 @@ impl Step {
             Step::Mapping => "the kernel does not map the image",
             Step::Program => "the kernel does not load the program",
             Step::Devices => "the kernel does not take the devices that the program sends to",
+            Step::Calling => "the kernel does not let the feeder call the program",
         }
     }
 }

@@ -1,0 +1,273 @@
+//! Direct routing as one writes it in Rust by hand who knows the service beforehand: what the engines are compared with.
+//!
+//! It knows untagged IPv4 without options and fragments that carries TCP or UDP, one VIP, one pool. Whatever else comes is
+//! passed. It chooses as the image says and as [`lvsc_abi::hash`] and [`lvsc_abi::flows`] tell, so that it can be asked
+//! for the same bytes; it has no guard against loops, and looks at no length but the frame's.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use lvsc_abi::engine::{Engine, EngineError, FRAMES, Packet, Room};
+use lvsc_abi::flows::{self, ABSENT, BUCKET, Entry};
+use lvsc_abi::hash;
+use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::layout::{Layout, backend, clock, interface, slot};
+use lvsc_abi::manifest::{CounterKind, Manifest, Pool, Vip};
+use lvsc_abi::scheduler::Pick;
+use lvsc_abi::verdict::Verdict;
+
+/// The bytes that are looked at: Ethernet, IPv4, ports.
+const HEAD: usize = 38;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// A cache line of flows.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Line([u64; BUCKET as usize]);
+
+/// The director.
+pub struct Hand {
+    pool: Pool,
+    vip: u32,
+    /// 0: any.
+    port: u16,
+    /// What the control plane fills; read anew when it was touched.
+    image: Bytes,
+    is_read: bool,
+    state: State,
+    frames: Vec<u8>,
+    spent: Duration,
+}
+
+/// What packets are decided by.
+#[derive(Default)]
+struct State {
+    own: u64,
+    ring: Vec<u16>,
+    /// Records of section `backends`.
+    backends: Vec<u64>,
+    /// Packets and bytes of each backend.
+    counts: Vec<[u64; 2]>,
+    /// Empty without a connection table.
+    lines: Vec<Line>,
+    idle: u64,
+    cursor: u64,
+    takes_turns: bool,
+    now: u64,
+    seed: u64,
+}
+
+impl Hand {
+    /// For a policy that has no more than this knows, as far as its manifest tells.
+    pub fn of(manifest: &Manifest, layout: &Layout) -> Option<Hand> {
+        let ([pool], [vip], [_]) = (
+            manifest.pools.as_slice(),
+            manifest.vips.as_slice(),
+            manifest.interfaces.as_slice(),
+        ) else {
+            return None;
+        };
+        let Vip {
+            address: IpAddr::V4(address),
+            prefix: 32,
+            port,
+        } = *vip
+        else {
+            return None;
+        };
+        let counts = |counter: &lvsc_abi::manifest::Counter| counter.kind == CounterKind::Policy;
+        if manifest.counters.iter().any(counts) || !manifest.keyed.is_empty() {
+            return None;
+        }
+        Some(Hand {
+            pool: pool.clone(),
+            vip: little(address),
+            port: port.unwrap_or(0).to_be(),
+            image: Bytes::new(layout.clone()),
+            is_read: false,
+            state: State::default(),
+            frames: vec![0; FRAMES as usize],
+            spent: Duration::ZERO,
+        })
+    }
+
+    fn decide(&mut self, packets: &mut [Packet]) {
+        for packet in packets {
+            let room = packet.room.range().unwrap_or_default();
+            let room = self.frames.get_mut(room).unwrap_or_default();
+            let frame = room.get_mut(packet.range()).unwrap_or_default();
+            let sent = self.state.forward(frame, self.vip, self.port);
+            packet.verdict = sent.unwrap_or(Verdict::Pass);
+        }
+    }
+}
+
+/// An address as a little-endian load sees it.
+fn little(address: Ipv4Addr) -> u32 {
+    u32::from_le_bytes(address.octets())
+}
+
+impl State {
+    fn read(image: &Bytes, pool: &Pool) -> State {
+        let section = |name: &str| image.layout().named(name).map(|(_, section)| section);
+        let own = |kind: &str| section(&format!("{kind}.{}", pool.name));
+        let words = |kind: &str, width| -> Vec<u64> {
+            let found = own(kind);
+            let each = found.into_iter().flat_map(|section| {
+                (0..u64::from(section.length)).map(|index| image.load(section.at(index, 0), width))
+            });
+            each.collect()
+        };
+        let at = |name, field| section(name).map_or(0, |found| found.at(0, field));
+        let record = image.load(at("interfaces", interface::RECORD), Width::B8);
+        let ring = words("ring", Width::B4);
+        let backends = words("backends", Width::B8);
+        let entries = pool.flows.map_or(0, |flows| flows.entries);
+        State {
+            own: record & MAC,
+            ring: ring
+                .iter()
+                .map(|word| (word & slot::BACKEND) as u16)
+                .collect(),
+            counts: vec![[0; 2]; backends.len()],
+            backends,
+            lines: vec![Line([0; BUCKET as usize]); (entries / BUCKET) as usize],
+            idle: pool.flows.map_or(0, |flows| u64::from(flows.idle)),
+            cursor: 0,
+            takes_turns: pool.scheduler.pick() == Pick::Cursor,
+            now: image.load(at("clock", clock::SECONDS), Width::B8),
+            seed: image.load(at("clock", clock::SEED), Width::B8),
+        }
+    }
+
+    /// What becomes of a frame; `None` where it is no packet for the VIP.
+    #[inline]
+    fn forward(&mut self, frame: &mut [u8], vip: u32, port: u16) -> Option<Verdict> {
+        let length = frame.len() as u64;
+        let head = frame.first_chunk_mut::<HEAD>()?;
+        let to = word::<8>(head, 0)?;
+        let begin = word::<4>(head, 12)?; // type of Ethernet, version and size of IPv4, DSCP
+        let middle = word::<4>(head, 20)?; // fragment, TTL, protocol
+        let addresses = word::<8>(head, 26)?;
+        let ports = word::<4>(head, 34)?;
+        let protocol = (middle >> 24) as u8;
+        let is_ip = begin & 0xff_ffff == 0x45_0008 && middle & 0xff3f == 0;
+        let is_ours = to & MAC == self.own && (addresses >> 32) as u32 == vip;
+        let is_served = port == 0 || (ports >> 16) as u16 == port;
+        if !(is_ip && is_ours && is_served && (protocol == TCP || protocol == UDP)) {
+            return None;
+        }
+        let state = hash::absorb(hash::RING_SEED, addresses);
+        let state = hash::absorb(state, u64::from(protocol) | ports << 8);
+        let id = usize::from(self.choose(state));
+        let record = *self.backends.get(id)?;
+        if record >> backend::FLAGS_SHIFT & backend::USABLE == 0 {
+            return Some(Verdict::Drop);
+        }
+        if let Some([packets, bytes]) = self.counts.get_mut(id) {
+            *packets += 1;
+            *bytes += length;
+        }
+        // The backend's MAC, and behind it the own one, to which the frame came.
+        let macs = u128::from(record & MAC) | u128::from(to & MAC) << 48;
+        *head.first_chunk_mut::<12>()? = *macs.to_le_bytes().first_chunk::<12>()?;
+        Some(Verdict::Send)
+    }
+
+    /// The backend of a flow whose key was absorbed into `state`.
+    #[inline]
+    fn choose(&mut self, state: u64) -> u16 {
+        let ring_hash = hash::ring(state);
+        if self.lines.is_empty() {
+            return self.slot(ring_hash);
+        }
+        let table_hash = hash::table(state, self.seed);
+        let (tag, seconds) = (flows::tag(table_hash), self.now as u16);
+        let line = table_hash as usize & (self.lines.len() - 1);
+        let Some(Line(words)) = self.lines.get(line) else {
+            return slot::NONE;
+        };
+        let found = flows::find(words, tag);
+        let known = words.get(found as usize).copied();
+        let known = known.and_then(Entry::from_bits);
+        let live = known.filter(|entry| entry.age(self.now) <= self.idle);
+        let place = match known {
+            Some(_) => found,
+            None => flows::vacant(words, self.now, self.idle),
+        };
+        let backend = match live {
+            Some(entry) if entry.seconds == seconds => return entry.backend,
+            Some(entry) => entry.backend,
+            None if place == ABSENT => return self.slot(ring_hash),
+            None if self.takes_turns => {
+                self.cursor = self.cursor.wrapping_add(1);
+                self.slot(self.cursor.wrapping_sub(1))
+            }
+            None => self.slot(ring_hash),
+        };
+        let entry = Entry {
+            tag: tag as u32,
+            backend,
+            seconds,
+        };
+        let words = self.lines.get_mut(line).map(|Line(words)| words);
+        if let Some(word) = words.and_then(|words| words.get_mut(place as usize)) {
+            *word = entry.to_bits();
+        }
+        backend
+    }
+
+    #[inline]
+    fn slot(&self, index: u64) -> u16 {
+        let index = index as usize & self.ring.len().wrapping_sub(1);
+        self.ring.get(index).copied().unwrap_or(slot::NONE)
+    }
+}
+
+/// The low 48 bits: a MAC in wire order.
+const MAC: u64 = (1 << 48) - 1;
+
+/// A little-endian load of `N` bytes.
+#[inline]
+fn word<const N: usize>(head: &[u8; HEAD], at: usize) -> Option<u64> {
+    let bytes = head.get(at..)?.first_chunk::<N>()?;
+    let mut word = [0; 8];
+    word.first_chunk_mut::<N>()?.copy_from_slice(bytes);
+    Some(u64::from_le_bytes(word))
+}
+
+impl Engine for Hand {
+    fn name(&self) -> &'static str {
+        "rust"
+    }
+
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        let range = room.range().unwrap_or_default();
+        self.frames.get_mut(range).unwrap_or_default()
+    }
+
+    fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
+        if !self.is_read {
+            self.state = State::read(&self.image, &self.pool);
+            self.is_read = true;
+        }
+        let begin = Instant::now();
+        self.decide(packets);
+        self.spent += begin.elapsed();
+        Ok(())
+    }
+
+    fn inside(&self) -> Option<Duration> {
+        Some(self.spent)
+    }
+
+    fn image(&self) -> &dyn Image {
+        &self.image
+    }
+
+    fn image_mut(&mut self) -> &mut dyn Image {
+        self.is_read = false;
+        &mut self.image
+    }
+}

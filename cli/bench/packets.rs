@@ -1,0 +1,118 @@
+//! The packets that a policy is measured with, made of the policy itself.
+
+use lvsc_abi::engine::{BATCH, Engine};
+use lvsc_abi::notation::describe;
+use lvsc_abi::train::{SHORTEST, Train};
+use lvsc_abi::verdict::Verdict;
+use lvsc_abi::world::World;
+use lvsc_front::policy::{Policy, TestKind};
+use lvsc_pipeline::interp::Interpreter;
+use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_runtime::publish::publish;
+
+use super::entrants;
+use super::lane::{Batches, Decided, Lane};
+use crate::failure::Failure;
+use crate::testing;
+
+/// So many packets are decided by all before anything is timed.
+pub const TRIED: u32 = 2 * BATCH as u32;
+
+/// A frame that may be measured, and the interface by which it comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// The frame.
+    pub frame: Vec<u8>,
+    /// The same in notation, without padding.
+    pub packet: String,
+    /// Index of the interface.
+    pub ingress: u8,
+}
+
+/// The packets that a policy is measured with.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The frames, of the most flows that were asked for.
+    pub train: Train,
+    /// The first one in notation.
+    pub packet: String,
+    /// Index of the interface by which they come.
+    pub ingress: u8,
+    /// What the policy decides of each.
+    pub verdict: Verdict,
+}
+
+/// The packets of the `test` blocks, in their order, padded as on a wire.
+pub fn of_tests(policy: &Policy, world: &World) -> Vec<Came> {
+    let steps = policy.tests.iter().flat_map(|test| &test.steps);
+    let came = steps.filter_map(|step| match &step.kind {
+        TestKind::Send { layers, interface } => {
+            let ingress = interface.0 as u8;
+            let frame = testing::frame(layers, world, ingress).ok()?;
+            Some(padded(frame, ingress))
+        }
+        TestKind::Expect { .. }
+        | TestKind::SameBackend
+        | TestKind::Backend { .. }
+        | TestKind::Advance(_) => None,
+    });
+    came.collect()
+}
+
+/// A frame as long as one on a wire is at least.
+pub fn padded(mut frame: Vec<u8>, ingress: u8) -> Came {
+    let packet = describe(&frame);
+    frame.resize(frame.len().max(SHORTEST), 0);
+    Came {
+        frame,
+        packet,
+        ingress,
+    }
+}
+
+/// The first of the frames, and of its ways to become those of many flows, of which all packets are sent; else of which
+/// all get one verdict.
+pub fn choose(
+    pipeline: &Pipeline,
+    frames: &[Came],
+    flows: u32,
+) -> Result<Option<Measured>, Failure> {
+    let mut other = None;
+    for came in frames {
+        let world = entrants::world(&pipeline.manifest, came.ingress);
+        for train in Train::ways(&came.frame, flows) {
+            let decided = decided(pipeline, &world, &train, came.ingress)?;
+            let mut verdicts = decided.iter().map(|one| one.verdict);
+            let first = verdicts.next();
+            let Some(verdict) = first.filter(|_| verdicts.all(|one| Some(one) == first)) else {
+                continue;
+            };
+            let measured = Measured {
+                train,
+                packet: came.packet.clone(),
+                ingress: came.ingress,
+                verdict,
+            };
+            if verdict == Verdict::Send {
+                return Ok(Some(measured));
+            }
+            other.get_or_insert(measured);
+        }
+    }
+    Ok(other)
+}
+
+/// What the reference decides of the first packets of a train.
+pub fn decided(
+    pipeline: &Pipeline,
+    world: &World,
+    train: &Train,
+    ingress: u8,
+) -> Result<Vec<Decided>, Failure> {
+    let mut engine = Interpreter::new(pipeline.clone());
+    publish(&pipeline.manifest, world, engine.image_mut());
+    let state = (&pipeline.manifest, world);
+    let mut lane = Batches::new(Box::new(engine), state, ingress);
+    lane.begin(train)?;
+    (0..TRIED).map(|_| lane.next()).collect()
+}
