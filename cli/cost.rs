@@ -19,7 +19,7 @@ const FLOWS: [(&str, u64); 3] = [
 /// The model of a target.
 pub fn model(target: &str) -> Result<Model, Failure> {
     Model::of(target).ok_or_else(|| Failure::Unknown {
-        kind: "target with a model of its costs",
+        kind: "target",
         name: target.to_owned(),
         known: Model::ALL.iter().map(|model| model.target).collect(),
     })
