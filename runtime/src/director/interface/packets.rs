@@ -202,6 +202,9 @@ fn steer(
 }
 
 /// Sockets that share the engine's memory, and what gives them packets.
+///
+/// A packet that the engine passes all the same is lost: the world has changed since it was handed over, as when the device
+/// gets another MAC, and it was for the one before.
 pub(super) struct Shared {
     steering: Vec<Steering>,
     sockets: Sockets,
