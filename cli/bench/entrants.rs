@@ -15,6 +15,7 @@ use super::packets::Measured;
 use crate::args::Against;
 use crate::engines::{self, Code, ENGINES, Kind, Loaded, Takes};
 use crate::failure::Failure;
+use crate::policy::Checked;
 
 /// What an entrant is to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,16 +110,23 @@ impl Asked {
             missing: missing.collect(),
         })
     }
+
+    /// The targets that are asked for by name.
+    pub fn targets(&self) -> impl Iterator<Item = &'static str> {
+        let named = self.kinds.iter().filter(|_| !self.is_all);
+        named.filter_map(|kind| kind.target())
+    }
 }
 
 /// All that can be measured with these packets, and what is missing.
 pub fn all(
-    pipeline: &Pipeline,
+    checked: &Checked,
     world: &World,
     measured: &Measured,
     asked: &Asked,
     against: &[Against],
 ) -> Result<(Vec<Entrant>, Vec<Missing>), Failure> {
+    let pipeline = &checked.pipeline;
     let state = (&pipeline.manifest, world);
     let mut missing = asked.missing.clone();
     let mut entrants: Vec<Entrant> = by_hand(pipeline, state, measured.ingress)
@@ -133,7 +141,12 @@ pub fn all(
         } else {
             Role::Engine
         };
-        let made = kind.make(pipeline);
+        let target = kind.target();
+        let other = target.and_then(|target| checked.policy.other_target(target));
+        let made = match other {
+            Some((message, _)) => Err(Failure::told(message)),
+            None => kind.make(pipeline),
+        };
         let made = made.and_then(|engine| entrant(kind, role, engine, state, measured.ingress));
         match made {
             Ok(entrant) => entrants.push(entrant),

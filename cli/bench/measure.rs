@@ -1,7 +1,7 @@
 //! Rounds: in each, everyone is measured once, so a machine that gets slower for a while gets slower for all.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::BATCH;
 use lvsc_abi::notation::describe;
@@ -19,6 +19,10 @@ use crate::ui::progress::Progress;
 /// How long a round of one takes with full caches, and how much of it goes before (nanoseconds).
 const TRIAL: u128 = 16_000_000;
 const BEFORE: u32 = 4;
+/// So many packets at a time each flow is seen once before anything is timed, for so long at most: the reference takes
+/// seconds for a million.
+const SOME: u32 = 1 << 16;
+const FIRST: Duration = Duration::from_millis(500);
 /// Packets that are timed to know how many a trial takes.
 const ESTIMATE: u32 = 8 * BATCH as u32;
 /// Most packets of a trial.
@@ -136,7 +140,7 @@ pub fn policy(
     let chosen = chosen.ok_or_else(|| no_packet(path, is_given, frames.is_empty()))?;
     let world = entrants::world(manifest, chosen.ingress);
     let (mut entrants, missing) =
-        entrants::all(pipeline, &world, &chosen, &wanted.engines, wanted.against)?;
+        entrants::all(checked, &world, &chosen, &wanted.engines, wanted.against)?;
     let mut figures = Vec::new();
     for (done, flows) in wanted.flows.iter().enumerate() {
         let train = Train {
@@ -302,7 +306,12 @@ fn rounds(
 fn prepare(entrant: &mut Entrant, train: &Train) -> Result<Times, Failure> {
     let lane = &mut entrant.lane;
     lane.begin(train)?;
-    lane.run(train.flows.max(TRIED), &mut || {})?;
+    let (begin, mut seen) = (Instant::now(), 0);
+    while seen < train.flows.max(TRIED) && begin.elapsed() < FIRST {
+        let some = (train.flows - seen.min(train.flows)).clamp(TRIED, SOME);
+        lane.run(some, &mut || {})?;
+        seen += some;
+    }
     let estimate = lane.run(ESTIMATE, &mut || {})?.as_nanos().max(1);
     let packets = TRIAL * u128::from(ESTIMATE) / estimate;
     let batches = packets.min(u128::from(TRIAL_MAX)) as u32 / BATCH as u32;

@@ -7,6 +7,7 @@ use crate::args::{Bench, Format, Global};
 use crate::bench::machine::{self, Eviction, Machine};
 use crate::bench::{self, Came, Wanted, report};
 use crate::failure::{Failure, Status};
+use crate::only;
 use crate::policy::{self, Checked};
 use crate::ui::progress::Progress;
 use crate::ui::{Ui, file, svg};
@@ -24,7 +25,11 @@ pub fn run(args: &Bench, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     file::apart(&read, &[("--svg", args.svg.as_deref())])?;
     let mut policies = Vec::new();
     for chosen in &chosen {
-        let Some(checked) = policy::open(chosen, format, ui)? else {
+        let mut checked = policy::open(chosen, format, ui)?;
+        for target in wanted.engines.targets() {
+            checked = checked.and_then(|checked| only::check(checked, target, format, ui));
+        }
+        let Some(checked) = checked else {
             return Ok(Status::Findings);
         };
         match given(args, &checked, ui)? {

@@ -153,6 +153,28 @@ fn every_policy_of_ours_can_be_measured() {
 }
 
 #[test]
+fn a_policy_for_one_target_is_measured_there() {
+    let folder = folder();
+    let policy = format!("target wasm {{ only }}\n{GIVEN}");
+    fs::write(folder.path().join("one.lvs"), policy).expect("a file");
+    let data = data(folder.path(), &["one.lvs", "--packet", SYN, "--flows", "1"]);
+    assert!(measured(&data).contains("wasm") || !cfg!(feature = "wasm"));
+    assert!(!measured(&data).contains("xdp"));
+    let mut missing = list(&data["policies"][0]["missing"]).iter();
+    let xdp = missing.find(|one| one["name"] == "xdp");
+    let why = text(&xdp.expect("it is named")["why"]);
+    assert!(!kernel() || why == "the policy is only for `wasm`, not for `xdp`");
+    if kernel() {
+        let said = bench(
+            folder.path(),
+            &["one.lvs", "--packet", SYN, "--target", "xdp"],
+        );
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(said.err.contains("error[other-target]"), "{}", said.err);
+    }
+}
+
+#[test]
 fn a_given_packet_may_be_passed_or_dropped() {
     let folder = folder();
     let packet = "eth / ip 192.168.46.135 -> 192.168.46.131 / udp 40000 -> 53";
@@ -339,6 +361,13 @@ fn what_cannot_be_measured_is_said_with_the_remedy() {
         &["given.lvs", "--packet", arp],
         &["it has no IP header", "another packet"],
     );
+    if kernel() {
+        let long = format!("{SYN} / hex\"{}\"", "00".repeat(3500));
+        bench(
+            &["given.lvs", "--packet", &long, "--target", "xdp"],
+            &["over a frame of 3554 bytes", "14 to 3520 bytes"],
+        );
+    }
     bench(
         &["given.lvs", "--flows", "3"],
         &["a power of two from 1 to 16M"],

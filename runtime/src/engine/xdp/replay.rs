@@ -10,7 +10,7 @@ use std::time::Duration;
 use lvsc_abi::train::{Feeder, Train};
 
 use super::loaded::{PSEUDO_MAP, PSEUDO_VALUE, refused};
-use super::refusal::Step;
+use super::refusal::{Refusal, Step};
 use super::{LoadError, always};
 use crate::sys::{self, bpf};
 
@@ -50,6 +50,18 @@ impl Replay {
         train: &Train,
         program: &impl AsRawFd,
     ) -> Result<Replay, LoadError> {
+        let (length, known) = (train.frame.len(), &super::LENGTHS);
+        if !(usize::from(*known.start())..=usize::from(*known.end())).contains(&length) {
+            let (least, most) = (known.start(), known.end());
+            return Err(LoadError::Kernel(Refusal {
+                what: format!(
+                    "the kernel runs no program over a frame of {length} bytes on request"
+                ),
+                remedy: Some(format!(
+                    "take frames of {least} to {most} bytes, or other targets"
+                )),
+            }));
+        }
         let map = |kind, name, flags| {
             let made = bpf::create(bpf::Map {
                 kind,
