@@ -52,8 +52,9 @@ struct Link {
     constant: u64,
     /// The value that is the constant; none where a value is compared with 0 by itself.
     made: Option<Value>,
-    yes: Jump,
-    no: Jump,
+    /// The edge that is taken where they differ; the other one is where they are equal. Not where it leads: in a chain that
+    /// lies in another one, that changes when the other one is rewritten.
+    no: usize,
 }
 
 /// Links that compare one value with different constants, each behind the one before it, and none of them does anything
@@ -80,26 +81,23 @@ impl Looked<'_> {
         let mut chain = Chain::default();
         let mut next = self.link(program, first);
         while let Some(link) = next {
-            let to = link.no.to;
-            let alone = link.no.args.is_empty() && program.blocks[to].params.is_empty();
+            let Some(Jump { to, args }) = link.no(program).cloned() else {
+                break;
+            };
+            let alone = args.is_empty() && program.blocks[to].params.is_empty();
             chain.constants.insert(link.constant);
             chain.links.push(link);
             next = Some(to)
                 .filter(|to| alone && self.only_compares(&program.blocks[*to]))
                 .and_then(|to| self.link(program, to))
                 .filter(|link| chain.goes_on(link))
-                .filter(|link| self.enters(&mut chain, link.block));
+                .filter(|link| self.enters(program, &mut chain, link.block));
         }
         chain
     }
 
     fn link(&self, program: &Program, block: BlockId) -> Option<Link> {
-        let Terminator::If {
-            condition,
-            then,
-            otherwise,
-        } = &program.blocks[block].end
-        else {
+        let Terminator::If { condition, .. } = &program.blocks[block].end else {
             return None;
         };
         let (equal, value, made) = match self.makers[*condition] {
@@ -112,18 +110,12 @@ impl Looked<'_> {
             _ => (value, made),
         };
         let constant = made.map_or(Some(0), |made| self.constants[made])?;
-        let (yes, no) = if equal {
-            (then, otherwise)
-        } else {
-            (otherwise, then)
-        };
         Some(Link {
             block,
             value,
             constant,
             made,
-            yes: yes.clone(),
-            no: no.clone(),
+            no: usize::from(equal),
         })
     }
 
@@ -139,7 +131,7 @@ impl Looked<'_> {
 
     /// Whether the block is reached from the chain's last link, and else only from where an earlier one held. Those edges
     /// are noted.
-    fn enters(&self, chain: &mut Chain, block: BlockId) -> bool {
+    fn enters(&self, program: &Program, chain: &mut Chain, block: BlockId) -> bool {
         let last = chain.links.last().map(|link| link.block);
         let edges = self.graph.predecessors(block).iter();
         let others: Vec<Edge> = edges
@@ -147,8 +139,8 @@ impl Looked<'_> {
             .filter(|(from, _)| Some(*from) != last)
             .collect();
         let held = |(from, _): &Edge| {
-            let mut ways = chain.links.iter().map(|link| link.yes.to);
-            ways.any(|way| {
+            let ways = chain.links.iter().filter_map(|link| link.yes(program));
+            ways.map(|way| way.to).any(|way| {
                 let only = self.graph.predecessors(way).len() == 1;
                 only && self.dominators.dominates(way, *from)
             })
@@ -159,6 +151,18 @@ impl Looked<'_> {
             chain.back.extend(others);
         }
         enters
+    }
+}
+
+impl Link {
+    /// Where it goes on if the value is the constant.
+    fn yes<'a>(&self, program: &'a Program) -> Option<&'a Jump> {
+        program.blocks[self.block].end.jumps().nth(1 - self.no)
+    }
+
+    /// Where it goes on if it is not.
+    fn no<'a>(&self, program: &'a Program) -> Option<&'a Jump> {
+        program.blocks[self.block].end.jumps().nth(self.no)
     }
 }
 
@@ -177,7 +181,10 @@ fn rewrite(program: &mut Program, chain: Chain, constants: &Arena<Value, Option<
     let (Some(first), Some(last)) = (links.first(), links.last()) else {
         return;
     };
-    let (head, end) = (first.block, last.no.clone());
+    let Some(end) = last.no(program).cloned() else {
+        return;
+    };
+    let head = first.block;
     for (from, which) in back {
         if let Some(jump) = program.blocks[from].end.jumps_mut().nth(which) {
             *jump = end.clone();
@@ -192,7 +199,7 @@ fn rewrite(program: &mut Program, chain: Chain, constants: &Arena<Value, Option<
         program.blocks[link.block].insts = own;
     }
     if let Some(first) = links.first_mut() {
-        first.block = beginning(program, first);
+        beginning(program, first);
     }
     links.sort_by_key(|link| link.constant);
     let search = Search {
@@ -203,29 +210,31 @@ fn rewrite(program: &mut Program, chain: Chain, constants: &Arena<Value, Option<
     program.blocks[head].end = Terminator::Jump(root);
 }
 
-/// A block for the first link alone.
-fn beginning(program: &mut Program, link: &Link) -> BlockId {
-    let Block { end, place, .. } = program.blocks[link.block].clone();
-    let mut block = Block {
-        params: Vec::new(),
-        insts: Vec::new(),
-        end,
-        place,
-    };
-    if let Some(constant) = link.made {
-        let condition = program.fresh();
-        block.insts.push(Inst {
-            result: Some(condition),
-            op: Op::Compare(Compare::Eq, link.value, constant),
+/// Gives the first link a block of its own.
+fn beginning(program: &mut Program, link: &mut Link) {
+    let Block { mut end, place, .. } = program.blocks[link.block].clone();
+    let mut insts = Vec::new();
+    if let (Some(constant), Terminator::If { condition, .. }) = (link.made, &mut end) {
+        let again = program.fresh();
+        // The edges keep their order, and so their meaning.
+        let compare = if link.no == 1 {
+            Compare::Eq
+        } else {
+            Compare::Ne
+        };
+        insts.push(Inst {
+            result: Some(again),
+            op: Op::Compare(compare, link.value, constant),
             place,
         });
-        block.end = Terminator::If {
-            condition,
-            then: link.yes.clone(),
-            otherwise: link.no.clone(),
-        };
+        *condition = again;
     }
-    program.blocks.push(block)
+    link.block = program.blocks.push(Block {
+        params: Vec::new(),
+        insts,
+        end,
+        place,
+    });
 }
 
 struct Search {
@@ -265,9 +274,9 @@ impl Search {
 
     fn one_by_one(&self, program: &mut Program, links: &[Link]) -> Jump {
         links.iter().rev().fold(self.end.clone(), |next, link| {
-            let block = &mut program.blocks[link.block];
-            for jump in block.end.jumps_mut().filter(|jump| **jump == link.no) {
-                *jump = next.clone();
+            let mut jumps = program.blocks[link.block].end.jumps_mut();
+            if let Some(jump) = jumps.nth(link.no) {
+                *jump = next;
             }
             Jump::to(link.block)
         })
