@@ -3,24 +3,25 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
+#[path = "lab/running.rs"]
+mod running;
 mod support;
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use running::{PATIENCE, Running};
 use serde_json::Value;
-use support::{Said, code, interrupt, lvsc, root, said};
+use support::{Said, lvsc, root, said};
 
 /// `nobody`: an ordinary user.
 const ORDINARY: u32 = 65_534;
-/// The longest that a lab may take to end after a signal.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 const ENGINES: &[&str] = &[
     "interp",
@@ -334,70 +335,6 @@ fn a_lab_without_open_files_says_so_and_blames_no_policy() {
         }
     }
     assert!(lacking > 0, "12 files are enough");
-}
-
-/// A lab that runs, in a process group of its own.
-struct Running {
-    child: Child,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Running {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.process_group(0).spawn();
-        Running {
-            child: child.expect("the binary can be started"),
-        }
-    }
-
-    fn interrupt(&self) {
-        interrupt(&self.child);
-    }
-
-    /// What it said until its end, which comes soon, and with which nothing of its group is left.
-    fn end(mut self) -> Said {
-        let end = Instant::now() + PATIENCE;
-        let status = loop {
-            match self.child.try_wait().expect("it is ours") {
-                Some(status) => break status,
-                None if Instant::now() > end => panic!("it does not end"),
-                None => sleep(Duration::from_millis(10)),
-            }
-        };
-        let mut said = Said {
-            code: code(status),
-            out: String::new(),
-            err: String::new(),
-        };
-        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
-        out.expect("it is piped")
-            .read_to_string(&mut said.out)
-            .expect("text");
-        if let Some(mut err) = err {
-            err.read_to_string(&mut said.err).expect("text");
-        }
-        let group = format!("-{}", self.child.id());
-        let left = Command::new("kill")
-            .args(["-0", "--", &group])
-            .stderr(Stdio::null())
-            .status();
-        assert!(
-            !left.expect("there is a `kill`").success(),
-            "a process is left"
-        );
-        said
-    }
-}
-
-impl Drop for Running {
-    /// Where a test has failed, its lab ends all the same, and with it what it made.
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let group = format!("-{}", self.child.id());
-            let _ = Command::new("kill").args(["-9", "--", &group]).status();
-            let _ = self.child.wait();
-        }
-    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn ways(policy: &str, target: &str) -> Vec<(String, Vec<f64>)> {
 #[test]
 fn each_way_has_its_steps_its_lines_and_its_time() {
     for target in ["wasm", "native", "xdp"] {
-        let ways = ways("tests/spec/schedulers.lvs", target);
+        let ways = ways("policies/two-services.lvs", target);
         let names: Vec<&str> = ways.iter().map(|(name, _)| name.as_str()).collect();
         for name in [
             "sent by ring",
