@@ -1,8 +1,8 @@
 //! Every engine agrees with the interpreter: verdict, interface, every byte of the frame, every byte of the state.
 //!
 //! Packets: those of the policies' own tests, truncated at every length and changed at random; policies: those of the
-//! repository and random ones. What is random has a fixed seed and budget; a failure prints all that is needed to see
-//! it again.
+//! repository and random ones. What is random has a fixed budget and, unless `LVSC_FUZZ_SEED` is another one, a fixed seed;
+//! a failure prints all that is needed to see it again.
 
 #![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
@@ -40,7 +40,7 @@ use lvsc_abi::manifest::CounterKind;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::{files, short};
+use support::{files, number, short};
 
 /// Changed packets of each policy.
 const CHANGED: usize = 2000;
@@ -66,7 +66,14 @@ fn runner(cases: u32) -> TestRunner {
         failure_persistence: None,
         ..Config::default()
     };
-    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+    let rng = match number("LVSC_FUZZ_SEED") {
+        Some(seed) => {
+            let bytes: Vec<u8> = [seed, 0, 0, 0].map(u64::to_le_bytes).concat();
+            TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+        }
+        None => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    };
+    TestRunner::new_with_rng(config, rng)
 }
 
 #[test]

@@ -114,10 +114,11 @@ pub fn random() -> impl Strategy<Value = String> {
             choices: choices.into_iter(),
             text: DECLARATIONS.to_owned(),
             names: 0,
+            sets: Vec::new(),
             further: 1,
         };
         writer.statements(0, &mut Vec::new());
-        writer.text
+        writer.text + &writer.sets.join("\n")
     })
 }
 
@@ -125,6 +126,8 @@ struct Writer {
     choices: std::vec::IntoIter<u16>,
     text: String,
     names: usize,
+    /// Declarations of sets.
+    sets: Vec<String>,
     /// How many more times a backend may be chosen in the middle: each makes the program a multiple of what it was.
     further: usize,
 }
@@ -150,7 +153,7 @@ impl Writer {
             if depth > 3 && self.choose(2) == 0 {
                 break;
             }
-            match self.choose(11) {
+            match self.choose(13) {
                 0 => break,
                 1 | 2 => self.match_condition(depth, present),
                 3 | 4 => self.match_header(depth, present),
@@ -174,6 +177,8 @@ impl Writer {
                     self.line(depth, &format!("count {counter}"));
                 }
                 8 => self.bind(depth, present),
+                11 => self.rules(depth),
+                12 => self.prefixes(depth),
                 9 if self.further > 0 && present.contains(&"ip") => {
                     self.further -= 1;
                     let backend = self.select(depth, present);
@@ -272,6 +277,73 @@ impl Writer {
         self.line(depth, &format!("match {name} > 16 {{"));
         self.line(depth + 1, "count two");
         self.line(depth, "}");
+    }
+
+    /// Twelve rules on one field, some of which count and go on, and some of those ask for another field in the same way.
+    fn rules(&mut self, depth: usize) {
+        const FIELDS: [&str; 4] = ["tcp.dst", "udp.dst", "ip.dst", "ip4.ttl"];
+        const PORTS: [&str; 12] = [
+            "443", "80", "22", "53", "8080", "40000", "1", "0", "65535", "2", "54", "52",
+        ];
+        const HOPS: [&str; 12] = [
+            "64", "1", "0", "255", "9", "63", "2", "128", "7", "65", "3", "254",
+        ];
+        const LAST: [&str; 12] = [
+            "200", "7", "1", "9", "2", "201", "8", "3", "6", "4", "5", "199",
+        ];
+        let values = |field: &str| match field {
+            "ip.dst" => LAST.map(|last| format!("192.0.2.{last}")),
+            "ip4.ttl" => HOPS.map(str::to_owned),
+            _ => PORTS.map(str::to_owned),
+        };
+        let (outer, inner) = (self.choose(FIELDS.len()), self.choose(FIELDS.len()));
+        let (outer, inner) = (FIELDS[outer], FIELDS[inner].replace("dst", "src"));
+        let nested = self.choose(12);
+        for (index, value) in values(outer).iter().enumerate() {
+            self.line(depth, &format!("match {outer} == {value} {{"));
+            if index == nested {
+                for (index, value) in values(&inner.replace("src", "dst")).iter().enumerate() {
+                    let does = ["count one", "drop inner"][usize::from(index % 3 == 1)];
+                    self.line(depth + 1, &format!("match {inner} == {value} {{ {does} }}"));
+                }
+            } else {
+                let does = ["count one", "count two", "drop ruled"][self.choose(3)];
+                self.line(depth + 1, does);
+            }
+            self.line(depth, "}");
+        }
+    }
+
+    /// A set of forty prefixes of both families, near the addresses of packets and at the ends of all addresses.
+    fn prefixes(&mut self, depth: usize) {
+        let mut members = Vec::new();
+        for number in 0..40 {
+            let at = self.choose(256);
+            let [four, six] = [30 + number % 3, 126 + number % 3];
+            members.push(match number % 4 {
+                0 => format!("192.0.2.{}/{four}", at & !3),
+                1 => format!("2001:db8::{:x}/{six}", at & !3),
+                2 => format!("{at}.{number}.0.0/16"),
+                _ => format!("{:x}::/16", at * 257),
+            });
+        }
+        if self.choose(2) == 0 {
+            members.extend(
+                [
+                    "0.0.0.0/32",
+                    "255.255.255.255/32",
+                    "ffff:ffff:ffff:ffff::8/125",
+                ]
+                .map(str::to_owned),
+            );
+        }
+        members.sort();
+        members.dedup();
+        let name = self.name("s");
+        self.sets
+            .push(format!("set {name}: net {{ {} }}", members.join(", ")));
+        let field = ["ip.src", "ip.dst", "flow.src"][self.choose(3)];
+        self.line(depth, &format!("match {field} in {name} {{ count two }}"));
     }
 
     /// A statement that ends the packet, perhaps behind a select.

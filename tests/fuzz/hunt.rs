@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::chance::Chance;
 use crate::corpus::read;
-use crate::support::{root, short};
+use crate::support::{number, root, short};
 
 /// So long may one input take, not optimized and on a busy machine; most take less than a millisecond.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -91,16 +91,6 @@ fn known(name: &str) -> Vec<PathBuf> {
         .collect();
     paths.sort();
     paths
-}
-
-/// A number of the environment, decimal or `0x...`.
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    let number = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    Some(number.unwrap_or_else(|_| panic!("{name} is `{text}`, which is no number")))
 }
 
 /// A judge in a thread of its own, whom one need not wait for.

@@ -20,7 +20,7 @@ fn completed(client: &mut Client, version: i32, text: &str) -> Vec<String> {
 
 #[test]
 fn what_may_be_written_depends_on_the_place() {
-    let cases: [(&str, &[&str], &[&str]); 14] = [
+    let cases: [(&str, &[&str], &[&str]); 22] = [
         (
             "$",
             &["pool", "match", "header", "dr"],
@@ -70,7 +70,27 @@ fn what_may_be_written_depends_on_the_place() {
             &["send", "expect", "advance"],
             &["match"],
         ),
-        ("target xdp { $", &["kernel", "mode"], &["match"]),
+        ("target xdp { $", &["kernel", "mode", "only"], &["match"]),
+        ("target xdp { mode $", &["offload"], &["and", "kernel"]),
+        ("target xdp { only $", &[], &["and", "only"]),
+        ("interface lan { mac $", &[], &["and", "ip"]),
+        (
+            "interface lan { mac 02:00:00:00:00:01 $",
+            &["ip", "vip"],
+            &["and"],
+        ),
+        ("set s: $", &["net", "ip4addr"], &["tcp"]),
+        ("fn f(a: u8) -> $", &["u1", "mac"], &["tcp", "net"]),
+        (
+            "header x after udp {\n  words: u8\n  size $\n}",
+            &["words"],
+            &["tcp", "and"],
+        ),
+        (
+            "header x after udp {\n  words: u8\n  let long = $\n}",
+            &["words", "tcp"],
+            &["and"],
+        ),
     ];
     let mut client = opened(POLICY);
     for ((line, some, none), version) in cases.into_iter().zip(2..) {

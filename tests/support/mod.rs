@@ -12,6 +12,16 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// A number of the environment, decimal or `0x...`.
+pub fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    Some(number.unwrap_or_else(|_| panic!("{name} is `{text}`, which is no number")))
+}
+
 /// `lvsc` in a folder, with nothing of the environment that it reads.
 pub fn lvsc(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lvsc"));

@@ -14,6 +14,9 @@ pub const TARGETS: [(&str, &[&str]); 3] = [
     ("xdp", &["kernel", "mode", ONLY]),
 ];
 
+/// Where an XDP program can be put: the words behind `mode` of the target `xdp`.
+pub const MODES: [&str; 3] = ["native", "generic", "offload"];
+
 /// What is asked of the target `xdp`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -20,7 +20,7 @@ impl<'a> Checker<'a> {
         scope: &mut Scope,
     ) -> Option<Checked> {
         let target = self.path(&found.target, scope)?;
-        let fields = self.targets(&target, found.target.span)?;
+        let fields = self.targets(&target, found.target.span, scope)?;
         let mut parts = Vec::new();
         for (header, field) in &fields {
             let ty = self.field_type(*header, *field);
@@ -82,7 +82,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The fields that are written: each one is of the header that is asked for.
-    fn targets(&mut self, target: &Value, span: Span) -> Option<Vec<(HeaderId, FieldId)>> {
+    fn targets(
+        &mut self,
+        target: &Value,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<Vec<(HeaderId, FieldId)>> {
         let field = |single: &Single| match single {
             Single::Typed(Expr::Field(header, field), _) => Some((*header, *field)),
             Single::Typed(..) | Single::Constant(_) => None,
@@ -102,30 +107,38 @@ impl<'a> Checker<'a> {
         let own = headers.unwrap_or_else(|| found.iter().map(|(header, _)| *header).collect());
         let mut pairs = found.iter().zip(own);
         let foreign = pairs.find(|((header, _), own)| header != own);
-        match foreign {
-            Some(((header, field), own)) => self.foreign_target(*header, *field, own, span),
-            None => Some(found),
-        }
+        let Some(((header, field), own)) = foreign else {
+            return Some(found);
+        };
+        let needs = Facts::from([Fact::Header(*header)]);
+        let is_there = self.shapes().missing(&scope.facts, &needs).is_none();
+        let error = self.foreign_target(*header, *field, own, span)?;
+        self.report(if is_there {
+            error
+        } else {
+            let name = self.header_name(*header)?;
+            error.note(format!(
+                "`{name}` may be absent here: put this into `match {name} {{ ... }}`"
+            ))
+        });
+        None
     }
 
     /// What is computed from the field of another header is not there wherever its own header is.
-    fn foreign_target<T>(
-        &mut self,
+    fn foreign_target(
+        &self,
         header: HeaderId,
         field: FieldId,
         own: HeaderId,
         span: Span,
-    ) -> Option<T> {
+    ) -> Option<Diagnostic> {
         let found = self.policy.headers.get(usize::from(header.0))?;
         let field = &found.fields.get(usize::from(field.0))?.name;
         let field = format!("{}.{field}", found.name);
         let own = self.header_name(own)?;
         let message = format!("this is a field of another header than `{own}`");
-        self.report(
-            Diagnostic::error(Code::NotAssignable, message, span)
-                .label(format!("`{field}` under another name"))
-                .suggest("assign to the field itself", span, field),
-        );
-        None
+        let error = Diagnostic::error(Code::NotAssignable, message, span)
+            .label(format!("`{field}` under another name"));
+        Some(error.suggest("assign to the field itself", span, field))
     }
 }

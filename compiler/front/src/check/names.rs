@@ -188,6 +188,21 @@ impl<'a> Names<'a> {
 /// Names that the language itself has.
 pub(super) const BUILT_IN: [&str; 2] = ["ingress", "flow"];
 
+/// What fields are called by other tools (nftables, iproute2, Wireshark, BPF C), and here.
+const ELSEWHERE: [(&str, &str); 11] = [
+    ("sport", "src"),
+    ("srcport", "src"),
+    ("source", "src"),
+    ("saddr", "src"),
+    ("dport", "dst"),
+    ("dstport", "dst"),
+    ("daddr", "dst"),
+    ("hoplimit", "ttl"),
+    ("hop_limit", "ttl"),
+    ("nexthdr", "protocol"),
+    ("ethertype", "type"),
+];
+
 impl<'a> Checker<'a> {
     /// Takes the names of all items; the second of two equal ones is an error.
     pub(super) fn collect_names(&mut self, items: &[&'a Item]) {
@@ -297,6 +312,14 @@ impl<'a> Checker<'a> {
             return None;
         }
         let found = Diagnostic::error(code, message, name.span);
+        let here = ELSEWHERE.iter().find(|(word, _)| *word == name.text);
+        let here = here.filter(|(_, here)| {
+            code == Code::UnknownField && known.iter().any(|known| known == here)
+        });
+        if let Some((_, here)) = here {
+            self.report(found.suggest(format!("the name for it is `{here}`"), name.span, *here));
+            return None;
+        }
         let found = match nearest(&name.text, known.iter().map(String::as_str)) {
             Some(near) => found.similar("a similar name exists", name.span, &name.text, near),
             None if known.len() <= 20 && !known.is_empty() => {

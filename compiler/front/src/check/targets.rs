@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::options::{Kernel, Mode, ONLY, TARGETS};
+use lvsc_abi::options::{Kernel, MODES, Mode, ONLY, TARGETS};
 
 use super::Checker;
 use super::once::Said;
@@ -11,9 +11,6 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Item, Prop};
 use crate::syntax::literal::LitKind;
-
-/// Where an XDP program can be put.
-const MODES: [&str; 3] = ["native", "generic", "offload"];
 
 impl<'a> Checker<'a> {
     /// All `target` blocks; several for one target are as one.

@@ -120,6 +120,9 @@ pub static TYPES: [Builtin; 9] = [
     ty("bytes", "bytes; `bytes[4]` are four"),
 ];
 
+/// The type of sets alone.
+pub static NETS: [Builtin; 1] = [ty("net", "IP addresses and prefixes of both versions")];
+
 /// Types of parameters alone.
 pub static PARAMETERS: [Builtin; 2] = [
     ty("backend", "a backend that a `select` gave"),

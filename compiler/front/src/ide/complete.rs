@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::options::TARGETS;
+use lvsc_abi::options::{MODES, TARGETS};
 
 use super::builtin::{
-    Builtin, CHECKSUMS, INTERFACE_LINES, PARAMETERS, ROOTS, SCHEDULERS, STATES, TYPES, named,
+    Builtin, CHECKSUMS, INTERFACE_LINES, NETS, PARAMETERS, ROOTS, SCHEDULERS, STATES, TYPES, named,
 };
 use super::context::{Block, Context};
 use super::member::Member;
@@ -250,7 +250,7 @@ impl List<'_> {
             }
             Block::Statements | Block::Arms => self.statements(),
             Block::Pool => self.words(&POOL_LINES),
-            Block::Header => self.words(&HEADER_LINES),
+            Block::Header(_) => self.words(&HEADER_LINES),
             Block::Test => self.words(&TEST_LINES),
             Block::Interface => self.builtins(&INTERFACE_LINES),
             Block::Target(target) => {
@@ -310,8 +310,21 @@ impl List<'_> {
                 self.builtins(&PARAMETERS);
                 self.builtins(&TYPES);
             }
-            (Block::Header, "checksum") => self.builtins(&CHECKSUMS),
-            (Block::Header, _) if context.last_sym() == Some(Sym::Colon) => self.builtins(&TYPES),
+            (Block::Top, "fn") if context.last_sym() == Some(Sym::Arrow) => self.builtins(&TYPES),
+            (Block::Target(_), "mode") if behind == "mode" => self.words(&MODES),
+            // Other values are known to the author alone.
+            (Block::Interface, _) if named(&INTERFACE_LINES, behind).is_none() => {
+                self.builtins(&INTERFACE_LINES);
+            }
+            (Block::Target(_) | Block::Interface, _) => {}
+            (Block::Header(_), "checksum") => self.builtins(&CHECKSUMS),
+            (Block::Header(_), _) if context.last_sym() == Some(Sym::Colon) => {
+                self.builtins(&TYPES);
+            }
+            (Block::Header(header), first) => {
+                let (header, is_let) = (self.value_of(header), first == "let");
+                self.computed(&header, is_let, context);
+            }
             (Block::Pool, "scheduler") if behind == "scheduler" => self.builtins(&SCHEDULERS),
             (Block::Pool, "scheduler") if behind != "by" => self.words(&["by"]),
             (Block::Pool, "backend") => self.backend(context),
@@ -324,6 +337,9 @@ impl List<'_> {
                 if context.last_sym() == Some(Sym::Colon) =>
             {
                 self.builtins(&TYPES);
+                if context.block == Block::Top {
+                    self.builtins(&NETS);
+                }
             }
             (Block::Test, first) => {
                 let first = first.to_owned();
@@ -331,6 +347,21 @@ impl List<'_> {
             }
             (Block::Top | Block::Statements | Block::Arms, _) => self.statement(context),
             _ => self.expression(context),
+        }
+    }
+
+    /// What a header computes from its own fields; a `let` may read others too.
+    fn computed(&mut self, header: &Value, is_let: bool, context: &Context) {
+        if is_let && context.line.len() == 1 {
+            return; // a new name
+        }
+        if !expects_operand(context) {
+            self.words(&OPERATORS);
+            return;
+        }
+        self.members(header);
+        if is_let {
+            self.values();
         }
     }
 

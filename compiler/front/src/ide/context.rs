@@ -10,7 +10,8 @@ use crate::syntax::token::{Sym, Token, TokenKind};
 pub(super) enum Block {
     Top,
     Pool,
-    Header,
+    /// The lines of this header.
+    Header(String),
     /// Of a `match`, an `else`, an action, an arm.
     Statements,
     /// The arms of a `switch`.
@@ -245,7 +246,7 @@ fn opened(frame: &Frame) -> Block {
     let is_else = here.last().is_some_and(|word| word.is("else"));
     match (&here.block, here.first()) {
         (Block::Top, "pool") => Block::Pool,
-        (Block::Top, "header") => Block::Header,
+        (Block::Top, "header") => Block::Header(second()),
         (Block::Top, "test") => Block::Test,
         (Block::Top, "interface") => Block::Interface,
         (Block::Top, "target") => Block::Target(second()),

@@ -47,7 +47,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds of a set of many ranges; none where its last value has no one behind it.
+    /// The bounds of a set of many ranges; none where the index would end with the greatest number: what is behind the last
+    /// bound, and behind all that the search may look at, has to be outside of it.
     pub(super) fn of(set: &Set) -> Option<Bounds> {
         let (first, last) = (set.ranges.first()?.0, set.ranges.last()?.1);
         let high = (first >> 64) as u64;
@@ -66,16 +67,16 @@ impl Bounds {
             Part::Low { .. } => value & u128::from(u64::MAX),
             Part::Both => value,
         };
-        if set.ranges.len() < MANY || within(last) == end {
+        let by = |value: u128| match part {
+            Part::Low { .. } => value as u64,
+            Part::Both => (value >> 64) as u64,
+        };
+        if set.ranges.len() < MANY || by(within(last)) == u64::MAX {
             return None;
         }
         let bounds: Vec<u128> = (set.ranges.iter())
             .flat_map(|(from, to)| [within(*from), within(*to) + 1])
             .collect();
-        let by = |value: u128| match part {
-            Part::Low { .. } => value as u64,
-            Part::Both => (value >> 64) as u64,
-        };
         let (first, span) = (by(within(first)), by(within(last)) - by(within(first)));
         let distances: Vec<u64> = bounds.iter().map(|bound| by(*bound) - first).collect();
         let (shift, index, steps) = index(&distances, span);
@@ -229,8 +230,11 @@ mod tests {
     fn few_ranges_and_the_greatest_value_have_no_bounds() {
         let many = ranges(0, &vec![3; 2 * MANY]);
         assert_eq!(Bounds::of(&set(32, many[1..].to_vec())), None);
-        let mut whole = many;
+        let mut whole = many.clone();
         whole.last_mut().unwrap().1 = u64::MAX.into();
         assert_eq!(Bounds::of(&set(64, whole)), None);
+        let mut wide = many;
+        wide.push((u128::MAX - 7, u128::MAX - 5));
+        assert_eq!(Bounds::of(&set(128, wide)), None);
     }
 }

@@ -95,6 +95,11 @@ fn end(word: Word) -> Result<u64, Diagnostic> {
         )
         .label(label)
     };
+    if word.text.contains(['.', ':']) {
+        return Err(
+            bad("an address").note("addresses have prefixes in place of ranges: `192.0.2.0/28`")
+        );
+    }
     match number(word) {
         Ok(LitKind::Int(value)) => u64::try_from(value).map_err(|_| bad("does not fit in 64 bits")),
         Ok(_) => Err(bad("has a unit")),
