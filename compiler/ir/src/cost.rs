@@ -31,6 +31,8 @@ pub struct Way {
     pub name: &'static str,
     /// Its steps.
     pub steps: u32,
+    /// Buckets that it searches for a flow or a counter's cell.
+    pub searches: u32,
     /// Lines of the image that it touches, by section: those whose place in the section depends on the packet.
     pub lines: BTreeMap<SectionId, u32>,
     /// The steps of each construct of the policy.
@@ -151,6 +153,7 @@ impl<'a> Walk<'a> {
         let mut way = Way {
             name,
             steps: end.steps,
+            searches: 0,
             lines: BTreeMap::new(),
             places: BTreeMap::new(),
         };
@@ -161,6 +164,7 @@ impl<'a> Walk<'a> {
             for inst in &block.insts {
                 *way.places.entry(inst.place).or_default() += steps_of(&inst.op);
                 touched.extend(self.touches(&inst.op));
+                way.searches += u32::from(matches!(inst.op, Op::Find(..)));
             }
             *way.places.entry(block.place).or_default() += steps_of_end(&block.end);
             at = self.reached[id][passed].and_then(|(_, from)| from);
@@ -257,32 +261,42 @@ pub struct Model {
     pub base: f64,
     /// What a step costs (ns).
     pub step: f64,
+    /// What a search in a bucket costs more than its steps (ns).
+    pub search: f64,
+    /// What it costs more where nobody can predict in which place an entry is found (ns).
+    pub scattered: f64,
     /// The share of a line's way that is waited for: an engine that looks at many packets at once waits less.
     pub waits: f64,
 }
 
-/// Caches: {bytes, what a line costs more that is not in it (ns)}. With flows that come in no order.
-const CACHES: [(u64, f64); 3] = [(32 << 10, 2.0), (1 << 20, 10.0), (32 << 20, 60.0)];
+/// Caches: {bytes, what a line costs more that is not in it (ns)}.
+const CACHES: [(u64, f64); 3] = [(32 << 10, 4.0), (1 << 20, 12.0), (32 << 20, 60.0)];
 
 impl Model {
-    /// The model of each target.
+    /// The model of each target, after `lvsc bench` on a Zen 4: docs/performance.md.
     pub const ALL: [Model; 3] = [
         Model {
             target: "wasm",
-            base: 2.0,
-            step: 0.05,
-            waits: 0.3,
+            base: 13.3,
+            step: 0.035,
+            search: 13.0,
+            scattered: 3.0,
+            waits: 0.4,
         },
         Model {
             target: "native",
-            base: 2.0,
+            base: 10.3,
             step: 0.05,
-            waits: 0.3,
+            search: 12.0,
+            scattered: 3.0,
+            waits: 0.4,
         },
         Model {
             target: "xdp",
-            base: 1.0,
-            step: 0.1,
+            base: 12.2,
+            step: 0.08,
+            search: 4.0,
+            scattered: 40.0,
             waits: 1.0,
         },
     ];
@@ -297,14 +311,17 @@ impl Model {
         f64::from(steps) * self.step
     }
 
-    /// What a packet of one of so many flows takes (ns), where all of them come in turn, in no order.
+    /// What a packet of one of so many flows takes (ns), where all of them come in turn, in no order, and find their entries.
+    /// On `xdp` without what the kernel takes to run a program.
     pub fn packet(&self, way: &Way, layout: &Layout, flows: u64) -> f64 {
         let line = |(section, lines): (&SectionId, &u32)| {
             let touched = layout[*section].size().min(flows.saturating_mul(LINE));
             f64::from(*lines) * missed(touched)
         };
         let lines: f64 = way.lines.iter().map(line).sum();
-        self.base + self.steps(way.steps) + lines * self.waits
+        let search = self.search + self.scattered * (1.0 - 1.0 / (flows.max(1) as f64));
+        let searches = f64::from(way.searches) * search;
+        self.base + self.steps(way.steps) + searches + lines * self.waits
     }
 }
 
