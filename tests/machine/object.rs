@@ -67,9 +67,11 @@ pub fn read(bytes: &[u8]) -> Object {
             .and_then(|home| home.name().map(str::to_owned));
         let home = home.expect("a section has a name");
         let begin = PARTS.iter().find(|(_, name, _)| home == *name);
-        let begin = begin.map_or(DEVICES, |(_, _, begin)| *begin);
         let first = (offset / 8) as usize;
-        let address = begin + symbol.address() + (code[first] >> 32);
+        // An object may have both maps; its program asks one.
+        let address = begin.map_or(DEVICES, |(_, _, begin)| {
+            begin + symbol.address() + (code[first] >> 32)
+        });
         code[first] = code[first] & 0xffff_ffff | address << 32;
         code[first + 1] = address >> 32 << 32;
     }
