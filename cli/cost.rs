@@ -58,8 +58,7 @@ fn row(way: &Way, compiled: &Compiled, model: Model) -> Vec<String> {
 /// packet takes.
 pub fn places(compiled: &Compiled, model: Model) -> BTreeMap<Place, f64> {
     let ways = cost::ways(&compiled.program, &compiled.layout);
-    let steady = |way: &&Way| way.name.starts_with("sent") && !way.name.ends_with("new flow");
-    let way = ways.iter().rfind(steady).or(ways.first());
+    let way = ways.iter().rfind(|way| way.is_steady).or(ways.first());
     let places = way.map(|way| way.places.clone()).unwrap_or_default();
     let places = places.into_iter();
     places

@@ -30,8 +30,8 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     let Some(checked) = checked else {
         return Ok(Status::Findings);
     };
-    let sets: Vec<Looked> = sets(&checked.pipeline).collect();
-    let made = make(checked.pipeline, target, args.emit)?;
+    let pipeline = &checked.pipeline;
+    let made = make(pipeline, target, args.emit)?;
     if piped {
         ui.bytes(&made.bytes);
     } else {
@@ -39,9 +39,9 @@ pub fn run(args: &Build, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     }
     match (format, piped) {
         (Format::Text, true) => {}
-        (Format::Text, false) => ui.confirm(report(&path, &made, &sets)),
-        (Format::Json, true) => ui.talk(data(&path, target, &made, &sets)),
-        (Format::Json, false) => ui.json(&data(&path, target, &made, &sets)),
+        (Format::Text, false) => ui.confirm(report(&path, &made, pipeline)),
+        (Format::Json, true) => ui.talk(data(&path, target, &made, pipeline)),
+        (Format::Json, false) => ui.json(&data(&path, target, &made, pipeline)),
     }
     Ok(Status::Fine)
 }
@@ -83,39 +83,41 @@ fn extension(target: &dyn Target, emit: Option<Emit>) -> &'static str {
     }
 }
 
-fn make(pipeline: Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<Made, Failure> {
+fn make(pipeline: &Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<Made, Failure> {
     let text = |text: String| Made {
         bytes: text.into_bytes(),
         artifact: None,
     };
     let own = |which: Text, stage: &'static str| {
-        let made = compile::program(&pipeline)?.text(target, which)?;
+        let made = compile::program(pipeline)?.text(target, which)?;
         made.map(text).ok_or_else(|| no_stage(target, stage))
     };
     match emit {
-        Some(Emit::Graph) => Ok(text(lvsc_pipeline::text::graph(&simplify(pipeline)))),
+        Some(Emit::Graph) => Ok(text(lvsc_pipeline::text::graph(&simplify(
+            pipeline.clone(),
+        )))),
         Some(Emit::Ir) => {
-            let compiled = compile::program(&pipeline)?;
+            let compiled = compile::program(pipeline)?;
             let program = compiled.program.program();
             Ok(text(lvsc_ir::text::print(program, &compiled.layout)))
         }
         Some(Emit::Wat) => {
-            let artifact = wasm(&pipeline, target, "wat")?;
+            let artifact = wasm(pipeline, target, "wat")?;
             let wat = wasmprinter::print_bytes(&artifact.code);
             let wat = wat.map_err(|error| Failure::Bug {
                 what: format!("the module cannot be printed: {error}"),
             })?;
             Ok(text(wat))
         }
-        Some(Emit::Wasm) => Ok(whole(wasm(&pipeline, target, "wasm")?)),
+        Some(Emit::Wasm) => Ok(whole(wasm(pipeline, target, "wasm")?)),
         Some(Emit::Asm) => own(Text::Assembly, "asm"),
         Some(Emit::Clif) => own(Text::Clif, "clif"),
         Some(Emit::Header) => own(Text::Header, "header"),
         Some(Emit::Cost) => {
-            let compiled = compile::program(&pipeline)?;
+            let compiled = compile::program(pipeline)?;
             Ok(text(cost::table(&compiled, cost::model(target.name())?)))
         }
-        None => Ok(whole(compile::program(&pipeline)?.emit(target)?)),
+        None => Ok(whole(compile::program(pipeline)?.emit(target)?)),
     }
 }
 
@@ -146,7 +148,7 @@ fn no_stage(target: &dyn Target, stage: &'static str) -> Failure {
     }
 }
 
-fn report(path: &Path, made: &Made, sets: &[Looked]) -> String {
+fn report(path: &Path, made: &Made, pipeline: &Pipeline) -> String {
     let mut lines = vec![format!(
         "{}: {}",
         path.display(),
@@ -154,7 +156,7 @@ fn report(path: &Path, made: &Made, sets: &[Looked]) -> String {
     )];
     if let Some(artifact) = &made.artifact {
         lines.extend(figures(artifact));
-        let rows: Vec<Vec<String>> = sets.iter().map(looked).collect();
+        let rows: Vec<Vec<String>> = sets(pipeline).map(looked).collect();
         lines.extend((!rows.is_empty()).then(|| "sets".to_owned()));
         lines.extend(indented(&rows));
         lines.push("tables".to_owned());
@@ -169,16 +171,12 @@ fn indented(rows: &[Vec<String>]) -> impl Iterator<Item = String> {
     lines.map(|line| format!("  {line}"))
 }
 
-fn looked(set: &Looked) -> Vec<String> {
+fn looked(set: Looked) -> Vec<String> {
     let name = match set.name.as_str() {
         "" => "{ .. }",
         name => name,
     };
-    vec![
-        name.to_owned(),
-        number(set.ranges, "range"),
-        set.method.clone(),
-    ]
+    vec![name.to_owned(), number(set.ranges, "range"), set.method]
 }
 
 fn figures(artifact: &Artifact) -> Vec<String> {
@@ -210,7 +208,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn data(path: &Path, target: &dyn Target, made: &Made, sets: &[Looked]) -> Value {
+fn data(path: &Path, target: &dyn Target, made: &Made, pipeline: &Pipeline) -> Value {
     let mut data = json!({
         "version": 1,
         "target": target.name(),
@@ -226,8 +224,7 @@ fn data(path: &Path, target: &dyn Target, made: &Made, sets: &[Looked]) -> Value
             json!({ "name": section.name, "length": section.length, "bytes": section.size() })
         });
         fields.insert("tables".to_owned(), tables.collect());
-        let sets = sets
-            .iter()
+        let sets = sets(pipeline)
             .map(|set| json!({ "name": set.name, "ranges": set.ranges, "method": set.method }));
         fields.insert("sets".to_owned(), sets.collect());
     }

@@ -29,6 +29,8 @@ const KINDS: usize = 8;
 pub struct Way {
     /// What becomes of a packet that takes it.
     pub name: &'static str,
+    /// Whether packets of a flow that comes often take it.
+    pub is_steady: bool,
     /// Its steps.
     pub steps: u32,
     /// Buckets that it searches for a flow or a counter's cell.
@@ -47,24 +49,39 @@ pub fn ways(program: &Verified, layout: &Layout) -> Vec<Way> {
         move |end: &End| end.verdict == Verdict::Send && fits(end.passed)
     };
     let found = [
-        ("sent without a pool", walk.shortest(sent(|kind| kind == 0))),
-        ("sent by ring", walk.shortest(sent(|kind| kind == RING))),
+        (
+            "sent without a pool",
+            true,
+            walk.shortest(sent(|kind| kind == 0)),
+        ),
+        (
+            "sent by ring",
+            true,
+            walk.shortest(sent(|kind| kind == RING)),
+        ),
         (
             "sent by table",
+            true,
             walk.shortest(sent(|kind| kind & (RING | TABLE) == TABLE)),
         ),
         (
             "sent, a new flow",
+            false,
             walk.shortest(sent(|kind| kind == RING | TABLE | ENTRY)),
         ),
-        ("dropped", walk.shortest(|end| end.verdict == Verdict::Drop)),
+        (
+            "dropped",
+            false,
+            walk.shortest(|end| end.verdict == Verdict::Drop),
+        ),
         (
             "to the kernel",
+            false,
             walk.shortest(|end| end.verdict == Verdict::Pass),
         ),
     ];
     let ways = found.into_iter();
-    ways.filter_map(|(name, end)| Some(walk.way(name, end?)))
+    ways.filter_map(|(name, is_steady, end)| Some(walk.way(name, is_steady, end?)))
         .collect()
 }
 
@@ -149,9 +166,10 @@ impl<'a> Walk<'a> {
         fitting.min_by_key(|end| end.steps).copied()
     }
 
-    fn way(&self, name: &'static str, end: End) -> Way {
+    fn way(&self, name: &'static str, is_steady: bool, end: End) -> Way {
         let mut way = Way {
             name,
+            is_steady,
             steps: end.steps,
             searches: 0,
             lines: BTreeMap::new(),

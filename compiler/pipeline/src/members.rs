@@ -34,19 +34,15 @@ impl Method {
     /// The two sections that it looks into, with their words. A section's name and shape are its identity: so that no image is
     /// taken for another, they tell what is in it and nothing else.
     pub(crate) fn sections(&self) -> [(String, &[u64]); 2] {
-        let (own, other, words) = match self {
+        let (own, other, words, seed): (_, _, [&[u64]; 2], _) = match self {
             Method::Hash(table) => {
-                let words: [&[u64]; 2] = [&table.slots, &table.displacements];
-                ("set", "displacements", words)
+                let words = [&table.slots[..], &table.displacements];
+                ("set", "displacements", words, table.multiplier)
             }
             Method::Bounds(bounds) => {
-                let words: [&[u64]; 2] = [&bounds.bounds, &bounds.index];
-                ("bounds", "index", words)
+                let words = [&bounds.bounds[..], &bounds.index];
+                ("bounds", "index", words, bounds.first)
             }
-        };
-        let seed = match self {
-            Method::Hash(table) => table.multiplier,
-            Method::Bounds(bounds) => bounds.first,
         };
         let digest = words.iter().copied().flatten();
         let digest = finish(digest.fold(seed, |digest, word| absorb(digest, *word)));

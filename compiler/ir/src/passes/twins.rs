@@ -68,8 +68,7 @@ impl Names {
             constants,
             escapes: (0..program.values).map(|_| false).collect(),
         };
-        let nobody: Option<BlockId> = None;
-        let mut home: Arena<Value, Option<BlockId>> = (0..program.values).map(|_| nobody).collect();
+        let mut home: Arena<Value, Option<BlockId>> = (0..program.values).map(|_| None).collect();
         for (id, block) in program.blocks.ids().zip(program.blocks.values()) {
             let made = block.insts.iter().filter_map(|inst| inst.result);
             made.chain(block.params.iter().copied())
