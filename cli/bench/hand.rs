@@ -4,10 +4,10 @@
 //! passed. It chooses as the image says and as [`lvsc_abi::hash`] and [`lvsc_abi::flows`] tell, so that it can be asked
 //! for the same bytes; it has no guard against loops, and looks at no length but the frame's.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{Engine, EngineError, FRAMES, Packet, Room};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, Packet, Room};
 use lvsc_abi::flows::{self, ABSENT, BUCKET, Entry};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Bytes, Image, Width};
@@ -29,15 +29,22 @@ struct Line([u64; BUCKET as usize]);
 /// The director.
 pub struct Hand {
     pool: Pool,
-    vip: u32,
-    /// 0: any.
-    port: u16,
+    of: Of,
     /// What the control plane fills; read anew when it was touched.
     image: Bytes,
     is_read: bool,
     state: State,
     frames: Vec<u8>,
     spent: Duration,
+}
+
+/// The service.
+#[derive(Clone, Copy)]
+struct Of {
+    /// As a little-endian load sees it.
+    vip: u32,
+    /// In network byte order; 0: any.
+    port: u16,
 }
 
 /// What packets are decided by.
@@ -82,8 +89,10 @@ impl Hand {
         }
         Some(Hand {
             pool: pool.clone(),
-            vip: little(address),
-            port: port.unwrap_or(0).to_be(),
+            of: Of {
+                vip: u32::from_le_bytes(address.octets()),
+                port: port.unwrap_or(0).to_be(),
+            },
             image: Bytes::new(layout.clone()),
             is_read: false,
             state: State::default(),
@@ -93,19 +102,13 @@ impl Hand {
     }
 
     fn decide(&mut self, packets: &mut [Packet]) {
-        for packet in packets {
-            let room = packet.room.range().unwrap_or_default();
-            let room = self.frames.get_mut(room).unwrap_or_default();
-            let frame = room.get_mut(packet.range()).unwrap_or_default();
-            let sent = self.state.forward(frame, self.vip, self.port);
-            packet.verdict = sent.unwrap_or(Verdict::Pass);
+        let (state, frames) = (&mut self.state, &mut self.frames);
+        if state.lines.is_empty() {
+            state.by_ring(self.of, frames, packets);
+        } else {
+            state.by_table(self.of, frames, packets);
         }
     }
-}
-
-/// An address as a little-endian load sees it.
-fn little(address: Ipv4Addr) -> u32 {
-    u32::from_le_bytes(address.octets())
 }
 
 impl State {
@@ -141,11 +144,49 @@ impl State {
         }
     }
 
-    /// What becomes of a frame; `None` where it is no packet for the VIP.
+    /// Decides a batch without a connection table.
+    fn by_ring(&mut self, of: Of, frames: &mut [u8], packets: &mut [Packet]) {
+        for packet in packets {
+            let head = head(frames, packet);
+            packet.verdict = match head.and_then(|head| Some((self.key(of, head)?, head))) {
+                Some((key, head)) => {
+                    let backend = self.slot(hash::ring(key));
+                    self.forward(backend, packet.length, head)
+                }
+                None => Verdict::Pass,
+            };
+        }
+    }
+
+    /// Decides a batch with a connection table: first all keys, then the lines that they need, for those come from memory
+    /// while others are asked for, then what becomes of the packets.
+    fn by_table(&mut self, of: Of, frames: &mut [u8], packets: &mut [Packet]) {
+        let mut keys = [None; BATCH];
+        for (packet, key) in packets.iter().zip(&mut keys) {
+            *key = head(frames, packet).and_then(|head| {
+                let key = self.key(of, head)?;
+                Some((hash::ring(key), hash::table(key, self.seed)))
+            });
+        }
+        let lines = keys
+            .iter()
+            .flatten()
+            .filter_map(|(_, table)| self.lines.get(self.line(*table)));
+        std::hint::black_box(lines.fold(0, |sum, Line(words)| sum ^ words[0]));
+        for (packet, key) in packets.iter_mut().zip(keys) {
+            packet.verdict = match key.and_then(|key| Some((key, head(frames, packet)?))) {
+                Some(((ring, table), head)) => {
+                    let backend = self.choose(ring, table);
+                    self.forward(backend, packet.length, head)
+                }
+                None => Verdict::Pass,
+            };
+        }
+    }
+
+    /// The flow's key, as [`hash::absorb`] leaves it; `None` where the frame is no packet for the VIP.
     #[inline]
-    fn forward(&mut self, frame: &mut [u8], vip: u32, port: u16) -> Option<Verdict> {
-        let length = frame.len() as u64;
-        let head = frame.first_chunk_mut::<HEAD>()?;
+    fn key(&self, of: Of, head: &[u8; HEAD]) -> Option<u64> {
         let to = word::<8>(head, 0)?;
         let begin = word::<4>(head, 12)?; // type of Ethernet, version and size of IPv4, DSCP
         let middle = word::<4>(head, 20)?; // fragment, TTL, protocol
@@ -153,38 +194,49 @@ impl State {
         let ports = word::<4>(head, 34)?;
         let protocol = (middle >> 24) as u8;
         let is_ip = begin & 0xff_ffff == 0x45_0008 && middle & 0xff3f == 0;
-        let is_ours = to & MAC == self.own && (addresses >> 32) as u32 == vip;
-        let is_served = port == 0 || (ports >> 16) as u16 == port;
-        if !(is_ip && is_ours && is_served && (protocol == TCP || protocol == UDP)) {
-            return None;
-        }
+        let is_ours = to & MAC == self.own && (addresses >> 32) as u32 == of.vip;
+        let is_served = of.port == 0 || (ports >> 16) as u16 == of.port;
+        let is_known = protocol == TCP || protocol == UDP;
         let state = hash::absorb(hash::RING_SEED, addresses);
         let state = hash::absorb(state, u64::from(protocol) | ports << 8);
-        let id = usize::from(self.choose(state));
-        let record = *self.backends.get(id)?;
+        (is_ip && is_ours && is_served && is_known).then_some(state)
+    }
+
+    /// Sends a frame to a backend.
+    #[inline]
+    fn forward(&mut self, id: u16, length: u16, head: &mut [u8; HEAD]) -> Verdict {
+        let id = usize::from(id);
+        let Some(record) = self.backends.get(id) else {
+            return Verdict::Drop;
+        };
         if record >> backend::FLAGS_SHIFT & backend::USABLE == 0 {
-            return Some(Verdict::Drop);
+            return Verdict::Drop;
         }
         if let Some([packets, bytes]) = self.counts.get_mut(id) {
             *packets += 1;
-            *bytes += length;
+            *bytes += u64::from(length);
         }
         // The backend's MAC, and behind it the own one, to which the frame came.
-        let macs = u128::from(record & MAC) | u128::from(to & MAC) << 48;
-        *head.first_chunk_mut::<12>()? = *macs.to_le_bytes().first_chunk::<12>()?;
-        Some(Verdict::Send)
+        let macs = u128::from(record & MAC) | u128::from(self.own) << 48;
+        if let (Some(to), Some(from)) = (
+            head.first_chunk_mut(),
+            macs.to_le_bytes().first_chunk::<12>(),
+        ) {
+            *to = *from;
+        }
+        Verdict::Send
     }
 
-    /// The backend of a flow whose key was absorbed into `state`.
     #[inline]
-    fn choose(&mut self, state: u64) -> u16 {
-        let ring_hash = hash::ring(state);
-        if self.lines.is_empty() {
-            return self.slot(ring_hash);
-        }
-        let table_hash = hash::table(state, self.seed);
+    fn line(&self, table_hash: u64) -> usize {
+        table_hash as usize & self.lines.len().wrapping_sub(1)
+    }
+
+    /// The backend of a flow.
+    #[inline]
+    fn choose(&mut self, ring_hash: u64, table_hash: u64) -> u16 {
         let (tag, seconds) = (flows::tag(table_hash), self.now as u16);
-        let line = table_hash as usize & (self.lines.len() - 1);
+        let line = self.line(table_hash);
         let Some(Line(words)) = self.lines.get(line) else {
             return slot::NONE;
         };
@@ -223,6 +275,13 @@ impl State {
         let index = index as usize & self.ring.len().wrapping_sub(1);
         self.ring.get(index).copied().unwrap_or(slot::NONE)
     }
+}
+
+/// What is looked at of a packet's frame; `None` where it is shorter.
+#[inline]
+fn head<'a>(frames: &'a mut [u8], packet: &Packet) -> Option<&'a mut [u8; HEAD]> {
+    let room = frames.get_mut(packet.room.range()?)?;
+    room.get_mut(packet.range())?.first_chunk_mut()
 }
 
 /// The low 48 bits: a MAC in wire order.

@@ -47,6 +47,7 @@ impl Entry {
     }
 
     /// The entry in a word; `None` where the word is empty.
+    #[inline]
     pub fn from_bits(bits: u64) -> Option<Entry> {
         (bits & VALID == VALID).then_some(Entry {
             tag: (bits >> TAG_SHIFT) as u32,
@@ -56,6 +57,7 @@ impl Entry {
     }
 
     /// Seconds since the flow was last seen.
+    #[inline]
     pub fn age(self, now: u64) -> u64 {
         now.wrapping_sub(u64::from(self.seconds)) & SECONDS_MASK
     }
@@ -67,6 +69,7 @@ pub const fn tag(table_hash: u64) -> u64 {
 }
 
 /// Position in the bucket of the entry with this tag, or [`ABSENT`].
+#[inline]
 pub fn find(bucket: &[u64], tag: u64) -> u64 {
     position(bucket, |word| {
         word & VALID == VALID && word >> TAG_SHIFT == tag
@@ -74,12 +77,14 @@ pub fn find(bucket: &[u64], tag: u64) -> u64 {
 }
 
 /// Position of the first entry that is empty or older than `idle` seconds, or [`ABSENT`].
+#[inline]
 pub fn vacant(bucket: &[u64], now: u64, idle: u64) -> u64 {
     position(bucket, |word| {
         Entry::from_bits(word).is_none_or(|entry| entry.age(now) > idle)
     })
 }
 
+#[inline]
 fn position(bucket: &[u64], fits: impl Fn(u64) -> bool) -> u64 {
     bucket
         .iter()

@@ -64,7 +64,8 @@ impl Dominators {
         }
     }
 
-    fn common(&self, mut a: BlockId, mut b: BlockId) -> BlockId {
+    /// The nearest block that every way to either of two blocks passes; both are reached.
+    pub fn common(&self, mut a: BlockId, mut b: BlockId) -> BlockId {
         while a != b {
             // The deeper one goes up.
             let (node_a, node_b) = (&self.nodes[a], &self.nodes[b]);

@@ -9,6 +9,7 @@ use lvsc_abi::layout::SectionId;
 use crate::arena::Arena;
 use crate::dominators::Dominators;
 use crate::graph::Graph;
+use crate::passes::sink;
 use crate::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Value};
 
 /// The most counters that a packet may reach before its first other effect and that are counted later.
@@ -57,6 +58,8 @@ impl Stages {
             counted,
             stops,
         } = split(program);
+        // What only the rest needs is done there, and not carried to it.
+        let program = sink::run(program);
         let graph = Graph::of(&program);
         let tree = Dominators::of(&graph);
         let is_last =

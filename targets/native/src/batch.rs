@@ -15,14 +15,14 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use lvsc_abi::layout::Layout;
 use lvsc_abi::native::BATCH;
-use lvsc_abi::place::Place;
+use lvsc_abi::place;
 use lvsc_abi::verdict::Descriptor;
 use lvsc_ir::program::Program;
 use lvsc_ir::stage::Stages;
 
 use crate::isa;
 use crate::saved;
-use crate::select::{Packet, Select};
+use crate::select::{Packet, Place, Select};
 
 /// The packet function, and what is told of it.
 pub(crate) struct Batch {
@@ -38,24 +38,24 @@ const SAVED: u32 = 128;
 
 /// The places of a policy, numbered: Cranelift keeps a number for each instruction.
 #[derive(Default)]
-pub(crate) struct Places(Vec<Place>);
+pub(crate) struct Places(Vec<place::Place>);
 
 impl Places {
-    pub(crate) fn number(&mut self, place: Place) -> SourceLoc {
+    pub(crate) fn number(&mut self, place: place::Place) -> SourceLoc {
         if self.0.last() != Some(&place) {
             self.0.push(place);
         }
         SourceLoc::new(self.0.len() as u32 - 1)
     }
 
-    pub(crate) fn place(&self, number: SourceLoc) -> Place {
+    pub(crate) fn place(&self, number: SourceLoc) -> place::Place {
         let place = self.0.get(number.bits() as usize);
         place.copied().unwrap_or_default()
     }
 
     /// The places of code.
-    pub(crate) fn of(&self, origins: &[(u32, SourceLoc)]) -> Vec<(u32, Place)> {
-        let mut places: Vec<(u32, Place)> = Vec::new();
+    pub(crate) fn of(&self, origins: &[(u32, SourceLoc)]) -> Vec<(u32, place::Place)> {
+        let mut places: Vec<(u32, place::Place)> = Vec::new();
         for (offset, number) in origins {
             let place = self.place(*number);
             if places.last().is_none_or(|(_, last)| *last != place) {
@@ -102,8 +102,8 @@ pub(crate) fn compile(program: &Program, layout: &Layout) -> Batch {
     select.builder.ins().brif(count, begin, &[], end, &[]);
     select.enter(begin);
     match &stages {
-        None => all.each(&mut select, None, |select, packet, next| {
-            select.packet = packet;
+        None => all.each(&mut select, None, Looks::AtFrames, |select, place, next| {
+            select.packet = Packet::at(select, place);
             select.program(next);
         }),
         Some(stages) => all.parts(&mut select, |select, part| {
@@ -128,18 +128,25 @@ fn in_three(select: &mut Select<'_, '_>, stages: &Stages, part: Span) {
     let room = select.builder.create_sized_stack_slot(room);
     let saved = select.builder.ins().stack_addr(I64, room, 0);
     let saved = Some((saved, stride));
-    part.each(select, saved, |select, packet, next| {
-        select.packet = packet;
+    part.each(select, saved, Looks::AtFrames, |select, place, next| {
+        select.packet = Packet::at(select, place);
         saved::prefix(select, stages, next);
     });
-    part.each(select, saved, |select, packet, next| {
-        saved::touch(select, packet);
+    part.each(select, saved, Looks::AtNothing, |select, place, next| {
+        saved::touch(select, place);
         select.builder.ins().jump(next, &[]);
     });
-    part.each(select, saved, |select, packet, next| {
-        select.packet = packet;
+    part.each(select, saved, Looks::AtFrames, |select, place, next| {
+        select.packet = Packet::at(select, place);
         saved::rest(select, stages, next);
     });
+}
+
+/// What a loop looks at besides descriptors and what is saved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    AtFrames,
+    AtNothing,
 }
 
 /// Descriptors, at least one: addresses of the first one, and behind the last one.
@@ -152,39 +159,45 @@ struct Span {
 impl Span {
     /// A loop over the descriptors. `body` handles one packet and goes to the block that it is given. What is saved for
     /// packets begins at an address, with so many bytes for each.
+    ///
+    /// A frame's address comes to its round as a parameter: made inside of it, its two parts would be kept for each access.
     fn each(
         self,
         select: &mut Select<'_, '_>,
         saved: Option<(ir::Value, u32)>,
-        body: impl FnOnce(&mut Select<'_, '_>, Packet, ir::Block),
+        looks: Looks,
+        body: impl FnOnce(&mut Select<'_, '_>, Place, ir::Block),
     ) {
         let builder = &mut select.builder;
-        let [packet, next, end] = [(); 3].map(|()| builder.create_block());
-        let first: Vec<ir::BlockArg> = std::iter::once(self.first)
-            .chain(saved.map(|(begin, _)| begin))
-            .map(ir::BlockArg::from)
-            .collect();
-        let descriptor = builder.append_block_param(packet, I64);
-        let room = saved.map(|(_, stride)| (builder.append_block_param(packet, I64), stride));
-        builder.ins().jump(packet, &first);
+        let [packet, next, again, end] = [(); 4].map(|()| builder.create_block());
+        let place = Place {
+            descriptor: builder.append_block_param(packet, I64),
+            frame: (looks == Looks::AtFrames).then(|| builder.append_block_param(packet, I64)),
+            saved: saved.map(|_| builder.append_block_param(packet, I64)),
+        };
+        let enter = |select: &mut Select<'_, '_>, descriptor, saved: Option<ir::Value>| {
+            let frame = place.frame.map(|_| Packet::frame(select, descriptor));
+            let args = [Some(descriptor), frame, saved].into_iter().flatten();
+            let args: Vec<ir::BlockArg> = args.map(ir::BlockArg::from).collect();
+            select.builder.ins().jump(packet, &args);
+        };
+        enter(select, self.first, saved.map(|(begin, _)| begin));
 
-        builder.switch_to_block(packet);
-        let at = Packet::at(select, descriptor, room.map(|(at, _)| at));
-        body(select, at, next);
+        select.builder.switch_to_block(packet);
+        body(select, place, next);
 
         select.enter(next);
         select.builder.set_srcloc(SourceLoc::default());
-        let mut further = |at, bytes: u32| {
-            let ins = select.builder.ins();
-            ins.iadd_imm_u(at, i64::from(bytes))
-        };
-        let after = further(descriptor, Descriptor::SIZE);
-        let room = room.map(|(at, stride)| further(at, stride));
-        let after_all = [Some(after), room].into_iter().flatten();
-        let args: Vec<ir::BlockArg> = after_all.map(ir::BlockArg::from).collect();
+        let ins = select.builder.ins();
+        let after = ins.iadd_imm_u(place.descriptor, i64::from(Descriptor::SIZE));
         let ins = select.builder.ins();
         let more = ins.icmp(IntCC::NotEqual, after, self.behind);
-        select.builder.ins().brif(more, packet, &args, end, &[]);
+        select.builder.ins().brif(more, again, &[], end, &[]);
+
+        select.enter(again);
+        let stride = saved.map_or(0, |(_, stride)| stride);
+        let room = (place.saved).map(|at| select.builder.ins().iadd_imm_u(at, i64::from(stride)));
+        enter(select, after, room);
         select.builder.seal_block(packet);
         select.enter(end);
     }

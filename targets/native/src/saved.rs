@@ -8,7 +8,7 @@ use lvsc_ir::program::{Program, Value};
 use lvsc_ir::stage::{Resume, Stages};
 
 use crate::section::Address;
-use crate::select::{Memory, Packet, Select};
+use crate::select::{Memory, Place, Select};
 
 /// Size of a word (bytes).
 const WORD: u32 = 8;
@@ -67,7 +67,7 @@ fn save(select: &mut Select<'_, '_>, stages: &Stages, number: usize, resume: &Re
             let bucket = select.bucket(section, index);
             select.whole(bucket)
         }
-        None => select.packet.descriptor,
+        None => select.packet.place.descriptor,
     };
     let mut words = vec![(RESUME, number), (TOUCH, touch)];
     for (at, counter) in counters(stages).zip(select.counters.clone()) {
@@ -76,17 +76,17 @@ fn save(select: &mut Select<'_, '_>, stages: &Stages, number: usize, resume: &Re
     for (at, value) in values(stages, resume) {
         words.push((at, select.value(value)));
     }
-    let (flags, saved) = (select.flags(Memory::Saved), select.packet.saved());
+    let (flags, saved) = (select.flags(Memory::Saved), select.packet.place.saved());
     for (at, word) in words {
         select.builder.ins().store(flags, word, saved, at);
     }
 }
 
 /// The second loop: the line of the first bucket, loaded for nothing but to be near.
-pub(crate) fn touch(select: &mut Select<'_, '_>, packet: Packet) {
+pub(crate) fn touch(select: &mut Select<'_, '_>, place: Place) {
     let flags = select.flags(Memory::Saved);
     let ins = select.builder.ins();
-    let address = ins.load(I64, flags, packet.saved(), TOUCH);
+    let address = ins.load(I64, flags, place.saved(), TOUCH);
     // An atomic load is not left out because nobody looks at it.
     let flags = select.flags(Memory::Image);
     select.builder.ins().atomic_load(I8, flags, address);
@@ -94,7 +94,7 @@ pub(crate) fn touch(select: &mut Select<'_, '_>, packet: Packet) {
 
 /// The last loop: each packet goes on where the first loop left it.
 pub(crate) fn rest(select: &mut Select<'_, '_>, stages: &Stages, next: ir::Block) {
-    let (flags, saved) = (select.flags(Memory::Saved), select.packet.saved());
+    let (flags, saved) = (select.flags(Memory::Saved), select.packet.place.saved());
     for at in counters(stages) {
         let address = select.builder.ins().load(I64, flags, saved, at);
         let [counted, behind] = [(); 2].map(|()| select.builder.create_block());

@@ -54,7 +54,8 @@ impl Select<'_, '_> {
         let mask = u64::from(length - 1);
         let begin = self.layout[section].offset;
         let range = self.ranges[index];
-        if let Some(index) = range.constant() {
+        // Of one element there is no other.
+        if let Some(index) = range.constant().or((mask == 0).then_some(0)) {
             return self.address_of(self.image, begin + (index & mask) * u64::from(size));
         }
         let mut index = self.value(index);

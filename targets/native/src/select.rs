@@ -36,41 +36,51 @@ pub(crate) enum Memory {
     Saved,
 }
 
+/// What is known of a packet before its descriptor is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// Address of its descriptor.
+    pub(crate) descriptor: ir::Value,
+    /// Address of its first byte, where it is looked at.
+    pub(crate) frame: Option<ir::Value>,
+    /// Address of what is saved for it, where there are several loops.
+    pub(crate) saved: Option<ir::Value>,
+}
+
+impl Place {
+    pub(crate) fn saved(&self) -> ir::Value {
+        self.saved.expect("there are several loops")
+    }
+}
+
 /// The packet that is decided.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet {
-    pub(crate) descriptor: ir::Value,
+    pub(crate) place: Place,
     /// Address of its first byte.
     pub(crate) frame: ir::Value,
     /// Its length (bytes).
     pub(crate) length: ir::Value,
-    /// Address of what is saved for it, where there are several loops.
-    saved: Option<ir::Value>,
 }
 
 impl Packet {
-    /// The packet of this descriptor.
-    pub(crate) fn at(
-        select: &mut Select<'_, '_>,
-        descriptor: ir::Value,
-        saved: Option<ir::Value>,
-    ) -> Packet {
+    /// The packet of which this is known.
+    pub(crate) fn at(select: &mut Select<'_, '_>, place: Place) -> Packet {
         let flags = select.flags(Memory::Descriptors).with_aligned();
         let ins = select.builder.ins();
-        let offset = ins.uload32(flags, descriptor, descriptor::OFFSET);
-        let frame = select.builder.ins().iadd(select.frames, offset);
-        let ins = select.builder.ins();
-        let length = ins.uload16(I64, flags, descriptor, descriptor::LENGTH);
         Packet {
-            descriptor,
-            frame,
-            length,
-            saved,
+            place,
+            frame: place.frame.expect("it is looked at"),
+            length: ins.uload16(I64, flags, place.descriptor, descriptor::LENGTH),
         }
     }
 
-    pub(crate) fn saved(&self) -> ir::Value {
-        self.saved.expect("there are several loops")
+    /// The address of the first byte of the packet whose descriptor lies there.
+    pub(crate) fn frame(select: &mut Select<'_, '_>, descriptor: ir::Value) -> ir::Value {
+        let flags = select.flags(Memory::Descriptors).with_aligned();
+        let ins = select.builder.ins();
+        let offset = ins.uload32(flags, descriptor, descriptor::OFFSET);
+        select.builder.ins().iadd(select.frames, offset)
     }
 }
 
@@ -140,10 +150,13 @@ impl<'a, 'f> Select<'a, 'f> {
             current: Program::ENTRY,
             // Until there is a packet.
             packet: Packet {
-                descriptor: image,
+                place: Place {
+                    descriptor: image,
+                    frame: None,
+                    saved: None,
+                },
                 frame: image,
                 length: image,
-                saved: None,
             },
             waiting: None,
             counters: Vec::new(),
@@ -287,7 +300,7 @@ impl<'a, 'f> Select<'a, 'f> {
     fn decide(&mut self, verdict: Verdict, interface: Option<Value>) {
         let flags = self.flags(Memory::Descriptors);
         let verdict = self.constant(verdict as u64);
-        let at = self.packet.descriptor;
+        let at = self.packet.place.descriptor;
         if let Some(interface) = interface {
             let interface = self.value(interface);
             let high = self.builder.ins().ishl_imm_u(interface, 8);
@@ -322,7 +335,7 @@ impl<'a, 'f> Select<'a, 'f> {
             Op::FrameLength => self.packet.length,
             Op::Ingress => {
                 let flags = self.flags(Memory::Descriptors);
-                let at = self.packet.descriptor;
+                let at = self.packet.place.descriptor;
                 let ins = self.builder.ins();
                 ins.uload8(I64, flags, at, descriptor::INTERFACE)
             }

@@ -118,34 +118,33 @@ fn head(select: &mut Select<'_>) {
 }
 
 /// A loop over the batch. `body` handles one packet and may leave by [`Label::Packet`].
+///
+/// Each round begins with the step to its packet: Cranelift knows that the sum has no higher bits, so that place and address
+/// are one value.
 fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)) {
     select.code.mark(Place::default());
-    let begin = select.map.descriptors.offset;
-    for (limit, address) in [(local::FROM, local::DESCRIPTOR), (local::TO, local::END)] {
-        select.code.sink().local_get(limit);
+    for (limit, place) in [(local::FROM, local::DESCRIPTOR), (local::TO, local::END)] {
+        select.code.sink().local_get(limit).i32_const(1).i32_sub();
         select.code.i32(Descriptor::SIZE);
-        select.code.sink().i32_mul();
-        select.code.i32(begin);
-        select.code.sink().i32_add().local_set(address);
+        select.code.sink().i32_mul().local_set(place);
     }
     if stride > 0 {
-        select.code.i32(select.map.saved.offset);
+        select.code.i32(select.map.saved.offset - stride);
         select.code.sink().local_set(local::SAVED);
     }
     select.code.open_loop();
+    if stride > 0 {
+        advance(select, local::SAVED, stride);
+    }
+    advance(select, local::DESCRIPTOR, Descriptor::SIZE);
     select.code.open(Label::Packet);
     body(select);
     select.code.close();
     select.code.mark(Place::default());
-    if stride > 0 {
-        advance(select, local::SAVED, stride);
-        select.code.sink().local_set(local::SAVED);
-    }
-    advance(select, local::DESCRIPTOR, Descriptor::SIZE);
     select
         .code
         .sink()
-        .local_tee(local::DESCRIPTOR)
+        .local_get(local::DESCRIPTOR)
         .local_get(local::END)
         .i32_lt_u();
     select.code.branch_if(Label::Loop);
@@ -155,17 +154,18 @@ fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)
 fn advance(select: &mut Select<'_>, pointer: u32, bytes: u32) {
     select.code.sink().local_get(pointer);
     select.code.i32(bytes);
-    select.code.sink().i32_add();
+    select.code.sink().i32_add().local_set(pointer);
 }
 
 /// Makes the frame of the descriptor the current one.
 fn frame(select: &mut Select<'_>) {
+    let (offset, length) = (select.descriptor(OFFSET, 2), select.descriptor(LENGTH, 1));
     let mut sink = select.code.sink();
     sink.local_get(local::DESCRIPTOR)
-        .i32_load(memory(OFFSET, 2))
+        .i32_load(offset)
         .local_set(local::FRAME);
     sink.local_get(local::DESCRIPTOR)
-        .i32_load16_u(memory(LENGTH, 1))
+        .i64_load16_u(length)
         .local_set(local::LENGTH);
 }
 
@@ -207,7 +207,7 @@ fn save(select: &mut Select<'_>, stages: &Stages, number: usize, resume: &Resume
         select.code.sink().i32_add();
     } else {
         // Warm in any case.
-        select.code.sink().local_get(local::DESCRIPTOR);
+        select.code.i32(select.map.descriptors.offset);
     }
     select.code.sink().i32_store(memory(TOUCH, 2));
     for (at, counter) in counters(select, stages) {

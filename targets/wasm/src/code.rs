@@ -10,20 +10,20 @@ pub(crate) mod local {
     pub(crate) const FROM: u32 = 0;
     /// Parameter: the descriptor behind the last one.
     pub(crate) const TO: u32 = 1;
-    /// i32: address of the descriptor.
+    /// i32: place of the descriptor (bytes from the first one's begin).
     pub(crate) const DESCRIPTOR: u32 = 2;
-    /// i32: address behind the last descriptor.
+    /// i32: place of the last descriptor.
     pub(crate) const END: u32 = 3;
     /// i32: address of the frame.
     pub(crate) const FRAME: u32 = 4;
-    /// i32: length of the frame.
-    pub(crate) const LENGTH: u32 = 5;
     /// i32: address of what is kept for the packet between two loops.
-    pub(crate) const SAVED: u32 = 6;
+    pub(crate) const SAVED: u32 = 5;
     /// i32: address of a bucket or counter, inside one instruction.
-    pub(crate) const ADDRESS: u32 = 7;
+    pub(crate) const ADDRESS: u32 = 6;
     /// i32: inside one swap.
-    pub(crate) const NARROW: u32 = 8;
+    pub(crate) const NARROW: u32 = 7;
+    /// i64: length of the frame.
+    pub(crate) const LENGTH: u32 = 8;
     /// i64: inside one swap or store.
     pub(crate) const WIDE: u32 = 9;
     /// i64: what is looked for in a bucket; the time.
@@ -61,8 +61,8 @@ impl Code {
     pub(crate) fn new(values: u32, counters: u32, vectors: u32) -> Code {
         let (narrow, wide) = (ValType::I32, ValType::I64);
         let fixed = [
-            (local::WIDE - local::DESCRIPTOR, narrow),
-            (local::VALUES - local::WIDE, wide),
+            (local::LENGTH - local::DESCRIPTOR, narrow),
+            (local::VALUES - local::LENGTH, wide),
         ];
         let rest = [(values, wide), (counters, narrow), (vectors, ValType::V128)];
         let locals: Vec<(u32, ValType)> = fixed

@@ -10,50 +10,42 @@ use crate::select::{Select, Sense};
 impl Select<'_> {
     /// Leaves the frame's length.
     pub(crate) fn frame_length(&mut self) {
-        self.code.sink().local_get(local::LENGTH).i64_extend_i32_u();
+        self.code.sink().local_get(local::LENGTH);
     }
 
     /// Leaves an i32: whether `length` bytes from `base` on lie in the frame, or the opposite.
     pub(crate) fn bounds(&mut self, base: Option<Value>, length: u16, sense: Sense) {
-        let length_i32 = i32::from(length);
+        let length = u64::from(length);
         let Some(base) = base else {
-            self.code
-                .sink()
-                .local_get(local::LENGTH)
-                .i32_const(length_i32);
+            self.frame_length();
+            self.code.i64(length);
             let mut sink = self.code.sink();
             match sense {
-                Sense::AsIs => sink.i32_ge_u(),
-                Sense::Opposite => sink.i32_lt_u(),
+                Sense::AsIs => sink.i64_ge_u(),
+                Sense::Opposite => sink.i64_lt_u(),
             };
             return;
         };
-        if self.ranges[base].most <= u64::from(u32::MAX - u32::from(length)) {
+        if self.ranges[base].most <= u64::MAX - length {
             self.value(base);
-            self.code
-                .sink()
-                .i32_wrap_i64()
-                .i32_const(length_i32)
-                .i32_add();
-            self.code.sink().local_get(local::LENGTH);
+            self.code.i64(length);
+            self.code.sink().i64_add();
+            self.frame_length();
             let mut sink = self.code.sink();
             match sense {
-                Sense::AsIs => sink.i32_le_u(),
-                Sense::Opposite => sink.i32_gt_u(),
+                Sense::AsIs => sink.i64_le_u(),
+                Sense::Opposite => sink.i64_gt_u(),
             };
             return;
         }
         // The sum may wrap: compare with the difference, where that does not.
         self.value(base);
         self.frame_length();
-        self.code.i64(u64::from(length));
+        self.code.i64(length);
         self.code.sink().i64_sub().i64_le_u();
-        self.code
-            .sink()
-            .local_get(local::LENGTH)
-            .i32_const(length_i32)
-            .i32_ge_u()
-            .i32_and();
+        self.frame_length();
+        self.code.i64(length);
+        self.code.sink().i64_ge_u().i32_and();
         if sense == Sense::Opposite {
             self.code.sink().i32_eqz();
         }
@@ -84,7 +76,7 @@ impl Select<'_> {
             self.load_parts(access);
         }
         if big {
-            self.swap_known(access.bytes);
+            self.swap(access.bytes);
         }
     }
 
@@ -141,28 +133,12 @@ impl Select<'_> {
 
     /// Reverses the low `bytes` bytes of what was left; the higher ones become 0.
     pub(crate) fn swap(&mut self, bytes: u8) {
-        if bytes <= 2 {
-            self.code.i64(if bytes == 1 { 0xff } else { 0xffff });
-            self.code.sink().i64_and();
-        }
-        self.swap_known(bytes);
-    }
-
-    /// The same where the higher bytes are 0 if `bytes` is 1 or 2.
-    fn swap_known(&mut self, bytes: u8) {
         match bytes {
-            1 => {}
-            2 => {
-                let mut sink = self.code.sink();
-                sink.local_tee(local::WIDE).i64_const(8).i64_shr_u();
-                sink.local_get(local::WIDE)
-                    .i64_const(0xff)
-                    .i64_and()
-                    .i64_const(8)
-                    .i64_shl();
-                sink.i64_or();
+            1 => {
+                self.code.i64(0xff);
+                self.code.sink().i64_and();
             }
-            3 | 4 => {
+            2..=4 => {
                 self.code.sink().i32_wrap_i64();
                 self.swap_4();
                 self.code.sink().i64_extend_i32_u();

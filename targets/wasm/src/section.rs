@@ -20,7 +20,8 @@ impl Select<'_> {
         let mask = u64::from(length - 1);
         let begin = u64::from(self.map.image.offset) + self.layout[section].offset;
         let range = self.ranges[index];
-        if let Some(index) = range.constant() {
+        // Of one element there is no other.
+        if let Some(index) = range.constant().or((mask == 0).then_some(0)) {
             self.code
                 .i32((begin + (index & mask) * u64::from(size)) as u32);
             return 0;

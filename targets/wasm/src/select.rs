@@ -9,6 +9,7 @@ use lvsc_ir::program::{Binary, BlockId, Compare, Inst, Jump, Op, Program, Termin
 use lvsc_ir::proven::{self, Proven};
 use lvsc_ir::range::{self, Range};
 use lvsc_ir::stage;
+use wasm_encoder::MemArg;
 
 use crate::code::{Code, Label, local, memory};
 use crate::nest::nest;
@@ -230,19 +231,26 @@ impl<'a> Select<'a> {
         }
     }
 
+    /// Where a field of the descriptor lies from [`local::DESCRIPTOR`] on.
+    pub(crate) fn descriptor(&self, field: u64, align: u32) -> MemArg {
+        memory(u64::from(self.map.descriptors.offset) + field, align)
+    }
+
     fn decide(&mut self, verdict: Verdict, interface: Option<Value>) {
         self.code.sink().local_get(local::DESCRIPTOR);
         if let Some(interface) = interface {
             self.value(interface);
             self.code.sink().i32_wrap_i64().i32_const(8).i32_shl();
+            let at = self.descriptor(descriptor::VERDICT, 1);
             self.code
                 .sink()
                 .i32_const(i32::from(verdict as u8))
                 .i32_or();
-            self.code.sink().i32_store16(memory(descriptor::VERDICT, 1));
+            self.code.sink().i32_store16(at);
         } else {
+            let at = self.descriptor(descriptor::VERDICT, 0);
             self.code.sink().i32_const(i32::from(verdict as u8));
-            self.code.sink().i32_store8(memory(descriptor::VERDICT, 0));
+            self.code.sink().i32_store8(at);
         }
         self.code.branch(Label::Packet);
     }
@@ -331,7 +339,7 @@ impl<'a> Select<'a> {
             Op::Const(value) => self.code.i64(*value),
             Op::FrameLength => self.frame_length(),
             Op::Ingress => {
-                let at = memory(descriptor::INTERFACE, 0);
+                let at = self.descriptor(descriptor::INTERFACE, 0);
                 self.code
                     .sink()
                     .local_get(local::DESCRIPTOR)

@@ -14,6 +14,7 @@ mod known;
 mod numbers;
 mod order;
 mod simplify;
+pub(crate) mod sink;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -41,19 +42,20 @@ const FOLD: Named = ("fold", fold::run);
 const KNOWN: Named = ("known", known::run);
 const NUMBERS: Named = ("numbers", numbers::run);
 const ORDER: Named = ("order", order::run);
+const SINK: Named = ("sink", sink::run);
 const STORES: Named = ("stores", stores::run);
 const TWINS: Named = ("twins", twins::run);
 
 /// The passes by name, each before those that tidy up behind it.
-pub const PASSES: [Named; 12] = [
-    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, CHAINS, TWINS, DCE, NUMBERS,
+pub const PASSES: [Named; 13] = [
+    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, CHAINS, TWINS, SINK, DCE, NUMBERS,
 ];
 
 /// The order in which they run: first what takes branches and blocks away, then, on the fewer blocks, what takes
 /// instructions away (without their byte order, masks become needless). A second time through finds next to nothing.
-const SCHEDULE: [Named; 16] = [
+const SCHEDULE: [Named; 17] = [
     FOLD, CSE, KNOWN, DCE, BLOCKS, ORDER, FOLD, COMPARES, DEMANDED, STORES, CSE, DCE, CHAINS,
-    TWINS, BLOCKS, NUMBERS,
+    TWINS, BLOCKS, SINK, NUMBERS,
 ];
 
 /// Runs the passes. `layout` is the one that the program was verified against.
