@@ -9,6 +9,7 @@
 mod attach;
 pub mod foreign;
 mod image;
+pub mod live;
 mod loaded;
 mod object;
 pub mod pin;

@@ -1,0 +1,128 @@
+//! Measures the whole way of a packet: from a generator by a wire to a director and back. Each way of forwarding has a wire
+//! of its own, and all stand at the same time.
+//!
+//! ```text
+//! ways      who forwards, and what is not here
+//! directed  a director of ours
+//! rules     the kernel's own rules, by hand
+//! rounds    how fast packets come back, and what one costs
+//! swap      one engine replaces another, under load
+//! report    the figures as lines and as data
+//! ```
+
+mod directed;
+pub mod report;
+pub mod rounds;
+mod rules;
+pub mod swap;
+mod ways;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use lvsc_abi::train::Train;
+
+pub use self::ways::check;
+use super::entrants::Missing;
+use super::measure::Wanted;
+use super::packets::{self, Came};
+use crate::args::Flows;
+use crate::failure::Failure;
+use crate::policy::Checked;
+
+/// A policy, and the packets that are sent.
+pub struct Subject<'a> {
+    checked: &'a Checked,
+    train: Train,
+    ingress: u8,
+    /// The first packet in notation.
+    packet: String,
+    flows: Flows,
+    /// A signal asks to end.
+    stop: Arc<AtomicBool>,
+}
+
+impl<'a> Subject<'a> {
+    /// A policy with the packets of its tests, or with this one. One number of flows can be asked for.
+    pub fn of(
+        checked: &'a Checked,
+        given: Option<Came>,
+        wanted: &Wanted<'_>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Subject<'a>, Failure> {
+        let [flows] = wanted.flows.as_slice() else {
+            return Err(Failure::Told {
+                what: "one train goes over a wire, of one number of flows".to_owned(),
+                remedy: Some("give `--flows` one number".to_owned()),
+            });
+        };
+        let chosen = packets::of_policy(checked, given, flows.0)?;
+        Ok(Subject {
+            checked,
+            train: chosen.train,
+            ingress: chosen.ingress,
+            packet: chosen.packet,
+            flows: *flows,
+            stop: Arc::clone(stop),
+        })
+    }
+}
+
+/// What was found out about a policy.
+pub struct Outcome<T> {
+    /// What people call it.
+    pub policy: String,
+    /// The first packet, in notation.
+    pub packet: String,
+    /// Its bytes.
+    pub bytes: usize,
+    /// Number of flows.
+    pub flows: Flows,
+    /// The figures, one for each way.
+    pub figures: Vec<T>,
+    /// The ways that were not measured.
+    pub missing: Vec<Missing>,
+    /// What one must know to read the figures.
+    pub notes: Vec<String>,
+}
+
+impl<T> Outcome<T> {
+    fn new(subject: &Subject<'_>, figures: Vec<T>, missing: Vec<Missing>) -> Outcome<T> {
+        let mut notes = Vec::new();
+        if cfg!(debug_assertions) {
+            notes.push("this lvsc is not optimized (`cargo build --release`)".to_owned());
+        }
+        Outcome {
+            policy: subject.checked.text.path.clone(),
+            packet: subject.packet.clone(),
+            bytes: subject.train.frame.len(),
+            flows: subject.flows,
+            figures,
+            missing,
+            notes,
+        }
+    }
+}
+
+/// The smallest, what lies in the middle, and the largest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// As above.
+    pub min: f64,
+    /// As above.
+    pub median: f64,
+    /// As above.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of these; `None` where there are none.
+    fn of(values: &[f64]) -> Option<Spread> {
+        let extreme = |choose: fn(f64, f64) -> f64| values.iter().copied().reduce(choose);
+        Some(Spread {
+            min: extreme(f64::min)?,
+            median: super::measure::median(values),
+            max: extreme(f64::max)?,
+        })
+    }
+}
