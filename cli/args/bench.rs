@@ -15,8 +15,8 @@ use super::Output;
     override_usage = "lvsc bench [OPTIONS] [POLICIES]...",
     after_help = "\
 The packets are made of the first packet in the policy's `test` blocks that is sent, else of the
-first. Nothing is attached to a device of this host. docs/performance.md says how it is measured, and what the
-JSON document holds.
+first. Nothing is attached to a device of this host. docs/performance.md says how it is measured,
+and what the JSON document holds.
 
 Examples:
   lvsc bench policies/dr.lvs
@@ -45,11 +45,12 @@ pub struct Bench {
     /// be (root)
     #[arg(long, conflicts_with_all = ["against", "svg"])]
     pub swap: bool,
-    /// Numbers of flows that the packets are of, powers of two up to 16M [without it: 1,64K,1M; with `--chain` and
-    /// `--swap` one, 64K]
+    /// Numbers of flows that the packets are of, powers of two up to 16M; without it 1,64K,1M, with
+    /// `--chain` and `--swap` one, 64K
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub flows: Vec<Flows>,
-    /// Each engine is measured once in each round [without it: 11]; with `--swap`: replaced so often [50]
+    /// Each engine is measured once in each round, without it 11; with `--swap` it is replaced so
+    /// often, without it 50
     #[arg(
         long,
         value_name = "N",

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lvsc_abi::train::Train;
+use lvsc_abi::verdict::Verdict;
 
 pub use self::ways::check;
 use super::entrants::Missing;
@@ -37,6 +38,8 @@ pub struct Subject<'a> {
     ingress: u8,
     /// The first packet in notation.
     packet: String,
+    /// What the policy decides of each.
+    verdict: Verdict,
     flows: Flows,
     /// A signal asks to end.
     stop: Arc<AtomicBool>,
@@ -62,6 +65,7 @@ impl<'a> Subject<'a> {
             train: chosen.train,
             ingress: chosen.ingress,
             packet: chosen.packet,
+            verdict: chosen.verdict,
             flows: *flows,
             stop: Arc::clone(stop),
         })
@@ -89,6 +93,12 @@ pub struct Outcome<T> {
 impl<T> Outcome<T> {
     fn new(subject: &Subject<'_>, figures: Vec<T>, missing: Vec<Missing>) -> Outcome<T> {
         let mut notes = Vec::new();
+        if subject.verdict != Verdict::Send {
+            let verdict = subject.verdict;
+            notes.push(format!(
+                "the policy does not send the packet: its verdict is {verdict}"
+            ));
+        }
         if cfg!(debug_assertions) {
             notes.push("this lvsc is not optimized (`cargo build --release`)".to_owned());
         }
@@ -124,5 +134,18 @@ impl Spread {
             median: super::measure::median(values),
             max: extreme(f64::max)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_of_what_there_is() {
+        let (min, median, max) = (1.0, 2.5, 9.0);
+        let spread = Spread { min, median, max };
+        assert_eq!(Spread::of(&[2.0, 9.0, 1.0, 3.0]), Some(spread));
+        assert_eq!(Spread::of(&[]), None);
     }
 }

@@ -47,4 +47,11 @@ mod tests {
         ]);
         assert_eq!(lines, ["step  at", "1     director  x", "2"]);
     }
+
+    #[test]
+    fn figures_end_at_the_right_edge_of_their_column() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let lines = align_right(&[row(&["", "ns"]), row(&["floor", "12.5", "-"])]);
+        assert_eq!(lines, ["         ns", "floor  12.5  -"]);
+    }
 }

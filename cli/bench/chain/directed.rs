@@ -17,7 +17,6 @@ use lvsc_runtime::lab::wire::Wire;
 use lvsc_runtime::sys;
 use lvsc_runtime::world::World;
 
-use super::super::entrants::Missing;
 use crate::failure::Failure;
 
 /// The longest wait for the director.
@@ -185,14 +184,5 @@ impl Directed {
 impl Drop for Directed {
     fn drop(&mut self) {
         drop(self.halt());
-    }
-}
-
-/// A way that is not here, for a reason without a remedy.
-pub fn refused(name: &str, why: String) -> Missing {
-    Missing {
-        name: name.to_owned(),
-        why,
-        remedy: None,
     }
 }

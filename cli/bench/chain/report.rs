@@ -76,7 +76,7 @@ impl Figure for swap::Figure {
     const KIND: &'static str = "swap";
     const TITLE: &'static str = "replaced under load; ms a swap, minimum/median/maximum";
     const COLUMNS: &'static [&'static str] = &[
-        "swaps", "packets", "lost", "overrun", "compile", "load", "exchange",
+        "swaps", "packets", "1000/s", "lost", "overrun", "compile", "load", "exchange",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -89,6 +89,7 @@ impl Figure for swap::Figure {
             self.name.clone(),
             self.swaps.to_string(),
             self.sent.to_string(),
+            format!("{:.0}", self.rate / 1000.0),
             self.lost().to_string(),
             self.overrun.to_string(),
             times(self.compile),
@@ -103,6 +104,7 @@ impl Figure for swap::Figure {
             "swaps": self.swaps,
             "sent": self.sent,
             "came": self.came,
+            "packets_per_second": rounded(self.rate),
             "lost": self.lost(),
             "overrun": self.overrun,
             "compile": spread(self.compile),

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use lvsc_abi::manifest::Manifest;
 use lvsc_runtime::director::AnyEngine;
 
-use super::super::entrants::{Missing, engine};
+use super::super::entrants::engine;
 use super::super::measure::Wanted;
-use super::directed::refused;
 use super::ways::{self, Plan};
 use super::{Outcome, Spread, Subject};
 use crate::compile;
@@ -35,6 +34,8 @@ pub struct Figure {
     pub sent: u64,
     /// Those that came back.
     pub came: u64,
+    /// Packets sent in a second.
+    pub rate: f64,
     /// Those that were lost before the director saw them.
     pub overrun: u64,
     /// From the policy's text to what an engine runs (milliseconds); `None` for one that runs the policy itself.
@@ -97,33 +98,33 @@ pub fn measure(
     wanted: &Wanted<'_>,
     progress: &mut Progress,
 ) -> Result<Option<Outcome<Figure>>, Failure> {
-    let (mut figures, mut missing) = (Vec::new(), wanted.engines.missing.clone());
+    let (mut figures, mut stand, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     let plans = Plan::all(&wanted.engines);
     let all = plans.len() * wanted.rounds as usize;
     for (number, plan) in plans.into_iter().enumerate() {
         let mut at = |swap: u32| progress.at(number * wanted.rounds as usize + swap as usize, all);
         match way(subject, plan, wanted.rounds, &mut at) {
-            Ok(Ok(figure)) => figures.push(figure),
-            Ok(Err(why)) => missing.push(why),
-            Err(failure) if wanted.engines.is_all => {
-                missing.push(Missing::new(&plan.name(), &failure));
+            Ok(figure) => {
+                stand.push(plan);
+                figures.push(figure);
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => failed.push((plan, failure)),
         }
         if subject.stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
     }
+    let missing = ways::missing(&wanted.engines, &stand, failed)?;
     Ok(Some(Outcome::new(subject, figures, missing)))
 }
 
-/// Swaps the engine of one way, as often as is said; whoever refuses the first one is missing.
+/// Swaps the engine of one way, as often as is said.
 fn way(
     subject: &Subject<'_>,
     plan: Plan,
     swaps: u32,
     at: &mut dyn FnMut(u32),
-) -> Result<Result<Figure, Missing>, Failure> {
+) -> Result<Figure, Failure> {
     let broken = |error| Failure::told(format_args!("{}: nothing is sent: {error}", plan.name()));
     let (_wire, load, directed) = ways::directed(subject, plan)?;
     load.flood(FIRST.0, FIRST.1, &subject.stop)
@@ -138,21 +139,22 @@ fn way(
         let built = build(plan.kind, subject.checked)?;
         match directed.replace(built.engine, built.manifest)? {
             Ok(taken) => exchange.push(taken.as_secs_f64() * 1000.0),
-            Err(why) => return Ok(Err(refused(&plan.name(), why))),
+            Err(why) => return Err(Failure::told(why)),
         }
         compile.extend(built.compile);
         loading.push(built.load);
         thread::sleep(PAUSE);
     }
     let sent = steady.end().map_err(broken)?;
-    Ok(Ok(Figure {
+    Ok(Figure {
         name: plan.name(),
         swaps: exchange.len() as u32,
         sent: sent.sent,
         came: sent.came,
+        rate: sent.sent as f64 / sent.elapsed.as_secs_f64().max(f64::MIN_POSITIVE),
         overrun: directed.end()?,
         compile: Spread::of(&compile),
         load: Spread::of(&loading),
         exchange: Spread::of(&exchange),
-    }))
+    })
 }

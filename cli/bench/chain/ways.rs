@@ -154,22 +154,43 @@ pub fn directed(subject: &Subject<'_>, plan: Plan) -> Result<(Wire, Load, Direct
     Ok((wire, load, directed))
 }
 
-/// All ways that can be had, and those that cannot. What was asked for by name must be.
+/// Who is missing, where these ways stand and those failed. An engine that was asked for by name must have one that stands.
+pub fn missing(
+    asked: &Asked,
+    stand: &[Plan],
+    failed: Vec<(Plan, Failure)>,
+) -> Result<Vec<Missing>, Failure> {
+    let mut missing = asked.missing.clone();
+    for (plan, failure) in failed {
+        let stands = stand.iter().any(|other| other.kind.name == plan.kind.name);
+        if !(asked.is_all || stands) {
+            return Err(failure);
+        }
+        missing.push(Missing::new(&plan.name(), &failure));
+    }
+    Ok(missing)
+}
+
+/// All ways that can be had, and those that cannot.
 pub fn all(subject: &Subject<'_>, asked: &Asked) -> Result<(Vec<Way>, Vec<Missing>), Failure> {
-    let (mut ways, mut missing) = (vec![floor(subject)?], asked.missing.clone());
+    let mut ways = vec![floor(subject)?];
+    let (mut stand, mut failed) = (Vec::new(), Vec::new());
     for plan in Plan::all(asked) {
         match directed(subject, plan) {
-            Ok((wire, load, directed)) => ways.push(Way {
-                name: plan.name(),
-                role: Role::Engine,
-                load,
-                _forwards: Forwards::Director { _held: directed },
-                _wire: wire,
-            }),
-            Err(failure) if asked.is_all => missing.push(Missing::new(&plan.name(), &failure)),
-            Err(failure) => return Err(failure),
+            Ok((wire, load, directed)) => {
+                stand.push(plan);
+                ways.push(Way {
+                    name: plan.name(),
+                    role: Role::Engine,
+                    load,
+                    _forwards: Forwards::Director { _held: directed },
+                    _wire: wire,
+                });
+            }
+            Err(failure) => failed.push((plan, failure)),
         }
     }
+    let mut missing = missing(asked, &stand, failed)?;
     if asked.is_all {
         match kernel(subject) {
             Ok(way) => ways.push(way),

@@ -21,12 +21,17 @@ pub fn run(
     wanted: &Wanted<'_>,
     ui: &mut Ui,
 ) -> Result<Status, Failure> {
+    let stop = interrupt::flag()?;
+    let mut subjects = Vec::new();
+    for (checked, given) in policies {
+        subjects.push(Subject::of(checked, given.clone(), wanted, &stop)?);
+    }
     check()?;
     if !args.swap {
-        let outcomes = each(policies, wanted, rounds::measure, ui)?;
+        let outcomes = each(&subjects, wanted, rounds::measure, ui)?;
         return Ok(told(args, wanted, outcomes.as_deref(), ui));
     }
-    let outcomes = each(policies, wanted, swap::measure, ui)?;
+    let outcomes = each(&subjects, wanted, swap::measure, ui)?;
     let status = told(args, wanted, outcomes.as_deref(), ui);
     let mut figures = outcomes.iter().flatten().flat_map(|one| &one.figures);
     Ok(if figures.any(|figure| figure.lost() > 0) {
@@ -38,17 +43,15 @@ pub fn run(
 
 /// `None` where a signal asks to end.
 fn each<T>(
-    policies: &[(Checked, Option<Came>)],
+    subjects: &[Subject<'_>],
     wanted: &Wanted<'_>,
     measure: Measure<T>,
     ui: &Ui,
 ) -> Result<Option<Vec<Outcome<T>>>, Failure> {
-    let stop = interrupt::flag()?;
     let mut outcomes = Vec::new();
-    for (checked, given) in policies {
-        let subject = Subject::of(checked, given.clone(), wanted, &stop)?;
+    for subject in subjects {
         let mut progress = Progress::new(ui, "rounds");
-        match measure(&subject, wanted, &mut progress)? {
+        match measure(subject, wanted, &mut progress)? {
             Some(outcome) => outcomes.push(outcome),
             None => return Ok(None),
         }

@@ -57,3 +57,23 @@ pub fn sink(train: &Train) -> Sink {
         count,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_filled_into_an_instruction_that_sets_all_bits() {
+        let mut frame = vec![0; 60];
+        frame[TYPE..TYPE + 2].copy_from_slice(&[0x86, 0xdd]);
+        let train = Train {
+            frame,
+            marks: Vec::new(),
+            flows: 1,
+        };
+        let made = sink(&train);
+        assert_eq!(made.code[made.count] & 0xff, 0x18);
+        let is_type = |insn: &&u64| **insn >> 32 == 0xdd86;
+        assert_eq!(made.code.iter().filter(is_type).count(), 1);
+    }
+}

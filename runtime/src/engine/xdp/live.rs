@@ -9,8 +9,8 @@ use lvsc_abi::train::{Feeder, Sink, Train};
 
 use super::loaded::{PSEUDO_VALUE, refused};
 use super::refusal::Step;
-use super::replay::{Fed, fill_in, floor, load, map};
-use super::{LOOPBACK, LoadError};
+use super::replay::{Fed, fill_in, fits, floor, map};
+use super::{LOOPBACK, LoadError, plain};
 use crate::sys::bpf;
 
 /// Frames that the kernel makes at a time: as many as a driver takes off a queue (`NAPI_POLL_WEIGHT`).
@@ -29,6 +29,7 @@ pub struct Generator {
 impl Generator {
     /// Of the device with this index, in this thread's namespace.
     pub fn open(feeder: &Feeder, train: &Train, device: u32) -> Result<Generator, LoadError> {
+        fits(train)?;
         let feeder = Fed::load(feeder, &floor()?)?;
         let known = bpf::attach(&feeder.program, LOOPBACK as u32, Mode::Generic);
         Ok(Generator {
@@ -62,7 +63,7 @@ impl Counter {
         let count = map(bpf::ARRAY, "came", 8)?;
         let mut code = sink.code.clone();
         fill_in(&mut code, sink.count, (&count, PSEUDO_VALUE));
-        let program = load("sink", &code)?;
+        let program = plain("sink", &code).map_err(refused(Step::Program))?;
         let links = devices
             .iter()
             .map(|device| bpf::attach(&program, *device, Mode::Native));

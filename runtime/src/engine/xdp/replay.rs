@@ -11,7 +11,7 @@ use lvsc_abi::train::{Feeder, Train};
 
 use super::loaded::{PSEUDO_MAP, PSEUDO_VALUE, refused};
 use super::refusal::{Refusal, Step};
-use super::{LoadError, always};
+use super::{LoadError, always, plain};
 use crate::sys::{self, bpf};
 
 /// The index that interfaces have by which a train comes: that of the loopback device.
@@ -48,18 +48,7 @@ impl Replay {
         train: &Train,
         program: &impl AsRawFd,
     ) -> Result<Replay, LoadError> {
-        let (length, known) = (train.frame.len(), &super::LENGTHS);
-        if !(usize::from(*known.start())..=usize::from(*known.end())).contains(&length) {
-            let (least, most) = (known.start(), known.end());
-            return Err(LoadError::Kernel(Refusal {
-                what: format!(
-                    "the kernel runs no program over a frame of {length} bytes on request"
-                ),
-                remedy: Some(format!(
-                    "take frames of {least} to {most} bytes, or other targets"
-                )),
-            }));
-        }
+        fits(train)?;
         Ok(Replay {
             feeder: Fed::load(feeder, program)?,
             call: call()?,
@@ -84,6 +73,21 @@ impl Replay {
     }
 }
 
+/// Whether the kernel runs programs over frames of this length.
+pub(super) fn fits(train: &Train) -> Result<(), LoadError> {
+    let (length, known) = (train.frame.len(), &super::LENGTHS);
+    if !(usize::from(*known.start())..=usize::from(*known.end())).contains(&length) {
+        let (least, most) = (known.start(), known.end());
+        return Err(LoadError::Kernel(Refusal {
+            what: format!("the kernel runs no program over a frame of {length} bytes on request"),
+            remedy: Some(format!(
+                "take frames of {least} to {most} bytes, or other targets"
+            )),
+        }));
+    }
+    Ok(())
+}
+
 /// A feeder in the kernel, in front of a program.
 pub(super) struct Fed {
     pub(super) program: OwnedFd,
@@ -98,7 +102,7 @@ impl Fed {
         let mut code = feeder.code.clone();
         fill_in(&mut code, feeder.number, (&number, PSEUDO_VALUE));
         fill_in(&mut code, feeder.programs, (&programs, PSEUDO_MAP));
-        let fed = load("feeder", &code)?;
+        let fed = plain("feeder", &code).map_err(refused(Step::Program))?;
         bpf::update(&programs, 0, program.as_raw_fd().unsigned_abs())
             .map_err(refused(Step::Calling))?;
         Ok(Fed {
@@ -127,19 +131,6 @@ pub(super) fn fill_in(code: &mut [u64], index: usize, (map, source): (&OwnedFd, 
         let map = u64::from(map.as_raw_fd().unsigned_abs());
         *insn = *insn & 0x0fff | source << 12 | map << 32;
     }
-}
-
-/// Loads code that has no more than instructions.
-pub(super) fn load(name: &str, code: &[u64]) -> Result<OwnedFd, LoadError> {
-    let program = bpf::Program {
-        name,
-        code,
-        license: c"GPL",
-        types: None,
-        functions: &[],
-        lines: &[],
-    };
-    bpf::load(program, &mut []).map_err(refused(Step::Program))
 }
 
 /// A program that sends every packet back as it came: what the kernel and the feeder take by themselves.

@@ -1,4 +1,5 @@
-//! Frames that a program makes and that really leave (`BPF_F_TEST_XDP_LIVE_FRAMES`, Documentation/bpf/bpf_prog_run.rst).
+//! Frames that a program makes and that really leave (`BPF_F_TEST_XDP_LIVE_FRAMES`,
+//! `Documentation/bpf/bpf_prog_run.rst`).
 
 use std::io::Result;
 use std::os::fd::AsRawFd;
