@@ -23,7 +23,8 @@ Examples:
   lvsc bench --target native,wasm --flows 64K --rounds 31
   sudo lvsc bench --against other.o --svg bench.svg
   sudo lvsc bench --chain policies/dr.lvs       with devices, sockets and the kernel's own rules
-  sudo lvsc bench --swap policies/dr.lvs        what is lost while one engine replaces another"
+  sudo lvsc bench --swap policies/dr.lvs        what is lost while one engine replaces another
+  sudo lvsc bench --swap old.lvs new.lvs        while one policy replaces another"
 )]
 pub struct Bench {
     /// The policies; `-` is standard input. Without any: what `lvsc.toml` names, else the only
@@ -42,7 +43,7 @@ pub struct Bench {
     #[arg(long, conflicts_with_all = ["swap", "against", "svg"])]
     pub chain: bool,
     /// Replace each engine by a new one under load, again and again, and count what is lost: none may
-    /// be (root)
+    /// be (root). Of several policies each replaces the one before
     #[arg(long, conflicts_with_all = ["against", "svg"])]
     pub swap: bool,
     /// Numbers of flows that the packets are of, powers of two up to 16M; without it 1,64K,1M, with

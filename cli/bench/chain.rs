@@ -34,6 +34,8 @@ use crate::policy::Checked;
 /// A policy, and the packets that are sent.
 pub struct Subject<'a> {
     checked: &'a Checked,
+    /// Those that replace it, one after the other, and are replaced by it in turn.
+    next: Vec<&'a Checked>,
     train: Train,
     ingress: u8,
     /// The first packet in notation.
@@ -62,6 +64,7 @@ impl<'a> Subject<'a> {
         let chosen = packets::of_policy(checked, given, flows.0)?;
         Ok(Subject {
             checked,
+            next: Vec::new(),
             train: chosen.train,
             ingress: chosen.ingress,
             packet: chosen.packet,
@@ -69,6 +72,34 @@ impl<'a> Subject<'a> {
             flows: *flows,
             stop: Arc::clone(stop),
         })
+    }
+
+    /// Replaced by these in turn. They are put on the same devices, so they must have the same interfaces.
+    pub fn replaced_by(self, next: Vec<&'a Checked>) -> Result<Subject<'a>, Failure> {
+        let names = |checked: &Checked| -> Vec<String> {
+            let interfaces = checked.pipeline.manifest.interfaces.iter();
+            interfaces.map(|interface| interface.name.clone()).collect()
+        };
+        let own = names(self.checked);
+        if let Some(other) = next.iter().find(|other| names(other) != own) {
+            return Err(Failure::Told {
+                what: format!(
+                    "{} cannot replace {}: it has other interfaces",
+                    other.text.path, self.checked.text.path
+                ),
+                remedy: Some(format!("interfaces of the first: {}", own.join(", "))),
+            });
+        }
+        Ok(Subject { next, ..self })
+    }
+
+    /// The policy that comes with a swap, from 0.
+    fn swapped(&self, swap: u32) -> &'a Checked {
+        let each = self.next.iter().copied().chain([self.checked]);
+        let all = self.next.len() + 1;
+        each.cycle()
+            .nth(swap as usize % all)
+            .unwrap_or(self.checked)
     }
 }
 
@@ -102,8 +133,10 @@ impl<T> Outcome<T> {
         if cfg!(debug_assertions) {
             notes.push("this lvsc is not optimized (`cargo build --release`)".to_owned());
         }
+        let policies = std::iter::once(&subject.checked).chain(&subject.next);
+        let policies: Vec<&str> = policies.map(|one| one.text.path.as_str()).collect();
         Outcome {
-            policy: subject.checked.text.path.clone(),
+            policy: policies.join(" and "),
             packet: subject.packet.clone(),
             bytes: subject.train.frame.len(),
             flows: subject.flows,

@@ -13,6 +13,23 @@ use serde_json::Value;
 use crate::support::{Said, code, ended, interrupt, lvsc, said};
 use crate::{could_not, folder};
 
+/// Direct routing from one interface to another, with a connection table.
+const THROUGH: &str = "\
+interface wan
+interface lan
+
+pool web {
+  scheduler rr
+  backend   rs1 192.0.2.130 via lan
+  backend   rs2 192.0.2.131 via lan
+  flows     1K
+}
+
+match ip.dst == 192.0.2.200 {
+  select rs from web
+  dr(rs)
+}
+";
 /// A policy that drops what it is measured with.
 const DROPS: &str = "match ip.dst == 192.0.2.200 { drop nobody }\n";
 const SYN: &str = "eth / ip 192.0.2.7 -> 192.0.2.200 / tcp 40000 -> 80 S";
@@ -168,6 +185,52 @@ fn engines_replace_each_other_and_nothing_is_lost() {
 }
 
 #[test]
+fn packets_may_leave_by_another_interface() {
+    let folder = folder();
+    fs::write(folder.path().join("through.lvs"), THROUGH).expect("a file");
+    let args = ["--chain", "through.lvs", "--packet", SYN, "--rounds", "1"];
+    let Some(policy) = bench(folder.path(), &args, 0) else {
+        return;
+    };
+    for result in list(&policy["results"]) {
+        assert!(number(&result["sent"]) > 0, "{result}");
+        assert_eq!(result["came"], result["sent"], "{result}");
+    }
+    let nft = list(&policy["missing"]).iter();
+    let nft = nft.filter(|one| one["name"] == "nft").count();
+    assert_eq!(nft, 1, "its rules know one interface");
+}
+
+/// What has other counters has another image, which is filled anew and carried over, in the kernel too.
+#[test]
+fn policies_replace_each_other_and_nothing_is_lost() {
+    let folder = folder();
+    let names = ["one", "two", "three", "four", "five"];
+    let counters = names.map(|name| format!("counter {name}\n")).concat();
+    let counts = names.map(|name| format!("  count {name}\n")).concat();
+    let more = format!("\n{counters}\nmatch ip.ttl == 1 {{\n{counts}}}\nmatch");
+    fs::write(folder.path().join("old.lvs"), THROUGH).expect("a file");
+    let other = THROUGH.replace("\nmatch", &more);
+    fs::write(folder.path().join("new.lvs"), other).expect("a file");
+    let args = [
+        "--swap", "old.lvs", "new.lvs", "--packet", SYN, "--rounds", "4",
+    ];
+    let Some(policy) = bench(folder.path(), &args, 0) else {
+        return;
+    };
+    assert_eq!(policy["policy"], "old.lvs and new.lvs");
+    for result in list(&policy["results"]) {
+        assert_eq!(
+            (&result["swaps"], &result["lost"]),
+            (&4.into(), &0.into()),
+            "{result}"
+        );
+    }
+    let measured = crate::chain::names(&policy["results"]);
+    assert!(measured.contains("xdp"));
+}
+
+#[test]
 fn people_get_a_table() {
     let folder = folder();
     let mut command = lvsc(folder.path());
@@ -223,6 +286,14 @@ fn what_makes_no_sense_is_said_with_the_remedy() {
         could_not(folder.path(), &[&["bench"], args].concat(), words);
     };
     refused(&["--chain", "--swap"], &["'--chain'", "'--swap'"]);
+    fs::write(folder.path().join("through.lvs"), THROUGH).expect("a file");
+    refused(
+        &["--swap", "policies/dr.lvs", "through.lvs"],
+        &[
+            "through.lvs cannot replace policies/dr.lvs",
+            "of the first: ingress",
+        ],
+    );
     for way in ["--chain", "--swap"] {
         refused(&[way, "--svg", "x.svg"], &[way, "--svg"]);
         refused(&[way, "--against", "x.o"], &[way, "--against"]);

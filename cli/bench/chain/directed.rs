@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::mac::Mac;
@@ -22,10 +22,13 @@ use crate::failure::Failure;
 /// The longest wait for the director.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A director that has ended, and how.
+type Ended = (Attached, io::Result<()>);
+
 /// A director that runs; it ends when dropped.
 pub struct Directed {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<(Attached, io::Result<()>)>>,
+    thread: Option<JoinHandle<io::Result<Ended>>>,
     events: Sender<Event>,
     desk: Desk,
     told: Receiver<Told>,
@@ -105,7 +108,8 @@ impl Directed {
         let mut attached = attached.telling(listen(Arc::clone(&desk), events.clone(), tell));
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
+        // A program that takes over names its devices by their indices, which are those of the thread's namespace.
+        let thread = wire.director.spawn(move || {
             let _here = sys::on_cpu(cpu);
             let done = attached.run(&stopped);
             (attached, done)
@@ -175,9 +179,9 @@ impl Directed {
         }
     }
 
-    fn halt(&mut self) -> Option<(Attached, io::Result<()>)> {
+    fn halt(&mut self) -> Option<Ended> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.take()?.join().ok()
+        self.thread.take()?.join().ok()?.ok()
     }
 }
 

@@ -123,8 +123,8 @@ pub fn measure(
             .notes
             .push("CPU times are not told: the kernel's threads cannot be seen, or nothing came back".to_owned()),
         Some((_, shares)) if shares.max < WHOLE => outcome.notes.push(format!(
-            "the floor had a CPU for {:.0} % of its time at most: others were at work, or the kernel counts interrupts \
-             apart (CONFIG_IRQ_TIME_ACCOUNTING), and CPU times are too low",
+            "the floor had a CPU for {:.0} % of its time at most: others were at work; or the kernel counts interrupts \
+             apart (CONFIG_IRQ_TIME_ACCOUNTING), then CPU times are too low",
             shares.max * 100.0
         )),
         Some(_) => {}

@@ -136,7 +136,7 @@ fn way(
         if subject.stop.load(Ordering::Relaxed) || steady.is_over() {
             break;
         }
-        let built = build(plan.kind, subject.checked)?;
+        let built = build(plan.kind, subject.swapped(swap))?;
         match directed.replace(built.engine, built.manifest)? {
             Ok(taken) => exchange.push(taken.as_secs_f64() * 1000.0),
             Err(why) => return Err(Failure::told(why)),

@@ -15,17 +15,24 @@ type Measure<T> =
     fn(&Subject<'_>, &Wanted<'_>, &mut Progress) -> Result<Option<Outcome<T>>, Failure>;
 
 /// Measures policies, each with its packet if one is given.
-pub fn run(
+pub fn run<'p>(
     args: &Bench,
-    policies: &[(Checked, Option<Came>)],
+    policies: &'p [(Checked, Option<Came>)],
     wanted: &Wanted<'_>,
     ui: &mut Ui,
 ) -> Result<Status, Failure> {
     let stop = interrupt::flag()?;
-    let mut subjects = Vec::new();
-    for (checked, given) in policies {
-        subjects.push(Subject::of(checked, given.clone(), wanted, &stop)?);
-    }
+    let subject = |(checked, given): &'p (Checked, Option<Came>)| {
+        Subject::of(checked, given.clone(), wanted, &stop)
+    };
+    let subjects = match policies {
+        // One wire, and one policy after the other on it.
+        [first, next @ ..] if args.swap => {
+            let next = next.iter().map(|(checked, _)| checked).collect();
+            vec![subject(first)?.replaced_by(next)?]
+        }
+        each => each.iter().map(subject).collect::<Result<_, _>>()?,
+    };
     check()?;
     if !args.swap {
         let outcomes = each(&subjects, wanted, rounds::measure, ui)?;
