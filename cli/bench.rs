@@ -8,8 +8,11 @@
 //! measure    rounds, with the caches as they are and with empty ones
 //! machine    where it was measured
 //! report     the figures as bars and as data
+//! chain      the whole way of a packet, over a wire
 //! ```
 
+#[cfg(target_os = "linux")]
+pub mod chain;
 mod entrants;
 mod hand;
 mod lane;

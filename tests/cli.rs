@@ -6,6 +6,9 @@
 mod bench;
 #[path = "cli/captures.rs"]
 mod captures;
+#[cfg(target_os = "linux")]
+#[path = "cli/chain.rs"]
+mod chain;
 #[path = "cli/costs.rs"]
 mod costs;
 #[path = "cli/explain.rs"]

@@ -15,13 +15,16 @@ use super::Output;
     override_usage = "lvsc bench [OPTIONS] [POLICIES]...",
     after_help = "\
 The packets are made of the first packet in the policy's `test` blocks that is sent, else of the
-first. Nothing is attached to a device. docs/performance.md says how it is measured, and what the
-JSON document holds.
+first. Nothing is attached to a device of this host. docs/performance.md says how it is measured,
+and what the JSON document holds.
 
 Examples:
   lvsc bench policies/dr.lvs
   lvsc bench --target native,wasm --flows 64K --rounds 31
-  sudo lvsc bench --against other.o --svg bench.svg"
+  sudo lvsc bench --against other.o --svg bench.svg
+  sudo lvsc bench --chain policies/dr.lvs       with devices, sockets and the kernel's own rules
+  sudo lvsc bench --swap policies/dr.lvs        what is lost while one engine replaces another
+  sudo lvsc bench --swap old.lvs new.lvs        while one policy replaces another"
 )]
 pub struct Bench {
     /// The policies; `-` is standard input. Without any: what `lvsc.toml` names, else the only
@@ -35,22 +38,26 @@ pub struct Bench {
         default_value = "all"
     )]
     pub target: Vec<String>,
-    /// Numbers of flows that the packets are of, powers of two up to 16M
-    #[arg(
-        long,
-        value_name = "N",
-        value_delimiter = ',',
-        default_value = "1,64K,1M"
-    )]
+    /// Measure the whole way of a packet: from a generator to the director and back, in network namespaces
+    /// of its own (root)
+    #[arg(long, conflicts_with_all = ["swap", "against", "svg"])]
+    pub chain: bool,
+    /// Replace each engine by a new one under load, again and again, and count what is lost: none may
+    /// be (root). Of several policies each replaces the one before
+    #[arg(long, conflicts_with_all = ["against", "svg"])]
+    pub swap: bool,
+    /// Numbers of flows that the packets are of, powers of two up to 16M; without it 1,64K,1M, with
+    /// `--chain` and `--swap` one, 64K
+    #[arg(long, value_name = "N", value_delimiter = ',')]
     pub flows: Vec<Flows>,
-    /// Each engine is measured once in each round
+    /// Each engine is measured once in each round, without it 11; with `--swap` it is replaced so
+    /// often, without it 50
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 11,
         value_parser = clap::value_parser!(u32).range(1..=10_000),
     )]
-    pub rounds: u32,
+    pub rounds: Option<u32>,
     /// The packet, in notation, as in `test` blocks; it may be dropped or passed, too
     #[arg(long, value_name = "SENTENCE")]
     pub packet: Option<String>,
@@ -67,6 +74,13 @@ pub struct Bench {
     /// How the result is printed.
     #[command(flatten)]
     pub output: Output,
+}
+
+impl Bench {
+    /// Whether packets go over a wire.
+    pub fn on_wire(&self) -> bool {
+        self.chain || self.swap
+    }
 }
 
 /// A number of flows: `1`, `64K`, `1M`.

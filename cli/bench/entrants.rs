@@ -69,7 +69,8 @@ pub struct Missing {
 }
 
 impl Missing {
-    fn new(name: &str, failure: &Failure) -> Missing {
+    /// With the remedy of what failed.
+    pub fn new(name: &str, failure: &Failure) -> Missing {
         Missing {
             name: name.to_owned(),
             why: failure.to_string(),
@@ -80,10 +81,12 @@ impl Missing {
 
 /// The engines that are asked for.
 pub struct Asked {
-    kinds: Vec<&'static Kind>,
+    /// Those that this machine lets run.
+    pub kinds: Vec<&'static Kind>,
     /// Whatever there is: what cannot be measured is only named.
-    is_all: bool,
-    missing: Vec<Missing>,
+    pub is_all: bool,
+    /// Those that it does not.
+    pub missing: Vec<Missing>,
 }
 
 impl Asked {
@@ -141,12 +144,7 @@ pub fn all(
         } else {
             Role::Engine
         };
-        let target = kind.target();
-        let other = target.and_then(|target| checked.policy.other_target(target));
-        let made = match other {
-            Some((message, _)) => Err(Failure::told(message)),
-            None => kind.make(pipeline),
-        };
+        let made = engine(kind, checked);
         let made = made.and_then(|engine| entrant(kind, role, engine, state, measured.ingress));
         match made {
             Ok(entrant) => entrants.push(entrant),
@@ -174,6 +172,17 @@ fn by_hand(pipeline: &Pipeline, state: (&Manifest, &World), ingress: u8) -> Opti
         is_behind: false,
         lane: Box::new(Batches::new(Box::new(hand), state, ingress)),
     })
+}
+
+/// An engine that runs the policy, which may be for others only.
+pub fn engine(kind: &Kind, checked: &Checked) -> Result<AnyEngine, Failure> {
+    let other = kind
+        .target()
+        .and_then(|target| checked.policy.other_target(target));
+    match other {
+        Some((message, _)) => Err(Failure::told(message)),
+        None => kind.make(&checked.pipeline),
+    }
 }
 
 /// An engine; one that takes packets from devices is measured where it does that, in the kernel.

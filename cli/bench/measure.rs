@@ -16,6 +16,11 @@ use crate::failure::Failure;
 use crate::policy::Checked;
 use crate::ui::progress::Progress;
 
+/// Numbers of flows, rounds and swaps, where nobody says them.
+const FLOWS: &[Flows] = &[Flows(1), Flows(1 << 16), Flows(1 << 20)];
+const WIRE: &[Flows] = &[Flows(1 << 16)];
+const ROUNDS: u32 = 11;
+const SWAPS: u32 = 50;
 /// How long a round of one takes with full caches, and how much of it goes before (nanoseconds).
 const TRIAL: u128 = 16_000_000;
 const BEFORE: u32 = 4;
@@ -46,13 +51,18 @@ impl Wanted<'_> {
     /// What these arguments ask for.
     pub fn of(args: &crate::args::Bench) -> Result<Wanted<'_>, Failure> {
         let mut flows = args.flows.clone();
+        if flows.is_empty() {
+            flows.extend(if args.on_wire() { WIRE } else { FLOWS });
+        }
         flows.sort_unstable();
         flows.dedup();
         Ok(Wanted {
             engines: Asked::named(&args.target)?,
             against: &args.against,
             flows,
-            rounds: args.rounds,
+            rounds: args
+                .rounds
+                .unwrap_or(if args.swap { SWAPS } else { ROUNDS }),
         })
     }
 }
@@ -131,13 +141,7 @@ pub fn policy(
     let (pipeline, path) = (&checked.pipeline, &checked.text.path);
     let manifest = &pipeline.manifest;
     let most = wanted.flows.last().map_or(1, |flows| flows.0);
-    let is_given = given.is_some();
-    let frames = match given {
-        Some(came) => vec![came],
-        None => packets::of_tests(&checked.policy, &entrants::world(manifest, 0)),
-    };
-    let chosen = packets::choose(pipeline, &frames, most)?;
-    let chosen = chosen.ok_or_else(|| no_packet(path, is_given, frames.is_empty()))?;
+    let chosen = packets::of_policy(checked, given, most)?;
     let world = entrants::world(manifest, chosen.ingress);
     let (mut entrants, missing) =
         entrants::all(checked, &world, &chosen, &wanted.engines, wanted.against)?;
@@ -172,30 +176,6 @@ pub fn policy(
         figures,
         missing,
     })
-}
-
-fn no_packet(path: &str, is_given: bool, has_none: bool) -> Failure {
-    let (what, remedy) = if has_none {
-        (
-            "there is no packet to measure with: the policy has no `test` block that sends one",
-            "give one: `--packet \"eth / ip 192.0.2.7 -> VIP / tcp 40000 -> 80\"`",
-        )
-    } else if is_given {
-        (
-            "the packet cannot be that of many flows: it has no IP header, or is decided otherwise for some",
-            "give another packet, or fewer `--flows`",
-        )
-    } else {
-        (
-            "no packet of the `test` blocks can be that of many flows: none has an IP header, or all are decided \
-             otherwise for some",
-            "give one with `--packet`, or fewer `--flows`",
-        )
-    };
-    Failure::Told {
-        what: format!("{path}: {what}"),
-        remedy: Some(remedy.to_owned()),
-    }
 }
 
 /// Has everyone decide the first packets. An engine that decides otherwise than the reference is a fault; what was
@@ -328,7 +308,8 @@ fn each(taken: Duration, packets: u32) -> f64 {
     taken.as_nanos() as f64 / f64::from(packets)
 }
 
-fn median(times: &[f64]) -> f64 {
+/// What lies in the middle.
+pub(super) fn median(times: &[f64]) -> f64 {
     let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
     let (low, high) = (times.len().saturating_sub(1) / 2, times.len() / 2);

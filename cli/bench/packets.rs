@@ -13,6 +13,7 @@ use lvsc_runtime::publish::publish;
 use super::entrants;
 use super::lane::{Batches, Decided, Lane};
 use crate::failure::Failure;
+use crate::policy::Checked;
 use crate::testing;
 
 /// So many packets are decided by all before anything is timed.
@@ -43,7 +44,7 @@ pub struct Measured {
 }
 
 /// The packets of the `test` blocks, in their order, padded as on a wire.
-pub fn of_tests(policy: &Policy, world: &World) -> Vec<Came> {
+fn of_tests(policy: &Policy, world: &World) -> Vec<Came> {
     let steps = policy.tests.iter().flat_map(|test| &test.steps);
     let came = steps.filter_map(|step| match &step.kind {
         TestKind::Send { layers, interface } => {
@@ -70,13 +71,44 @@ pub fn padded(mut frame: Vec<u8>, ingress: u8) -> Came {
     }
 }
 
+/// The packets that a policy is measured with: those of this one, else of the first in its tests that will do.
+pub fn of_policy(checked: &Checked, given: Option<Came>, flows: u32) -> Result<Measured, Failure> {
+    let (pipeline, is_given) = (&checked.pipeline, given.is_some());
+    let frames = match given {
+        Some(came) => vec![came],
+        None => of_tests(&checked.policy, &entrants::world(&pipeline.manifest, 0)),
+    };
+    let chosen = choose(pipeline, &frames, flows)?;
+    chosen.ok_or_else(|| no_packet(&checked.text.path, is_given, frames.is_empty()))
+}
+
+fn no_packet(path: &str, is_given: bool, has_none: bool) -> Failure {
+    let (what, remedy) = if has_none {
+        (
+            "there is no packet to measure with: the policy has no `test` block that sends one",
+            "give one: `--packet \"eth / ip 192.0.2.7 -> VIP / tcp 40000 -> 80\"`",
+        )
+    } else if is_given {
+        (
+            "the packet cannot be that of many flows: it has no IP header, or is decided otherwise for some",
+            "give another packet, or fewer `--flows`",
+        )
+    } else {
+        (
+            "no packet of the `test` blocks can be that of many flows: none has an IP header, or all are decided \
+             otherwise for some",
+            "give one with `--packet`, or fewer `--flows`",
+        )
+    };
+    Failure::Told {
+        what: format!("{path}: {what}"),
+        remedy: Some(remedy.to_owned()),
+    }
+}
+
 /// The first of the frames, and of its ways to become those of many flows, of which all packets are sent; else of which
 /// all get one verdict.
-pub fn choose(
-    pipeline: &Pipeline,
-    frames: &[Came],
-    flows: u32,
-) -> Result<Option<Measured>, Failure> {
+fn choose(pipeline: &Pipeline, frames: &[Came], flows: u32) -> Result<Option<Measured>, Failure> {
     let mut other = None;
     for came in frames {
         let world = entrants::world(&pipeline.manifest, came.ingress);

@@ -100,25 +100,41 @@ pub fn words(outcome: &Outcome) -> Vec<String> {
         );
     }
     lines.extend(outcome.notes.iter().map(|note| format!("note    {note}")));
-    for Missing { name, why, remedy } in &outcome.missing {
-        lines.push(format!("missing {name}: {why}"));
-        lines.extend(remedy.iter().map(|remedy| format!("        {remedy}")));
-    }
+    lines.extend(outcome.missing.iter().flat_map(Missing::lines));
     lines
 }
 
+impl Missing {
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
+        let first = format!("missing {}: {}", self.name, self.why);
+        let remedy = self.remedy.iter().map(|remedy| format!("        {remedy}"));
+        std::iter::once(first).chain(remedy).collect()
+    }
+
+    /// For programs.
+    pub fn data(&self) -> Value {
+        json!({ "name": self.name, "why": self.why, "remedy": self.remedy })
+    }
+}
+
+/// The machine as data.
+pub fn machine(machine: &Machine) -> Value {
+    json!({
+        "processor": machine.processor,
+        "cpus": machine.cpus,
+        "virtual": machine.is_virtual,
+        "cache_bytes": machine.cache,
+        "kernel": machine.kernel,
+    })
+}
+
 /// All of it as data.
-pub fn data(machine: &Machine, rounds: u32, outcomes: &[Outcome]) -> Value {
+pub fn data(here: &Machine, rounds: u32, outcomes: &[Outcome]) -> Value {
     json!({
         "version": 1,
         "unit": "ns/packet",
-        "machine": {
-            "processor": machine.processor,
-            "cpus": machine.cpus,
-            "virtual": machine.is_virtual,
-            "cache_bytes": machine.cache,
-            "kernel": machine.kernel,
-        },
+        "machine": machine(here),
         "lvsc": env!("CARGO_PKG_VERSION"),
         "optimized": !cfg!(debug_assertions),
         "rounds": rounds,
@@ -128,9 +144,7 @@ pub fn data(machine: &Machine, rounds: u32, outcomes: &[Outcome]) -> Value {
 }
 
 fn policy(outcome: &Outcome) -> Value {
-    let missing = outcome.missing.iter();
-    let missing = missing
-        .map(|Missing { name, why, remedy }| json!({ "name": name, "why": why, "remedy": remedy }));
+    let missing = outcome.missing.iter().map(Missing::data);
     json!({
         "policy": outcome.policy,
         "packet": outcome.packet,

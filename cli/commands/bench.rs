@@ -1,5 +1,8 @@
 //! `lvsc bench`: measures what a packet costs on each engine.
 
+#[cfg(target_os = "linux")]
+mod chain;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -37,6 +40,9 @@ pub fn run(args: &Bench, global: &Global, ui: &mut Ui) -> Result<Status, Failure
             ControlFlow::Break(status) => return Ok(status),
         }
     }
+    if args.on_wire() {
+        return chain::run(args, &policies, &wanted, ui);
+    }
     let machine = Machine::here();
     let mut eviction = Eviction::new(&machine);
     let on_one = machine::stay(&machine);
@@ -58,8 +64,8 @@ pub fn run(args: &Bench, global: &Global, ui: &mut Ui) -> Result<Status, Failure
         draw(path, &machine, &outcomes)?;
     }
     match format {
-        Format::Json => ui.json(&report::data(&machine, args.rounds, &outcomes)),
-        Format::Text => say(&machine, args.rounds, &outcomes, ui),
+        Format::Json => ui.json(&report::data(&machine, wanted.rounds, &outcomes)),
+        Format::Text => say(&machine, wanted.rounds, &outcomes, ui),
     }
     Ok(Status::Fine)
 }
@@ -80,6 +86,20 @@ fn given(
         Some(frame) => ControlFlow::Continue(Some(bench::padded(frame, ingress))),
         None => ControlFlow::Break(Status::Findings),
     })
+}
+
+#[cfg(not(target_os = "linux"))]
+mod chain {
+    use super::{Bench, Came, Checked, Failure, Status, Ui, Wanted};
+
+    pub(super) fn run(
+        _: &Bench,
+        _: &[(Checked, Option<Came>)],
+        _: &Wanted<'_>,
+        _: &mut Ui,
+    ) -> Result<Status, Failure> {
+        Err(Failure::told("network namespaces need Linux"))
+    }
 }
 
 fn draw(path: &Path, machine: &Machine, outcomes: &[bench::Outcome]) -> Result<(), Failure> {

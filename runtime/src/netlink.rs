@@ -12,9 +12,11 @@ use lvsc_abi::engine::Mode;
 use lvsc_abi::mac::Mac;
 
 mod message;
+mod pair;
 mod xdp;
 
 pub use self::message::{Message, attributes};
+pub use self::pair::End;
 
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;

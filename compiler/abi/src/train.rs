@@ -122,6 +122,15 @@ pub struct Feeder {
     pub programs: usize,
 }
 
+/// An eBPF program that counts the packets of a train and drops all packets, and where an address is filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sink {
+    /// Instructions of eight bytes.
+    pub code: Vec<u64>,
+    /// Index of the one that takes the address of the number of packets, u64.
+    pub count: usize,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]

@@ -9,6 +9,7 @@
 mod attach;
 pub mod foreign;
 mod image;
+pub mod live;
 mod loaded;
 mod object;
 pub mod pin;
@@ -96,10 +97,14 @@ pub(crate) fn pass() -> io::Result<OwnedFd> {
 /// A program that returns the same for every packet.
 fn always(name: &str, action: u32) -> io::Result<OwnedFd> {
     // `w0 = action; exit`
-    let code = [u64::from(action) << 32 | 0xb4, 0x95];
+    plain(name, &[u64::from(action) << 32 | 0xb4, 0x95])
+}
+
+/// A program that is nothing but instructions.
+fn plain(name: &str, code: &[u64]) -> io::Result<OwnedFd> {
     let program = bpf::Program {
         name,
-        code: &code,
+        code,
         license: c"GPL",
         types: None,
         functions: &[],

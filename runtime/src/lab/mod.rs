@@ -1,12 +1,14 @@
 //! The lab: client, director and real servers around a switch, and the proof of what happened between them.
 //!
 //! The director is the caller's: the lab makes the place it works in, sends requests, captures frames at the switch's
-//! ports, and judges them. It knows no engine and no policy.
+//! ports, and judges them. It knows no engine and no policy. A [`wire`] is less: a director and a generator of [`load`].
 
 #[cfg(target_os = "linux")]
 mod capture;
 #[cfg(target_os = "linux")]
 mod http;
+#[cfg(target_os = "linux")]
+pub mod load;
 pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod namespaces;
@@ -15,6 +17,10 @@ mod proof;
 mod report;
 #[cfg(target_os = "linux")]
 mod topology;
+#[cfg(target_os = "linux")]
+mod usage;
+#[cfg(target_os = "linux")]
+pub mod wire;
 
 pub use self::plan::{Host, Plan, PlanError};
 pub use self::proof::{Captured, Direction, Node, Proof, Step, judge, planted};

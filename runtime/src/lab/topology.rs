@@ -14,7 +14,7 @@ use lvsc_abi::mac::Mac;
 
 use super::plan::{Host, Plan};
 use crate::engine::xdp;
-use crate::netlink::{Message, Netlink};
+use crate::netlink::{End, Message, Netlink};
 use crate::sys::bpf;
 use crate::sys::namespace::Namespace;
 use crate::sys::{Offload, offload, tags_inside};
@@ -26,7 +26,7 @@ pub(super) const ETH0: u32 = 2;
 const LOOPBACK: u32 = 1;
 
 /// `IPV4_DEVCONF_*` of linux/ip.h.
-mod setting {
+pub(super) mod setting {
     pub const FORWARDING: u16 = 1;
     pub const SEND_REDIRECTS: u16 = 6;
     pub const RP_FILTER: u16 = 8;
@@ -157,22 +157,20 @@ fn bridge(switch: &mut Netlink) -> Result<()> {
 
 /// A veth pair: one end is a port of the bridge, the other is born as `eth0` in the station.
 fn join(switch: &mut Netlink, number: usize, host: &Host, station: &Namespace) -> Result<()> {
-    const VETH_INFO_PEER: u16 = 1;
-    let peer = Message::fragment()
-        .link(ETH0, 0, 0)
-        .text(libc::IFLA_IFNAME, "eth0")
-        .number(libc::IFLA_NET_NS_FD, station.number().cast_unsigned())
-        .attribute(libc::IFLA_ADDRESS, &host.mac.0)
-        .into_bytes();
-    let message = Message::new(libc::RTM_NEWLINK, CREATE)
-        .link(port(number), 0, 0)
-        .text(libc::IFLA_IFNAME, &port_name(number))
-        .number(libc::IFLA_MASTER, BRIDGE)
-        .open(libc::IFLA_LINKINFO)
-        .text(INFO_KIND, "veth")
-        .open(INFO_DATA)
-        .attribute(VETH_INFO_PEER, &peer);
-    switch.call(message.close().close()).map(drop)
+    let port = End {
+        index: port(number),
+        name: &port_name(number),
+        bridge: Some(BRIDGE),
+        ..End::default()
+    };
+    let own = End {
+        index: ETH0,
+        name: "eth0",
+        mac: Some(host.mac),
+        namespace: Some(station.number()),
+        ..End::default()
+    };
+    switch.pair(&port, &own)
 }
 
 /// Settings, addresses and links of one station; runs inside of it.

@@ -3,6 +3,7 @@
 
 mod info;
 mod link;
+mod live;
 mod mapped;
 mod pin;
 
@@ -13,6 +14,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 pub use self::info::{LinkInfo, MapInfo, ProgramInfo, link_info, map_info, program, program_info};
 pub(crate) use self::link::flag;
 pub use self::link::{attach, detach, exchange, links};
+pub use self::live::live_run;
 pub use self::mapped::Mapped;
 pub use self::pin::{get, is_bpffs, pin};
 

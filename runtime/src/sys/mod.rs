@@ -51,6 +51,8 @@ pub enum Offload {
     Segments = 0x1f,
     /// Cutting anything into segments, by the kernel itself, late.
     LateSegments = 0x24,
+    /// Putting segments together on arrival (GRO).
+    Merging = 0x2c,
 }
 
 /// Switches something of a device of this thread's namespace on or off.
@@ -98,10 +100,19 @@ fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
 
 /// Time that this thread has had a CPU.
 pub fn cpu_time() -> Duration {
+    clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Time that the threads of this process have had a CPU.
+pub fn process_time() -> Duration {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn clock(clock: libc::clockid_t) -> Duration {
     // SAFETY: a plain system call that fills the answer; zeros are one, too.
     let time = unsafe {
         let mut time: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+        libc::clock_gettime(clock, &raw mut time);
         time
     };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)

@@ -11,6 +11,7 @@
 //! btf, elf  the object file
 //! offload   what a network card cannot do
 //! feeder    what gives a measured program its packets
+//! sink      what counts those that come back
 //! disasm    instructions as text
 //! ```
 //!
@@ -45,6 +46,7 @@ mod regalloc;
 mod search;
 mod section;
 mod select;
+mod sink;
 mod verdict;
 
 use lvsc_abi::artifact::Artifact;
@@ -59,6 +61,7 @@ use lvsc_ir::verify::Verified;
 use crate::assemble::Code;
 pub use crate::feeder::feeder;
 use crate::regalloc::Flat;
+pub use crate::sink::sink;
 use crate::verdict::Dropped;
 
 /// The target `xdp`.

@@ -11,7 +11,7 @@ use lvsc_abi::train::{Feeder, Train};
 
 use super::loaded::{PSEUDO_MAP, PSEUDO_VALUE, refused};
 use super::refusal::{Refusal, Step};
-use super::{LoadError, always};
+use super::{LoadError, always, plain};
 use crate::sys::{self, bpf};
 
 /// The index that interfaces have by which a train comes: that of the loopback device.
@@ -23,9 +23,7 @@ const SEND: u32 = 3;
 
 /// A program behind a feeder.
 pub struct Replay {
-    feeder: OwnedFd,
-    /// It holds the program, which would go with it.
-    _programs: OwnedFd,
+    feeder: Fed,
     /// What a call takes besides the packets.
     call: Duration,
     frame: Vec<u8>,
@@ -50,58 +48,9 @@ impl Replay {
         train: &Train,
         program: &impl AsRawFd,
     ) -> Result<Replay, LoadError> {
-        let (length, known) = (train.frame.len(), &super::LENGTHS);
-        if !(usize::from(*known.start())..=usize::from(*known.end())).contains(&length) {
-            let (least, most) = (known.start(), known.end());
-            return Err(LoadError::Kernel(Refusal {
-                what: format!(
-                    "the kernel runs no program over a frame of {length} bytes on request"
-                ),
-                remedy: Some(format!(
-                    "take frames of {least} to {most} bytes, or other targets"
-                )),
-            }));
-        }
-        let map = |kind, name, flags| {
-            let made = bpf::create(bpf::Map {
-                kind,
-                name,
-                value: 4,
-                entries: 1,
-                flags,
-                types: None,
-            });
-            made.map_err(refused(Step::Maps))
-        };
-        let number = map(bpf::ARRAY, "number", bpf::MAPPABLE)?;
-        let programs = map(bpf::PROGRAMS, "programs", 0)?;
-        let mut code = feeder.code.clone();
-        for (index, map, source) in [
-            (feeder.number, &number, PSEUDO_VALUE),
-            (feeder.programs, &programs, PSEUDO_MAP),
-        ] {
-            if let Some(insn) = code.get_mut(index) {
-                let map = u64::from(map.as_raw_fd().unsigned_abs());
-                *insn = *insn & 0x0fff | source << 12 | map << 32;
-            }
-        }
-        let loaded = bpf::load(
-            bpf::Program {
-                name: "feeder",
-                code: &code,
-                license: c"GPL",
-                types: None,
-                functions: &[],
-                lines: &[],
-            },
-            &mut [],
-        );
-        let feeder = loaded.map_err(refused(Step::Program))?;
-        bpf::update(&programs, 0, program.as_raw_fd().unsigned_abs())
-            .map_err(refused(Step::Calling))?;
+        fits(train)?;
         Ok(Replay {
-            feeder,
-            _programs: programs,
+            feeder: Fed::load(feeder, program)?,
             call: call()?,
             frame: train.frame.clone(),
             out: vec![0; usize::from(*super::LENGTHS.end())],
@@ -111,7 +60,7 @@ impl Replay {
     /// Runs the program over the next packets.
     pub fn run(&mut self, packets: u32) -> io::Result<Run<'_>> {
         let begin = sys::cpu_time();
-        let ran = bpf::test_run(&self.feeder, &self.frame, &mut self.out, packets)?;
+        let ran = bpf::test_run(&self.feeder.program, &self.frame, &mut self.out, packets)?;
         let taken = sys::cpu_time().saturating_sub(begin + self.call);
         // The kernel times the packets alone, but says it in whole nanoseconds each.
         let least = Duration::from_nanos(u64::from(ran.nanoseconds) * u64::from(packets));
@@ -121,6 +70,66 @@ impl Replay {
             frame: self.out.get(..ran.length as usize).unwrap_or_default(),
             taken: taken.clamp(least, most),
         })
+    }
+}
+
+/// Whether the kernel runs programs over frames of this length.
+pub(super) fn fits(train: &Train) -> Result<(), LoadError> {
+    let (length, known) = (train.frame.len(), &super::LENGTHS);
+    if !(usize::from(*known.start())..=usize::from(*known.end())).contains(&length) {
+        let (least, most) = (known.start(), known.end());
+        return Err(LoadError::Kernel(Refusal {
+            what: format!("the kernel runs no program over a frame of {length} bytes on request"),
+            remedy: Some(format!(
+                "take frames of {least} to {most} bytes, or other targets"
+            )),
+        }));
+    }
+    Ok(())
+}
+
+/// A feeder in the kernel, in front of a program.
+pub(super) struct Fed {
+    pub(super) program: OwnedFd,
+    /// It holds the program behind, which would go with it.
+    _programs: OwnedFd,
+}
+
+impl Fed {
+    pub(super) fn load(feeder: &Feeder, program: &impl AsRawFd) -> Result<Fed, LoadError> {
+        let number = map(bpf::ARRAY, "number", 4)?;
+        let programs = map(bpf::PROGRAMS, "programs", 4)?;
+        let mut code = feeder.code.clone();
+        fill_in(&mut code, feeder.number, (&number, PSEUDO_VALUE));
+        fill_in(&mut code, feeder.programs, (&programs, PSEUDO_MAP));
+        let fed = plain("feeder", &code).map_err(refused(Step::Program))?;
+        bpf::update(&programs, 0, program.as_raw_fd().unsigned_abs())
+            .map_err(refused(Step::Calling))?;
+        Ok(Fed {
+            program: fed,
+            _programs: programs,
+        })
+    }
+}
+
+/// A map of one value of so many bytes.
+pub(super) fn map(kind: u32, name: &str, value: u32) -> Result<OwnedFd, LoadError> {
+    let made = bpf::create(bpf::Map {
+        kind,
+        name,
+        value,
+        entries: 1,
+        flags: 0,
+        types: None,
+    });
+    made.map_err(refused(Step::Maps))
+}
+
+/// Fills the address of a map, or of its value, into an instruction.
+pub(super) fn fill_in(code: &mut [u64], index: usize, (map, source): (&OwnedFd, u64)) {
+    if let Some(insn) = code.get_mut(index) {
+        let map = u64::from(map.as_raw_fd().unsigned_abs());
+        *insn = *insn & 0x0fff | source << 12 | map << 32;
     }
 }
 
