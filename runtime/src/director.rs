@@ -8,6 +8,7 @@ mod event;
 #[cfg(target_os = "linux")]
 pub mod interface;
 mod summary;
+mod worker;
 
 use std::io;
 use std::net::IpAddr;
@@ -16,18 +17,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{Engine, EngineError};
+use lvsc_abi::engine::{Engine, EngineError, FrameMemory};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
-use lvsc_abi::verdict::Verdict;
 
 use crate::engine::carry::{Carried, carry, catch_up, counted, forget_strays, turn};
-use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
-use crate::publish::{publish, publish_time, recall};
+use crate::io::{Received, Sink, Source};
+use crate::publish::{publish, publish_cursors, publish_time, recall};
 use crate::sweep::Sweeper;
 use crate::world::World;
 
-use self::summary::Tally;
+use self::worker::{Crew, Hand, Worker};
 
 pub use self::capture::{RunError, run_capture};
 pub use self::event::{AnyEngine, Change, Event, Notice, Switch};
@@ -41,11 +41,11 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// A running load balancer. `Meta` is what travels beside a frame from its [`Source`] to its [`Sink`].
 pub struct Director<Meta> {
-    engine: AnyEngine,
+    own: Worker<Meta>,
+    /// Those that forward in threads of their own; the image is written here alone.
+    crew: Crew<Meta>,
     manifest: Manifest,
     world: World,
-    batch: Batch<Meta>,
-    tally: Tally,
     sweeper: Sweeper,
     remind: u64,
     /// The world has changed, and the image does not say so yet.
@@ -74,11 +74,10 @@ impl<Meta> Director<Meta> {
             sweeper: Sweeper::default(),
             remind: world.seconds + PATIENCE,
             origin: (Instant::now(), world.seconds),
-            engine,
+            own: Worker::new(engine),
+            crew: Crew::default(),
             manifest,
             world,
-            batch: Batch::default(),
-            tally: Tally::default(),
             stale: false,
             enabled: Arc::new(AtomicBool::new(true)),
             takes: Takes::Nobody,
@@ -93,7 +92,7 @@ impl<Meta> Director<Meta> {
         let is_used = recall(&manifest, engine.image()).is_some();
         let mut director = Director::new(engine, manifest, world);
         if is_used {
-            forget_strays(&director.manifest, director.engine.image_mut());
+            forget_strays(&director.manifest, director.own.engine.image_mut());
         }
         director
     }
@@ -115,7 +114,7 @@ impl<Meta> Director<Meta> {
 
     /// Has the engine take packets by itself from the devices that it has reserved.
     pub fn attach(&mut self) -> Result<(), EngineError> {
-        self.engine.attach()?;
+        self.own.engine.attach()?;
         self.taken_by(Takes::Engine);
         Ok(())
     }
@@ -124,6 +123,24 @@ impl<Meta> Director<Meta> {
     /// engine's memory: no other policy can take over.
     pub fn steer(&mut self) {
         self.taken_by(Takes::Source);
+    }
+
+    /// The memory for frames of the director's own thread.
+    fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        self.own.engine.frames()
+    }
+
+    /// Makes one more engine over the image, for a thread of its own: its memory for frames is for the thread's packet IO.
+    fn another(&mut self) -> Result<AnyEngine, EngineError> {
+        self.own.engine.another()
+    }
+
+    /// Has an engine of [`Director::another`] forward in a thread of its own.
+    fn hire(&mut self, engine: AnyEngine) -> Hand<Meta> {
+        let hand = self.crew.hire(engine, &self.enabled);
+        let workers = self.crew.len() as u32 + 1;
+        publish_cursors(workers, self.own.engine.image_mut());
+        hand
     }
 
     fn taken_by(&mut self, takes: Takes) {
@@ -143,7 +160,7 @@ impl<Meta> Director<Meta> {
 
     /// The engine.
     pub fn engine(&self) -> &dyn Engine {
-        self.engine.as_ref()
+        self.own.engine.as_ref()
     }
 
     /// The backends that get no packets because their next hop is not known.
@@ -158,7 +175,9 @@ impl<Meta> Director<Meta> {
     /// What happened so far.
     pub fn summary(&self) -> Summary {
         let engine = self.engine();
-        let summary = summary::of(&self.tally, &self.manifest, &self.world, engine);
+        let mut threads = vec![self.own.tally.clone()];
+        threads.extend(self.crew.tallies());
+        let summary = summary::of(&threads, &self.manifest, &self.world, engine);
         if self.takes == Takes::Engine {
             summary.of_counters()
         } else {
@@ -196,9 +215,7 @@ impl<Meta> Director<Meta> {
             self.publish();
             io.follow(&self.world)?;
         }
-        self.batch.clear();
-        let mut inbox = Inbox::new(self.engine.as_mut(), &mut self.batch);
-        let received = io.receive(wait, &mut inbox)?;
+        let received = self.own.receive(io, wait)?;
         let (start, seconds) = self.origin;
         let now = io
             .seconds()
@@ -211,53 +228,17 @@ impl<Meta> Director<Meta> {
             match self.takes {
                 Takes::Source => io.switch(on)?,
                 Takes::Engine | Takes::Nobody => {
-                    self.engine.switch(on).map_err(io::Error::other)?;
+                    self.own.engine.switch(on).map_err(io::Error::other)?;
                 }
             }
             taking.store(on, Ordering::Relaxed);
         }
-        if on {
-            self.forward(io)?;
-        } else {
-            self.tally.ignored += self.batch.len() as u64;
-        }
-        Ok(received)
-    }
-
-    /// Decides the batch and sends what is to be sent.
-    fn forward<Io: Sink<Meta>>(&mut self, io: &mut Io) -> io::Result<()> {
-        self.tally.losses(&self.batch.losses);
-        if self.batch.packets.is_empty() {
-            return Ok(());
-        }
-        let (begin, before) = (Instant::now(), self.engine.inside());
-        let decided = self.engine.process(&mut self.batch.packets);
-        let inside = self.engine.inside().zip(before);
-        let spent = inside.map_or(begin.elapsed(), |(after, before)| {
-            after.saturating_sub(before)
-        });
-        self.tally.spent(spent, self.batch.packets.len());
-        if let Err(error) = decided
-            && self.tally.failed(&error)
-        {
+        if !on {
+            self.own.ignore();
+        } else if let Some(error) = self.own.forward(io)? {
             (self.notify)(Notice::Failed(error));
         }
-        for (packet, meta) in self.batch.packets.iter().zip(&self.batch.metas) {
-            let room = self.engine.room(packet.room);
-            let frame = room.get(packet.range()).unwrap_or_default();
-            match packet.verdict {
-                Verdict::Drop => self.tally.drop += 1,
-                Verdict::Pass => {
-                    io.pass(meta, frame)?;
-                    self.tally.pass += 1;
-                }
-                Verdict::Send => match io.send(packet, meta, frame)? {
-                    Sent::Gone => self.tally.send += 1,
-                    Sent::Lost => self.tally.unsent += 1,
-                },
-            }
-        }
-        io.flush()
+        Ok(received)
     }
 
     /// Takes in what happened. The image says so from the next [`Director::settle`] on: filling the rings of a thousand
@@ -291,14 +272,14 @@ impl<Meta> Director<Meta> {
 
     fn publish(&mut self) {
         self.stale = false;
-        publish(&self.manifest, &self.world, self.engine.image_mut());
+        publish(&self.manifest, &self.world, self.own.engine.image_mut());
     }
 
     fn second(&mut self, now: u64) {
         if now <= self.world.seconds {
             return;
         }
-        let (before, image) = (self.world.seconds, self.engine.image_mut());
+        let (before, image) = (self.world.seconds, self.own.engine.image_mut());
         self.sweeper.advance(&self.manifest, (before, now), image);
         self.world.seconds = now;
         publish_time(&self.world, image);
@@ -373,25 +354,41 @@ impl<Meta> Director<Meta> {
         manifest: Manifest,
         world: World,
     ) -> Result<Carried, EngineError> {
+        let mut others = self.crew.pause();
         let before = &self.manifest;
-        let carried = match self.engine.exchange(engine) {
+        // One image has one program: where several threads work on it, all go on with the new one, or none does.
+        let exchanged = if others.workers.is_empty() {
+            self.own.engine.exchange(engine)
+        } else {
+            Err(engine)
+        };
+        let carried = match exchanged {
             Ok(()) => {
-                let image = self.engine.image_mut();
+                let image = self.own.engine.image_mut();
                 publish(&manifest, &world, image);
                 turn(before, &manifest, image)
             }
             Err(mut engine) => {
-                let then = counted(self.engine.image());
-                let old = (before, self.engine.image(), &then);
+                let mut next = Vec::new();
+                for _ in &others.workers {
+                    next.push(engine.another()?);
+                }
+                let then = counted(self.own.engine.image());
+                let old = (before, self.own.engine.image(), &then);
                 let carried = carry(old, (&manifest, engine.image_mut()));
                 publish(&manifest, &world, engine.image_mut());
-                engine.succeed(self.engine.as_mut())?;
-                let old = (before, self.engine.image(), &then);
+                publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
+                engine.succeed(self.own.engine.as_mut())?;
+                let old = (before, self.own.engine.image(), &then);
                 catch_up(old, (&manifest, engine.image_mut()));
-                self.engine = engine;
+                self.own.engine = engine;
+                for (worker, next) in others.workers.iter_mut().zip(next) {
+                    worker.engine = next;
+                }
                 carried
             }
         };
+        drop(others);
         (self.world, self.manifest) = (world, manifest);
         self.stale = false;
         Ok(carried)

@@ -11,7 +11,7 @@ use lvsc_runtime::sys::bpf;
 use lvsc_runtime::sys::namespace::Namespace;
 
 use crate::child::{
-    Connection, ETH0, RS1, RS2, Running, could_not, file, foreign, link, plan, policy,
+    Connection, ETH0, RS1, RS2, Running, could_not, file, foreign, link, packets, plan, policy,
 };
 use crate::devices::{device, modes};
 use crate::frames::{gather, join, packet, ring};
@@ -78,7 +78,10 @@ pub fn what_cannot_be_shared_is_named(lab: &Lab) {
         &["no AF_XDP on eth0", "leave `--transfer zero-copy` out"],
     );
     let slots = [&shared[..], &["--target", "interp"]].concat();
-    could_not(&slots, &["frames cannot be shared", "`--io af_packet`"]);
+    could_not(
+        &slots,
+        &["frames of `interp` cannot be shared", "`--io af_packet`"],
+    );
     let kernel = [&shared[..], &["--target", "xdp"]].concat();
     could_not(&kernel, &["`--io` means nothing to `xdp`", "`wasm`"]);
     let plain = [&run[..], &["--io", "af_packet", "--mode", "native"]].concat();
@@ -94,6 +97,11 @@ pub fn what_cannot_be_shared_is_named(lab: &Lab) {
         &counts,
         &["passes packets that it has counted", "`--io af_packet`"],
     );
+    let threads = [&shared[..], &["--threads", "2"]].concat();
+    let few = "`eth0` has 1 queue for 2 threads, and each needs one";
+    could_not(&threads, &[few, "`--threads 1`", "combined 2"]);
+    let plain = [&run[..], &["--io", "af_packet", "--threads", "2"]].concat();
+    could_not(&plain, &["`--threads` means nothing to `--io af_packet`"]);
     let memory = ["run", &web, "--lab", "memory", "--io", "af_xdp"];
     could_not(&memory, &["the lab in memory", "`--lab namespaces`"]);
     let held = place.run(|| bpf::attach(&foreign(), ETH0, Mode::Native));
@@ -177,7 +185,8 @@ pub fn frames_of_every_queue_leave_by_the_other_interface(_: &Lab) {
     for engine in ENGINES {
         let devices = ["-i", "lan=lan0", "-i", "wan=wan0", "--target", engine];
         let args = [&[policy.as_str()], &devices[..], &SHARED].concat();
-        let running = Running::start(&here, &args);
+        let running = Running::start(&here, &[&args[..], &["--threads", "2"]].concat());
+        assert!(running.told.contains("2 threads"), "{}", running.told);
         let mut came = Vec::new();
         for round in 0..ROUNDS {
             for flow in 0..FLOWS {
@@ -198,8 +207,15 @@ pub fn frames_of_every_queue_leave_by_the_other_interface(_: &Lab) {
         let all: Vec<u32> = (0..ROUNDS * u32::from(FLOWS)).collect();
         assert_eq!(numbers, all, "every frame, and each once");
         let record = running.end();
-        assert_eq!(record["send"], ROUNDS * u32::from(FLOWS));
+        let sent = u64::from(ROUNDS) * u64::from(FLOWS);
+        assert_eq!(record["send"], sent);
         assert_eq!(record["overrun"], 0);
+        assert_eq!(packets(&record), [("rs1".to_owned(), sent)]);
+        let threads = record["threads"].as_array().unwrap().iter();
+        let threads: Vec<u64> = threads.map(|t| t["packets"].as_u64().unwrap()).collect();
+        assert_eq!(threads.len(), 2);
+        assert!(threads.iter().all(|packets| *packets > 0), "{threads:?}");
+        assert_eq!(threads.iter().sum::<u64>(), sent, "{threads:?}");
     }
     assert!(link(&here, 30).programs.is_empty());
     let gone = here.run(|| Netlink::open()?.links()).unwrap().unwrap();

@@ -100,6 +100,7 @@ pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure
         ("--io", args.io.is_some()),
         ("--transfer", args.transfer.is_some()),
         ("--busy-poll", args.busy_poll.is_some()),
+        ("--threads", args.threads.is_some()),
     ];
     let way = way.into_iter().find(|(_, given)| *given);
     if let (Some((flag, _)), Takes::Devices) = (way, kind.takes) {

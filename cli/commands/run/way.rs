@@ -5,7 +5,7 @@ use std::time::Duration;
 use lvsc_abi::engine::Mode;
 use lvsc_runtime::director::interface::{Attached, Io, Steered, Taken};
 use lvsc_runtime::engine::xdp::probe;
-use lvsc_runtime::io::af_xdp::Ways;
+use lvsc_runtime::io::af_xdp::{PLAIN, Ways};
 use lvsc_runtime::sys::xsk::Transfer;
 use serde_json::{Value, json};
 
@@ -14,9 +14,6 @@ use crate::compile;
 use crate::failure::Failure;
 use crate::subject::Subject;
 use crate::ui::Ui;
-
-/// Without `AF_XDP`, whatever happens.
-const PLAIN: &str = "`--io af_packet` needs no AF_XDP";
 
 /// Why there is no program that steers.
 enum Unsteerable {
@@ -49,6 +46,7 @@ pub fn choose(args: &Run, subject: &Subject, unless: Way, ui: &Ui) -> Result<Io,
         ("--replace", args.replace),
         ("--transfer", args.transfer.is_some()),
         ("--busy-poll", args.busy_poll.is_some()),
+        ("--threads", args.threads.is_some()),
     ];
     let asked = asks.into_iter().find(|(_, given)| *given);
     let way = match (args.io, asked) {
@@ -96,6 +94,7 @@ pub fn choose(args: &Run, subject: &Subject, unless: Way, ui: &Ui) -> Result<Io,
     let steered = Steered {
         object,
         ways: Ways { transfer, busy },
+        threads: args.threads,
     };
     Ok(if way == Way::Auto {
         Io::Either(steered)

@@ -1,20 +1,23 @@
 //! How packets come to the engine and leave again: by packet sockets, by shared memory, or not at all.
 
 use std::io;
+use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
 use lvsc_abi::engine::{Device, EngineError, Mode, Packet, Placed, Placing};
+use lvsc_abi::layout::WORKERS;
 
 use super::fault::{AttachError, Warning};
 use super::is_down;
-use crate::director::Director;
+use crate::director::{AnyEngine, Director};
 use crate::engine::xdp::LoadError;
 use crate::engine::xdp::steer::Steering;
 use crate::io::af_packet::{Interfaces, Offload};
-use crate::io::af_xdp::{OpenError, Port, Sockets, Ways};
+use crate::io::af_xdp::{OpenError, PLAIN, Port, Sockets, Ways, by_queue};
 use crate::io::{Inbox, Received, Sent, Sink, Source};
-use crate::sys::xsk::{Socket, Transfer};
+use crate::sys;
+use crate::sys::xsk::{Handle, Transfer};
 use crate::world::World;
 
 /// How packets are to come to an engine that does not take them by itself.
@@ -33,6 +36,8 @@ pub struct Steered {
     pub object: Vec<u8>,
     /// How sockets are opened.
     pub ways: Ways,
+    /// Threads that forward; `None`: one for each queue, as far as there are CPUs.
+    pub threads: Option<u32>,
 }
 
 /// How packets come.
@@ -57,6 +62,8 @@ pub(super) struct Wire {
 /// What was opened.
 pub(super) struct Opened {
     pub(super) packets: Packets,
+    /// The engines of further threads, with their sockets.
+    pub(super) crew: Vec<(AnyEngine, Sockets)>,
     pub(super) placed: Vec<Placed>,
     /// Why it is not the way that was tried first.
     pub(super) note: Option<Warning>,
@@ -74,6 +81,16 @@ pub enum SteerError {
     /// There are no sockets.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Each thread needs a queue of each device.
+    #[error("`{device}` has {queues} for {threads} threads, and each needs one", queues = queues_of(*.queues))]
+    Queues {
+        /// The device with the fewest.
+        device: String,
+        /// As many as it has.
+        queues: u32,
+        /// Threads that were asked for.
+        threads: u32,
+    },
     /// A sender on the same host leaves checksums to the device, and nothing says which.
     #[error(
         "frames on a veth device may have checksums that are still to be made, which AF_XDP does not tell"
@@ -84,15 +101,28 @@ pub enum SteerError {
     },
 }
 
+fn queues_of(number: u32) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} queue{plural}")
+}
+
 impl SteerError {
     /// What to type, where that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
             SteerError::Load(LoadError::Kernel(refusal)) => refusal.remedy.clone(),
             SteerError::Attach(EngineError::Attach { remedy, .. }) => remedy.clone(),
+            SteerError::Attach(EngineError::Frames { .. }) => Some(PLAIN.to_owned()),
             SteerError::Open(error) => error.remedy(),
             SteerError::Unfinished { device } => Some(format!(
                 "`ethtool -K DEVICE tx off` on {device}'s peer, then `--io af_xdp`"
+            )),
+            SteerError::Queues {
+                device,
+                queues,
+                threads,
+            } => Some(format!(
+                "`--threads {queues}`, or `sudo ethtool -L {device} combined {threads}`"
             )),
             SteerError::Load(_) | SteerError::Attach(_) => None,
         }
@@ -102,7 +132,7 @@ impl SteerError {
 /// Opens what was asked for, on the devices in the manifest's order. The engine's image says what the world is.
 pub(super) fn open(
     io: Io,
-    director: &Director<Offload>,
+    director: &mut Director<Offload>,
     wires: &[Wire],
     (devices, placing): (&[Device], Placing),
 ) -> Result<Opened, AttachError> {
@@ -135,13 +165,7 @@ pub(super) fn open(
         steer(&steered, director, wires, (devices, placing))
     });
     let because = match tried {
-        Some(Ok((shared, placed))) => {
-            return Ok(Opened {
-                packets: Packets::Steered(Box::new(shared)),
-                placed,
-                note: None,
-            });
-        }
+        Some(Ok(opened)) => return Ok(opened),
         Some(Err(source)) if alone => {
             let device = names();
             return Err(AttachError::Steer { device, source });
@@ -156,6 +180,7 @@ pub(super) fn open(
     })?;
     Ok(Opened {
         packets: Packets::Sockets(opened),
+        crew: Vec::new(),
         placed: Vec::new(),
         note: because.map(|error| Warning::PacketSockets {
             device: names(),
@@ -167,11 +192,11 @@ pub(super) fn open(
 
 fn steer(
     steered: &Steered,
-    director: &Director<Offload>,
+    director: &mut Director<Offload>,
     wires: &[Wire],
     (devices, placing): (&[Device], Placing),
-) -> Result<(Shared, Vec<Placed>), SteerError> {
-    let memory = director.engine().frames().ok_or(OpenError::Engine)?;
+) -> Result<Opened, SteerError> {
+    let mut memories = vec![director.frames()?];
     let mut steering = Vec::new();
     let mut placed = Vec::new();
     for device in devices {
@@ -186,19 +211,56 @@ fn steer(
             mtu: wire.mtu,
         })
         .collect();
-    let sockets = Sockets::open(memory, &ports, steered.ways)?;
-    let transfer = sockets.transfer();
-    let transfer = transfer.map_err(|source| OpenError::Socket { source })?;
-    for (one, sockets) in steering.iter_mut().zip(sockets.ports()) {
-        one.direct(sockets)?;
-        one.attach()?;
+    let mut engines = Vec::new();
+    for _ in 1..threads(steered.threads, devices)? {
+        let mut engine = director.another()?;
+        memories.push(engine.frames()?);
+        engines.push(engine);
     }
+    let all = Sockets::open(&memories, &ports, steered.ways)?;
+    let mut steered = Vec::new();
+    for (number, mut one) in steering.into_iter().enumerate() {
+        let handles = by_queue(&all, number);
+        one.direct(&handles)?;
+        one.attach()?;
+        steered.push((one, handles));
+    }
+    let mut all = all.into_iter();
+    let sockets = all.next().ok_or(OpenError::Queues)?;
+    let transfer = sockets.transfer();
     let shared = Shared {
-        steering,
+        steering: steered,
         sockets,
-        transfer,
+        transfer: transfer.map_err(|source| OpenError::Socket { source })?,
     };
-    Ok((shared, placed))
+    Ok(Opened {
+        packets: Packets::Steered(Box::new(shared)),
+        crew: engines.into_iter().zip(all).collect(),
+        placed,
+        note: None,
+    })
+}
+
+/// Threads that forward: each needs a queue of each device. A device that does not tell how many it has counts as one.
+fn threads(wanted: Option<u32>, devices: &[Device]) -> Result<u32, SteerError> {
+    let queues = |device: &Device| sys::queues(&device.name).unwrap_or(1);
+    let each = devices.iter().map(|device| (queues(device), device));
+    let (queues, fewest) = match each.min_by_key(|(queues, _)| *queues) {
+        Some((queues, device)) => (queues, device.name.clone()),
+        None => (1, String::new()),
+    };
+    match wanted {
+        Some(threads) if threads > queues => Err(SteerError::Queues {
+            device: fewest,
+            queues,
+            threads,
+        }),
+        Some(threads) => Ok(threads),
+        None => {
+            let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+            Ok(queues.min(cpus as u32).min(WORKERS))
+        }
+    }
 }
 
 /// Sockets that share the engine's memory, and what gives them packets.
@@ -206,7 +268,9 @@ fn steer(
 /// A packet that the engine passes all the same is lost: the world has changed since it was handed over, as when the device
 /// gets another MAC, and it was for the one before.
 pub(super) struct Shared {
-    steering: Vec<Steering>,
+    /// Of each device, with its sockets by queue, whichever thread has them.
+    steering: Vec<(Steering, Vec<Handle>)>,
+    /// Those of the director's own thread.
     sockets: Sockets,
     transfer: Transfer,
 }
@@ -225,7 +289,10 @@ impl Packets {
     pub(super) fn dropped(&mut self) -> u64 {
         match self {
             Packets::Sockets(sockets) => sockets.dropped(),
-            Packets::Steered(shared) => shared.sockets.dropped(),
+            Packets::Steered(shared) => {
+                let handles = shared.steering.iter().flat_map(|(_, handles)| handles);
+                handles.map(Handle::dropped).sum()
+            }
             Packets::Taken => 0,
         }
     }
@@ -260,7 +327,7 @@ impl Source for Packets {
     fn follow(&mut self, world: &World) -> io::Result<()> {
         if let Packets::Steered(shared) = self {
             let each = shared.steering.iter_mut();
-            each.for_each(|steering| steering.follow(world));
+            each.for_each(|(steering, _)| steering.follow(world));
         }
         Ok(())
     }
@@ -269,8 +336,8 @@ impl Source for Packets {
         let Packets::Steered(shared) = self else {
             return Ok(());
         };
-        for (steering, sockets) in shared.steering.iter().zip(shared.sockets.ports()) {
-            let sockets: &[Socket] = if on { sockets } else { &[] };
+        for (steering, handles) in &shared.steering {
+            let sockets: &[Handle] = if on { handles } else { &[] };
             steering.direct(sockets).map_err(io::Error::other)?;
         }
         Ok(())
