@@ -73,7 +73,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 23] = [
+    let cases: [Case; 24] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -133,6 +133,10 @@ fn main() -> std::process::ExitCode {
         (
             "the_kernel_keeps_what_the_policy_passes",
             shared::the_kernel_keeps_what_the_policy_passes,
+        ),
+        (
+            "what_was_built_says_itself_which_packets_are_the_kernels",
+            shared::what_was_built_says_itself_which_packets_are_the_kernels,
         ),
         (
             "frames_of_every_queue_leave_by_the_other_interface",

@@ -11,7 +11,7 @@ use lvsc_runtime::sys::bpf;
 use lvsc_runtime::sys::namespace::Namespace;
 
 use crate::child::{
-    Connection, ETH0, RS1, RS2, Running, could_not, file, foreign, link, packets, plan, policy,
+    Connection, ETH0, RS1, RS2, Running, could_not, file, foreign, link, packets, plan, policy, run,
 };
 use crate::devices::{device, modes};
 use crate::frames::{gather, join, packet, ring};
@@ -153,6 +153,58 @@ pub fn the_kernel_keeps_what_the_policy_passes(lab: &Lab) {
         let args = [&[&web, "-i", "eth0", "--target", engine], &SHARED[..]].concat();
         Running::start(place, &args).kill();
         assert_eq!(modes(place, ETH0), []);
+    }
+}
+
+pub fn what_was_built_says_itself_which_packets_are_the_kernels(lab: &Lab) {
+    let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
+    let counts = format!("counter seen\ncount seen\n{}", policy(&[RS1], ""));
+    let counts = file(folder.path(), "counts.lvs", counts);
+    let web = web(&folder);
+    for engine in ENGINES {
+        let built = |policy: &str| {
+            let artifact = format!("{policy}.{engine}");
+            let said = run(
+                place,
+                &["build", policy, "--target", engine, "-o", &artifact],
+            );
+            assert_eq!(said.code, 0, "{}", said.err);
+            artifact
+        };
+        let shared = |artifact: &str| {
+            let args = [artifact, "-i", "eth0", "--io", "af_xdp"];
+            args.map(str::to_owned)
+        };
+        let artifact = built(&web);
+        let args = shared(&artifact);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let running = Running::start(place, &args);
+        let mut through = Connection::open(lab);
+        through.lives("by what was built");
+        let record = running.end();
+        assert_eq!(record["devices"][0]["io"], "af_xdp");
+        assert_eq!(record["pass"], 0, "what is the kernel's does not come here");
+        let run = [&["run"], &args[..]].concat();
+        let mut bytes = std::fs::read(&artifact).unwrap();
+        // In the object itself, which is the last that holds an ELF file's first bytes.
+        let object = bytes
+            .windows(4)
+            .rposition(|word| word == b"\x7fELF")
+            .unwrap();
+        assert!(object > 0, "an object in it");
+        bytes[object + 100] ^= 1;
+        std::fs::write(&artifact, bytes).unwrap();
+        let damaged = "section `lvsc.steering` is not sound";
+        could_not(place, &run, &[damaged, "`lvsc build POLICY`"]);
+        let artifact = built(&counts);
+        let args = shared(&artifact);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let run = [&["run"], &args[..]].concat();
+        could_not(
+            place,
+            &run,
+            &["passes packets that it has counted", "`--io af_packet`"],
+        );
     }
 }
 

@@ -21,7 +21,7 @@ use crate::ui::Ui;
 pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
     let placing = placing(args, subject.kind)?;
     let io = match subject.kind.takes {
-        Takes::Handed => super::way::choose(args, subject, Way::Auto, ui)?,
+        Takes::Handed => super::way::choose(args, Way::Auto)?,
         Takes::Devices => Io::Packets,
     };
     let loaded = subject.load(args.pin.as_deref())?;

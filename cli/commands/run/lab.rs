@@ -46,7 +46,6 @@ struct Order<'a> {
     args: &'a Run,
     checked: &'a Checked,
     kind: &'a Kind,
-    subject: &'a Subject,
     plan: &'a Plan,
     /// A signal asks to end.
     stop: &'a AtomicBool,
@@ -92,7 +91,6 @@ pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure
         args,
         checked,
         kind,
-        subject,
         plan: &plan,
         stop: &stop,
     };

@@ -217,6 +217,12 @@ pub trait Engine: Any {
         Err(EngineError::Frames { name: self.name() })
     }
 
+    /// The object that says which of a device's packets are the kernel's, where it travels in what this engine runs: see
+    /// [`crate::steering`].
+    fn steering(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Decides every packet, in order; each lies in its room. A packet that traps is dropped, the ones after
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;

@@ -13,6 +13,7 @@ use crate::engine::{BATCH, FRAMES};
 use crate::layout::{ABI_VERSION, Layout};
 use crate::manifest::{Manifest, ManifestError};
 use crate::place::Place;
+use crate::steering::{self, STEERING};
 use crate::verdict::Descriptor;
 
 /// Name of the section with the [`Layout`], JSON.
@@ -114,6 +115,8 @@ pub struct Contents {
     pub manifest: Manifest,
     /// Offset in the body of `batch` to the policy's place, by rising offset.
     pub places: Vec<(u32, Place)>,
+    /// The object that says which packets are the kernel's: see [`steering`].
+    pub steering: Option<Vec<u8>>,
 }
 
 /// Why a module cannot be run.
@@ -181,7 +184,8 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
     if map.version != ABI_VERSION {
         return Err(ModuleError::Version { found: map.version });
     }
-    let layout: Layout = decode(LAYOUT, find(LAYOUT)?)?;
+    let told = find(LAYOUT)?;
+    let layout: Layout = decode(LAYOUT, told)?;
     if !layout.is_sound() {
         return Err(ModuleError::Unsound { name: LAYOUT });
     }
@@ -192,6 +196,17 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
     if !manifest.fits(&layout) {
         return Err(ModuleError::Unsound { name: MANIFEST });
     }
+    let steering = match find(STEERING) {
+        Ok(section) => {
+            let object = steering::open(section, told, find(MANIFEST)?);
+            Some(
+                object
+                    .ok_or(ModuleError::Unsound { name: STEERING })?
+                    .to_vec(),
+            )
+        }
+        Err(_) => None,
+    };
     let rows: Vec<(u32, u16, u32, u32)> = decode(PLACES, find(PLACES)?)?;
     let places = rows
         .into_iter()
@@ -202,20 +217,25 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
         layout,
         manifest,
         places,
+        steering,
     })
 }
 
 /// The custom sections, by name, that [`read`] reads.
-pub fn write(contents: &Contents) -> [(&'static str, Vec<u8>); 4] {
+pub fn write(contents: &Contents) -> Vec<(&'static str, Vec<u8>)> {
     let rows: Vec<(u32, u16, u32, u32)> = (contents.places.iter())
         .map(|(offset, Place { file, line, column })| (*offset, *file, *line, *column))
         .collect();
-    [
+    let (layout, manifest) = (contents.layout.encode(), contents.manifest.encode());
+    let steering = contents.steering.as_ref();
+    let steering = steering.map(|object| (STEERING, steering::seal(object, &layout, &manifest)));
+    let sections = [
         (MEMORY, encode(&contents.map)),
-        (LAYOUT, contents.layout.encode()),
-        (MANIFEST, contents.manifest.encode()),
+        (LAYOUT, layout),
+        (MANIFEST, manifest),
         (PLACES, encode(&rows)),
-    ]
+    ];
+    sections.into_iter().chain(steering).collect()
 }
 
 /// The place of the construct at `offset` in the body of `batch`: that of the greatest offset not behind it.
@@ -307,6 +327,7 @@ mod tests {
                 ),
                 (9, Place::default()),
             ],
+            steering: Some(b"an object".to_vec()),
         }
     }
 
@@ -409,6 +430,20 @@ mod tests {
             matches!(error, ModuleError::Unsound { name: MANIFEST }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_steering_of_another_module_is_refused_and_none_is_none() {
+        let mut sections = write(&contents());
+        let last = sections.last_mut().unwrap();
+        last.1 = steering::seal(b"an object", b"another layout", b"another manifest");
+        let error = read(&module(&sections)).unwrap_err();
+        assert!(
+            matches!(error, ModuleError::Unsound { name: STEERING }),
+            "{error}"
+        );
+        sections.pop();
+        assert_eq!(read(&module(&sections)).unwrap().steering, None);
     }
 
     #[test]

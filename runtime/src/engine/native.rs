@@ -46,6 +46,7 @@ pub fn read(bytes: &[u8]) -> Result<Manifest, ObjectError> {
 pub struct NativeEngine {
     code: Arc<Code>,
     manifest: Manifest,
+    steering: Option<Arc<[u8]>>,
     state: Arc<Mapping>,
     image: MappedImage,
     packets: Batch,
@@ -62,6 +63,7 @@ impl NativeEngine {
         let code = Arc::new(code);
         let mut engine = NativeEngine::over(code, object.manifest, object.layout);
         if let Ok(engine) = &mut engine {
+            engine.steering = object.steering.map(Arc::from);
             image::clear(&mut engine.image);
         }
         engine.map_err(LoadError::Memory)
@@ -83,6 +85,7 @@ impl NativeEngine {
         Ok(NativeEngine {
             code,
             manifest,
+            steering: None,
             image: MappedImage::new(&state, 0, layout),
             state,
             packets: Batch {
@@ -114,6 +117,10 @@ impl Engine for NativeEngine {
 
     fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
         self.packets.lend()
+    }
+
+    fn steering(&self) -> Option<&[u8]> {
+        self.steering.as_deref()
     }
 
     fn adopt(&mut self, frames: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
@@ -165,6 +172,7 @@ impl Engine for NativeEngine {
         }
         self.code = Arc::clone(&new.code);
         self.manifest = new.manifest.clone();
+        self.steering.clone_from(&new.steering);
         Ok(())
     }
 }

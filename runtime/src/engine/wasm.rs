@@ -254,6 +254,10 @@ impl Engine for WasmEngine {
         self.running.packets.lend()
     }
 
+    fn steering(&self) -> Option<&[u8]> {
+        self.running.contents.steering.as_deref()
+    }
+
     fn adopt(&mut self, frames: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
         self.running.packets.adopt(frames)
     }

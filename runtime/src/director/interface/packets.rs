@@ -30,10 +30,8 @@ pub enum Io {
     Either(Steered),
 }
 
-/// What shared memory takes.
+/// What shared memory takes, besides the engine's own word on which packets are the kernel's.
 pub struct Steered {
-    /// The object that says which packets are the kernel's.
-    pub object: Vec<u8>,
     /// How sockets are opened.
     pub ways: Ways,
     /// Threads that forward; `None`: one for each queue, as far as there are CPUs.
@@ -72,6 +70,11 @@ pub(super) struct Opened {
 /// Why no memory is shared.
 #[derive(Debug, thiserror::Error)]
 pub enum SteerError {
+    /// Only the whole policy says which packets the kernel gets.
+    #[error(
+        "the policy passes packets that it has counted, written to, or asked a table about, so only it can say which are the kernel's"
+    )]
+    Policy,
     /// The program that steers is not loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -110,6 +113,9 @@ impl SteerError {
     /// What to type, where that is known.
     pub fn remedy(&self) -> Option<String> {
         match self {
+            SteerError::Policy => Some(format!(
+                "`pass` them before any `count`, `select` or assignment; {PLAIN}"
+            )),
             SteerError::Load(LoadError::Kernel(refusal)) => refusal.remedy.clone(),
             SteerError::Attach(EngineError::Attach { remedy, .. }) => remedy.clone(),
             SteerError::Attach(EngineError::Frames { .. }) => Some(PLAIN.to_owned()),
@@ -197,10 +203,11 @@ fn steer(
     (devices, placing): (&[Device], Placing),
 ) -> Result<Opened, SteerError> {
     let mut memories = vec![director.frames()?];
+    let object = director.engine().steering().ok_or(SteerError::Policy)?;
     let mut steering = Vec::new();
     let mut placed = Vec::new();
     for device in devices {
-        let mut one = Steering::load(&steered.object)?;
+        let mut one = Steering::load(object)?;
         one.follow(director.world());
         placed.push(one.reserve(device, placing)?);
         steering.push(one);
