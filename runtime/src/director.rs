@@ -54,6 +54,8 @@ pub struct Director<Meta> {
     takes: Takes,
     /// Where packets are taken from devices, whether that is switched on.
     taking: Option<Arc<AtomicBool>>,
+    /// What takes over at the next turn, together with the source.
+    next: Option<(AnyEngine, Manifest)>,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
 }
@@ -82,6 +84,7 @@ impl<Meta> Director<Meta> {
             enabled: Arc::new(AtomicBool::new(true)),
             takes: Takes::Nobody,
             taking: None,
+            next: None,
             notify: Box::new(|_| {}),
         }
     }
@@ -120,7 +123,7 @@ impl<Meta> Director<Meta> {
     }
 
     /// From now on is run with a source that takes from the devices what this policy decides, and writes it into this
-    /// engine's memory: no other policy can take over.
+    /// engine's memory.
     pub fn steer(&mut self) {
         self.taken_by(Takes::Source);
     }
@@ -211,6 +214,9 @@ impl<Meta> Director<Meta> {
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
+        if let Some((engine, manifest)) = self.next.take() {
+            self.replace(io, engine, manifest);
+        }
         if self.stale {
             self.publish();
             io.follow(&self.world)?;
@@ -259,7 +265,14 @@ impl<Meta> Director<Meta> {
                 change,
             } => self.change(pool, backend, change),
             Event::Tell(notice) => (self.notify)(notice),
-            Event::Replace { engine, manifest } => self.replace(engine, *manifest),
+            Event::Replace { engine, manifest } if self.takes == Takes::Source => {
+                self.next = Some((engine, *manifest));
+            }
+            Event::Replace { engine, manifest } => {
+                let world = self.world.follow(&self.manifest, &manifest);
+                let taken = self.succeed(engine, *manifest, world);
+                self.told(taken);
+            }
         }
     }
 
@@ -330,20 +343,24 @@ impl<Meta> Director<Meta> {
         self.stale = true;
     }
 
-    fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {
-        if self.takes == Takes::Source {
-            let error = EngineError::Attach {
-                what: "packets are taken from the devices for the one that runs".to_owned(),
-                remedy: None,
-            };
-            return (self.notify)(Notice::Kept(error));
-        }
+    /// Another policy takes over from the devices on, where the source takes packets for it.
+    fn replace<Io>(&mut self, io: &mut Io, engine: AnyEngine, manifest: Manifest)
+    where
+        Io: Source<Meta = Meta>,
+    {
         let world = self.world.follow(&self.manifest, &manifest);
-        let notice = match self.succeed(engine, manifest, world) {
+        // The programs on the devices are loaded before anybody stands still for them.
+        let prepared = io.prepare(engine.steering(), &world);
+        let taken =
+            prepared.and_then(|()| self.take_over(engine, manifest, world, || io.exchange()));
+        self.told(taken);
+    }
+
+    fn told(&mut self, taken: Result<Carried, EngineError>) {
+        (self.notify)(match taken {
             Ok(carried) => Notice::Replaced(carried),
             Err(error) => Notice::Kept(error),
-        };
-        (self.notify)(notice);
+        });
     }
 
     /// Goes on with another policy, with the flows and counters of the one before, and another picture of the world. The
@@ -354,13 +371,25 @@ impl<Meta> Director<Meta> {
         manifest: Manifest,
         world: World,
     ) -> Result<Carried, EngineError> {
+        self.take_over(engine, manifest, world, || Ok(()))
+    }
+
+    /// As [`Director::succeed`]. `exchange` is called where nothing else can fail any more.
+    fn take_over(
+        &mut self,
+        engine: AnyEngine,
+        manifest: Manifest,
+        world: World,
+        exchange: impl FnOnce() -> Result<(), EngineError>,
+    ) -> Result<Carried, EngineError> {
         let mut others = self.crew.pause();
         let before = &self.manifest;
-        // One image has one program: where several threads work on it, all go on with the new one, or none does.
-        let exchanged = if others.workers.is_empty() {
-            self.own.engine.exchange(engine)
-        } else {
+        // What the kernel and several threads work on is exchanged as a whole, or not at all: the new one has its own image.
+        let shares = self.takes == Takes::Source;
+        let exchanged = if shares {
             Err(engine)
+        } else {
+            self.own.engine.exchange(engine)
         };
         let carried = match exchanged {
             Ok(()) => {
@@ -370,14 +399,20 @@ impl<Meta> Director<Meta> {
             }
             Err(mut engine) => {
                 let mut next = Vec::new();
-                for _ in &others.workers {
-                    next.push(engine.another()?);
+                for worker in &mut others.workers {
+                    let mut another = engine.another()?;
+                    another.adopt(worker.engine.frames()?)?;
+                    next.push(another);
+                }
+                if shares {
+                    engine.adopt(self.own.engine.frames()?)?;
                 }
                 let then = counted(self.own.engine.image());
                 let old = (before, self.own.engine.image(), &then);
                 let carried = carry(old, (&manifest, engine.image_mut()));
                 publish(&manifest, &world, engine.image_mut());
                 publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
+                exchange()?;
                 engine.succeed(self.own.engine.as_mut())?;
                 let old = (before, self.own.engine.image(), &then);
                 catch_up(old, (&manifest, engine.image_mut()));

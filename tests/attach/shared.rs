@@ -209,7 +209,7 @@ pub fn what_was_built_says_itself_which_packets_are_the_kernels(lab: &Lab) {
 }
 
 /// A pair of links with two queues, one end of it here.
-fn wide(here: &Namespace, (index, name, mac): (u32, &str, Mac), station: &Namespace) {
+pub fn wide(here: &Namespace, (index, name, mac): (u32, &str, Mac), station: &Namespace) {
     let queues = |message: Message| {
         message
             .number(libc::IFLA_NUM_TX_QUEUES, 2)

@@ -7,6 +7,7 @@ mod fault;
 mod inspect;
 mod next_hop;
 mod packets;
+mod shared;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

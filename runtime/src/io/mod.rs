@@ -17,7 +17,7 @@ pub mod whole;
 use std::io;
 use std::time::Duration;
 
-use lvsc_abi::engine::{BATCH, Engine, FRAME_MAX, HEADROOM, Packet, Room};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAME_MAX, HEADROOM, Packet, Room};
 
 use crate::world::World;
 
@@ -59,6 +59,18 @@ pub trait Source {
     /// The world has changed, for a source that takes packets from devices by what it is.
     fn follow(&mut self, world: &World) -> io::Result<()> {
         let _ = world;
+        Ok(())
+    }
+
+    /// Another policy is about to take over, for a source that takes packets from devices: `steering` says which are the
+    /// kernel's then ([`lvsc_abi::steering`]), in this world. Nothing changes yet.
+    fn prepare(&mut self, steering: Option<&[u8]>, world: &World) -> Result<(), EngineError> {
+        let _ = (steering, world);
+        Ok(())
+    }
+
+    /// From now on takes the packets of the policy that was prepared; on an error goes on with those of the one before.
+    fn exchange(&mut self) -> Result<(), EngineError> {
         Ok(())
     }
 

@@ -1,23 +1,19 @@
 //! How packets come to the engine and leave again: by packet sockets, by shared memory, or not at all.
 
 use std::io;
-use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
 use lvsc_abi::engine::{Device, EngineError, Mode, Packet, Placed, Placing};
-use lvsc_abi::layout::WORKERS;
 
 use super::fault::{AttachError, Warning};
 use super::is_down;
+use super::shared::{Shared, SteerError, steer};
 use crate::director::{AnyEngine, Director};
-use crate::engine::xdp::LoadError;
-use crate::engine::xdp::steer::Steering;
 use crate::io::af_packet::{Interfaces, Offload};
-use crate::io::af_xdp::{OpenError, PLAIN, Port, Sockets, Ways, by_queue};
+use crate::io::af_xdp::{Sockets, Ways};
 use crate::io::{Inbox, Received, Sent, Sink, Source};
-use crate::sys;
-use crate::sys::xsk::{Handle, Transfer};
+use crate::sys::xsk::Transfer;
 use crate::world::World;
 
 /// How packets are to come to an engine that does not take them by itself.
@@ -65,74 +61,6 @@ pub(super) struct Opened {
     pub(super) placed: Vec<Placed>,
     /// Why it is not the way that was tried first.
     pub(super) note: Option<Warning>,
-}
-
-/// Why no memory is shared.
-#[derive(Debug, thiserror::Error)]
-pub enum SteerError {
-    /// Only the whole policy says which packets the kernel gets.
-    #[error(
-        "the policy passes packets that it has counted, written to, or asked a table about, so only it can say which are the kernel's"
-    )]
-    Policy,
-    /// The program that steers is not loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// It is not put on the devices.
-    #[error(transparent)]
-    Attach(#[from] EngineError),
-    /// There are no sockets.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// Each thread needs a queue of each device.
-    #[error("`{device}` has {queues} for {threads} threads, and each needs one", queues = queues_of(*.queues))]
-    Queues {
-        /// The device with the fewest.
-        device: String,
-        /// As many as it has.
-        queues: u32,
-        /// Threads that were asked for.
-        threads: u32,
-    },
-    /// A sender on the same host leaves checksums to the device, and nothing says which.
-    #[error(
-        "frames on a veth device may have checksums that are still to be made, which AF_XDP does not tell"
-    )]
-    Unfinished {
-        /// The device.
-        device: String,
-    },
-}
-
-fn queues_of(number: u32) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} queue{plural}")
-}
-
-impl SteerError {
-    /// What to type, where that is known.
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            SteerError::Policy => Some(format!(
-                "`pass` them before any `count`, `select` or assignment; {PLAIN}"
-            )),
-            SteerError::Load(LoadError::Kernel(refusal)) => refusal.remedy.clone(),
-            SteerError::Attach(EngineError::Attach { remedy, .. }) => remedy.clone(),
-            SteerError::Attach(EngineError::Frames { .. }) => Some(PLAIN.to_owned()),
-            SteerError::Open(error) => error.remedy(),
-            SteerError::Unfinished { device } => Some(format!(
-                "`ethtool -K DEVICE tx off` on {device}'s peer, then `--io af_xdp`"
-            )),
-            SteerError::Queues {
-                device,
-                queues,
-                threads,
-            } => Some(format!(
-                "`--threads {queues}`, or `sudo ethtool -L {device} combined {threads}`"
-            )),
-            SteerError::Load(_) | SteerError::Attach(_) => None,
-        }
-    }
 }
 
 /// Opens what was asked for, on the devices in the manifest's order. The engine's image says what the world is.
@@ -196,92 +124,6 @@ pub(super) fn open(
     })
 }
 
-fn steer(
-    steered: &Steered,
-    director: &mut Director<Offload>,
-    wires: &[Wire],
-    (devices, placing): (&[Device], Placing),
-) -> Result<Opened, SteerError> {
-    let mut memories = vec![director.frames()?];
-    let object = director.engine().steering().ok_or(SteerError::Policy)?;
-    let mut steering = Vec::new();
-    let mut placed = Vec::new();
-    for device in devices {
-        let mut one = Steering::load(object)?;
-        one.follow(director.world());
-        placed.push(one.reserve(device, placing)?);
-        steering.push(one);
-    }
-    let ports: Vec<Port> = (devices.iter().zip(wires))
-        .map(|(device, wire)| Port {
-            device: device.index,
-            mtu: wire.mtu,
-        })
-        .collect();
-    let mut engines = Vec::new();
-    for _ in 1..threads(steered.threads, devices)? {
-        let mut engine = director.another()?;
-        memories.push(engine.frames()?);
-        engines.push(engine);
-    }
-    let all = Sockets::open(&memories, &ports, steered.ways)?;
-    let mut steered = Vec::new();
-    for (number, mut one) in steering.into_iter().enumerate() {
-        let handles = by_queue(&all, number);
-        one.direct(&handles)?;
-        one.attach()?;
-        steered.push((one, handles));
-    }
-    let mut all = all.into_iter();
-    let sockets = all.next().ok_or(OpenError::Queues)?;
-    let transfer = sockets.transfer();
-    let shared = Shared {
-        steering: steered,
-        sockets,
-        transfer: transfer.map_err(|source| OpenError::Socket { source })?,
-    };
-    Ok(Opened {
-        packets: Packets::Steered(Box::new(shared)),
-        crew: engines.into_iter().zip(all).collect(),
-        placed,
-        note: None,
-    })
-}
-
-/// Threads that forward: each needs a queue of each device. A device that does not tell how many it has counts as one.
-fn threads(wanted: Option<u32>, devices: &[Device]) -> Result<u32, SteerError> {
-    let queues = |device: &Device| sys::queues(&device.name).unwrap_or(1);
-    let each = devices.iter().map(|device| (queues(device), device));
-    let (queues, fewest) = match each.min_by_key(|(queues, _)| *queues) {
-        Some((queues, device)) => (queues, device.name.clone()),
-        None => (1, String::new()),
-    };
-    match wanted {
-        Some(threads) if threads > queues => Err(SteerError::Queues {
-            device: fewest,
-            queues,
-            threads,
-        }),
-        Some(threads) => Ok(threads),
-        None => {
-            let cpus = thread::available_parallelism().map_or(1, NonZero::get);
-            Ok(queues.min(cpus as u32).min(WORKERS))
-        }
-    }
-}
-
-/// Sockets that share the engine's memory, and what gives them packets.
-///
-/// A packet that the engine passes all the same is lost: the world has changed since it was handed over, as when the device
-/// gets another MAC, and it was for the one before.
-pub(super) struct Shared {
-    /// Of each device, with its sockets by queue, whichever thread has them.
-    steering: Vec<(Steering, Vec<Handle>)>,
-    /// Those of the director's own thread.
-    sockets: Sockets,
-    transfer: Transfer,
-}
-
 /// Where packets come from and go to.
 pub(super) enum Packets {
     /// Packet sockets; a link that goes down is waited for ([`super::NextHops`] sees one that is gone).
@@ -296,10 +138,7 @@ impl Packets {
     pub(super) fn dropped(&mut self) -> u64 {
         match self {
             Packets::Sockets(sockets) => sockets.dropped(),
-            Packets::Steered(shared) => {
-                let handles = shared.steering.iter().flat_map(|(_, handles)| handles);
-                handles.map(Handle::dropped).sum()
-            }
+            Packets::Steered(shared) => shared.dropped(),
             Packets::Taken => 0,
         }
     }
@@ -333,21 +172,30 @@ impl Source for Packets {
 
     fn follow(&mut self, world: &World) -> io::Result<()> {
         if let Packets::Steered(shared) = self {
-            let each = shared.steering.iter_mut();
-            each.for_each(|(steering, _)| steering.follow(world));
+            shared.follow(world);
         }
         Ok(())
     }
 
-    fn switch(&mut self, on: bool) -> io::Result<()> {
-        let Packets::Steered(shared) = self else {
-            return Ok(());
-        };
-        for (steering, handles) in &shared.steering {
-            let sockets: &[Handle] = if on { handles } else { &[] };
-            steering.direct(sockets).map_err(io::Error::other)?;
+    fn prepare(&mut self, steering: Option<&[u8]>, world: &World) -> Result<(), EngineError> {
+        match self {
+            Packets::Steered(shared) => shared.prepare(steering, world),
+            Packets::Sockets(_) | Packets::Taken => Ok(()),
         }
-        Ok(())
+    }
+
+    fn exchange(&mut self) -> Result<(), EngineError> {
+        match self {
+            Packets::Steered(shared) => shared.exchange(),
+            Packets::Sockets(_) | Packets::Taken => Ok(()),
+        }
+    }
+
+    fn switch(&mut self, on: bool) -> io::Result<()> {
+        match self {
+            Packets::Steered(shared) => shared.switch(on).map_err(io::Error::other),
+            Packets::Sockets(_) | Packets::Taken => Ok(()),
+        }
     }
 }
 
