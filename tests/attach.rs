@@ -76,7 +76,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 27] = [
+    let cases: [Case; 28] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -173,6 +173,10 @@ fn main() -> std::process::ExitCode {
         (
             "sockets_stay_while_policies_change_and_no_frame_is_lost",
             reload::sockets_stay_while_policies_change_and_no_frame_is_lost,
+        ),
+        (
+            "the_kernel_keeps_what_the_policy_in_force_passes",
+            reload::the_kernel_keeps_what_the_policy_in_force_passes,
         ),
         (
             "what_cannot_be_steered_does_not_take_over",

@@ -224,6 +224,34 @@ pub fn sockets_stay_while_policies_change_and_no_frame_is_lost(_: &Lab) {
     }
 }
 
+pub fn the_kernel_keeps_what_the_policy_in_force_passes(_: &Lab) {
+    const HALF: usize = FLOWS as usize / 2;
+    let all = policy([RS1, RS2], "", "1K");
+    let half = all.replace("192.0.2.200 {", "192.0.2.200 and udp.src < 10032 {");
+    let [here, station] = pair();
+    for (target, load) in ENGINES {
+        let [half, all] = [&half, &all].map(|text| built(target, text));
+        let directed = Directed::start(&here, *load, &half);
+        let (mut ear, mouth) = (ring(&station), ring(&station));
+        let mut swaps = 0;
+        for (next, wanted) in [(None, HALF), (Some(&all), 2 * HALF), (Some(&half), HALF)] {
+            if let Some(artifact) = next {
+                swaps += 1;
+                directed.replace(artifact);
+                directed.replaced(swaps);
+            }
+            for flow in 0..FLOWS {
+                mouth.send(&[], &packet(MAC, flow as u16, flow)).unwrap();
+            }
+            let came = numbers(&mut ear, wanted, &mut BTreeMap::new());
+            assert_eq!(came, (0..wanted as u32).collect::<Vec<u32>>(), "{target}");
+        }
+        let summary = directed.end();
+        let wanted = (4 * HALF as u64, 0);
+        assert_eq!((summary.send, summary.pass), wanted, "{summary:?}");
+    }
+}
+
 pub fn what_cannot_be_steered_does_not_take_over(_: &Lab) {
     let first = policy([RS1, RS2], "", "1K");
     let counts = format!(

@@ -141,6 +141,7 @@ pub fn the_kernel_keeps_what_the_policy_passes(lab: &Lab) {
             );
             drop(listener.accept().unwrap());
             through.lives("while the kernel serves others");
+            through.end();
             let record = running.end();
             assert_eq!(record["pass"], 0, "what is the kernel's does not come here");
             assert!(record["send"].as_u64().unwrap() > 5, "{record}");
@@ -181,6 +182,7 @@ pub fn what_was_built_says_itself_which_packets_are_the_kernels(lab: &Lab) {
         let running = Running::start(place, &args);
         let mut through = Connection::open(lab);
         through.lives("by what was built");
+        through.end();
         let record = running.end();
         assert_eq!(record["devices"][0]["io"], "af_xdp");
         assert_eq!(record["pass"], 0, "what is the kernel's does not come here");

@@ -97,7 +97,7 @@ pub struct Summary {
     pub backends: Vec<BackendSummary>,
     /// Packets given to the engine.
     pub decided: u64,
-    /// Packets that each thread gave to its engine, the director's own first.
+    /// Packets that each thread gave to its engine, the director's own first; none where the engine takes them by itself.
     pub threads: Vec<u64>,
     /// Time that the decisions took, without handing the packets to the engine where it can tell.
     pub spent: Duration,
@@ -151,6 +151,7 @@ impl Summary {
             frames: send + drop,
             send,
             drop,
+            threads: Vec::new(),
             ..self
         }
     }
