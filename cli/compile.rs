@@ -6,7 +6,6 @@ use lvsc_abi::artifact::Artifact;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::place::Place;
 use lvsc_ir::passes::optimize;
-#[cfg(target_os = "linux")]
 use lvsc_ir::steer::Steering;
 use lvsc_ir::target::{EmitError, Target, Text};
 use lvsc_ir::verify::{Verified, VerifyError, verify};
@@ -14,7 +13,6 @@ use lvsc_pipeline::layout::layout;
 use lvsc_pipeline::lower::{BLOCKS_MAX, LowerError, lower};
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_pipeline::simplify::simplify;
-#[cfg(target_os = "linux")]
 use lvsc_target_xdp::Xdp;
 use lvsc_target_xdp::offload::Obstacle;
 
@@ -92,7 +90,6 @@ impl Compiled {
     }
 
     /// The object that says which packets are the kernel's; `None` where only the program itself can.
-    #[cfg(target_os = "linux")]
     pub fn steering(&self) -> Result<Option<Artifact>, CompileError> {
         let Pipeline {
             manifest, sources, ..
@@ -105,16 +102,35 @@ impl Compiled {
             layout,
             manifest,
         } = &steering;
-        let artifact = Xdp::STEERING.emit(program, layout, manifest, sources);
+        let artifact = Xdp::STEERING.emit(program, layout, manifest, sources, None);
         artifact.map(Some).map_err(|error| self.beyond(error))
     }
 
-    /// Makes the target's artifact.
+    /// Makes the target's artifact. A steering that is beyond what an eBPF program may be is none.
     pub fn emit(&self, target: &dyn Target) -> Result<Artifact, CompileError> {
+        let steering = if target.is_handed() {
+            self.steering().ok().flatten()
+        } else {
+            None
+        };
+        self.made(target, steering.as_ref())
+    }
+
+    /// Makes the target's artifact, which does not say which packets are the kernel's: to be read, not run.
+    pub fn plain(&self, target: &dyn Target) -> Result<Artifact, CompileError> {
+        self.made(target, None)
+    }
+
+    fn made(
+        &self,
+        target: &dyn Target,
+        steering: Option<&Artifact>,
+    ) -> Result<Artifact, CompileError> {
         let Pipeline {
             manifest, sources, ..
         } = &self.pipeline;
-        let artifact = target.emit(&self.program, &self.layout, manifest, sources);
+        let steering = steering.map(|object| object.code.as_slice());
+        let artifact = target.emit(&self.program, &self.layout, manifest, sources, steering);
         artifact.map_err(|error| self.beyond(error))
     }
 

@@ -76,15 +76,6 @@ impl Subject {
         self.kind.load(&code, pin)
     }
 
-    /// The policy's pipeline, where there is the policy.
-    #[cfg(target_os = "linux")]
-    pub fn pipeline(&self) -> Option<&lvsc_pipeline::pipeline::Pipeline> {
-        match &self.text {
-            Text::Policy(checked) => Some(&checked.pipeline),
-            Text::Artifact(_) => None,
-        }
-    }
-
     /// The policy itself, which the lab needs.
     pub fn policy(&self) -> Result<&Checked, Failure> {
         match &self.text {

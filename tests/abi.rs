@@ -122,6 +122,13 @@ fn sections(module: &[u8]) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
+/// FNV-1a, as the page tells.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
 impl Driven {
     fn new() -> Driven {
         let pipeline = lvsc_front::compile("abi.lvs", POLICY).pipeline;
@@ -140,7 +147,7 @@ impl Driven {
         let sections = sections(&code);
         let ours = sections
             .iter()
-            .filter(|(name, _)| name.starts_with("lvsc."));
+            .filter(|(name, _)| name.starts_with("lvsc.") && *name != "lvsc.steering");
         let json = ours.map(|(name, data)| {
             let read = serde_json::from_slice(data).expect("the section is JSON");
             (name.clone(), read)
@@ -232,9 +239,7 @@ impl Driven {
     /// All that the page asks of the host before the first batch.
     fn fill(&mut self) {
         let text = self.sections["lvsc.layout"].clone();
-        let digest = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-        });
+        let digest = digest(&text);
         self.put(
             "header",
             0,
@@ -446,4 +451,15 @@ fn a_ring_that_is_not_filled_gives_backend_0_and_an_empty_slot_none() {
     driven.put("ring.web", 1, "slot.backend", 0);
     driven.put("ring.web", 1, "slot.previous", 0);
     assert_eq!(driven.ask(1), Some((server(0), 0)));
+}
+
+#[test]
+fn the_object_that_steers_is_sealed_with_what_it_belongs_to() {
+    let driven = Driven::new();
+    let [steering, layout, manifest] =
+        ["steering", "layout", "manifest"].map(|name| &driven.sections[&format!("lvsc.{name}")]);
+    let (seal, object) = steering.split_at(8);
+    let whole = digest(&[layout, manifest, object].concat());
+    assert_eq!(seal, whole.to_le_bytes());
+    assert!(object.starts_with(b"\x7fELF"));
 }

@@ -32,6 +32,9 @@ mod names;
 #[path = "attach/pins.rs"]
 mod pins;
 #[cfg(target_os = "linux")]
+#[path = "attach/reload.rs"]
+mod reload;
+#[cfg(target_os = "linux")]
 #[path = "attach/reserve.rs"]
 mod reserve;
 #[cfg(target_os = "linux")]
@@ -73,7 +76,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 23] = [
+    let cases: [Case; 28] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -135,6 +138,10 @@ fn main() -> std::process::ExitCode {
             shared::the_kernel_keeps_what_the_policy_passes,
         ),
         (
+            "what_was_built_says_itself_which_packets_are_the_kernels",
+            shared::what_was_built_says_itself_which_packets_are_the_kernels,
+        ),
+        (
             "frames_of_every_queue_leave_by_the_other_interface",
             shared::frames_of_every_queue_leave_by_the_other_interface,
         ),
@@ -162,6 +169,22 @@ fn main() -> std::process::ExitCode {
         (
             "a_policy_that_cannot_take_over_leaves_the_old_one",
             swap::a_policy_that_cannot_take_over_leaves_the_old_one,
+        ),
+        (
+            "sockets_stay_while_policies_change_and_no_frame_is_lost",
+            reload::sockets_stay_while_policies_change_and_no_frame_is_lost,
+        ),
+        (
+            "the_kernel_keeps_what_the_policy_in_force_passes",
+            reload::the_kernel_keeps_what_the_policy_in_force_passes,
+        ),
+        (
+            "what_cannot_be_steered_does_not_take_over",
+            reload::what_cannot_be_steered_does_not_take_over,
+        ),
+        (
+            "a_device_with_another_mac_goes_on_and_so_does_the_next_policy",
+            reload::a_device_with_another_mac_goes_on_and_so_does_the_next_policy,
         ),
     ];
     for (name, case) in cases {

@@ -239,7 +239,7 @@ fn by_engine(
         ..Manifest::default()
     };
     let artifact = target
-        .emit(program, layout, &manifest, &Sources::default())
+        .emit(program, layout, &manifest, &Sources::default(), None)
         .expect("it is small");
     let mut engine = load(&artifact.code);
     let mut packets = Vec::new();

@@ -90,12 +90,12 @@ fn by_object(
         ..Manifest::default()
     };
     let sources = Sources::default();
-    let object = match target.emit(program, &case.layout, &manifest, &sources) {
+    let object = match target.emit(program, &case.layout, &manifest, &sources, None) {
         Ok(artifact) => artifact,
         Err(EmitError::Limit { what, .. }) => return Err(format!("limit: {what}")),
     };
     let again = target
-        .emit(program, &case.layout, &manifest, &sources)
+        .emit(program, &case.layout, &manifest, &sources, None)
         .unwrap();
     assert_eq!(object, again, "equal input gives equal bytes");
     let mut engine = load(&object.code)?;

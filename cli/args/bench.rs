@@ -46,6 +46,15 @@ pub struct Bench {
     /// be (root). Of several policies each replaces the one before
     #[arg(long, conflicts_with_all = ["against", "svg"])]
     pub swap: bool,
+    /// With `--swap`, packets that are sent each second
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "swap",
+        default_value = "100000",
+        value_parser = clap::value_parser!(u64).range(1_000..=10_000_000),
+    )]
+    pub rate: u64,
     /// Numbers of flows that the packets are of, powers of two up to 16M; without it 1,64K,1M, with
     /// `--chain` and `--swap` one, 64K
     #[arg(long, value_name = "N", value_delimiter = ',')]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lvsc_abi::engine::Mode;
+use lvsc_abi::layout::WORKERS;
 
 use super::{Output, Source, capture};
 
@@ -98,6 +99,15 @@ pub struct Run {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
     )]
     pub busy_poll: Option<u32>,
+    /// With `af_xdp`: threads that forward, each with queues of its own of every device
+    /// [default: one for each queue, at most one for each CPU]
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "pcap",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(WORKERS)),
+    )]
+    pub threads: Option<u32>,
     /// Requests of the lab's client
     #[arg(
         long,

@@ -45,6 +45,8 @@ pub struct Wanted<'a> {
     pub flows: Vec<Flows>,
     /// Rounds.
     pub rounds: u32,
+    /// Packets sent each second while engines are replaced.
+    pub rate: u64,
 }
 
 impl Wanted<'_> {
@@ -60,6 +62,7 @@ impl Wanted<'_> {
             engines: Asked::named(&args.target)?,
             against: &args.against,
             flows,
+            rate: args.rate,
             rounds: args
                 .rounds
                 .unwrap_or(if args.swap { SWAPS } else { ROUNDS }),

@@ -102,14 +102,18 @@ fn make(pipeline: &Pipeline, target: &dyn Target, emit: Option<Emit>) -> Result<
             Ok(text(lvsc_ir::text::print(program, &compiled.layout)))
         }
         Some(Emit::Wat) => {
-            let artifact = wasm(pipeline, target, "wat")?;
+            of_wasm(target, "wat")?;
+            let artifact = compile::program(pipeline)?.plain(target)?;
             let wat = wasmprinter::print_bytes(&artifact.code);
             let wat = wat.map_err(|error| Failure::Bug {
                 what: format!("the module cannot be printed: {error}"),
             })?;
             Ok(text(wat))
         }
-        Some(Emit::Wasm) => Ok(whole(wasm(pipeline, target, "wasm")?)),
+        Some(Emit::Wasm) => {
+            of_wasm(target, "wasm")?;
+            Ok(whole(compile::program(pipeline)?.emit(target)?))
+        }
         Some(Emit::Asm) => own(Text::Assembly, "asm"),
         Some(Emit::Clif) => own(Text::Clif, "clif"),
         Some(Emit::Header) => own(Text::Header, "header"),
@@ -128,16 +132,13 @@ fn whole(artifact: Artifact) -> Made {
     }
 }
 
-/// The artifact, where it is WebAssembly.
-fn wasm(
-    pipeline: &Pipeline,
-    target: &dyn Target,
-    stage: &'static str,
-) -> Result<Artifact, Failure> {
-    if target.name() != "wasm" {
-        return Err(no_stage(target, stage));
+/// An error where the target makes no WebAssembly.
+fn of_wasm(target: &dyn Target, stage: &'static str) -> Result<(), Failure> {
+    if target.name() == "wasm" {
+        Ok(())
+    } else {
+        Err(no_stage(target, stage))
     }
-    Ok(compile::program(pipeline)?.emit(target)?)
 }
 
 /// That the target does not pass through a stage.

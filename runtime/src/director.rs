@@ -8,7 +8,9 @@ mod event;
 #[cfg(target_os = "linux")]
 pub mod interface;
 mod summary;
+mod worker;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,18 +18,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{Engine, EngineError};
+use lvsc_abi::engine::{Engine, EngineError, FrameMemory};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
-use lvsc_abi::verdict::Verdict;
 
 use crate::engine::carry::{Carried, carry, catch_up, counted, forget_strays, turn};
-use crate::io::{Batch, Inbox, Received, Sent, Sink, Source};
-use crate::publish::{publish, publish_time, recall};
+use crate::io::{Received, Sink, Source};
+use crate::publish::{publish, publish_cursors, publish_time, recall};
 use crate::sweep::Sweeper;
 use crate::world::World;
 
-use self::summary::Tally;
+use self::worker::{Crew, Hand, Paused, Worker};
 
 pub use self::capture::{RunError, run_capture};
 pub use self::event::{AnyEngine, Change, Event, Notice, Switch};
@@ -41,11 +42,11 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// A running load balancer. `Meta` is what travels beside a frame from its [`Source`] to its [`Sink`].
 pub struct Director<Meta> {
-    engine: AnyEngine,
+    own: Worker<Meta>,
+    /// Those that forward in threads of their own; the image is written here alone.
+    crew: Crew<Meta>,
     manifest: Manifest,
     world: World,
-    batch: Batch<Meta>,
-    tally: Tally,
     sweeper: Sweeper,
     remind: u64,
     /// The world has changed, and the image does not say so yet.
@@ -54,6 +55,8 @@ pub struct Director<Meta> {
     takes: Takes,
     /// Where packets are taken from devices, whether that is switched on.
     taking: Option<Arc<AtomicBool>>,
+    /// Those that take over one after the other, each once the source takes its packets.
+    next: VecDeque<(AnyEngine, Manifest)>,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
 }
@@ -74,15 +77,15 @@ impl<Meta> Director<Meta> {
             sweeper: Sweeper::default(),
             remind: world.seconds + PATIENCE,
             origin: (Instant::now(), world.seconds),
-            engine,
+            own: Worker::new(engine),
+            crew: Crew::default(),
             manifest,
             world,
-            batch: Batch::default(),
-            tally: Tally::default(),
             stale: false,
             enabled: Arc::new(AtomicBool::new(true)),
             takes: Takes::Nobody,
             taking: None,
+            next: VecDeque::new(),
             notify: Box::new(|_| {}),
         }
     }
@@ -93,7 +96,7 @@ impl<Meta> Director<Meta> {
         let is_used = recall(&manifest, engine.image()).is_some();
         let mut director = Director::new(engine, manifest, world);
         if is_used {
-            forget_strays(&director.manifest, director.engine.image_mut());
+            forget_strays(&director.manifest, director.own.engine.image_mut());
         }
         director
     }
@@ -115,15 +118,33 @@ impl<Meta> Director<Meta> {
 
     /// Has the engine take packets by itself from the devices that it has reserved.
     pub fn attach(&mut self) -> Result<(), EngineError> {
-        self.engine.attach()?;
+        self.own.engine.attach()?;
         self.taken_by(Takes::Engine);
         Ok(())
     }
 
     /// From now on is run with a source that takes from the devices what this policy decides, and writes it into this
-    /// engine's memory: no other policy can take over.
+    /// engine's memory.
     pub fn steer(&mut self) {
         self.taken_by(Takes::Source);
+    }
+
+    /// The memory for frames of the director's own thread.
+    fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        self.own.engine.frames()
+    }
+
+    /// Makes one more engine over the image, for a thread of its own: its memory for frames is for the thread's packet IO.
+    fn another(&mut self) -> Result<AnyEngine, EngineError> {
+        self.own.engine.another()
+    }
+
+    /// Has an engine of [`Director::another`] forward in a thread of its own.
+    fn hire(&mut self, engine: AnyEngine) -> Hand<Meta> {
+        let hand = self.crew.hire(engine, &self.enabled);
+        let workers = self.crew.len() as u32 + 1;
+        publish_cursors(workers, self.own.engine.image_mut());
+        hand
     }
 
     fn taken_by(&mut self, takes: Takes) {
@@ -143,7 +164,7 @@ impl<Meta> Director<Meta> {
 
     /// The engine.
     pub fn engine(&self) -> &dyn Engine {
-        self.engine.as_ref()
+        self.own.engine.as_ref()
     }
 
     /// The backends that get no packets because their next hop is not known.
@@ -158,7 +179,9 @@ impl<Meta> Director<Meta> {
     /// What happened so far.
     pub fn summary(&self) -> Summary {
         let engine = self.engine();
-        let summary = summary::of(&self.tally, &self.manifest, &self.world, engine);
+        let mut threads = vec![self.own.tally.clone()];
+        threads.extend(self.crew.tallies());
+        let summary = summary::of(&threads, &self.manifest, &self.world, engine);
         if self.takes == Takes::Engine {
             summary.of_counters()
         } else {
@@ -192,13 +215,12 @@ impl<Meta> Director<Meta> {
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
+        self.replace(io);
         if self.stale {
             self.publish();
             io.follow(&self.world)?;
         }
-        self.batch.clear();
-        let mut inbox = Inbox::new(self.engine.as_mut(), &mut self.batch);
-        let received = io.receive(wait, &mut inbox)?;
+        let received = self.own.receive(io, wait)?;
         let (start, seconds) = self.origin;
         let now = io
             .seconds()
@@ -211,53 +233,17 @@ impl<Meta> Director<Meta> {
             match self.takes {
                 Takes::Source => io.switch(on)?,
                 Takes::Engine | Takes::Nobody => {
-                    self.engine.switch(on).map_err(io::Error::other)?;
+                    self.own.engine.switch(on).map_err(io::Error::other)?;
                 }
             }
             taking.store(on, Ordering::Relaxed);
         }
-        if on {
-            self.forward(io)?;
-        } else {
-            self.tally.ignored += self.batch.len() as u64;
-        }
-        Ok(received)
-    }
-
-    /// Decides the batch and sends what is to be sent.
-    fn forward<Io: Sink<Meta>>(&mut self, io: &mut Io) -> io::Result<()> {
-        self.tally.losses(&self.batch.losses);
-        if self.batch.packets.is_empty() {
-            return Ok(());
-        }
-        let (begin, before) = (Instant::now(), self.engine.inside());
-        let decided = self.engine.process(&mut self.batch.packets);
-        let inside = self.engine.inside().zip(before);
-        let spent = inside.map_or(begin.elapsed(), |(after, before)| {
-            after.saturating_sub(before)
-        });
-        self.tally.spent(spent, self.batch.packets.len());
-        if let Err(error) = decided
-            && self.tally.failed(&error)
-        {
+        if !on {
+            self.own.ignore();
+        } else if let Some(error) = self.own.forward(io)? {
             (self.notify)(Notice::Failed(error));
         }
-        for (packet, meta) in self.batch.packets.iter().zip(&self.batch.metas) {
-            let room = self.engine.room(packet.room);
-            let frame = room.get(packet.range()).unwrap_or_default();
-            match packet.verdict {
-                Verdict::Drop => self.tally.drop += 1,
-                Verdict::Pass => {
-                    io.pass(meta, frame)?;
-                    self.tally.pass += 1;
-                }
-                Verdict::Send => match io.send(packet, meta, frame)? {
-                    Sent::Gone => self.tally.send += 1,
-                    Sent::Lost => self.tally.unsent += 1,
-                },
-            }
-        }
-        io.flush()
+        Ok(received)
     }
 
     /// Takes in what happened. The image says so from the next [`Director::settle`] on: filling the rings of a thousand
@@ -278,7 +264,14 @@ impl<Meta> Director<Meta> {
                 change,
             } => self.change(pool, backend, change),
             Event::Tell(notice) => (self.notify)(notice),
-            Event::Replace { engine, manifest } => self.replace(engine, *manifest),
+            Event::Replace { engine, manifest } if self.takes == Takes::Source => {
+                self.next.push_back((engine, *manifest));
+            }
+            Event::Replace { engine, manifest } => {
+                let world = self.world.follow(&self.manifest, &manifest);
+                let taken = self.succeed(engine, *manifest, world);
+                self.told(taken);
+            }
         }
     }
 
@@ -291,14 +284,14 @@ impl<Meta> Director<Meta> {
 
     fn publish(&mut self) {
         self.stale = false;
-        publish(&self.manifest, &self.world, self.engine.image_mut());
+        publish(&self.manifest, &self.world, self.own.engine.image_mut());
     }
 
     fn second(&mut self, now: u64) {
         if now <= self.world.seconds {
             return;
         }
-        let (before, image) = (self.world.seconds, self.engine.image_mut());
+        let (before, image) = (self.world.seconds, self.own.engine.image_mut());
         self.sweeper.advance(&self.manifest, (before, now), image);
         self.world.seconds = now;
         publish_time(&self.world, image);
@@ -349,53 +342,102 @@ impl<Meta> Director<Meta> {
         self.stale = true;
     }
 
-    fn replace(&mut self, engine: AnyEngine, manifest: Manifest) {
-        if self.takes == Takes::Source {
-            let error = EngineError::Attach {
-                what: "packets are taken from the devices for the one that runs".to_owned(),
-                remedy: None,
-            };
-            return (self.notify)(Notice::Kept(error));
-        }
+    /// Another policy takes over from the devices on, where the source takes packets for it.
+    fn replace<Io>(&mut self, io: &mut Io)
+    where
+        Io: Source<Meta = Meta>,
+    {
+        let Some((engine, manifest)) = self.next.pop_front() else {
+            return;
+        };
         let world = self.world.follow(&self.manifest, &manifest);
-        let notice = match self.succeed(engine, manifest, world) {
+        let taken = match io.prepare(engine.steering(), &world) {
+            Ok(false) => return self.next.push_front((engine, manifest)),
+            Ok(true) => self.succeed(engine, manifest, world),
+            Err(error) => return self.told(Err(error)),
+        };
+        if taken.is_err() {
+            io.retreat();
+        }
+        self.told(taken);
+    }
+
+    fn told(&mut self, taken: Result<Carried, EngineError>) {
+        (self.notify)(match taken {
             Ok(carried) => Notice::Replaced(carried),
             Err(error) => Notice::Kept(error),
-        };
-        (self.notify)(notice);
+        });
     }
 
     /// Goes on with another policy, with the flows and counters of the one before, and another picture of the world. The
     /// old one goes on where the new one cannot.
     pub fn succeed(
         &mut self,
-        engine: AnyEngine,
+        mut engine: AnyEngine,
         manifest: Manifest,
         world: World,
     ) -> Result<Carried, EngineError> {
+        let mut others = self.crew.pause();
         let before = &self.manifest;
-        let carried = match self.engine.exchange(engine) {
+        // Who has another layout cannot go on with the same image.
+        let is_alike = engine.image().layout() == self.own.engine.image().layout();
+        let exchanged = if is_alike && exchange_all(&mut others, engine.as_mut())? {
+            self.own.engine.exchange(engine)
+        } else {
+            Err(engine)
+        };
+        let carried = match exchanged {
             Ok(()) => {
-                let image = self.engine.image_mut();
+                let image = self.own.engine.image_mut();
                 publish(&manifest, &world, image);
                 turn(before, &manifest, image)
             }
             Err(mut engine) => {
-                let then = counted(self.engine.image());
-                let old = (before, self.engine.image(), &then);
+                let mut next = Vec::new();
+                for worker in &mut others.workers {
+                    let mut another = engine.another()?;
+                    another.adopt(worker.engine.frames()?)?;
+                    next.push(another);
+                }
+                // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
+                if self.takes == Takes::Source {
+                    engine.adopt(self.own.engine.frames()?)?;
+                }
+                let then = counted(self.own.engine.image());
+                let old = (before, self.own.engine.image(), &then);
                 let carried = carry(old, (&manifest, engine.image_mut()));
                 publish(&manifest, &world, engine.image_mut());
-                engine.succeed(self.engine.as_mut())?;
-                let old = (before, self.engine.image(), &then);
+                publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
+                engine.succeed(self.own.engine.as_mut())?;
+                let old = (before, self.own.engine.image(), &then);
                 catch_up(old, (&manifest, engine.image_mut()));
-                self.engine = engine;
+                self.own.engine = engine;
+                for (worker, next) in others.workers.iter_mut().zip(next) {
+                    worker.engine = next;
+                }
                 carried
             }
         };
+        drop(others);
         (self.world, self.manifest) = (world, manifest);
         self.stale = false;
         Ok(carried)
     }
+}
+
+/// Has workers go on with the code of another engine, and with all that they have besides; whether all do. Where one does
+/// not, they are to be replaced as a whole.
+fn exchange_all<Meta>(
+    others: &mut Paused<'_, Meta>,
+    engine: &mut (dyn Engine + Send),
+) -> Result<bool, EngineError> {
+    for worker in &mut others.workers {
+        let next = engine.another()?;
+        if worker.engine.exchange(next).is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

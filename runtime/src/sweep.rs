@@ -35,10 +35,11 @@ impl Sweeper {
                 let border = |part| u64::from(table.length) * part / ROUND;
                 for index in border(self.part)..border(self.part + 1) {
                     let at = table.at(index, 0);
-                    let entry = Entry::from_bits(image.load(at, Width::B8));
+                    let word = image.load(at, Width::B8);
                     let expired = |entry: Entry| leap || entry.age(now) > u64::from(flows.idle);
-                    if entry.is_some_and(expired) {
-                        image.store(at, Width::B8, 0);
+                    if Entry::from_bits(word).is_some_and(expired) {
+                        // Unless a packet has just come that makes it a living one.
+                        image.exchange(at, word, 0);
                     }
                 }
             }

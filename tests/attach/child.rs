@@ -1,7 +1,7 @@
 //! `lvsc` in the director's namespace, and what is tried around it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -265,6 +265,12 @@ impl Connection {
         let (server, hello) = line.split_once(' ').unwrap_or_default();
         assert_eq!(hello, "hello\n");
         Ok(server.to_owned())
+    }
+
+    /// Ends it on both sides, so that nothing of it comes when somebody else counts.
+    pub fn end(mut self) {
+        self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
+        self.stream.read_to_end(&mut Vec::new()).unwrap();
     }
 
     /// It still lives, and speaks with the same server.

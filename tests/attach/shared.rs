@@ -11,7 +11,7 @@ use lvsc_runtime::sys::bpf;
 use lvsc_runtime::sys::namespace::Namespace;
 
 use crate::child::{
-    Connection, ETH0, RS1, RS2, Running, could_not, file, foreign, link, plan, policy,
+    Connection, ETH0, RS1, RS2, Running, could_not, file, foreign, link, packets, plan, policy, run,
 };
 use crate::devices::{device, modes};
 use crate::frames::{gather, join, packet, ring};
@@ -78,7 +78,10 @@ pub fn what_cannot_be_shared_is_named(lab: &Lab) {
         &["no AF_XDP on eth0", "leave `--transfer zero-copy` out"],
     );
     let slots = [&shared[..], &["--target", "interp"]].concat();
-    could_not(&slots, &["frames cannot be shared", "`--io af_packet`"]);
+    could_not(
+        &slots,
+        &["frames of `interp` cannot be shared", "`--io af_packet`"],
+    );
     let kernel = [&shared[..], &["--target", "xdp"]].concat();
     could_not(&kernel, &["`--io` means nothing to `xdp`", "`wasm`"]);
     let plain = [&run[..], &["--io", "af_packet", "--mode", "native"]].concat();
@@ -94,6 +97,11 @@ pub fn what_cannot_be_shared_is_named(lab: &Lab) {
         &counts,
         &["passes packets that it has counted", "`--io af_packet`"],
     );
+    let threads = [&shared[..], &["--threads", "2"]].concat();
+    let few = "`eth0` has 1 queue for 2 threads, and each needs one";
+    could_not(&threads, &[few, "`--threads 1`", "combined 2"]);
+    let plain = [&run[..], &["--io", "af_packet", "--threads", "2"]].concat();
+    could_not(&plain, &["`--threads` means nothing to `--io af_packet`"]);
     let memory = ["run", &web, "--lab", "memory", "--io", "af_xdp"];
     could_not(&memory, &["the lab in memory", "`--lab namespaces`"]);
     let held = place.run(|| bpf::attach(&foreign(), ETH0, Mode::Native));
@@ -133,6 +141,7 @@ pub fn the_kernel_keeps_what_the_policy_passes(lab: &Lab) {
             );
             drop(listener.accept().unwrap());
             through.lives("while the kernel serves others");
+            through.end();
             let record = running.end();
             assert_eq!(record["pass"], 0, "what is the kernel's does not come here");
             assert!(record["send"].as_u64().unwrap() > 5, "{record}");
@@ -148,8 +157,61 @@ pub fn the_kernel_keeps_what_the_policy_passes(lab: &Lab) {
     }
 }
 
+pub fn what_was_built_says_itself_which_packets_are_the_kernels(lab: &Lab) {
+    let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
+    let counts = format!("counter seen\ncount seen\n{}", policy(&[RS1], ""));
+    let counts = file(folder.path(), "counts.lvs", counts);
+    let web = web(&folder);
+    for engine in ENGINES {
+        let built = |policy: &str| {
+            let artifact = format!("{policy}.{engine}");
+            let said = run(
+                place,
+                &["build", policy, "--target", engine, "-o", &artifact],
+            );
+            assert_eq!(said.code, 0, "{}", said.err);
+            artifact
+        };
+        let shared = |artifact: &str| {
+            let args = [artifact, "-i", "eth0", "--io", "af_xdp"];
+            args.map(str::to_owned)
+        };
+        let artifact = built(&web);
+        let args = shared(&artifact);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let running = Running::start(place, &args);
+        let mut through = Connection::open(lab);
+        through.lives("by what was built");
+        through.end();
+        let record = running.end();
+        assert_eq!(record["devices"][0]["io"], "af_xdp");
+        assert_eq!(record["pass"], 0, "what is the kernel's does not come here");
+        let run = [&["run"], &args[..]].concat();
+        let mut bytes = std::fs::read(&artifact).unwrap();
+        // In the object itself, which is the last that holds an ELF file's first bytes.
+        let object = bytes
+            .windows(4)
+            .rposition(|word| word == b"\x7fELF")
+            .unwrap();
+        assert!(object > 0, "an object in it");
+        bytes[object + 100] ^= 1;
+        std::fs::write(&artifact, bytes).unwrap();
+        let damaged = "section `lvsc.steering` is not sound";
+        could_not(place, &run, &[damaged, "`lvsc build POLICY`"]);
+        let artifact = built(&counts);
+        let args = shared(&artifact);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let run = [&["run"], &args[..]].concat();
+        could_not(
+            place,
+            &run,
+            &["passes packets that it has counted", "`--io af_packet`"],
+        );
+    }
+}
+
 /// A pair of links with two queues, one end of it here.
-fn wide(here: &Namespace, (index, name, mac): (u32, &str, Mac), station: &Namespace) {
+pub fn wide(here: &Namespace, (index, name, mac): (u32, &str, Mac), station: &Namespace) {
     let queues = |message: Message| {
         message
             .number(libc::IFLA_NUM_TX_QUEUES, 2)
@@ -177,7 +239,8 @@ pub fn frames_of_every_queue_leave_by_the_other_interface(_: &Lab) {
     for engine in ENGINES {
         let devices = ["-i", "lan=lan0", "-i", "wan=wan0", "--target", engine];
         let args = [&[policy.as_str()], &devices[..], &SHARED].concat();
-        let running = Running::start(&here, &args);
+        let running = Running::start(&here, &[&args[..], &["--threads", "2"]].concat());
+        assert!(running.told.contains("2 threads"), "{}", running.told);
         let mut came = Vec::new();
         for round in 0..ROUNDS {
             for flow in 0..FLOWS {
@@ -198,8 +261,15 @@ pub fn frames_of_every_queue_leave_by_the_other_interface(_: &Lab) {
         let all: Vec<u32> = (0..ROUNDS * u32::from(FLOWS)).collect();
         assert_eq!(numbers, all, "every frame, and each once");
         let record = running.end();
-        assert_eq!(record["send"], ROUNDS * u32::from(FLOWS));
+        let sent = u64::from(ROUNDS) * u64::from(FLOWS);
+        assert_eq!(record["send"], sent);
         assert_eq!(record["overrun"], 0);
+        assert_eq!(packets(&record), [("rs1".to_owned(), sent)]);
+        let threads = record["threads"].as_array().unwrap().iter();
+        let threads: Vec<u64> = threads.map(|t| t["packets"].as_u64().unwrap()).collect();
+        assert_eq!(threads.len(), 2);
+        assert!(threads.iter().all(|packets| *packets > 0), "{threads:?}");
+        assert_eq!(threads.iter().sum::<u64>(), sent, "{threads:?}");
     }
     assert!(link(&here, 30).programs.is_empty());
     let gone = here.run(|| Netlink::open()?.links()).unwrap().unwrap();

@@ -160,16 +160,19 @@ fn what_a_way_loses_is_counted() {
 #[test]
 fn engines_replace_each_other_and_nothing_is_lost() {
     let folder = folder();
-    let args = ["--swap", "policies/dr.lvs", "--rounds", "3"];
+    // Slow enough for a director that gets a CPU only now and then.
+    let args = [
+        "--swap",
+        "policies/dr.lvs",
+        "--rounds",
+        "3",
+        "--rate",
+        "10000",
+    ];
     let Some(policy) = bench(folder.path(), &args, 0) else {
         return;
     };
-    let (swapped, missing) = (names(&policy["results"]), names(&policy["missing"]));
-    assert_eq!(&swapped | &missing, ways());
-    assert!(
-        missing.iter().all(|name| name.starts_with("af_xdp")),
-        "{missing:?}"
-    );
+    assert_eq!(names(&policy["results"]), ways(), "{}", policy["missing"]);
     for result in list(&policy["results"]) {
         assert_eq!(result["swaps"], 3, "{result}");
         assert_eq!(
@@ -213,7 +216,7 @@ fn policies_replace_each_other_and_nothing_is_lost() {
     let other = THROUGH.replace("\nmatch", &more);
     fs::write(folder.path().join("new.lvs"), other).expect("a file");
     let args = [
-        "--swap", "old.lvs", "new.lvs", "--packet", SYN, "--rounds", "4",
+        "--swap", "old.lvs", "new.lvs", "--packet", SYN, "--rounds", "4", "--rate", "10000",
     ];
     let Some(policy) = bench(folder.path(), &args, 0) else {
         return;

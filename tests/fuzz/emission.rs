@@ -80,7 +80,7 @@ pub fn emitted(
         &Xdp::NEW,
         &near,
     ];
-    let emit = |target: &&dyn Emits| target.emit(program, layout, manifest, sources).ok();
+    let emit = |target: &&dyn Emits| target.emit(program, layout, manifest, sources, None).ok();
     let artifacts: Vec<Artifact> = targets.iter().filter_map(emit).collect();
     let mut modules = artifacts.iter().filter(|made| made.target == Wasm.name());
     modules.try_for_each(|module| valid(&module.code))?;

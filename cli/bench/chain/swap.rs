@@ -17,8 +17,6 @@ use crate::failure::Failure;
 use crate::policy::{self, Checked};
 use crate::ui::progress::Progress;
 
-/// Packets a second that come meanwhile.
-pub const RATE: u64 = 100_000;
 /// Packets that come before anything is counted, and the longest wait for them.
 const FIRST: (u64, Duration) = (1 << 16, Duration::from_millis(500));
 /// Between two swaps.
@@ -103,7 +101,7 @@ pub fn measure(
     let all = plans.len() * wanted.rounds as usize;
     for (number, plan) in plans.into_iter().enumerate() {
         let mut at = |swap: u32| progress.at(number * wanted.rounds as usize + swap as usize, all);
-        match way(subject, plan, wanted.rounds, &mut at) {
+        match way(subject, plan, (wanted.rounds, wanted.rate), &mut at) {
             Ok(figure) => {
                 stand.push(plan);
                 figures.push(figure);
@@ -122,14 +120,14 @@ pub fn measure(
 fn way(
     subject: &Subject<'_>,
     plan: Plan,
-    swaps: u32,
+    (swaps, rate): (u32, u64),
     at: &mut dyn FnMut(u32),
 ) -> Result<Figure, Failure> {
     let broken = |error| Failure::told(format_args!("{}: nothing is sent: {error}", plan.name()));
     let (_wire, load, directed) = ways::directed(subject, plan)?;
     load.flood(FIRST.0, FIRST.1, &subject.stop)
         .map_err(broken)?;
-    let steady = load.steady(RATE);
+    let steady = load.steady(rate);
     let (mut compile, mut loading, mut exchange) = (Vec::new(), Vec::new(), Vec::new());
     for swap in 0..swaps {
         at(swap);

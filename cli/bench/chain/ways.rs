@@ -16,7 +16,6 @@ use lvsc_target_xdp::{feeder, sink};
 use super::super::entrants::{self, Asked, Missing, Role};
 use super::directed::Directed;
 use super::{Subject, rules};
-use crate::compile;
 use crate::engines::{ENGINES, Kind, LoadFailure, Takes};
 use crate::failure::Failure;
 
@@ -84,18 +83,15 @@ impl Plan {
         }
     }
 
-    /// How the director is to open its devices.
-    fn io(&self, subject: &Subject<'_>) -> Result<Io, Failure> {
-        if self.io != Means::Shared {
-            return Ok(Io::Packets);
+    /// How the director is to open its devices: with one thread, as all others have one.
+    fn io(&self) -> Io {
+        match self.io {
+            Means::Own | Means::Sockets => Io::Packets,
+            Means::Shared => Io::Steered(Steered {
+                ways: Ways::default(),
+                threads: Some(1),
+            }),
         }
-        let made = compile::program(&subject.checked.pipeline)?.steering()?;
-        let object = made.map(|made| made.code).ok_or_else(|| Failure::Told {
-            what: "only the policy itself can say which packets are the kernel's".to_owned(),
-            remedy: Some("`pass` them before any `count`, `select` or assignment".to_owned()),
-        })?;
-        let ways = Ways::default();
-        Ok(Io::Steered(Steered { object, ways }))
     }
 }
 
@@ -146,11 +142,10 @@ fn refused(error: &std::io::Error) -> Failure {
 
 /// A director with this engine on its wire.
 pub fn directed(subject: &Subject<'_>, plan: Plan) -> Result<(Wire, Load, Directed), Failure> {
-    let io = plan.io(subject)?;
     let engine = entrants::engine(plan.kind, subject.checked)?;
     let (wire, load) = wire(subject)?;
     let state = (&subject.checked.pipeline.manifest, &world(subject));
-    let directed = Directed::start(&wire, engine, state, io, cpus().1)?;
+    let directed = Directed::start(&wire, engine, state, plan.io(), cpus().1)?;
     Ok((wire, load, directed))
 }
 

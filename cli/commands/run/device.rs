@@ -21,7 +21,7 @@ use crate::ui::Ui;
 pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
     let placing = placing(args, subject.kind)?;
     let io = match subject.kind.takes {
-        Takes::Handed => super::way::choose(args, subject, Way::Auto, ui)?,
+        Takes::Handed => super::way::choose(args, Way::Auto)?,
         Takes::Devices => Io::Packets,
     };
     let loaded = subject.load(args.pin.as_deref())?;
@@ -48,6 +48,7 @@ fn placing(args: &Run, kind: &Kind) -> Result<Placing, Failure> {
             ("--io", args.io.is_some()),
             ("--transfer", args.transfer.is_some()),
             ("--busy-poll", args.busy_poll.is_some()),
+            ("--threads", args.threads.is_some()),
         ],
     };
     if let Some((flag, _)) = meant.into_iter().find(|(_, given)| *given) {
@@ -202,8 +203,13 @@ mod linux {
         let talk = ui.talker();
         let mut attached = attached.telling(move |notice| tell(&notice, talk));
         let places = Place::all(devices, &attached);
+        let threads = attached.threads();
+        let several = match threads {
+            1 => String::new(),
+            _ => format!(", {threads} threads"),
+        };
         ui.say(format_args!(
-            "forwarding on {} until a signal ({})",
+            "forwarding on {} until a signal ({}{several})",
             titles(&places),
             kind.name
         ));
@@ -299,6 +305,11 @@ mod linux {
             let frames = number(summary.overrun as usize, "frame");
             lines.push(format!("{frames} lost before the director saw them"));
         }
+        if summary.threads.len() > 1 {
+            let each = summary.threads.iter().map(u64::to_string);
+            let each = each.collect::<Vec<_>>().join(", ");
+            lines.push(format!("packets of each thread: {each}"));
+        }
         let rows: Vec<Vec<String>> = summary
             .backends
             .iter()
@@ -352,6 +363,7 @@ mod linux {
 
     fn data(summary: &Summary, kind: &Kind, places: &[Place]) -> serde_json::Value {
         let places = places.iter().map(Place::data);
+        let threads = summary.threads.iter().map(|n| json!({ "packets": n }));
         let backends = summary.backends.iter().map(|backend| {
             json!({
                 "pool": backend.pool,
@@ -381,6 +393,7 @@ mod linux {
         json!({
             "version": 1,
             "engine": kind.name,
+            "threads": threads.collect::<Vec<_>>(),
             "devices": places.collect::<Vec<_>>(),
             "frames": summary.frames,
             "send": summary.send,

@@ -46,7 +46,6 @@ struct Order<'a> {
     args: &'a Run,
     checked: &'a Checked,
     kind: &'a Kind,
-    subject: &'a Subject,
     plan: &'a Plan,
     /// A signal asks to end.
     stop: &'a AtomicBool,
@@ -92,7 +91,6 @@ pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure
         args,
         checked,
         kind,
-        subject,
         plan: &plan,
         stop: &stop,
     };
@@ -100,6 +98,7 @@ pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure
         ("--io", args.io.is_some()),
         ("--transfer", args.transfer.is_some()),
         ("--busy-poll", args.busy_poll.is_some()),
+        ("--threads", args.threads.is_some()),
     ];
     let way = way.into_iter().find(|(_, given)| *given);
     if let (Some((flag, _)), Takes::Devices) = (way, kind.takes) {

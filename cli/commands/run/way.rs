@@ -10,45 +10,16 @@ use lvsc_runtime::sys::xsk::Transfer;
 use serde_json::{Value, json};
 
 use crate::args::{Moves, Run, Way};
-use crate::compile;
 use crate::failure::Failure;
-use crate::subject::Subject;
-use crate::ui::Ui;
 
-/// Without `AF_XDP`, whatever happens.
-const PLAIN: &str = "`--io af_packet` needs no AF_XDP";
-
-/// Why there is no program that steers.
-enum Unsteerable {
-    /// There is only what was built of the policy.
-    Built,
-    /// Only the policy itself says which packets the kernel gets.
-    Policy,
-}
-
-impl Unsteerable {
-    fn words(&self) -> (&'static str, &'static str) {
-        match self {
-            Unsteerable::Built => (
-                "what was built does not tell which packets are the kernel's",
-                "give the policy itself",
-            ),
-            Unsteerable::Policy => (
-                "the policy passes packets that it has counted, written to, or asked a table about, so only it can \
-                 say which are the kernel's",
-                "`pass` them before any `count`, `select` or assignment",
-            ),
-        }
-    }
-}
-
-/// How packets are to come. `unless` stands where nothing is asked for; a reason against the better way is said.
-pub fn choose(args: &Run, subject: &Subject, unless: Way, ui: &Ui) -> Result<Io, Failure> {
+/// How packets are to come. `unless` stands where nothing is asked for.
+pub fn choose(args: &Run, unless: Way) -> Result<Io, Failure> {
     let asks = [
         ("--mode", args.mode.is_some()),
         ("--replace", args.replace),
         ("--transfer", args.transfer.is_some()),
         ("--busy-poll", args.busy_poll.is_some()),
+        ("--threads", args.threads.is_some()),
     ];
     let asked = asks.into_iter().find(|(_, given)| *given);
     let way = match (args.io, asked) {
@@ -71,45 +42,20 @@ pub fn choose(args: &Run, subject: &Subject, unless: Way, ui: &Ui) -> Result<Io,
             remedy: refusal.remedy,
         })?;
     }
-    let object = match (steering(subject)?, way) {
-        (Ok(object), _) => object,
-        (Err(why), Way::AfXdp) => {
-            let (what, remedy) = why.words();
-            return Err(Failure::Told {
-                what: format!("no AF_XDP: {what}"),
-                remedy: Some(format!("{remedy}; {PLAIN}")),
-            });
-        }
-        (Err(why), Way::Auto | Way::AfPacket) => {
-            let (what, remedy) = why.words();
-            ui.talker().say(format_args!(
-                "note: packets come by AF_PACKET: {what}\nhelp: for AF_XDP {remedy}"
-            ));
-            return Ok(Io::Packets);
-        }
-    };
     let transfer = args.transfer.map(|moves| match moves {
         Moves::Copy => Transfer::Copy,
         Moves::ZeroCopy => Transfer::ZeroCopy,
     });
     let busy = args.busy_poll.map(u64::from).map(Duration::from_micros);
     let steered = Steered {
-        object,
         ways: Ways { transfer, busy },
+        threads: args.threads,
     };
     Ok(if way == Way::Auto {
         Io::Either(steered)
     } else {
         Io::Steered(steered)
     })
-}
-
-fn steering(subject: &Subject) -> Result<Result<Vec<u8>, Unsteerable>, Failure> {
-    let Some(pipeline) = subject.pipeline() else {
-        return Ok(Err(Unsteerable::Built));
-    };
-    let made = compile::program(pipeline)?.steering()?;
-    Ok(made.map(|made| made.code).ok_or(Unsteerable::Policy))
 }
 
 /// A device, and how its packets come.

@@ -171,6 +171,12 @@ pub enum EngineError {
         /// What to do, where that is known.
         remedy: Option<String>,
     },
+    /// The engine keeps its memory for frames to itself.
+    #[error("frames of `{name}` cannot be shared with the kernel")]
+    Frames {
+        /// The engine's name.
+        name: &'static str,
+    },
     /// More packets than a batch has, or a packet that does not lie in its room.
     #[error("packet {packet} does not lie in its room")]
     Room {
@@ -181,7 +187,7 @@ pub enum EngineError {
 
 /// Memory for frames that the kernel may be handed, so that it writes and reads them where the engine does. It stays where
 /// it is until the last one lets go of it.
-pub trait FrameMemory: Send + Sync {
+pub trait FrameMemory: Any + Send + Sync {
     /// Its first byte: [`FRAMES`] bytes, mapped, beginning at a page.
     fn begin(&self) -> *mut u8;
 }
@@ -200,14 +206,36 @@ pub trait Engine: Any {
         self.room(Room::slot(index))
     }
 
-    /// Its memory for frames, where that may be shared with the kernel. An engine that it is exchanged for goes on with it.
-    fn frames(&self) -> Option<Arc<dyn FrameMemory>> {
+    /// Its memory for frames, to be shared with the kernel. An engine that it is exchanged for goes on with it.
+    fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        Err(EngineError::Frames { name: self.name() })
+    }
+
+    /// Has this as its memory for frames, which the engine before it has shared. That one still has it, too.
+    fn adopt(&mut self, frames: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
+        let _ = frames;
+        Err(EngineError::Frames { name: self.name() })
+    }
+
+    /// The object that says which of a device's packets are the kernel's, where it travels in what this engine runs: see
+    /// [`crate::steering`].
+    fn steering(&self) -> Option<&[u8]> {
         None
     }
 
     /// Decides every packet, in order; each lies in its room. A packet that traps is dropped, the ones after
     /// it are decided all the same, and the first trap is the error.
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError>;
+
+    /// One more engine for this program over this engine's image, for another thread: the next worker, with memory for
+    /// frames and counters of its own. Its image tells its own counters, this engine's the sums of all; whoever writes
+    /// counters sees to it that nobody counts meanwhile.
+    fn another(&mut self) -> Result<Box<dyn Engine + Send>, EngineError> {
+        Err(EngineError::Attach {
+            what: format!("`{}` runs in one thread", self.name()),
+            remedy: None,
+        })
+    }
 
     /// Takes hold of devices, one for each interface, to take packets from them by itself from [`Engine::attach`] on; says
     /// how it is on each. Those that it is on already go on as they were, the others leave every packet to the kernel until

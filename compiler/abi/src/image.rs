@@ -43,6 +43,16 @@ pub trait Image {
         let sum = self.load(at, Width::B8).wrapping_add(value);
         self.store(at, Width::B8, sum);
     }
+
+    /// Writes `new` to the word at `at` unless it is another one than `expected`, in one step, while others write it; tells
+    /// whether it did.
+    fn exchange(&mut self, at: u64, expected: u64, new: u64) -> bool {
+        let same = self.load(at, Width::B8) == expected;
+        if same {
+            self.store(at, Width::B8, new);
+        }
+        same
+    }
 }
 
 /// Packets and bytes of a counter.

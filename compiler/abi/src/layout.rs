@@ -3,6 +3,8 @@
 //! Engines, interpreter, targets and the control plane all read it. A section's name and shape are its identity: a
 //! reload carries over what matches.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::hash;
@@ -10,9 +12,14 @@ use crate::hash;
 /// First bytes of every image, as a little-endian number: `lvscimg` and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"lvscimg\0");
 /// Version of the image's shapes and of the descriptors.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 /// Every section begins at a multiple of this (bytes): a cache line.
 pub const ALIGN: u64 = 64;
+/// What each worker has for itself begins at a multiple of this (bytes), and so does what stands behind it: whole pages on
+/// every machine, so that workers can have all the others in common.
+pub const PAGE: u64 = 65_536;
+/// The most workers that have a cursor of their own in a pool's ring.
+pub const WORKERS: u32 = 64;
 
 /// Offsets (bytes) inside the element of section `header`.
 pub mod header {
@@ -114,6 +121,23 @@ impl Element {
             Element::Cursor => 64,
         }
     }
+
+    /// Whether each worker on an image has its own section of these; whoever reads adds them up.
+    pub const fn is_own(self) -> bool {
+        match self {
+            Element::Counter => true,
+            Element::Header
+            | Element::Clock
+            | Element::Interface
+            | Element::Backend
+            | Element::Slot
+            | Element::Flow
+            | Element::Cursor
+            | Element::Word
+            | Element::Cell
+            | Element::Key => false,
+        }
+    }
 }
 
 /// Which section of a [`Layout`].
@@ -194,7 +218,10 @@ impl Layout {
 
     /// Adds a section behind the last one. `length` is rounded up to a power of two, at least one.
     pub fn add(&mut self, name: &str, element: Element, length: u32) -> SectionId {
-        let offset = self.size().next_multiple_of(ALIGN);
+        let last = self.sections.last();
+        let alike = last.is_none_or(|last| last.element.is_own() == element.is_own());
+        let align = if alike { ALIGN } else { PAGE };
+        let offset = self.size().next_multiple_of(align);
         let length = length.max(1).next_power_of_two();
         self.sections.push(Section {
             name: name.to_owned(),
@@ -210,6 +237,19 @@ impl Layout {
         self.sections
             .last()
             .map_or(0, |last| last.offset + last.size())
+    }
+
+    /// Bytes that workers on an image have in common, in whole pages of [`PAGE`] bytes; each has the others for itself.
+    pub fn common(&self) -> Vec<Range<u64>> {
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for section in self.sections.iter().filter(|s| !s.element.is_own()) {
+            let end = (section.offset + section.size()).next_multiple_of(PAGE);
+            match runs.last_mut() {
+                Some(run) if section.offset <= run.end => run.end = end,
+                Some(_) | None => runs.push(section.offset..end),
+            }
+        }
+        runs
     }
 
     /// All sections with their ids.
@@ -278,6 +318,22 @@ mod tests {
         assert_eq!(layout[backends].offset, 512);
         assert_eq!(layout[backends].at(5, 0), 512 + 8, "the index is masked");
         assert_eq!(layout.size(), 512 + 32);
+    }
+
+    #[test]
+    fn what_workers_have_in_common_shares_no_page_with_what_each_has() {
+        let mut layout = Layout::new();
+        assert!(layout.common().is_empty());
+        layout.add("clock", Element::Clock, 1);
+        layout.add("flows.web", Element::Flow, 1 << 14);
+        let counters = layout.add("counters", Element::Counter, 4);
+        let counts = layout.add("counts.seen", Element::Counter, 4);
+        layout.add("cells.late", Element::Cell, 8);
+        let first = 0..3 * PAGE;
+        assert_eq!(layout.common(), [first.clone(), 4 * PAGE..5 * PAGE]);
+        assert_eq!(layout[counters].offset, first.end);
+        assert_eq!(layout[counts].offset, first.end + ALIGN, "of one kind");
+        assert!(layout.is_sound());
     }
 
     #[test]

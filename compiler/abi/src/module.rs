@@ -13,6 +13,7 @@ use crate::engine::{BATCH, FRAMES};
 use crate::layout::{ABI_VERSION, Layout};
 use crate::manifest::{Manifest, ManifestError};
 use crate::place::Place;
+use crate::steering::{self, STEERING};
 use crate::verdict::Descriptor;
 
 /// Name of the section with the [`Layout`], JSON.
@@ -114,6 +115,8 @@ pub struct Contents {
     pub manifest: Manifest,
     /// Offset in the body of `batch` to the policy's place, by rising offset.
     pub places: Vec<(u32, Place)>,
+    /// The object that says which packets are the kernel's: see [`steering`].
+    pub steering: Option<Vec<u8>>,
 }
 
 /// Why a module cannot be run.
@@ -181,7 +184,8 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
     if map.version != ABI_VERSION {
         return Err(ModuleError::Version { found: map.version });
     }
-    let layout: Layout = decode(LAYOUT, find(LAYOUT)?)?;
+    let told = find(LAYOUT)?;
+    let layout: Layout = decode(LAYOUT, told)?;
     if !layout.is_sound() {
         return Err(ModuleError::Unsound { name: LAYOUT });
     }
@@ -192,6 +196,17 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
     if !manifest.fits(&layout) {
         return Err(ModuleError::Unsound { name: MANIFEST });
     }
+    let steering = match find(STEERING) {
+        Ok(section) => {
+            let object = steering::open(section, told, find(MANIFEST)?);
+            Some(
+                object
+                    .ok_or(ModuleError::Unsound { name: STEERING })?
+                    .to_vec(),
+            )
+        }
+        Err(_) => None,
+    };
     let rows: Vec<(u32, u16, u32, u32)> = decode(PLACES, find(PLACES)?)?;
     let places = rows
         .into_iter()
@@ -202,20 +217,26 @@ pub fn read(module: &[u8]) -> Result<Contents, ModuleError> {
         layout,
         manifest,
         places,
+        steering,
     })
 }
 
 /// The custom sections, by name, that [`read`] reads.
-pub fn write(contents: &Contents) -> [(&'static str, Vec<u8>); 4] {
+pub fn write(contents: &Contents) -> Vec<(&'static str, Vec<u8>)> {
     let rows: Vec<(u32, u16, u32, u32)> = (contents.places.iter())
         .map(|(offset, Place { file, line, column })| (*offset, *file, *line, *column))
         .collect();
-    [
+    let (layout, manifest) = (contents.layout.encode(), contents.manifest.encode());
+    let steering = contents.steering.as_ref();
+    let steering = steering.map(|object| (STEERING, steering::seal(object, &layout, &manifest)));
+    let sections = [
         (MEMORY, encode(&contents.map)),
-        (LAYOUT, contents.layout.encode()),
-        (MANIFEST, contents.manifest.encode()),
+        (LAYOUT, layout),
+        (MANIFEST, manifest),
         (PLACES, encode(&rows)),
-    ]
+    ];
+    // What may be absent stands before what may not: a module that was cut lacks that, too.
+    steering.into_iter().chain(sections).collect()
 }
 
 /// The place of the construct at `offset` in the body of `batch`: that of the greatest offset not behind it.
@@ -307,6 +328,7 @@ mod tests {
                 ),
                 (9, Place::default()),
             ],
+            steering: Some(b"an object".to_vec()),
         }
     }
 
@@ -371,7 +393,7 @@ mod tests {
             matches!(error, ModuleError::Version { found } if found == ABI_VERSION + 1),
             "{error}"
         );
-        let error = read(&module(&write(&contents())[..1])).unwrap_err();
+        let error = read(&module(&write(&contents())[..2])).unwrap_err();
         assert!(
             matches!(error, ModuleError::Missing { name: LAYOUT }),
             "{error}"
@@ -388,8 +410,8 @@ mod tests {
     #[test]
     fn a_layout_whose_sections_were_moved_is_refused() {
         let mut sections = write(&contents());
-        let text = String::from_utf8(sections[1].1.clone()).unwrap();
-        sections[1].1 = text.replace("65536", "65535").into_bytes();
+        let text = String::from_utf8(sections[2].1.clone()).unwrap();
+        sections[2].1 = text.replace("65536", "65535").into_bytes();
         let error = read(&module(&sections)).unwrap_err();
         assert!(
             matches!(error, ModuleError::Unsound { name: LAYOUT }),
@@ -409,6 +431,18 @@ mod tests {
             matches!(error, ModuleError::Unsound { name: MANIFEST }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_steering_of_another_module_is_refused_and_none_is_none() {
+        let mut sections = write(&contents());
+        sections[0].1 = steering::seal(b"an object", b"another layout", b"another manifest");
+        let error = read(&module(&sections)).unwrap_err();
+        assert!(
+            matches!(error, ModuleError::Unsound { name: STEERING }),
+            "{error}"
+        );
+        assert_eq!(read(&module(&sections[1..])).unwrap().steering, None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once.
 
 use crate::image::{Bytes, Image, Width};
-use crate::layout::{Layout, Section, backend, clock, interface, slot};
+use crate::layout::{Element, Layout, Section, backend, clock, interface, slot};
 use crate::mac::Mac;
 use crate::manifest::{Manifest, Pool};
 use crate::scheduler::Candidate;
@@ -42,6 +42,21 @@ pub fn publish_time(world: &World, image: &mut dyn Image) {
         world.seconds,
     );
     write(image, section.at(0, clock::SEED), Width::B8, world.seed);
+}
+
+/// Where the cursors of so many workers begin that have none yet: one behind the other, for neighbours in a ring are mostly
+/// different backends. All at one place would give the same backend as many flows in a row.
+pub fn publish_cursors(workers: u32, image: &mut dyn Image) {
+    let sections = image.layout().sections().map(|(_, section)| section);
+    let cursors = sections.filter(|section| section.element == Element::Cursor);
+    for section in cursors.cloned().collect::<Vec<_>>() {
+        for worker in 0..u64::from(workers.min(section.length)) {
+            let at = section.at(worker, 0);
+            if image.load(at, Width::B8) == 0 {
+                write(image, at, Width::B8, worker);
+            }
+        }
+    }
 }
 
 fn publish_fixed(manifest: &Manifest, image: &mut dyn Image) {
@@ -180,7 +195,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
     use crate::image::Bytes;
-    use crate::layout::{Element, Layout};
+    use crate::layout::Layout;
     use crate::manifest::{Backend, Flows, Interface};
     use crate::scheduler::Scheduler;
 
@@ -245,6 +260,26 @@ mod tests {
         world.pools[0][1].mac = None;
         publish(&manifest, &world, &mut image);
         assert_eq!(count(&ring(&image), slot::NONE), 64, "no backend is usable");
+    }
+
+    #[test]
+    fn workers_begin_one_behind_the_other_and_go_on_from_where_they_are() {
+        let mut layout = Layout::new();
+        layout.add("cursor.web", Element::Cursor, 4);
+        let mut image = Bytes::new(layout);
+        let cursors = section(&image, "cursor.web").unwrap();
+        let at = |worker| cursors.at(worker, 0);
+        image.store(at(1), Width::B8, 77);
+        publish_cursors(3, &mut image);
+        assert_eq!(
+            [0, 1, 2, 3].map(|w| image.load(at(w), Width::B8)),
+            [0, 77, 2, 0]
+        );
+        publish_cursors(9, &mut image);
+        assert_eq!(
+            [0, 1, 2, 3].map(|w| image.load(at(w), Width::B8)),
+            [0, 77, 2, 3]
+        );
     }
 
     #[test]

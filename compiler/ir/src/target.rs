@@ -90,13 +90,20 @@ pub trait Target {
     /// File name extension of its artifacts.
     fn extension(&self) -> &'static str;
 
-    /// Makes code. Equal input gives equal bytes. Of the sources it may show the lines that the program's places name.
+    /// Whether who runs its artifacts is handed packets, so that a program on the device may say which.
+    fn is_handed(&self) -> bool {
+        true
+    }
+
+    /// Makes code. Equal input gives equal bytes. Of the sources it may show the lines that the program's places name. The
+    /// object of the program's steering, where there is one, travels in the artifact of a target that is handed packets.
     fn emit(
         &self,
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
         sources: &Sources,
+        steering: Option<&[u8]>,
     ) -> Result<Artifact, EmitError>;
 
     /// One of its texts, of the same program; `None` where it has none of this kind.

@@ -1,21 +1,18 @@
 //! The state image of a pipeline: which sections it has, and their ids by what they are for.
 
 use lvsc_abi::flows::BUCKET;
-use lvsc_abi::layout::{Element, Layout, SectionId};
+use lvsc_abi::layout::{Element, Layout, SectionId, WORKERS};
 use lvsc_abi::manifest::{CounterKind, Pool};
 use lvsc_abi::scheduler::{Pick, ring_size};
 
 use crate::members::Method;
 use crate::pipeline::{KeyedId, Pipeline, PoolId};
 
-/// Workers that may have a cursor of their own in a pool's ring.
-pub const WORKERS: u32 = 64;
-
 /// The id of a section that a pool does not have. No layout has it: `ir::verify` refuses its use.
 const NONE: SectionId = SectionId(u16::MAX);
 
-/// The image's sections: header, clock, interfaces, then those of each pool, those of sets, the counters, last those of
-/// each counter with a key.
+/// The image's sections: header, clock, interfaces, then those of each pool, those of sets, the cells of counters with a key,
+/// last all that counts.
 ///
 /// A pool's `backends` section has at least one element more than ids, so that the masked id "none" names a record
 /// that is never usable.
@@ -44,13 +41,16 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
     for fixed in &manifest.fixed {
         layout.add(&fixed.section, Element::Word, fixed.words.len() as u32);
     }
-    layout.add("counters", Element::Counter, manifest.counters.len() as u32);
     for keyed in &manifest.keyed {
         if let Some(table) = &keyed.table {
             layout.add(&keyed.section("cells"), Element::Cell, table.capacity);
             let words = table.capacity * table.words();
             layout.add(&keyed.section("keys"), Element::Key, words);
         }
+    }
+    // Last, side by side: what each worker has for itself.
+    layout.add("counters", Element::Counter, manifest.counters.len() as u32);
+    for keyed in &manifest.keyed {
         layout.add(&keyed.section("counts"), Element::Counter, keyed.cells());
     }
     layout

@@ -30,7 +30,8 @@
 //!    `idle`. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
 //!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
 //!    `cursor.<pool>`, which then is one more. If it is usable, the new entry is exchanged for what was found there; where
-//!    another worker was faster with the same flow, its backend is taken.
+//!    another worker was faster with the same flow, its backend is taken. One that was done between this worker's search for
+//!    the flow and that for a place is not seen: the flow then has two entries, of which the first is found from then on.
 //!
 //! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.
 //!

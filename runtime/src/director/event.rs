@@ -48,7 +48,8 @@ pub enum Event {
     },
     /// Nothing changes, but somebody is to know.
     Tell(Notice),
-    /// Another policy takes over, with the flows and counters of the one before.
+    /// Another policy takes over, with the flows and counters of the one before. Where packets are taken from devices by the
+    /// source, it must have a steering ([`lvsc_abi::steering`]) and the same interfaces.
     Replace {
         /// Its engine, loaded.
         engine: AnyEngine,
@@ -113,7 +114,7 @@ pub enum Notice {
         /// The backend's name.
         backend: String,
     },
-    /// The engine failed on a packet, which was dropped. Told once.
+    /// The engine failed on a packet, which was dropped. Told once by each thread.
     Failed(EngineError),
 }
 

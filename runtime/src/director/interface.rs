@@ -7,6 +7,7 @@ mod fault;
 mod inspect;
 mod next_hop;
 mod packets;
+mod shared;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +19,11 @@ use std::time::{Duration, Instant};
 use lvsc_abi::engine::{Device, EngineError, Mode, Placing};
 use lvsc_abi::manifest::Manifest;
 
+use super::worker::Hand;
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
 use crate::engine::carry::Carried;
 use crate::io::af_packet::Offload;
+use crate::io::af_xdp::Sockets;
 use crate::publish::recall;
 use crate::vip::Responder;
 use crate::world::{World, draw_seed};
@@ -37,6 +40,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Attached {
     director: Director<Offload>,
     io: Packets,
+    /// What forwards in threads of its own, each with its sockets.
+    crew: Vec<(Hand<Offload>, Sockets)>,
     responders: Vec<Responder>,
     next_hops: Vec<NextHops>,
     events: (Sender<Event>, Receiver<Event>),
@@ -151,14 +156,17 @@ impl Attached {
         let running = before.as_mut().map_or(&mut engine, |(_, old)| old);
         let placed = running.reserve(&places, placing).map_err(refused)?;
         let (mut director, carried) = start(engine, before, manifest, world).map_err(refused)?;
+        let mut crew = Vec::new();
         let (io, placed) = if let Some(placed) = placed {
             director.attach().map_err(refused)?;
             (Packets::Taken, placed)
         } else {
-            let opened = packets::open(io, &director, &wires, (&places, placing))?;
+            let opened = packets::open(io, &mut director, &wires, (&places, placing))?;
             if matches!(opened.packets, Packets::Steered(_)) {
                 director.steer();
             }
+            let hired = opened.crew.into_iter();
+            crew.extend(hired.map(|(engine, sockets)| (director.hire(engine), sockets)));
             warnings.extend(opened.note);
             (opened.packets, opened.placed)
         };
@@ -169,6 +177,7 @@ impl Attached {
         Ok(Attached {
             director,
             io,
+            crew,
             responders,
             next_hops,
             events: mpsc::channel(),
@@ -202,6 +211,11 @@ impl Attached {
         self.io.taken()
     }
 
+    /// Threads that forward.
+    pub fn threads(&self) -> usize {
+        1 + self.crew.len()
+    }
+
     /// What was carried over from the engine before, where there was one.
     pub fn carried(&self) -> Option<&Carried> {
         self.carried.as_ref()
@@ -230,6 +244,7 @@ impl Attached {
         let Attached {
             director,
             io,
+            crew,
             responders,
             next_hops,
             events,
@@ -252,6 +267,10 @@ impl Attached {
             for hops in next_hops {
                 let events = events.0.clone();
                 scope.spawn(move || hops.watch(&events, ended).unwrap_or_else(fail));
+            }
+            for (hand, sockets) in crew {
+                let events = events.0.clone();
+                scope.spawn(move || work(hand, sockets, &events, ended).unwrap_or_else(fail));
             }
             let forwarded = forward(director, io, &events.1, || {
                 stop.load(Ordering::Relaxed) || ended.load(Ordering::Relaxed)
@@ -285,6 +304,21 @@ fn forward(
             if lost > 0 {
                 director.handle(Event::Tell(Notice::Overrun(lost)));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Forwards until `ended` is true.
+fn work(
+    hand: &Hand<Offload>,
+    sockets: &mut Sockets,
+    events: &Sender<Event>,
+    ended: &AtomicBool,
+) -> io::Result<()> {
+    while !ended.load(Ordering::Relaxed) {
+        if let Some(error) = hand.turn(sockets, WAIT)? {
+            let _ = events.send(Event::Tell(Notice::Failed(error))); // a director that has ended wants no news
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::world::World;
 const UNSENT: &str = "unsent";
 
 /// What the director counts itself.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) send: u64,
     pub(super) drop: u64,
@@ -42,6 +42,24 @@ impl Tally {
     pub(super) fn spent(&mut self, time: Duration, packets: usize) {
         self.spent += time;
         self.decided += packets as u64;
+    }
+
+    /// Adds what another one counted.
+    fn add(&mut self, other: &Tally) {
+        self.send += other.send;
+        self.drop += other.drop;
+        self.pass += other.pass;
+        self.unsent += other.unsent;
+        self.ignored += other.ignored;
+        for (loss, packets) in &other.lost {
+            *self.lost.entry(*loss).or_default() += packets;
+        }
+        self.spent += other.spent;
+        self.decided += other.decided;
+        self.failures += other.failures;
+        if self.failure.is_none() {
+            self.failure.clone_from(&other.failure);
+        }
     }
 
     /// Notes a failure; says whether it was the first.
@@ -79,6 +97,8 @@ pub struct Summary {
     pub backends: Vec<BackendSummary>,
     /// Packets given to the engine.
     pub decided: u64,
+    /// Packets that each thread gave to its engine, the director's own first; none where the engine takes them by itself.
+    pub threads: Vec<u64>,
     /// Time that the decisions took, without handing the packets to the engine where it can tell.
     pub spent: Duration,
     /// Batches in which the engine failed on a packet.
@@ -131,6 +151,7 @@ impl Summary {
             frames: send + drop,
             send,
             drop,
+            threads: Vec::new(),
             ..self
         }
     }
@@ -147,13 +168,17 @@ impl Summary {
     }
 }
 
-/// The summary of what was counted by the director and in the image.
+/// The summary of what was counted by each thread and in the image.
 pub(super) fn of(
-    tally: &Tally,
+    threads: &[Tally],
     manifest: &Manifest,
     world: &World,
     engine: &dyn Engine,
 ) -> Summary {
+    let mut tally = Tally::default();
+    for thread in threads {
+        tally.add(thread);
+    }
     let lost: u64 = tally.lost.values().sum();
     let drop = tally.drop + tally.unsent + lost;
     let policy = manifest
@@ -168,16 +193,17 @@ pub(super) fn of(
         pass: tally.pass,
         ignored: tally.ignored,
         overrun: 0,
-        reasons: reasons(tally, manifest, engine),
+        reasons: reasons(&tally, manifest, engine),
         counters: policy
             .map(|(c, id)| (c.name.clone(), count(engine.image(), id)))
             .collect(),
         keyed: keyed(manifest, engine),
         backends: backends(manifest, world, engine),
         decided: tally.decided,
+        threads: threads.iter().map(|thread| thread.decided).collect(),
         spent: tally.spent,
         failures: tally.failures,
-        failure: tally.failure.clone(),
+        failure: tally.failure,
     }
 }
 

@@ -11,9 +11,10 @@ use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{Element, Layout, backend, clock, counter};
 use lvsc_abi::manifest::{Counter, CounterKind, Flows, Interface, Pool};
 use lvsc_abi::scheduler::Scheduler;
+use lvsc_abi::verdict::Verdict;
 
 use super::*;
-use crate::io::Loss;
+use crate::io::{Inbox, Loss, Sent};
 use crate::world::InterfaceState;
 
 /// Decides by a frame's first byte: 0 drops and counts `unlucky`, 1 sends to backend 0, 2 passes, 3 fails.
@@ -423,6 +424,7 @@ fn the_clock_never_goes_back_and_sweeps_silent_flows() {
         seconds: 5,
     };
     director
+        .own
         .engine
         .image_mut()
         .store(at, Width::B8, entry.to_bits());

@@ -1,12 +1,23 @@
 //! The descriptors and frames of a batch, in memory that generated code works on; see [`lvsc_abi::module`].
 
+use std::any::Any;
+use std::io::Error;
 use std::sync::Arc;
 
-use lvsc_abi::engine::{BATCH, EngineError, FrameMemory, Packet, Room};
+use lvsc_abi::engine::{BATCH, EngineError, FRAMES, FrameMemory, Packet, Room};
 use lvsc_abi::image::Width;
+use lvsc_abi::layout::PAGE;
 use lvsc_abi::verdict::{Descriptor, PENDING, Verdict};
 
-use super::memory::Mapping;
+use super::memory::{Mapping, Pages, Shape};
+
+/// That memory cannot be had that several threads, or the kernel, are to have in common.
+pub(super) fn no_memory(error: &Error) -> EngineError {
+    EngineError::Attach {
+        what: format!("no memory that the datapath's threads have in common: {error}"),
+        remedy: Some("fewer: `--threads 1`; or raise the limit: `ulimit -v unlimited`".to_owned()),
+    }
+}
 
 /// Where a batch lies.
 pub(super) struct Batch {
@@ -15,6 +26,8 @@ pub(super) struct Batch {
     pub(super) descriptors: u32,
     /// Offset of the memory for frames. Descriptors name frames from the memory's base on.
     pub(super) frames: u32,
+    /// The memory for frames, where others have it, too.
+    pub(super) lent: Option<Arc<Frames>>,
 }
 
 impl Batch {
@@ -28,11 +41,40 @@ impl Batch {
     }
 
     /// The memory for frames alone.
-    pub(super) fn frames(&self) -> Arc<dyn FrameMemory> {
-        Arc::new(Frames {
-            memory: Arc::clone(&self.memory),
-            offset: self.frames,
-        })
+    pub(super) fn lend(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        let lent = match &self.lent {
+            Some(lent) => Arc::clone(lent),
+            None => Arc::new(self.share().map_err(|error| no_memory(&error))?),
+        };
+        self.lent = Some(Arc::clone(&lent));
+        Ok(lent)
+    }
+
+    fn share(&self) -> Result<Frames, Error> {
+        let begin = u64::from(self.frames);
+        let end = begin + u64::from(FRAMES).next_multiple_of(PAGE);
+        let pages = Pages::of(&self.memory, begin..end)?;
+        let memory = Mapping::new(Shape {
+            before: 0,
+            real: pages.size(),
+            behind: 0,
+        })?;
+        pages.put_into(&memory, 0)?;
+        Ok(Frames { pages, memory })
+    }
+
+    /// Goes on with memory for frames that another engine has lent.
+    pub(super) fn adopt(&mut self, frames: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
+        let Ok(frames) = (frames as Arc<dyn Any + Send + Sync>).downcast::<Frames>() else {
+            return Err(EngineError::Attach {
+                what: "the memory for frames is another kind of engine's".to_owned(),
+                remedy: None,
+            });
+        };
+        let put = frames.pages.put_into(&self.memory, self.frames.into());
+        put.map_err(|error| no_memory(&error))?;
+        self.lent = Some(frames);
+        Ok(())
     }
 
     /// Writes the descriptor of a packet that arrived.
@@ -99,15 +141,15 @@ impl Batch {
     }
 }
 
-/// Memory for frames inside of a mapping, which lives as long as this does.
-struct Frames {
+/// Memory for frames that engines and sockets have in common. It is where it is as long as this lives, whatever becomes of
+/// the engines.
+pub(super) struct Frames {
+    pages: Pages,
     memory: Arc<Mapping>,
-    /// Where it begins (bytes from the memory's base): at a page.
-    offset: u32,
 }
 
 impl FrameMemory for Frames {
     fn begin(&self) -> *mut u8 {
-        self.memory.base().wrapping_add(self.offset as usize)
+        self.memory.base()
     }
 }

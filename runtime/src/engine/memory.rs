@@ -9,8 +9,13 @@ use std::io::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
-use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::Layout;
+use lvsc_abi::image::Width;
+
+pub(super) use self::image::MappedImage;
+pub(super) use self::pages::Pages;
+
+mod image;
+mod pages;
 
 /// Sizes of a mapping, each a multiple of a page (bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +143,17 @@ impl Mapping {
         }
     }
 
+    /// Writes the word at `at` unless it is another one than expected; tells whether it did.
+    fn exchange(&self, at: u64, expected: u64, new: u64) -> bool {
+        let address = self.address(at, 8).filter(|_| at.is_multiple_of(8));
+        address.is_some_and(|address| {
+            // SAFETY: as in `load`.
+            let word = unsafe { AtomicU64::from_ptr(address.cast()) };
+            let (done, seen) = (Ordering::AcqRel, Ordering::Acquire);
+            word.compare_exchange(expected, new, done, seen).is_ok()
+        })
+    }
+
     /// Bytes that only the code and its owner touch; empty where they do not lie in the memory. The owner holds this
     /// mapping, and the code runs only through it.
     pub(super) fn slice_mut<'a, Owner>(
@@ -159,45 +175,5 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the whole mapping that `new` made; nobody holds it any more.
         unsafe { libc::munmap(self.begin.cast(), self.shape.whole().unwrap_or_default()) };
-    }
-}
-
-/// The state image inside such memory.
-pub(super) struct MappedImage {
-    memory: Arc<Mapping>,
-    /// Where it begins (bytes from the memory's base).
-    offset: u64,
-    layout: Layout,
-}
-
-impl MappedImage {
-    pub(super) fn new(memory: &Arc<Mapping>, offset: u64, layout: Layout) -> MappedImage {
-        MappedImage {
-            memory: Arc::clone(memory),
-            offset,
-            layout,
-        }
-    }
-
-    fn place(&self, at: u64, width: Width) -> Option<u64> {
-        let end = at.checked_add(width.bytes() as u64)?;
-        (end <= self.layout.size()).then(|| self.offset + at)
-    }
-}
-
-impl Image for MappedImage {
-    fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    fn load(&self, at: u64, width: Width) -> u64 {
-        self.place(at, width)
-            .map_or(0, |at| self.memory.load(at, width))
-    }
-
-    fn store(&mut self, at: u64, width: Width, value: u64) {
-        if let Some(at) = self.place(at, width) {
-            self.memory.store(at, width, value);
-        }
     }
 }

@@ -7,26 +7,24 @@ mod code;
 mod object;
 
 use std::any::Any;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, FrameMemory, Packet, Room};
 use lvsc_abi::image::{self, Image};
+use lvsc_abi::layout::{Layout, PAGE};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::verdict::Descriptor;
 
 use self::code::Code;
 use self::object::Object;
 pub use self::object::ObjectError;
-use super::batch::Batch;
+use super::batch::{self, Batch};
 use super::memory::{MappedImage, Mapping, Shape};
 
 /// Reserved around image and frames (bytes): further than any access with one wrong base or index that a frame could hold.
 const GUARD: u64 = 1 << 20;
-/// A multiple of every size that a page has (bytes).
-const PAGE: u64 = 1 << 16;
-/// The number that the code has of its worker: this engine has one.
-const WORKER: u32 = 0;
 
 /// Why an object cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +34,7 @@ pub enum LoadError {
     Object(#[from] ObjectError),
     /// The memory could not be had.
     #[error("no memory for the datapath: {0}")]
-    Memory(std::io::Error),
+    Memory(io::Error),
 }
 
 /// What the object's feeder must know. Nothing is run for it.
@@ -48,9 +46,12 @@ pub fn read(bytes: &[u8]) -> Result<Manifest, ObjectError> {
 pub struct NativeEngine {
     code: Arc<Code>,
     manifest: Manifest,
+    steering: Option<Arc<[u8]>>,
     state: Arc<Mapping>,
     image: MappedImage,
     packets: Batch,
+    /// The number that the code has of its worker.
+    worker: u32,
     spent: Duration,
 }
 
@@ -59,6 +60,17 @@ impl NativeEngine {
     pub fn load(bytes: &[u8]) -> Result<NativeEngine, LoadError> {
         let object = Object::read(bytes)?;
         let code = Code::new(object.code).map_err(LoadError::Memory)?;
+        let code = Arc::new(code);
+        let mut engine = NativeEngine::over(code, object.manifest, object.layout);
+        if let Ok(engine) = &mut engine {
+            engine.steering = object.steering.map(Arc::from);
+            image::clear(&mut engine.image);
+        }
+        engine.map_err(LoadError::Memory)
+    }
+
+    /// The first worker of this code, over memory that is zero.
+    fn over(code: Arc<Code>, manifest: Manifest, layout: Layout) -> io::Result<NativeEngine> {
         let guarded = |real: u64| {
             Mapping::new(Shape {
                 before: GUARD,
@@ -66,22 +78,23 @@ impl NativeEngine {
                 behind: GUARD,
             })
         };
-        let state = guarded(object.layout.size()).map_err(LoadError::Memory)?;
+        let state = guarded(layout.size())?;
         let descriptors = BATCH as u64 * u64::from(Descriptor::SIZE);
         let frames = descriptors.next_multiple_of(PAGE);
-        let memory = guarded(frames + u64::from(FRAMES)).map_err(LoadError::Memory)?;
-        let mut image = MappedImage::new(&state, 0, object.layout);
-        image::clear(&mut image);
+        let memory = guarded(frames + u64::from(FRAMES))?;
         Ok(NativeEngine {
-            code: Arc::new(code),
-            manifest: object.manifest,
+            code,
+            manifest,
+            steering: None,
+            image: MappedImage::new(&state, 0, layout),
             state,
-            image,
             packets: Batch {
                 memory,
                 descriptors: 0,
                 frames: frames as u32,
+                lent: None,
             },
+            worker: 0,
             spent: Duration::ZERO,
         })
     }
@@ -102,8 +115,16 @@ impl Engine for NativeEngine {
         self.packets.room(room, &mut self.state)
     }
 
-    fn frames(&self) -> Option<Arc<dyn FrameMemory>> {
-        Some(self.packets.frames())
+    fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        self.packets.lend()
+    }
+
+    fn steering(&self) -> Option<&[u8]> {
+        self.steering.as_deref()
+    }
+
+    fn adopt(&mut self, frames: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
+        self.packets.adopt(frames)
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
@@ -112,7 +133,7 @@ impl Engine for NativeEngine {
         }
         let begin = Instant::now();
         self.code
-            .decide(&self.state, &self.packets, packets.len(), WORKER);
+            .decide(&self.state, &self.packets, packets.len(), self.worker);
         self.spent += begin.elapsed();
         self.packets.take_all_back(packets)
     }
@@ -129,6 +150,19 @@ impl Engine for NativeEngine {
         &mut self.image
     }
 
+    fn another(&mut self) -> Result<Box<dyn Engine + Send>, EngineError> {
+        let (code, manifest) = (Arc::clone(&self.code), self.manifest.clone());
+        let made = NativeEngine::over(code, manifest, self.image.layout().clone());
+        let made = made.and_then(|mut next| {
+            next.worker = self.image.lend(&next.state)?;
+            Ok(next)
+        });
+        match made {
+            Ok(next) => Ok(Box::new(next)),
+            Err(error) => Err(batch::no_memory(&error)),
+        }
+    }
+
     fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
         let Some(new) = (next.as_ref() as &dyn Any).downcast_ref::<NativeEngine>() else {
             return Err(next);
@@ -138,6 +172,7 @@ impl Engine for NativeEngine {
         }
         self.code = Arc::clone(&new.code);
         self.manifest = new.manifest.clone();
+        self.steering.clone_from(&new.steering);
         Ok(())
     }
 }

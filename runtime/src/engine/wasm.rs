@@ -11,11 +11,12 @@
 mod memory;
 
 use std::any::Any;
+use std::io::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::{Engine, EngineError, FrameMemory, Packet, Room};
-use lvsc_abi::image::{self, Image};
+use lvsc_abi::image::{self, Image, Width};
 use lvsc_abi::layout::ABI_VERSION;
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::module::{self, Contents, ModuleError};
@@ -26,7 +27,7 @@ use wasmtime::{
 };
 
 use self::memory::Creator;
-use super::batch::Batch;
+use super::batch::{self, Batch};
 use super::memory::{MappedImage, Mapping};
 
 /// Why a module cannot be run.
@@ -37,7 +38,7 @@ pub enum LoadError {
     Module(#[from] ModuleError),
     /// The memory could not be had.
     #[error("no address space for the datapath's memory (5 GiB are reserved, not used): {0}")]
-    Memory(std::io::Error),
+    Memory(Error),
     /// wasmtime does not take the module.
     #[error("the module cannot be run: {0}")]
     Refused(String),
@@ -149,6 +150,7 @@ impl Running {
             memory,
             descriptors: contents.map.descriptors.offset,
             frames: contents.map.slots.offset,
+            lent: None,
         };
         Ok(Running {
             module,
@@ -159,6 +161,15 @@ impl Running {
             image,
             packets,
         })
+    }
+
+    /// Memory for one more instance, which has this image.
+    fn lend(&mut self) -> Result<Arc<Mapping>, Error> {
+        let map = &self.contents.map;
+        let memory = memory::reserve(map.size())?;
+        let number = self.image.lend(&memory)?;
+        memory.store(map.worker.offset.into(), Width::B4, number.into());
+        Ok(memory)
     }
 
     /// Runs a part of the batch; where it traps, packet by packet, so that only the one that traps is lost.
@@ -239,8 +250,16 @@ impl Engine for WasmEngine {
         self.running.packets.room(room, &mut self.running.store)
     }
 
-    fn frames(&self) -> Option<Arc<dyn FrameMemory>> {
-        Some(self.running.packets.frames())
+    fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        self.running.packets.lend()
+    }
+
+    fn steering(&self) -> Option<&[u8]> {
+        self.running.contents.steering.as_deref()
+    }
+
+    fn adopt(&mut self, frames: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
+        self.running.packets.adopt(frames)
     }
 
     fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
@@ -266,6 +285,21 @@ impl Engine for WasmEngine {
         &mut self.running.image
     }
 
+    fn another(&mut self) -> Result<Box<dyn Engine + Send>, EngineError> {
+        let first = &mut self.running;
+        let memory = first.lend().map_err(|error| batch::no_memory(&error))?;
+        let code = (first.module.clone(), Arc::clone(&first.creator));
+        let made = Running::over(memory, code, first.contents.clone());
+        let running = made.map_err(|error| EngineError::Attach {
+            what: error.to_string(),
+            remedy: None,
+        })?;
+        Ok(Box::new(WasmEngine {
+            running,
+            spent: Duration::ZERO,
+        }))
+    }
+
     /// A new instance over the same memory: the module was compiled when `next` was loaded.
     fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
         let old = &self.running;
@@ -278,7 +312,12 @@ impl Engine for WasmEngine {
         }
         let code = (new.module.clone(), Arc::clone(&new.creator));
         match Running::over(Arc::clone(&old.packets.memory), code, new.contents.clone()) {
-            Ok(running) => self.running = running,
+            Ok(mut running) => {
+                // As it was, with what it has in common with others.
+                std::mem::swap(&mut running.image, &mut self.running.image);
+                running.packets.lent = self.running.packets.lent.take();
+                self.running = running;
+            }
             Err(_) => return Err(next),
         }
         Ok(())

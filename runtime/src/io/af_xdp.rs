@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::{FrameMemory, Packet, Room};
+use lvsc_abi::object::QUEUES as STEERED;
 
 use crate::io::af_packet::Offload;
 use crate::io::{Inbox, Received, Sent, Sink, Source};
-use crate::sys::xsk::{Frame, HEADROOM, Options, Socket, Transfer, Umem};
+use crate::sys::xsk::{Frame, HEADROOM, Handle, Options, Socket, Transfer, Umem};
 
 /// The most sockets of one memory: each is to have room for a burst of some hundred frames.
 pub const QUEUES: u32 = 16;
@@ -24,6 +25,9 @@ const CHUNK: u32 = 4096;
 pub const FRAME_MAX: u32 = CHUNK - HEADROOM;
 /// What stands before and behind what a device's MTU counts: addresses, two tags and the type (bytes).
 const AROUND: u32 = 12 + 4 + 4 + 2;
+
+/// What to type where frames cannot be shared.
+pub const PLAIN: &str = "`--io af_packet` needs no AF_XDP";
 
 /// How sockets are opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,9 +50,6 @@ pub struct Port {
 /// Why no sockets can be had.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The engine keeps its frames to itself.
-    #[error("the engine's frames cannot be shared with the kernel")]
-    Engine,
     /// Frames of this MTU are longer than a chunk.
     #[error(
         "frames of an MTU of {mtu} bytes are longer than AF_XDP moves in one piece ({FRAME_MAX} bytes)"
@@ -58,7 +59,9 @@ pub enum OpenError {
         mtu: u32,
     },
     /// More queues than sockets can be had.
-    #[error("the devices have more than {QUEUES} queues, and every one needs a socket")]
+    #[error(
+        "the devices have more than {QUEUES} queues for a thread, and every one needs a socket"
+    )]
     Queues,
     /// What the kernel says.
     #[error("no AF_XDP socket: {source}")]
@@ -71,11 +74,10 @@ pub enum OpenError {
 impl OpenError {
     /// What to type, where that is known.
     pub fn remedy(&self) -> Option<String> {
-        let plain = "`--io af_packet` needs no AF_XDP";
         Some(match self {
-            OpenError::Engine | OpenError::Long { .. } => plain.to_owned(),
+            OpenError::Long { .. } => PLAIN.to_owned(),
             OpenError::Queues => {
-                format!("`sudo ethtool -L DEVICE combined N`, in all at most {QUEUES}; {plain}")
+                format!("fewer: `sudo ethtool -L DEVICE combined N`; or more `--threads`; {PLAIN}")
             }
             OpenError::Socket { source } => match source.raw_os_error() {
                 Some(libc::EPERM) => "run it with `sudo`".to_owned(),
@@ -87,7 +89,7 @@ impl OpenError {
                     "the device copies frames: leave `--transfer zero-copy` out".to_owned()
                 }
                 Some(libc::EAFNOSUPPORT) => {
-                    format!("a kernel with CONFIG_XDP_SOCKETS; {plain}")
+                    format!("a kernel with CONFIG_XDP_SOCKETS; {PLAIN}")
                 }
                 _ => return crate::io::exhausted(source).map(str::to_owned),
             },
@@ -95,10 +97,10 @@ impl OpenError {
     }
 }
 
-/// The sockets of a director: one for each queue of each device, over one engine's frames.
+/// The sockets of one thread, over its engine's frames: one for each of its queues of each device.
 pub struct Sockets {
     umem: Umem,
-    /// By the number of the interface, then by queue.
+    /// By the number of the interface, then by queue, those of the other threads left out.
     ports: Vec<Vec<Socket>>,
     free: Vec<u32>,
     /// Chunks of the batch that is decided, in its order, without those before the last one that was sent.
@@ -111,12 +113,13 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Opens a socket for each queue of the devices, in the manifest's order, in the calling thread's namespace.
+    /// Opens a socket for each queue of the devices, in the manifest's order, in the calling thread's namespace. The queues
+    /// of each device are dealt out to the threads, one memory for each.
     pub fn open(
-        memory: Arc<dyn FrameMemory>,
+        memories: &[Arc<dyn FrameMemory>],
         ports: &[Port],
         ways: Ways,
-    ) -> std::result::Result<Sockets, OpenError> {
+    ) -> std::result::Result<Vec<Sockets>, OpenError> {
         let mtu = ports.iter().map(|port| port.mtu).max().unwrap_or_default();
         let longest = mtu + AROUND + HEADROOM;
         let chunk = if longest <= CHUNK / 2 {
@@ -127,36 +130,39 @@ impl Sockets {
         if longest > CHUNK {
             return Err(OpenError::Long { mtu });
         }
-        let umem = Umem::new(memory, chunk);
-        let opened = bind_all(&umem, ports, ways);
+        let umems = memories.iter().cloned();
+        let umems: Vec<Umem> = umems.map(|memory| Umem::new(memory, chunk)).collect();
+        let opened = bind_all(&umems, ports, ways);
         let opened = match (opened, ways.transfer) {
             // One device without may stand behind one that can do without copying.
             (Err(OpenError::Socket { .. }), None) if ports.len() > 1 => {
                 let transfer = Some(Transfer::Copy);
-                bind_all(&umem, ports, Ways { transfer, ..ways })
+                bind_all(&umems, ports, Ways { transfer, ..ways })
             }
             (opened, _) => opened,
         }?;
-        let count = opened.iter().map(Vec::len).sum::<usize>().max(1);
+        let each = umems.into_iter().zip(opened);
+        Ok(each
+            .map(|(umem, ports)| Sockets::of(umem, ports, ways.busy))
+            .collect())
+    }
+
+    fn of(umem: Umem, ports: Vec<Vec<Socket>>, busy: Option<Duration>) -> Sockets {
+        let count = ports.iter().map(Vec::len).sum::<usize>().max(1);
         let mut sockets = Sockets {
             free: (0..umem.chunks())
                 .rev()
-                .map(|number| number * chunk)
+                .map(|number| number * umem.chunk())
                 .collect(),
             share: umem.chunks() / 2 / count as u32,
             umem,
-            ports: opened,
+            ports,
             lent: VecDeque::new(),
             next: 0,
-            busy: ways.busy,
+            busy,
         };
         sockets.offer();
-        Ok(sockets)
-    }
-
-    /// The sockets, by interface and queue.
-    pub fn ports(&self) -> &[Vec<Socket>] {
-        &self.ports
+        sockets
     }
 
     /// How frames are moved.
@@ -164,11 +170,6 @@ impl Sockets {
         let mut each = self.ports.iter().flatten().map(Socket::transfer);
         // All that share a memory move frames alike.
         each.next().unwrap_or(Ok(Transfer::Copy))
-    }
-
-    /// Frames that the kernel dropped for want of room.
-    pub fn dropped(&self) -> u64 {
-        self.ports.iter().flatten().map(Socket::dropped).sum()
     }
 
     /// Takes back what was sent and what the batch before left, and gives the kernel room for frames to come.
@@ -215,36 +216,53 @@ impl Sockets {
     }
 }
 
-/// A socket for each queue: the kernel refuses the number behind the last one.
+/// The sockets of this device, by queue, of all threads.
+pub fn by_queue(all: &[Sockets], device: usize) -> Vec<Handle> {
+    let queues = 0_usize..;
+    let socket = |queue: usize| {
+        let sockets = all.get(queue % all.len().max(1))?;
+        let socket = sockets.ports.get(device)?.get(queue / all.len())?;
+        Some(socket.handle())
+    };
+    queues.map_while(socket).collect()
+}
+
+/// A socket for each queue, by memory and device: the kernel refuses the number behind the last one.
 fn bind_all(
-    umem: &Umem,
+    umems: &[Umem],
     ports: &[Port],
     ways: Ways,
-) -> std::result::Result<Vec<Vec<Socket>>, OpenError> {
-    let mut opened: Vec<Vec<Socket>> = Vec::new();
-    for port in ports {
-        let before = opened.iter().map(Vec::len).sum::<usize>();
-        let mut queues: Vec<Socket> = Vec::new();
-        loop {
-            let options = Options {
-                device: port.device,
-                queue: queues.len() as u32,
-                transfer: ways.transfer,
-                busy: ways.busy,
-            };
-            let first = opened.iter().flatten().chain(&queues).next();
-            match Socket::open(umem, first, options) {
-                Ok(_) if before + queues.len() >= QUEUES as usize => {
-                    return Err(OpenError::Queues);
+) -> std::result::Result<Vec<Vec<Vec<Socket>>>, OpenError> {
+    let mut opened = Vec::new();
+    for (first, umem) in umems.iter().enumerate() {
+        let mut own: Vec<Vec<Socket>> = Vec::new();
+        for port in ports {
+            let before = own.iter().map(Vec::len).sum::<usize>();
+            let mut queues: Vec<Socket> = Vec::new();
+            for queue in (first as u32..).step_by(umems.len()) {
+                let options = Options {
+                    device: port.device,
+                    queue,
+                    transfer: ways.transfer,
+                    busy: ways.busy,
+                };
+                let shares = own.iter().flatten().chain(&queues).next();
+                match Socket::open(umem, shares, options) {
+                    Ok(_) if before + queues.len() >= QUEUES as usize || queue >= STEERED => {
+                        return Err(OpenError::Queues);
+                    }
+                    Ok(socket) => queues.push(socket),
+                    Err(error)
+                        if !queues.is_empty() && error.raw_os_error() == Some(libc::EINVAL) =>
+                    {
+                        break;
+                    }
+                    Err(source) => return Err(OpenError::Socket { source }),
                 }
-                Ok(socket) => queues.push(socket),
-                Err(error) if !queues.is_empty() && error.raw_os_error() == Some(libc::EINVAL) => {
-                    break;
-                }
-                Err(source) => return Err(OpenError::Socket { source }),
             }
+            own.push(queues);
         }
-        opened.push(queues);
+        opened.push(own);
     }
     Ok(opened)
 }

@@ -17,7 +17,7 @@ pub mod whole;
 use std::io;
 use std::time::Duration;
 
-use lvsc_abi::engine::{BATCH, Engine, FRAME_MAX, HEADROOM, Packet, Room};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAME_MAX, HEADROOM, Packet, Room};
 
 use crate::world::World;
 
@@ -61,6 +61,17 @@ pub trait Source {
         let _ = world;
         Ok(())
     }
+
+    /// Another policy is about to take over, for a source that takes packets from devices: `steering` says which are the
+    /// kernel's then ([`lvsc_abi::steering`]), in this world. Whether its packets are taken now; until then, and where this
+    /// fails, those of the one before are. Nobody waits: it is asked again at the next turn.
+    fn prepare(&mut self, steering: Option<&[u8]>, world: &World) -> Result<bool, EngineError> {
+        let _ = (steering, world);
+        Ok(true)
+    }
+
+    /// The policy that was prepared does not take over: takes the packets of the one before.
+    fn retreat(&mut self) {}
 
     /// From now on takes packets from devices, or leaves them to the kernel, where that is the source's to say.
     fn switch(&mut self, on: bool) -> io::Result<()> {

@@ -70,6 +70,28 @@ pub fn tags_inside(device: &str) -> Result<()> {
     ethtool(device, SET_FLAGS, flags & !BESIDE).map(drop)
 }
 
+/// Queues that a device of this thread's namespace receives into; `None` where its driver does not tell.
+pub fn queues(device: &str) -> Option<u32> {
+    const GET_CHANNELS: u32 = 0x3c;
+    /// `struct ethtool_channels` (linux/ethtool.h)
+    #[repr(C)]
+    #[derive(Default)]
+    struct Channels {
+        command: u32,
+        most: [u32; 4],
+        receiving: u32,
+        sending: u32,
+        other: u32,
+        combined: u32,
+    }
+    let mut channels = Channels {
+        command: GET_CHANNELS,
+        ..Channels::default()
+    };
+    ask(device, &mut channels).ok()?;
+    Some(channels.combined + channels.receiving).filter(|queues| *queues > 0)
+}
+
 /// Asks a device something, or tells it.
 fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
     #[repr(C)]
@@ -77,8 +99,14 @@ fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
         command: u32,
         data: u32,
     }
-    const SIOCETHTOOL: libc::c_ulong = 0x8946;
     let mut value = Value { command, data };
+    ask(device, &mut value)?;
+    Ok(value.data)
+}
+
+/// Hands a device a request that begins with its command, and has it filled.
+fn ask<Request>(device: &str, value: &mut Request) -> Result<()> {
+    const SIOCETHTOOL: libc::c_ulong = 0x8946;
     // SAFETY: plain system calls; the request and what it points to outlive them, zeros are an empty request.
     unsafe {
         let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
@@ -90,12 +118,12 @@ fn ethtool(device: &str, command: u32, data: u32) -> Result<u32> {
         for (to, from) in request.ifr_name.iter_mut().zip(device.bytes().take(15)) {
             *to = from as libc::c_char;
         }
-        request.ifr_ifru.ifru_data = std::ptr::from_mut(&mut value).cast();
+        request.ifr_ifru.ifru_data = std::ptr::from_mut(value).cast();
         if libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) < 0 {
             return Err(Error::last_os_error());
         }
     }
-    Ok(value.data)
+    Ok(())
 }
 
 /// Time that this thread has had a CPU.

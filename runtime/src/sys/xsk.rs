@@ -105,7 +105,7 @@ pub struct Socket {
     arrived: Ring<libc::xdp_desc>,
     send: Ring<libc::xdp_desc>,
     is_busy: bool,
-    fd: OwnedFd,
+    fd: Handle,
     /// The memory stays where it is while the kernel writes it.
     _umem: Umem,
 }
@@ -161,7 +161,7 @@ impl Socket {
             arrived: Ring::map(&fd, libc::XDP_PGOFF_RX_RING, offsets.rx)?,
             send: Ring::map(&fd, libc::XDP_PGOFF_TX_RING, offsets.tx)?,
             is_busy: options.busy.is_some(),
-            fd,
+            fd: Handle(Arc::new(fd)),
             _umem: umem.clone(),
         };
         socket.bind(first, options)?;
@@ -200,7 +200,7 @@ impl Socket {
 
     /// How frames are moved.
     pub fn transfer(&self) -> Result<Transfer> {
-        let options: libc::xdp_options = get(&self.fd, libc::XDP_OPTIONS)?;
+        let options: libc::xdp_options = get(&self.fd.0, libc::XDP_OPTIONS)?;
         Ok(if options.flags & libc::XDP_OPTIONS_ZEROCOPY == 0 {
             Transfer::Copy
         } else {
@@ -306,16 +306,28 @@ impl Socket {
         super::poll(&fds, time).map(drop)
     }
 
+    /// The socket for others.
+    pub fn handle(&self) -> Handle {
+        self.fd.clone()
+    }
+}
+
+/// A socket as others than its owner know it: those who give it packets, and who ask what it has lost. It stays open until
+/// the last one lets go of it.
+#[derive(Clone)]
+pub struct Handle(Arc<OwnedFd>);
+
+impl Handle {
     /// Frames that the kernel dropped for want of a chunk or a place, or that were too long for a chunk; since it was opened.
     pub fn dropped(&self) -> u64 {
-        let statistics: Result<libc::xdp_statistics> = get(&self.fd, libc::XDP_STATISTICS);
+        let statistics: Result<libc::xdp_statistics> = get(&self.0, libc::XDP_STATISTICS);
         statistics.map_or(0, |found| found.rx_dropped + found.rx_ring_full)
     }
 }
 
-impl AsRawFd for Socket {
+impl AsRawFd for Handle {
     fn as_raw_fd(&self) -> i32 {
-        self.fd.as_raw_fd()
+        self.0.as_raw_fd()
     }
 }
 

@@ -4,6 +4,7 @@ use lvsc_abi::image::Bytes;
 use lvsc_abi::layout::{ALIGN, Layout};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::native::{BATCH, CODE, INITIAL, LAYOUT, MANIFEST, Machine, SEAL, Seal};
+use lvsc_abi::steering::{self, STEERING};
 use object::write::{Object, SectionId, Symbol, SymbolSection};
 use object::{
     Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
@@ -12,7 +13,12 @@ use object::{
 use crate::isa;
 
 /// The bytes of an object.
-pub(crate) fn write(code: &[u8], layout: &Layout, manifest: &Manifest, initial: &Bytes) -> Vec<u8> {
+pub(crate) fn write(
+    code: &[u8],
+    (layout, manifest): (&Layout, &Manifest),
+    initial: &Bytes,
+    steering: Option<&[u8]>,
+) -> Vec<u8> {
     let architecture = match isa::HERE {
         Machine::X86_64 => Architecture::X86_64,
         Machine::Aarch64 => Architecture::Aarch64,
@@ -43,13 +49,11 @@ pub(crate) fn write(code: &[u8], layout: &Layout, manifest: &Manifest, initial: 
     }
     let (layout, manifest) = (layout.encode(), manifest.encode());
     let seal = Seal::of(code, &layout, &manifest).encode();
-    for (name, bytes) in [
-        (LAYOUT, layout),
-        (MANIFEST, manifest),
-        (SEAL, seal),
-        // Linkers ask whether the stack is to be executable: it is not.
-        (".note.GNU-stack", Vec::new()),
-    ] {
+    let steering = steering.map(|object| (STEERING, steering::seal(object, &layout, &manifest)));
+    let sections = [(LAYOUT, layout), (MANIFEST, manifest), (SEAL, seal)];
+    // Linkers ask whether the stack is to be executable: it is not.
+    let stack = (".note.GNU-stack", Vec::new());
+    for (name, bytes) in sections.into_iter().chain(steering).chain([stack]) {
         add(&mut object, name, SectionKind::Other, &bytes, 1);
     }
     let written = object.write();

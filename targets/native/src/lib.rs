@@ -66,6 +66,7 @@ impl Target for Native {
         layout: &Layout,
         manifest: &Manifest,
         _: &Sources,
+        steering: Option<&[u8]>,
     ) -> Result<Artifact, EmitError> {
         let batch = batch::compile(program.program(), layout);
         let places = batch.places;
@@ -78,7 +79,7 @@ impl Target for Native {
         ];
         Ok(Artifact {
             target: NAME,
-            code: elf::write(&code.bytes, layout, manifest, &initial),
+            code: elf::write(&code.bytes, (layout, manifest), &initial, steering),
             layout: layout.clone(),
             manifest: manifest.clone(),
             needs: Some(format!("{} processor", isa::HERE.name())),

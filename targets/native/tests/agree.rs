@@ -35,7 +35,7 @@ fn emitted(program: &Verified, layout: &Layout) -> Vec<u8> {
         version: manifest::VERSION,
         ..Manifest::default()
     };
-    let artifact = Native.emit(program, layout, &manifest, &Sources::default());
+    let artifact = Native.emit(program, layout, &manifest, &Sources::default(), None);
     artifact.unwrap().code
 }
 
@@ -125,7 +125,7 @@ fn a_connection_table_is_looked_up_in_three_loops() {
 fn loops(case: &Case) -> u64 {
     let program = verify(case.program.clone(), &case.layout).unwrap();
     let (manifest, sources) = (Manifest::default(), Sources::default());
-    let artifact = Native.emit(&program, &case.layout, &manifest, &sources);
+    let artifact = Native.emit(&program, &case.layout, &manifest, &sources, None);
     let figures = artifact.unwrap().figures;
     let loops = figures.into_iter().find(|(name, _)| *name == "loops");
     loops.unwrap().1

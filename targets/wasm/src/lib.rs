@@ -59,6 +59,7 @@ impl Target for Wasm {
         layout: &Layout,
         manifest: &Manifest,
         _: &Sources,
+        steering: Option<&[u8]>,
     ) -> Result<Artifact, EmitError> {
         let map = Map::of(layout).map_err(|error| EmitError::Limit {
             target: NAME,
@@ -82,6 +83,7 @@ impl Target for Wasm {
             layout: layout.clone(),
             manifest: manifest.clone(),
             places: batch.places,
+            steering: steering.map(<[u8]>::to_vec),
         };
         let code = module::assemble(&batch.function, &contents);
         let figures = vec![

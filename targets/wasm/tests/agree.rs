@@ -79,7 +79,7 @@ fn load(case: &Case) -> Loaded {
         ..Manifest::default()
     };
     let artifact = Wasm
-        .emit(&program, &case.layout, &manifest, &Sources::default())
+        .emit(&program, &case.layout, &manifest, &Sources::default(), None)
         .unwrap();
     let contents = module::read(&artifact.code).unwrap();
     assert_eq!(contents.layout, case.layout);
@@ -282,6 +282,7 @@ fn an_image_that_does_not_fit_is_a_limit() {
             &source.layout,
             &Manifest::default(),
             &Sources::default(),
+            None,
         )
         .unwrap_err();
     let EmitError::Limit { what, limit, .. } = error;

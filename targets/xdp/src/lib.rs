@@ -113,12 +113,17 @@ impl Target for Xdp {
         "o"
     }
 
+    fn is_handed(&self) -> bool {
+        false
+    }
+
     fn emit(
         &self,
         program: &Verified,
         layout: &Layout,
         manifest: &Manifest,
         sources: &Sources,
+        _: Option<&[u8]>,
     ) -> Result<Artifact, EmitError> {
         let sizes = Placement::of(layout).sizes;
         for size in sizes {

@@ -50,7 +50,7 @@ pub(super) fn up(
     ui: &Ui,
 ) -> Result<Result<(Outcome, Standing), Refused>, Failure> {
     // What this process may do is asked as long as it is in the host's own namespaces.
-    let io = way::choose(order.args, order.subject, Way::AfPacket, ui)?;
+    let io = way::choose(order.args, Way::AfPacket)?;
     let isolated = match namespace::isolate() {
         Ok(isolated) => isolated,
         Err(refused) => {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use lvsc_abi::engine::{EngineError, Mode, Placed};
 use lvsc_abi::mac::Mac;
 
-use super::packets::SteerError;
+use super::shared::SteerError;
 use crate::io::exhausted;
 use crate::sys::capability::{Capability, Held};
 

@@ -8,13 +8,12 @@ use lvsc_abi::engine::{Device, EngineError, Mode, Packet, Placed, Placing};
 
 use super::fault::{AttachError, Warning};
 use super::is_down;
-use crate::director::Director;
-use crate::engine::xdp::LoadError;
-use crate::engine::xdp::steer::Steering;
+use super::shared::{Shared, SteerError, steer};
+use crate::director::{AnyEngine, Director};
 use crate::io::af_packet::{Interfaces, Offload};
-use crate::io::af_xdp::{OpenError, Port, Sockets, Ways};
+use crate::io::af_xdp::{Sockets, Ways};
 use crate::io::{Inbox, Received, Sent, Sink, Source};
-use crate::sys::xsk::{Socket, Transfer};
+use crate::sys::xsk::Transfer;
 use crate::world::World;
 
 /// How packets are to come to an engine that does not take them by itself.
@@ -27,12 +26,12 @@ pub enum Io {
     Either(Steered),
 }
 
-/// What shared memory takes.
+/// What shared memory takes, besides the engine's own word on which packets are the kernel's.
 pub struct Steered {
-    /// The object that says which packets are the kernel's.
-    pub object: Vec<u8>,
     /// How sockets are opened.
     pub ways: Ways,
+    /// Threads that forward; `None`: one for each queue, as far as there are CPUs.
+    pub threads: Option<u32>,
 }
 
 /// How packets come.
@@ -57,52 +56,17 @@ pub(super) struct Wire {
 /// What was opened.
 pub(super) struct Opened {
     pub(super) packets: Packets,
+    /// The engines of further threads, with their sockets.
+    pub(super) crew: Vec<(AnyEngine, Sockets)>,
     pub(super) placed: Vec<Placed>,
     /// Why it is not the way that was tried first.
     pub(super) note: Option<Warning>,
 }
 
-/// Why no memory is shared.
-#[derive(Debug, thiserror::Error)]
-pub enum SteerError {
-    /// The program that steers is not loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// It is not put on the devices.
-    #[error(transparent)]
-    Attach(#[from] EngineError),
-    /// There are no sockets.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A sender on the same host leaves checksums to the device, and nothing says which.
-    #[error(
-        "frames on a veth device may have checksums that are still to be made, which AF_XDP does not tell"
-    )]
-    Unfinished {
-        /// The device.
-        device: String,
-    },
-}
-
-impl SteerError {
-    /// What to type, where that is known.
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            SteerError::Load(LoadError::Kernel(refusal)) => refusal.remedy.clone(),
-            SteerError::Attach(EngineError::Attach { remedy, .. }) => remedy.clone(),
-            SteerError::Open(error) => error.remedy(),
-            SteerError::Unfinished { device } => Some(format!(
-                "`ethtool -K DEVICE tx off` on {device}'s peer, then `--io af_xdp`"
-            )),
-            SteerError::Load(_) | SteerError::Attach(_) => None,
-        }
-    }
-}
-
 /// Opens what was asked for, on the devices in the manifest's order. The engine's image says what the world is.
 pub(super) fn open(
     io: Io,
-    director: &Director<Offload>,
+    director: &mut Director<Offload>,
     wires: &[Wire],
     (devices, placing): (&[Device], Placing),
 ) -> Result<Opened, AttachError> {
@@ -135,13 +99,7 @@ pub(super) fn open(
         steer(&steered, director, wires, (devices, placing))
     });
     let because = match tried {
-        Some(Ok((shared, placed))) => {
-            return Ok(Opened {
-                packets: Packets::Steered(Box::new(shared)),
-                placed,
-                note: None,
-            });
-        }
+        Some(Ok(opened)) => return Ok(opened),
         Some(Err(source)) if alone => {
             let device = names();
             return Err(AttachError::Steer { device, source });
@@ -156,6 +114,7 @@ pub(super) fn open(
     })?;
     Ok(Opened {
         packets: Packets::Sockets(opened),
+        crew: Vec::new(),
         placed: Vec::new(),
         note: because.map(|error| Warning::PacketSockets {
             device: names(),
@@ -163,52 +122,6 @@ pub(super) fn open(
             remedy: error.remedy(),
         }),
     })
-}
-
-fn steer(
-    steered: &Steered,
-    director: &Director<Offload>,
-    wires: &[Wire],
-    (devices, placing): (&[Device], Placing),
-) -> Result<(Shared, Vec<Placed>), SteerError> {
-    let memory = director.engine().frames().ok_or(OpenError::Engine)?;
-    let mut steering = Vec::new();
-    let mut placed = Vec::new();
-    for device in devices {
-        let mut one = Steering::load(&steered.object)?;
-        one.follow(director.world());
-        placed.push(one.reserve(device, placing)?);
-        steering.push(one);
-    }
-    let ports: Vec<Port> = (devices.iter().zip(wires))
-        .map(|(device, wire)| Port {
-            device: device.index,
-            mtu: wire.mtu,
-        })
-        .collect();
-    let sockets = Sockets::open(memory, &ports, steered.ways)?;
-    let transfer = sockets.transfer();
-    let transfer = transfer.map_err(|source| OpenError::Socket { source })?;
-    for (one, sockets) in steering.iter_mut().zip(sockets.ports()) {
-        one.direct(sockets)?;
-        one.attach()?;
-    }
-    let shared = Shared {
-        steering,
-        sockets,
-        transfer,
-    };
-    Ok((shared, placed))
-}
-
-/// Sockets that share the engine's memory, and what gives them packets.
-///
-/// A packet that the engine passes all the same is lost: the world has changed since it was handed over, as when the device
-/// gets another MAC, and it was for the one before.
-pub(super) struct Shared {
-    steering: Vec<Steering>,
-    sockets: Sockets,
-    transfer: Transfer,
 }
 
 /// Where packets come from and go to.
@@ -225,7 +138,7 @@ impl Packets {
     pub(super) fn dropped(&mut self) -> u64 {
         match self {
             Packets::Sockets(sockets) => sockets.dropped(),
-            Packets::Steered(shared) => shared.sockets.dropped(),
+            Packets::Steered(shared) => shared.dropped(),
             Packets::Taken => 0,
         }
     }
@@ -259,21 +172,29 @@ impl Source for Packets {
 
     fn follow(&mut self, world: &World) -> io::Result<()> {
         if let Packets::Steered(shared) = self {
-            let each = shared.steering.iter_mut();
-            each.for_each(|steering| steering.follow(world));
+            shared.follow(world);
         }
         Ok(())
     }
 
-    fn switch(&mut self, on: bool) -> io::Result<()> {
-        let Packets::Steered(shared) = self else {
-            return Ok(());
-        };
-        for (steering, sockets) in shared.steering.iter().zip(shared.sockets.ports()) {
-            let sockets: &[Socket] = if on { sockets } else { &[] };
-            steering.direct(sockets).map_err(io::Error::other)?;
+    fn prepare(&mut self, steering: Option<&[u8]>, world: &World) -> Result<bool, EngineError> {
+        match self {
+            Packets::Steered(shared) => shared.prepare(steering, world),
+            Packets::Sockets(_) | Packets::Taken => Ok(true),
         }
-        Ok(())
+    }
+
+    fn retreat(&mut self) {
+        if let Packets::Steered(shared) = self {
+            shared.retreat();
+        }
+    }
+
+    fn switch(&mut self, on: bool) -> io::Result<()> {
+        match self {
+            Packets::Steered(shared) => shared.switch(on).map_err(io::Error::other),
+            Packets::Sockets(_) | Packets::Taken => Ok(()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use lvsc_abi::layout::{ABI_VERSION, Layout};
 use lvsc_abi::manifest::{Manifest, ManifestError};
 use lvsc_abi::native::{self as abi, Machine, Seal};
+use lvsc_abi::steering::{self, STEERING};
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _};
 
@@ -72,6 +73,8 @@ pub(super) struct Object<'a> {
     pub(super) code: &'a [u8],
     pub(super) layout: Layout,
     pub(super) manifest: Manifest,
+    /// The object that says which packets are the kernel's.
+    pub(super) steering: Option<&'a [u8]>,
 }
 
 impl<'a> Object<'a> {
@@ -96,6 +99,13 @@ impl<'a> Object<'a> {
             let found = seal.version;
             return Err(ObjectError::Version { found });
         }
+        let steering = match file.section_by_name(STEERING) {
+            Some(found) => {
+                let object = steering::open(found.data()?, layout, manifest);
+                Some(object.ok_or(ObjectError::Unsound { name: STEERING })?)
+            }
+            None => None,
+        };
         let text = section(abi::CODE)?;
         let code = text.data()?;
         if Seal::of(code, layout, manifest) != seal {
@@ -128,6 +138,7 @@ impl<'a> Object<'a> {
             code,
             layout,
             manifest,
+            steering,
         })
     }
 }

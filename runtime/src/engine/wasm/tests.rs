@@ -141,6 +141,7 @@ impl Recipe {
             layout: self.layout.clone(),
             manifest: self.manifest.clone(),
             places: vec![(0, PLACE)],
+            steering: None,
         };
         let mut module = wat::parse_str(text).unwrap();
         for (name, data) in module::write(&contents) {

@@ -161,6 +161,21 @@ impl Image for KernelImage {
         }
     }
 
+    /// Of a section with one row: flows.
+    fn exchange(&mut self, at: u64, expected: u64, new: u64) -> bool {
+        let Some(place) = self.place(at, Width::B8) else {
+            return false;
+        };
+        let memory = self.memory(place.section.part);
+        let word = memory.at(place.offset as usize, Width::B8.bytes());
+        word.is_some_and(|word| {
+            // SAFETY: as in `load_at`.
+            let word = unsafe { AtomicU64::from_ptr(word.cast()) };
+            let (done, seen) = (Ordering::AcqRel, Ordering::Acquire);
+            word.compare_exchange(expected, new, done, seen).is_ok()
+        })
+    }
+
     /// A counter that is set is the first CPU's; the others begin anew.
     fn store(&mut self, at: u64, width: Width, value: u64) {
         let Some(place) = self.place(at, width) else {

@@ -49,6 +49,17 @@ impl Steering {
         attached.map_err(|error| besides(error, &self.attached.give_back()))
     }
 
+    /// Has the device go on with another program, without a packet in between; gives the one that it had.
+    pub fn exchange(&mut self, next: Steering) -> Result<Steering, EngineError> {
+        let (new, old) = (&next.loaded.program, &self.loaded.program);
+        let done = self.attached.exchange(new, old);
+        done.map_err(|error| failed("the program on the devices cannot be exchanged", &error))?;
+        Ok(Steering {
+            loaded: std::mem::replace(&mut self.loaded, next.loaded),
+            attached: Attached::default(),
+        })
+    }
+
     /// Tells the program what the world is.
     pub fn follow(&mut self, world: &World) {
         let manifest = self.loaded.manifest().clone();

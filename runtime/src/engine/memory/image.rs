@@ -1,0 +1,107 @@
+//! The state image inside of a mapping, and those of other workers that have all but the counters in common with it.
+
+use std::io::Error;
+use std::sync::Arc;
+
+use lvsc_abi::image::{Image, Width};
+use lvsc_abi::layout::Layout;
+
+use super::{Mapping, Pages};
+
+/// The state image inside of a mapping.
+pub(in crate::engine) struct MappedImage {
+    memory: Arc<Mapping>,
+    /// Where it begins (bytes from the memory's base).
+    offset: u64,
+    layout: Layout,
+    /// What is in common with the others, by its place in each memory; nothing before there are any.
+    common: Vec<(u64, Pages)>,
+    /// The memories of the other workers: in each the image lies as in this one's.
+    others: Vec<Arc<Mapping>>,
+}
+
+impl MappedImage {
+    pub(in crate::engine) fn new(
+        memory: &Arc<Mapping>,
+        offset: u64,
+        layout: Layout,
+    ) -> MappedImage {
+        MappedImage {
+            memory: Arc::clone(memory),
+            offset,
+            layout,
+            common: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// From now on the image lies in another worker's memory, too, at the same place; gives the worker's number. Each counts
+    /// for itself.
+    pub(in crate::engine) fn lend(&mut self, memory: &Arc<Mapping>) -> Result<u32, Error> {
+        if self.common.is_empty() {
+            for run in self.layout.common() {
+                let run = self.offset + run.start..self.offset + run.end;
+                let begin = run.start;
+                self.common.push((begin, Pages::of(&self.memory, run)?));
+            }
+        }
+        for (at, pages) in &self.common {
+            pages.put_into(memory, *at)?;
+        }
+        self.others.push(Arc::clone(memory));
+        Ok(self.others.len() as u32)
+    }
+
+    fn place(&self, at: u64, width: Width) -> Option<u64> {
+        let end = at.checked_add(width.bytes() as u64)?;
+        (end <= self.layout.size()).then(|| self.offset + at)
+    }
+
+    /// The other memories that have another word at `at` than this one.
+    fn rows(&self, at: u64) -> &[Arc<Mapping>] {
+        if self.others.is_empty() {
+            return &[];
+        }
+        let sections = self.layout.sections().map(|(_, section)| section);
+        let own = sections.filter(|section| section.element.is_own());
+        let mut own = own.map(|section| section.offset..section.offset + section.size());
+        if own.any(|bytes| bytes.contains(&at)) {
+            &self.others
+        } else {
+            &[]
+        }
+    }
+}
+
+impl Image for MappedImage {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// A counter is the sum of all workers'.
+    fn load(&self, at: u64, width: Width) -> u64 {
+        let Some(place) = self.place(at, width) else {
+            return 0;
+        };
+        let own = self.memory.load(place, width);
+        let others = self.rows(at).iter();
+        let others = others.map(|memory| memory.load(place, width));
+        others.fold(own, u64::wrapping_add)
+    }
+
+    /// A counter that is set is the first worker's; the others begin anew.
+    fn store(&mut self, at: u64, width: Width, value: u64) {
+        let Some(place) = self.place(at, width) else {
+            return;
+        };
+        self.memory.store(place, width, value);
+        for memory in self.rows(at) {
+            memory.store(place, width, 0);
+        }
+    }
+
+    fn exchange(&mut self, at: u64, expected: u64, new: u64) -> bool {
+        let place = self.place(at, Width::B8);
+        place.is_some_and(|at| self.memory.exchange(at, expected, new))
+    }
+}

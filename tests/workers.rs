@@ -1,0 +1,242 @@
+//! Several engines over one image, as threads have them: they decide as one does, their counters add up, and what they note
+//! at the same time is there once.
+
+#![cfg(any(
+    all(feature = "wasm", unix),
+    all(feature = "native", target_os = "linux")
+))]
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/compile.rs"]
+mod compile;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/engines.rs"]
+mod engines;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/failure.rs"]
+mod failure;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/remedy.rs"]
+mod remedy;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Barrier;
+
+use engines::Kind;
+use lvsc_abi::engine::{BATCH, Packet, Room};
+use lvsc_abi::flows::Entry;
+use lvsc_abi::image::{Image, Width, count};
+use lvsc_abi::layout::Element;
+use lvsc_abi::manifest::{CounterKind, Manifest};
+use lvsc_abi::publish::publish_cursors;
+use lvsc_abi::verdict::Verdict;
+use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_runtime::director::AnyEngine;
+use lvsc_runtime::publish::publish;
+use lvsc_runtime::world::World;
+
+/// Length of a frame (bytes).
+const LENGTH: u16 = 60;
+
+fn policy(scheduler: &str) -> Pipeline {
+    let text = format!(
+        "counter seen\ncounter clients by ip.src capacity 1K\n\
+         pool web {{ scheduler {scheduler}\n backend rs1 192.0.2.130\n backend rs2 192.0.2.134\n flows 64K idle 15m }}\n\
+         match ip.dst == 192.0.2.200 {{ count seen\n count clients\n select rs from web\n dr(rs) }}\n"
+    );
+    let compiled = lvsc_front::compile("web.lvs", &text);
+    compiled.pipeline.expect("it is right")
+}
+
+/// The first packet of a flow, whose client is one of a hundred.
+fn frame(flow: u32) -> [u8; LENGTH as usize] {
+    let mut frame = [0; LENGTH as usize];
+    frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0xff, 0, 1, 8, 0]);
+    frame[14..24].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17]);
+    let port = (10_000 + flow / 100) as u16;
+    frame[26..34].copy_from_slice(&[198, 51, 100, (flow % 100) as u8, 192, 0, 2, 200]);
+    frame[34..36].copy_from_slice(&port.to_be_bytes());
+    frame[36..40].copy_from_slice(&[0, 53, 0, 26]);
+    frame
+}
+
+/// Engines that decide handed packets and run in several threads.
+fn kinds() -> impl Iterator<Item = &'static Kind> {
+    let handed = |kind: &&Kind| kind.takes == engines::Takes::Handed;
+    engines::ENGINES.iter().skip(1).filter(handed)
+}
+
+fn engine(kind: &Kind, pipeline: &Pipeline) -> AnyEngine {
+    let made = kind.make(pipeline);
+    let mut engine = made.unwrap_or_else(|failure| panic!("{failure}"));
+    let world = World::for_tests(&pipeline.manifest);
+    publish(&pipeline.manifest, &world, engine.image_mut());
+    engine
+}
+
+/// Engines over one image, the first one's.
+fn workers(kind: &Kind, pipeline: &Pipeline, number: usize) -> Vec<AnyEngine> {
+    let mut first = engine(kind, pipeline);
+    let others = (1..number).map(|_| first.another());
+    let others: Result<Vec<AnyEngine>, _> = others.collect();
+    let others = others.unwrap_or_else(|error| panic!("{error}"));
+    publish_cursors(number as u32, first.image_mut());
+    std::iter::once(first).chain(others).collect()
+}
+
+/// What becomes of these flows' packets: the frames that are sent.
+fn decide(engine: &mut AnyEngine, flows: &[u32]) -> Vec<Vec<u8>> {
+    let mut sent = Vec::new();
+    for flows in flows.chunks(BATCH) {
+        let mut packets = Vec::new();
+        for (index, flow) in flows.iter().enumerate() {
+            let packet = Packet::arrived(Room::slot(index), LENGTH, 0);
+            engine.slot(index)[packet.range()].copy_from_slice(&frame(*flow));
+            packets.push(packet);
+        }
+        let decided = engine.process(&mut packets);
+        decided.unwrap_or_else(|error| panic!("{error}"));
+        for packet in packets {
+            assert_eq!(packet.verdict, Verdict::Send);
+            sent.push(engine.room(packet.room)[packet.range()].to_vec());
+        }
+    }
+    sent
+}
+
+/// The words of the image that are not 0, without those of cursors.
+fn words(image: &dyn Image) -> BTreeMap<(String, u64), u64> {
+    let sections = image.layout().sections().map(|(_, section)| section);
+    let sections = sections.filter(|section| section.element != Element::Cursor);
+    let words = sections.flat_map(|section| {
+        let words = (0..section.size()).step_by(8);
+        words.map(|at| {
+            let word = image.load(section.offset + at, Width::B8);
+            ((section.name.clone(), at), word)
+        })
+    });
+    words.filter(|(_, word)| *word != 0).collect()
+}
+
+fn counted(manifest: &Manifest, image: &dyn Image, kind: CounterKind, name: &str) -> u64 {
+    let counter = manifest.counter(kind, name);
+    count(image, counter.expect("the policy has it")).packets
+}
+
+#[test]
+fn several_engines_over_one_image_decide_as_one_does() {
+    const FLOWS: u32 = 1000;
+    let pipeline = policy("maglev");
+    let flows: Vec<u32> = (0..FLOWS).chain(0..FLOWS).chain(0..7).collect();
+    for kind in kinds() {
+        let mut one = engine(kind, &pipeline);
+        let wanted = decide(&mut one, &flows);
+        let mut several = workers(kind, &pipeline, 3);
+        let mut made = Vec::new();
+        // In turns, so that a flow's second packet comes to another one than its first.
+        for (turn, part) in flows.chunks(150).enumerate() {
+            made.extend(decide(&mut several[turn % 3], part));
+        }
+        assert_eq!(made, wanted, "{}", kind.name);
+        let (one, several) = (one.image(), several[0].image());
+        assert_eq!(words(several), words(one), "{}", kind.name);
+        let seen = counted(&pipeline.manifest, several, CounterKind::Policy, "seen");
+        assert_eq!(seen, flows.len() as u64);
+    }
+}
+
+#[test]
+fn each_engine_counts_for_itself_and_the_first_one_tells_the_sum() {
+    let pipeline = policy("maglev");
+    for kind in kinds() {
+        let mut several = workers(kind, &pipeline, 3);
+        let seen = |engine: &AnyEngine| {
+            counted(
+                &pipeline.manifest,
+                engine.image(),
+                CounterKind::Policy,
+                "seen",
+            )
+        };
+        for (worker, packets) in several.iter_mut().zip([5_u32, 70, 600]) {
+            decide(worker, &(0..packets).collect::<Vec<u32>>());
+        }
+        let each: Vec<u64> = several.iter().map(seen).collect();
+        assert_eq!(each, [675, 70, 600], "{}", kind.name);
+        // What is set is set once.
+        let image = several[0].image_mut();
+        let at = image.layout().named("counters").expect("counters").1.offset;
+        for index in 0..pipeline.manifest.counters.len() as u64 {
+            image.store(at + index * 16, Width::B8, 4);
+        }
+        let each: Vec<u64> = several.iter().map(seen).collect();
+        assert_eq!(each, [4, 0, 0], "{}", kind.name);
+    }
+}
+
+#[test]
+fn a_counting_scheduler_begins_elsewhere_for_each_engine() {
+    let pipeline = policy("rr");
+    for kind in kinds() {
+        let mut several = workers(kind, &pipeline, 2);
+        let mut first =
+            |worker: usize, flow| decide(&mut several[worker], &[flow])[0][..6].to_vec();
+        let macs: BTreeSet<Vec<u8>> = [first(0, 1), first(1, 2)].into();
+        assert_eq!(macs.len(), 2, "{}: not the same backend twice", kind.name);
+        assert_eq!(
+            first(1, 1),
+            first(0, 1),
+            "a flow has its backend everywhere"
+        );
+    }
+}
+
+#[test]
+fn flows_that_begin_at_several_engines_at_once_are_noted_and_have_one_backend() {
+    const THREADS: usize = 4;
+    const FLOWS: u32 = 6000;
+    const ROUNDS: usize = 20;
+    let pipeline = policy("rr");
+    for kind in kinds() {
+        for _ in 0..ROUNDS {
+            let mut several = workers(kind, &pipeline, THREADS);
+            let begin = Barrier::new(THREADS);
+            std::thread::scope(|scope| {
+                for worker in &mut several {
+                    // All begin the same flows, in the same order: as close together as can be.
+                    scope.spawn(|| {
+                        begin.wait();
+                        let flows: Vec<u32> = (0..FLOWS).collect();
+                        decide(worker, &flows);
+                        decide(worker, &flows);
+                    });
+                }
+            });
+            let image = several[0].image();
+            let refused = CounterKind::Refused;
+            assert_eq!(counted(&pipeline.manifest, image, refused, "web"), 0);
+            let (_, table) = image.layout().named("flows.web").expect("a table");
+            let entries = (0..u64::from(table.length)).filter_map(|index| {
+                let entry = Entry::from_bits(image.load(table.at(index, 0), Width::B8))?;
+                Some((index / 8, entry.tag))
+            });
+            // The slower one may have looked for a free place when the faster one had taken the one before.
+            let mut known: BTreeMap<(u64, u32), usize> = BTreeMap::new();
+            for entry in entries {
+                *known.entry(entry).or_default() += 1;
+            }
+            assert_eq!(known.len(), FLOWS as usize, "{}: none is lost", kind.name);
+            let most = known.values().max();
+            assert!(most <= Some(&THREADS), "{}: {most:?}", kind.name);
+            let seen = counted(&pipeline.manifest, image, CounterKind::Policy, "seen");
+            assert_eq!(seen, THREADS as u64 * 2 * u64::from(FLOWS));
+            let flows: Vec<u32> = (0..FLOWS).collect();
+            let each: BTreeSet<Vec<Vec<u8>>> = several
+                .iter_mut()
+                .map(|worker| decide(worker, &flows))
+                .collect();
+            assert_eq!(each.len(), 1, "a flow has one backend");
+        }
+    }
+}
