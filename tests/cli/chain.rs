@@ -153,6 +153,7 @@ fn what_a_way_loses_is_counted() {
     let policy = bench(folder.path(), &swap, 1).expect("the chain could be measured");
     for result in list(&policy["results"]) {
         assert_eq!(result["lost"], result["sent"], "{result}");
+        assert!(result["packets_per_second"].is_number(), "{result}");
         assert!(number(&result["lost"]) > 0, "{result}");
     }
 }
