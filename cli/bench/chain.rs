@@ -20,6 +20,7 @@ mod ways;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use lvsc_abi::manifest::{Backend, Manifest, Pool};
 use lvsc_abi::train::Train;
 use lvsc_abi::verdict::Verdict;
 
@@ -74,21 +75,29 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Replaced by these in turn. They are put on the same devices, so they must have the same interfaces.
+    /// Replaced by these in turn. They are put on the same devices, so they must have the same interfaces; and nobody on the
+    /// wire answers for backends, so what the first director was taught must do for all.
     pub fn replaced_by(self, next: Vec<&'a Checked>) -> Result<Subject<'a>, Failure> {
-        let names = |checked: &Checked| -> Vec<String> {
-            let interfaces = checked.pipeline.manifest.interfaces.iter();
-            interfaces.map(|interface| interface.name.clone()).collect()
-        };
-        let own = names(self.checked);
-        if let Some(other) = next.iter().find(|other| names(other) != own) {
-            return Err(Failure::Told {
-                what: format!(
-                    "{} cannot replace {}: it has other interfaces",
-                    other.text.path, self.checked.text.path
-                ),
-                remedy: Some(format!("interfaces of the first: {}", own.join(", "))),
-            });
+        type List = fn(&Manifest) -> Vec<String>;
+        let lists: [(&str, List); 2] = [
+            ("interfaces", interfaces),
+            ("backends without a MAC", asked_for),
+        ];
+        for (noun, list) in lists {
+            let own = list(&self.checked.pipeline.manifest);
+            let differs = |other: &&&Checked| list(&other.pipeline.manifest) != own;
+            if let Some(other) = next.iter().find(differs) {
+                let (other, first) = (&other.text.path, &self.checked.text.path);
+                let own = if own.is_empty() {
+                    "none".to_owned()
+                } else {
+                    own.join(", ")
+                };
+                return Err(Failure::Told {
+                    what: format!("{other} cannot replace {first}: it has other {noun}"),
+                    remedy: Some(format!("{noun} of the first: {own}")),
+                });
+            }
         }
         Ok(Subject { next, ..self })
     }
@@ -101,6 +110,24 @@ impl<'a> Subject<'a> {
             .nth(swap as usize % all)
             .unwrap_or(self.checked)
     }
+}
+
+fn interfaces(manifest: &Manifest) -> Vec<String> {
+    let interfaces = manifest.interfaces.iter();
+    interfaces.map(|interface| interface.name.clone()).collect()
+}
+
+/// The backends whose MACs no policy fixes, in order of their names.
+fn asked_for(manifest: &Manifest) -> Vec<String> {
+    let of_pool = |pool: &Pool| {
+        let asked_for = pool.backends.iter().filter(|backend| backend.mac.is_none());
+        let name =
+            |backend: &Backend| format!("{}.{} {}", pool.name, backend.name, backend.address);
+        asked_for.map(name).collect::<Vec<_>>()
+    };
+    let mut all: Vec<String> = manifest.pools.iter().flat_map(of_pool).collect();
+    all.sort();
+    all
 }
 
 /// What was found out about a policy.

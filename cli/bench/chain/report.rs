@@ -27,6 +27,15 @@ fn cell(value: Option<f64>, digits: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
+/// In hundredths of a percent; what is less is not nothing.
+fn share(share: f64) -> String {
+    if share > 0.0 && share < 0.0001 {
+        "<0.01 %".to_owned()
+    } else {
+        format!("{:.2} %", share * 100.0)
+    }
+}
+
 /// To hundredths: what is behind them is noise.
 fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
@@ -54,7 +63,7 @@ impl Figure for rounds::Figure {
             cell(self.cost.map(|cost| cost.min), 1),
             cell(self.cost.map(|cost| cost.median), 1),
             cell(self.own(), 1),
-            format!("{:.2} %", self.lost() * 100.0),
+            share(self.lost()),
         ]
     }
 
@@ -162,4 +171,15 @@ pub fn data<T: Figure>(here: &Machine, rounds: u32, outcomes: &[Outcome<T>]) -> 
         "rounds": rounds,
         "policies": outcomes.iter().map(policy).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_of_a_million_is_not_nothing() {
+        let shares = [0.0, 1e-6, 0.0544, 1.0].map(share);
+        assert_eq!(shares, ["0.00 %", "<0.01 %", "5.44 %", "100.00 %"]);
+    }
 }

@@ -67,11 +67,11 @@ impl Taken {
         self.sent += sent.sent;
         self.came += sent.came;
         let (packets, seconds) = (sent.came as f64, sent.elapsed.as_secs_f64());
-        if sent.came == 0 || seconds <= 0.0 {
+        if seconds <= 0.0 {
             return;
         }
         self.rates.push(packets / seconds);
-        if let Some(busy) = sent.busy {
+        if let Some(busy) = sent.busy.filter(|_| sent.came > 0) {
             self.costs.push(busy.as_nanos() as f64 / packets);
             self.shares.push(busy.as_secs_f64() / seconds);
         }
@@ -112,7 +112,7 @@ pub fn measure(
             .map(|(cost, _)| cost.median),
         name: way.name,
         role: way.role,
-        rate: Spread::of(&taken.rates),
+        rate: Spread::of(&taken.rates).filter(|_| taken.came > 0),
         cost: Spread::of(&taken.costs),
         sent: taken.sent,
         came: taken.came,
@@ -130,4 +130,26 @@ pub fn measure(
         Some(_) => {}
     }
     Ok(Some(outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_in_which_nothing_comes_back_is_one() {
+        let second = Duration::from_secs(1);
+        let mut taken = Taken::default();
+        for came in [100, 0] {
+            taken.add(&Sent {
+                sent: 100,
+                came,
+                elapsed: second,
+                busy: Some(second),
+            });
+        }
+        assert_eq!(taken.rates, [100.0, 0.0]);
+        assert_eq!(taken.costs, [1e7], "no packet, no cost of one");
+        assert_eq!((taken.sent, taken.came), (200, 100));
+    }
 }

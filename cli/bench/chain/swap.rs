@@ -101,30 +101,43 @@ pub fn measure(
     let all = plans.len() * wanted.rounds as usize;
     for (number, plan) in plans.into_iter().enumerate() {
         let mut at = |swap: u32| progress.at(number * wanted.rounds as usize + swap as usize, all);
-        match way(subject, plan, (wanted.rounds, wanted.rate), &mut at) {
+        let done = way(subject, plan, (wanted.rounds, wanted.rate), &mut at);
+        if subject.stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match done? {
             Ok(figure) => {
                 stand.push(plan);
                 figures.push(figure);
             }
             Err(failure) => failed.push((plan, failure)),
         }
-        if subject.stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
     }
     let missing = ways::missing(&wanted.engines, &stand, failed)?;
     Ok(Some(Outcome::new(subject, figures, missing)))
 }
 
-/// Swaps the engine of one way, as often as is said.
+/// Swaps the engine of one way, as often as is said. The inner error: there is no such way, or one of the policies does not
+/// go on it.
 fn way(
     subject: &Subject<'_>,
     plan: Plan,
     (swaps, rate): (u32, u64),
     at: &mut dyn FnMut(u32),
-) -> Result<Figure, Failure> {
+) -> Result<Result<Figure, Failure>, Failure> {
     let broken = |error| Failure::told(format_args!("{}: nothing is sent: {error}", plan.name()));
-    let (_wire, load, directed) = ways::directed(subject, plan)?;
+    let refused = |swap: u32, failure| {
+        // Once each policy had its turn, the next ones are no other.
+        if swap as usize > subject.next.len() {
+            Err(failure)
+        } else {
+            Ok(Err(failure))
+        }
+    };
+    let (_wire, load, directed) = match ways::directed(subject, plan) {
+        Ok(stands) => stands,
+        Err(failure) => return Ok(Err(failure)),
+    };
     load.flood(FIRST.0, FIRST.1, &subject.stop)
         .map_err(broken)?;
     let steady = load.steady(rate);
@@ -134,17 +147,22 @@ fn way(
         if subject.stop.load(Ordering::Relaxed) || steady.is_over() {
             break;
         }
-        let built = build(plan.kind, subject.swapped(swap))?;
-        match directed.replace(built.engine, built.manifest)? {
-            Ok(taken) => exchange.push(taken.as_secs_f64() * 1000.0),
-            Err(why) => return Err(Failure::told(why)),
+        let built = match build(plan.kind, subject.swapped(swap)) {
+            Ok(built) => built,
+            Err(failure) => return refused(swap, failure),
+        };
+        match directed.replace(built.engine, built.manifest) {
+            Ok(Ok(taken)) => exchange.push(taken.as_secs_f64() * 1000.0),
+            Ok(Err(why)) => return refused(swap, Failure::told(why)),
+            // One that has stopped says why.
+            Err(silent) => return directed.end().and(Err(silent)),
         }
         compile.extend(built.compile);
         loading.push(built.load);
         thread::sleep(PAUSE);
     }
     let sent = steady.end().map_err(broken)?;
-    Ok(Figure {
+    Ok(Ok(Figure {
         name: plan.name(),
         swaps: exchange.len() as u32,
         sent: sent.sent,
@@ -154,5 +172,5 @@ fn way(
         compile: Spread::of(&compile),
         load: Spread::of(&loading),
         exchange: Spread::of(&exchange),
-    })
+    }))
 }

@@ -1,5 +1,7 @@
 //! What is true now: the control plane's picture, from which the image is filled.
 
+use std::net::IpAddr;
+
 use crate::mac::Mac;
 use crate::manifest::Manifest;
 
@@ -96,7 +98,10 @@ impl World {
         for (states, pool) in next.pools.iter_mut().zip(&new.pools) {
             for (state, backend) in states.iter_mut().zip(&pool.backends) {
                 if let Some(before) = self.backend(old, &pool.name, &backend.name) {
-                    state.mac = state.mac.or(before.mac);
+                    // At another address there is another host.
+                    let same = address(old, &pool.name, &backend.name) == Some(backend.address);
+                    let known = before.mac.filter(|_| same);
+                    state.mac = state.mac.or(known);
                     state.up = before.up;
                 }
             }
@@ -149,6 +154,11 @@ fn position(manifest: &Manifest, pool: &str, backend: &str) -> Option<(usize, us
     let at = manifest.pools.iter().position(|known| known.name == pool)?;
     let backends = &manifest.pools.get(at)?.backends;
     Some((at, backends.iter().position(|known| known.name == backend)?))
+}
+
+fn address(manifest: &Manifest, pool: &str, backend: &str) -> Option<IpAddr> {
+    let (pool, backend) = position(manifest, pool, backend)?;
+    Some(manifest.pools.get(pool)?.backends.get(backend)?.address)
 }
 
 #[cfg(test)]
@@ -229,6 +239,20 @@ mod tests {
         let mut world = World::of(&old);
         world.pools[0][0].mac = Some(LEARNT);
         assert_eq!(world.follow(&old, &new).pools[0][0].mac, Some(FIXED));
+    }
+
+    #[test]
+    fn a_mac_that_was_learnt_is_that_of_an_address() {
+        let old = manifest(&[("a", None), ("b", None)]);
+        let mut new = old.clone();
+        new.pools[0].backends[1].address = IpAddr::from([192, 0, 2, 99]);
+        let mut world = World::of(&old);
+        for state in &mut world.pools[0] {
+            state.mac = Some(LEARNT);
+        }
+        let next = world.follow(&old, &new);
+        let macs: Vec<_> = next.pools[0].iter().map(|state| state.mac).collect();
+        assert_eq!(macs, [Some(LEARNT), None]);
     }
 
     #[test]

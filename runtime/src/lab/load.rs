@@ -32,7 +32,7 @@ pub struct Sent {
     pub sent: u64,
     /// Packets that have come back.
     pub came: u64,
-    /// From the first one until the last one had come.
+    /// From the first one until the last one was sent or had come.
     pub elapsed: Duration,
     /// CPU time of this process and of the kernel for it, where that can be told.
     pub busy: Option<Duration>,
@@ -151,7 +151,7 @@ struct Course<'a> {
     came: u64,
     /// Packets that nobody waits for any more.
     forgotten: u64,
-    /// When the last ones came, and when they were last given up.
+    /// When one was last sent or came, and when they were last given up.
     last: Instant,
     quiet: Instant,
 }
@@ -175,6 +175,7 @@ impl Course<'_> {
     fn send(&mut self, packets: u32) -> Result<()> {
         self.ends.generator.send(packets)?;
         self.sent += u64::from(packets);
+        self.last = Instant::now();
         Ok(())
     }
 
