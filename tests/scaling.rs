@@ -11,7 +11,6 @@ mod support;
 mod tables;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use measure::{Asked, Failure};
@@ -20,6 +19,7 @@ use support::{lvsc, said};
 
 /// Sizes up to this one are tried.
 const SMALL: u32 = 32;
+const SYN: &str = "eth / ip 192.0.2.1 -> 192.0.2.2 / tcp 40000 -> 80 S";
 
 fn asked(folder: &Path) -> Asked {
     Asked {
@@ -61,7 +61,7 @@ fn every_small_policy_is_measured_and_built() {
         assert!(!sizes.is_empty(), "{} has no small policy", family.name);
         let of_packets = |row: &&Vec<&str>| row.len() == 6;
         let packets: Vec<_> = rows.iter().filter(of_packets).skip(1).collect();
-        let built: Vec<_> = rows.iter().filter(|row| row.len() == 11).skip(1).collect();
+        let built: Vec<_> = rows.iter().filter(|row| row.len() == 12).skip(1).collect();
         assert_eq!(built.len(), sizes.len(), "{text}");
         let measured: BTreeSet<&str> = packets.iter().map(|row| row[0]).collect();
         assert_eq!(measured, sizes.iter().map(String::as_str).collect());
@@ -144,33 +144,53 @@ fn nothing_is_there_twice() {
     }
 }
 
+/// What grows, where only one policy does not.
+fn alone(policy: fn(u32) -> Policy) -> Family {
+    Family {
+        name: "alone",
+        title: "One policy",
+        unit: "policies",
+        sizes: &[1],
+        tables: &[],
+        policy,
+    }
+}
+
 #[test]
 fn what_is_refused_is_said_below_the_tables() {
     let folder = folder();
-    let refused = Family {
-        name: "none",
-        title: "Pools without a backend",
-        unit: "pools",
-        sizes: &[1],
-        tables: &[],
-        policy: |_| Policy {
-            text: "pool web {\n  scheduler maglev\n}\n".to_owned(),
-            packets: vec![(
-                "nothing",
-                "eth / ip 192.0.2.1 -> 192.0.2.2 / tcp 1 -> 2".to_owned(),
-            )],
-        },
-    };
-    let text = tables::of(&refused, SMALL, &asked(folder.path())).expect("it is said");
-    for who in ["bench", "wasm", "xdp", "native"] {
-        let line = format!("\n- 1 pools, {who}: error[empty-pool]: ");
-        assert!(text.contains(&line), "no `{line}` in\n{text}");
-    }
-    let nobody = Asked {
+    let asked = asked(folder.path());
+    let wrong = alone(|_| Policy {
+        text: "match nowhere { pass }\n".to_owned(),
+        packets: vec![("nothing", SYN.to_owned())],
+    });
+    let text = tables::of(&wrong, SMALL, &asked).expect("it is said");
+    let line = "\n- 1 policies, bench, wasm, xdp, native: error[unknown-name]: ";
+    assert!(text.contains(line), "no `{line}` in\n{text}");
+    let elsewhere = alone(|_| Policy {
+        text: "target wasm { only }\nmatch ip.ttl == 1 { drop short }\n".to_owned(),
+        packets: vec![("nothing", SYN.to_owned())],
+    });
+    let text = tables::of(&elsewhere, SMALL, &asked).expect("it is said");
+    let line = "\n- 1 policies, xdp: error[other-target]: ";
+    assert!(text.contains(line), "no `{line}` in\n{text}");
+    let missing = text
+        .lines()
+        .filter(|line| line.contains("native: the policy is only for"));
+    let here = usize::from(cfg!(feature = "native"));
+    assert_eq!(missing.count(), here, "{text}");
+    assert_eq!(rows(&text)[1][5], "-", "{text}");
+}
+
+#[test]
+fn where_nobody_answers_the_run_ends() {
+    let folder = folder();
+    let asked = Asked {
         lvsc: folder.path().join("nobody"),
         ..asked(folder.path())
     };
-    let broken = tables::of(&refused, SMALL, &nobody);
-    assert!(matches!(broken, Err(Failure::Broken(_))));
-    assert!(fs::exists(folder.path().join("policy.lvs")).expect("the folder is there"));
+    match tables::of(&FAMILIES[0], SMALL, &asked) {
+        Err(Failure::Broken(why)) => assert!(why.contains("nobody"), "{why}"),
+        other => panic!("{other:?}"),
+    }
 }

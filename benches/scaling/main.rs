@@ -16,7 +16,7 @@ use policies::{FAMILIES, Family};
 
 /// Measures policies that are alike but for one number, and prints Markdown
 #[derive(Parser)]
-#[command(name = "cargo bench --bench scaling --")]
+#[command(bin_name = "cargo bench --bench scaling --")]
 struct Args {
     /// What grows; all of them unless given
     #[arg(long, value_name = "FAMILY", value_parser = family)]

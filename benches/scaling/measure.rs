@@ -101,11 +101,15 @@ impl Asked {
         Ok(times(&data))
     }
 
-    fn lvsc(&self, arguments: &[&str]) -> io::Result<Output> {
+    fn lvsc(&self, arguments: &[&str]) -> Result<Output, Failure> {
         let mut command = Command::new(&self.lvsc);
         command.current_dir(&self.folder).args(arguments);
         command.args(["policy.lvs", "--no-config", "--format", "json"]);
-        command.env("NO_COLOR", "1").output()
+        let output = command.env("NO_COLOR", "1").output();
+        output.map_err(|error| {
+            let lvsc = self.lvsc.display();
+            Failure::Broken(format!("cannot start {lvsc}: {error}"))
+        })
     }
 }
 

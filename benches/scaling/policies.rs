@@ -66,7 +66,7 @@ pub const FAMILIES: &[Family] = &[
         name: "rules",
         title: "Rules that ask for the same field",
         unit: "rules",
-        sizes: &[1, 32, 512, 2048],
+        sizes: &[1, 32, 512, 1024, 2048],
         tables: &[],
         policy: rules,
     },

@@ -14,34 +14,52 @@ pub fn of(family: &Family, most: u32, asked: &Asked) -> Result<String, Failure> 
         &[
             TARGETS.map(|target| format!("{target}, ms")).to_vec(),
             TARGETS.map(|target| format!("{target}, size")).to_vec(),
-            ["image", "XDP instructions", "most of a packet"]
+            ["image", "XDP instructions", "of one sent", "at most"]
                 .map(str::to_owned)
                 .to_vec(),
         ]
         .concat(),
     );
-    let mut refused: Vec<String> = Vec::new();
+    let mut refused = String::new();
     for size in family.sizes.iter().filter(|size| **size <= most) {
         let policy = (family.policy)(*size);
         let number = grouped(u64::from(*size));
         asked.write(&policy)?;
-        let mut note = |who: &str, why: &str| {
-            let line = format!("- {number} {unit}, {who}: {why}\n");
-            if !refused.contains(&line) {
-                refused.push(line);
-            }
-        };
-        packets += &costs(&policy, &number, asked, &mut note)?;
-        builds += &made(family, &number, asked, &mut note)?;
+        let mut here: Vec<Refused> = Vec::new();
+        packets += &costs(&policy, &number, asked, &mut here)?;
+        builds += &made(family, &number, asked, &mut here)?;
+        refused.extend(here.iter().map(|one| {
+            let who = one.who.join(", ");
+            format!("- {number} {unit}, {who}: {}\n", one.why)
+        }));
     }
-    let refused = match refused.concat() {
-        lines if lines.is_empty() => lines,
-        lines => format!("\n{lines}"),
-    };
+    if !refused.is_empty() {
+        refused.insert(0, '\n');
+    }
     Ok(format!(
         "### {}\n\n{packets}\n{builds}{refused}\n",
         family.title
     ))
+}
+
+/// Why there are no figures, and of whom.
+struct Refused {
+    why: String,
+    who: Vec<String>,
+}
+
+/// Notes a reason, once for all whose reason it is.
+fn note(refused: &mut Vec<Refused>, who: &str, why: &str) {
+    let why = why.strip_prefix("error: ").unwrap_or(why);
+    let known = refused.iter().position(|one| one.why == why);
+    match known.and_then(|at| refused.get_mut(at)) {
+        Some(one) if one.who.iter().any(|one| one == who) => {}
+        Some(one) => one.who.push(who.to_owned()),
+        None => refused.push(Refused {
+            why: why.to_owned(),
+            who: vec![who.to_owned()],
+        }),
+    }
 }
 
 /// A row for each packet.
@@ -49,14 +67,14 @@ fn costs(
     policy: &Policy,
     number: &str,
     asked: &Asked,
-    note: &mut impl FnMut(&str, &str),
+    refused: &mut Vec<Refused>,
 ) -> Result<String, Failure> {
     let mut rows = String::new();
     for (meets, packet) in &policy.packets {
         let times = match asked.bench(packet) {
             Ok(times) => times,
             Err(Failure::Refused(why)) => {
-                note("bench", &why);
+                note(refused, "bench", &why);
                 Times {
                     least: [None; 4],
                     missing: Vec::new(),
@@ -65,7 +83,7 @@ fn costs(
             Err(broken) => return Err(broken),
         };
         for (who, why) in &times.missing {
-            note(who, why);
+            note(refused, who, why);
         }
         let least = times.least.map(|least| match least {
             Some(least) => format!("{least:.1}"),
@@ -83,14 +101,14 @@ fn made(
     family: &Family,
     number: &str,
     asked: &Asked,
-    note: &mut impl FnMut(&str, &str),
+    refused: &mut Vec<Refused>,
 ) -> Result<String, Failure> {
     let mut built: Vec<Option<Built>> = Vec::new();
     for target in TARGETS {
         built.push(match asked.build(target) {
             Ok(built) => Some(built),
             Err(Failure::Refused(why)) => {
-                note(target, &why);
+                note(refused, target, &why);
                 None
             }
             Err(broken) => return Err(broken),
@@ -115,7 +133,8 @@ fn made(
         of(xdp, &|built| {
             built.data["instructions"].as_u64().map(grouped)
         }),
-        of(xdp, &|built| longest(&built.data).map(grouped)),
+        of(xdp, &|built| ways(&built.data, "by_").min().map(grouped)),
+        of(xdp, &|built| ways(&built.data, "").max().map(grouped)),
     ];
     let first = [
         number.to_owned(),
@@ -124,11 +143,14 @@ fn made(
     Ok(row(first.into_iter().chain(times).chain(sizes).chain(rest)))
 }
 
-/// The instructions of the longest way that the object tells of.
-fn longest(data: &Value) -> Option<u64> {
-    let fields = data.as_object()?.iter();
-    let ways = fields.filter(|(name, _)| name.starts_with("instructions_"));
-    ways.filter_map(|(_, count)| count.as_u64()).max()
+/// The instructions of a packet on the ways that the object tells of: `instructions_by_ring`.
+fn ways<'a>(data: &'a Value, kind: &'a str) -> impl Iterator<Item = u64> + 'a {
+    let fields = data.as_object().into_iter().flatten();
+    let ways = fields.filter(move |(name, _)| {
+        let way = name.strip_prefix("instructions_");
+        way.is_some_and(|way| way.starts_with(kind))
+    });
+    ways.filter_map(|(_, count)| count.as_u64())
 }
 
 /// The tables that grow, with their lengths, and how a set is searched.
