@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use support::{files, short};
 
 fn sources() -> Vec<PathBuf> {
-    let folders = ["cli", "compiler", "targets", "runtime", "tests"];
+    let folders = ["benches", "cli", "compiler", "targets", "runtime", "tests"];
     folders
         .iter()
         .flat_map(|folder| files(folder, "rs"))

@@ -175,6 +175,7 @@ pub fn pages() -> Vec<PathBuf> {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "tests/README.md",
+        "benches/scaling/README.md",
         "benches/xdp/README.md",
         "editors/README.md",
     ];
