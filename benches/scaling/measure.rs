@@ -120,8 +120,8 @@ fn answer(output: &Output) -> Result<Value, Failure> {
     }
     // A policy's faults are told in the document, all else where people look.
     let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    let told = &document["diagnostics"][0];
-    if let (Some(code), Some(message)) = (told["code"].as_str(), told["message"].as_str()) {
+    if let Some(told) = document.pointer("/diagnostics/0") {
+        let (code, message) = (text(told, "code"), text(told, "message"));
         return Err(Failure::Refused(format!("error[{code}]: {message}")));
     }
     let said = String::from_utf8_lossy(&output.stderr);
@@ -135,23 +135,27 @@ fn answer(output: &Output) -> Result<Value, Failure> {
 
 /// The times with hot caches; of the kernel's program what is over the floor.
 fn times(data: &Value) -> Times {
-    let policy = &data["policies"][0];
-    let list = |key: &str| policy[key].as_array().cloned().unwrap_or_default();
-    let results = list("results");
-    let least = |name: &str| {
-        let hot = |result: &&Value| result["name"] == name && result["caches"] == "hot";
-        results.iter().find(hot)?["min"].as_f64()
+    let list = |path: &str| {
+        let list = data.pointer(path).and_then(Value::as_array);
+        list.map(Vec::as_slice).unwrap_or_default()
     };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let missing = list("missing");
+    let least = |name: &str| {
+        let mut results = list("/policies/0/results").iter();
+        let hot = results.find(|one| text(one, "name") == name && text(one, "caches") == "hot");
+        hot?.get("min")?.as_f64()
+    };
     Times {
         least: ENGINES.map(|name| match name {
             "xdp" => Some((least("xdp")? - least("floor")?).max(0.0)),
             _ => least(name),
         }),
-        missing: missing
+        missing: list("/policies/0/missing")
             .iter()
-            .map(|one| (text(&one["name"]), text(&one["why"])))
+            .map(|one| (text(one, "name").to_owned(), text(one, "why").to_owned()))
             .collect(),
     }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -136,11 +136,11 @@ fn pool(scheduler: &str, backends: u32) -> Policy {
 /// Rules in front of a service, and a packet that none of them takes: its port lies amid theirs.
 fn rules(count: u32) -> Policy {
     let ports = (0..count).map(|rule| PORT + rule * PORT_STEP);
-    let rules: String = ports
+    let rules: Vec<String> = ports
         .map(|port| format!("match tcp.dst == {port} {{ drop closed }}\n"))
         .collect();
     Policy {
-        text: rules + &pool_of("maglev", FEW) + &service(&format!("== {VIP}")),
+        text: rules.concat() + &pool_of("maglev", FEW) + &service(&format!("== {VIP}")),
         packets: vec![(
             "passes all",
             tcp(CLIENT, VIP, PORT + count / 2 * PORT_STEP + 1),
@@ -149,9 +149,10 @@ fn rules(count: u32) -> Policy {
 }
 
 fn pool_of(scheduler: &str, backends: u32) -> String {
-    let lines: String = (1..=backends)
+    let lines: Vec<String> = (1..=backends)
         .map(|number| format!("  backend {}\n", address(BACKENDS + number)))
         .collect();
+    let lines = lines.concat();
     format!("pool web {{\n  scheduler {scheduler}\n{lines}}}\n")
 }
 

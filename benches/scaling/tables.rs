@@ -121,7 +121,7 @@ fn made(
         let cell = built.as_ref().and_then(cell);
         cell.unwrap_or_else(|| "-".to_owned())
     };
-    let bytes = |key| move |built: &Built| built.data[key].as_u64().map(size);
+    let bytes = |key| move |built: &Built| built.data.get(key)?.as_u64().map(size);
     let times = built.iter().map(|built| {
         of(built, &|built| {
             Some(format!("{:.0}", built.taken.as_secs_f64() * 1000.0))
@@ -131,7 +131,7 @@ fn made(
     let rest = [
         of(wasm, &bytes("image_bytes")),
         of(xdp, &|built| {
-            built.data["instructions"].as_u64().map(grouped)
+            built.data.get("instructions")?.as_u64().map(grouped)
         }),
         of(xdp, &|built| ways(&built.data, "by_").min().map(grouped)),
         of(xdp, &|built| ways(&built.data, "").max().map(grouped)),
@@ -155,10 +155,10 @@ fn ways<'a>(data: &'a Value, kind: &'a str) -> impl Iterator<Item = u64> + 'a {
 
 /// The tables that grow, with their lengths, and how a set is searched.
 fn tables(family: &Family, data: &Value) -> Option<String> {
-    let all = data["tables"].as_array()?.iter();
+    let all = data.get("tables")?.as_array()?.iter();
     let found = all.filter_map(|table| {
-        let kind = table["name"].as_str()?.split('.').next()?;
-        let length = table["length"].as_u64()?;
+        let kind = table.get("name")?.as_str()?.split('.').next()?;
+        let length = table.get("length")?.as_u64()?;
         let grows = family.tables.contains(&kind);
         grows.then(|| format!("{kind} {}", grouped(length)))
     });
