@@ -47,7 +47,7 @@ use crate::overlap::Overlap;
 use crate::pipeline::{Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, Step};
 
 /// The most blocks that a program may have.
-pub const BLOCKS_MAX: usize = 100_000;
+pub const BLOCKS_MAX: usize = 200_000;
 
 /// Why a pipeline cannot be a program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
