@@ -295,18 +295,18 @@ impl Model {
     pub const ALL: [Model; 3] = [
         Model {
             target: "wasm",
-            base: 13.3,
+            base: 12.7,
             step: 0.035,
-            search: 13.0,
-            scattered: 3.0,
+            search: 9.5,
+            scattered: 4.0,
             waits: 0.4,
         },
         Model {
             target: "native",
             base: 10.3,
             step: 0.05,
-            search: 12.0,
-            scattered: 3.0,
+            search: 11.0,
+            scattered: 4.5,
             waits: 0.4,
         },
         Model {
