@@ -66,6 +66,7 @@ fn refusal() -> EngineError {
 #[derive(Default)]
 struct Devices {
     refuses: bool,
+    waited: Vec<Duration>,
     followed: Vec<World>,
     prepared: usize,
     retreated: usize,
@@ -74,7 +75,8 @@ struct Devices {
 impl Source for Devices {
     type Meta = ();
 
-    fn receive(&mut self, _: Duration, _: &mut Inbox<'_, ()>) -> io::Result<Received> {
+    fn receive(&mut self, wait: Duration, _: &mut Inbox<'_, ()>) -> io::Result<Received> {
+        self.waited.push(wait);
         Ok(Received::More)
     }
 
@@ -201,5 +203,28 @@ fn interfaces_in_another_order_are_other_ones() {
             *told
         );
         assert_eq!(devices.prepared, usize::from(!is_kept));
+    }
+}
+
+#[test]
+fn who_has_a_worker_does_not_wait_for_frames() {
+    let (mut director, _) = steering(&manifest(), [7]);
+    let another = director.another().unwrap();
+    let hand = director.hire(another);
+    let mut devices = Devices::default();
+    assert!(matches!(hand.turn(&mut devices), Ok((false, None))));
+    assert_eq!(devices.waited, [Duration::ZERO]);
+}
+
+#[test]
+fn a_panic_ends_the_run_and_an_end_does_not() {
+    for panics in [false, true] {
+        let ended = AtomicBool::new(false);
+        let caught = std::panic::catch_unwind(|| {
+            let _alarm = super::super::worker::Alarm(&ended);
+            assert!(!panics, "on purpose");
+        });
+        assert_eq!(caught.is_err(), panics);
+        assert_eq!(ended.load(Ordering::Relaxed), panics);
     }
 }
