@@ -215,11 +215,11 @@ impl<Meta> Director<Meta> {
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
-        self.replace(io);
         if self.stale {
             self.publish();
             io.follow(&self.world)?;
         }
+        self.replace(io);
         let received = self.own.receive(io, wait)?;
         let (start, seconds) = self.origin;
         let now = io
@@ -351,13 +351,21 @@ impl<Meta> Director<Meta> {
             return;
         };
         let world = self.world.follow(&self.manifest, &manifest);
+        if !devices(&world).eq(devices(&self.world)) {
+            return self.told(Err(EngineError::Attach {
+                what: "the policy's interfaces are not those of the one that runs".to_owned(),
+                remedy: Some("give it the same ones, in the same order".to_owned()),
+            }));
+        }
         let taken = match io.prepare(engine.steering(), &world) {
             Ok(false) => return self.next.push_front((engine, manifest)),
             Ok(true) => self.succeed(engine, manifest, world),
-            Err(error) => return self.told(Err(error)),
+            Err(error) => Err(error),
         };
         if taken.is_err() {
             io.retreat();
+            // What has changed meanwhile was told to others.
+            self.stale = true;
         }
         self.told(taken);
     }
@@ -377,11 +385,15 @@ impl<Meta> Director<Meta> {
         manifest: Manifest,
         world: World,
     ) -> Result<Carried, EngineError> {
+        // What can fail comes before anybody stands still, or goes on with another policy than the others.
+        let each = 0..self.crew.len();
+        let next: Result<Vec<AnyEngine>, _> = each.map(|_| engine.another()).collect();
+        let mut next = next?;
         let mut others = self.crew.pause();
         let before = &self.manifest;
         // Who has another layout cannot go on with the same image.
         let is_alike = engine.image().layout() == self.own.engine.image().layout();
-        let exchanged = if is_alike && exchange_all(&mut others, engine.as_mut())? {
+        let exchanged = if is_alike && exchange_all(&mut others, &mut next) {
             self.own.engine.exchange(engine)
         } else {
             Err(engine)
@@ -393,11 +405,11 @@ impl<Meta> Director<Meta> {
                 turn(before, &manifest, image)
             }
             Err(mut engine) => {
-                let mut next = Vec::new();
-                for worker in &mut others.workers {
-                    let mut another = engine.another()?;
-                    another.adopt(worker.engine.frames()?)?;
-                    next.push(another);
+                while next.len() < others.workers.len() {
+                    next.push(engine.another()?);
+                }
+                for (worker, next) in others.workers.iter_mut().zip(&mut next) {
+                    next.adopt(worker.engine.frames()?)?;
                 }
                 // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
                 if self.takes == Takes::Source {
@@ -425,19 +437,19 @@ impl<Meta> Director<Meta> {
     }
 }
 
-/// Has workers go on with the code of another engine, and with all that they have besides; whether all do. Where one does
-/// not, they are to be replaced as a whole.
-fn exchange_all<Meta>(
-    others: &mut Paused<'_, Meta>,
-    engine: &mut (dyn Engine + Send),
-) -> Result<bool, EngineError> {
-    for worker in &mut others.workers {
-        let next = engine.another()?;
-        if worker.engine.exchange(next).is_err() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// Has workers go on with the code of other engines, one each, and with all that they have besides; whether all do. Where
+/// one does not, they are to be replaced as a whole.
+fn exchange_all<Meta>(others: &mut Paused<'_, Meta>, next: &mut Vec<AnyEngine>) -> bool {
+    let mut workers = others.workers.iter_mut();
+    workers.all(|worker| {
+        let left = next.pop().map(|next| worker.engine.exchange(next));
+        matches!(left, Some(Ok(())))
+    })
+}
+
+/// The kernel's indices of the interfaces, in the manifest's order: that of the devices that are open.
+fn devices(world: &World) -> impl Iterator<Item = u32> {
+    world.interfaces.iter().map(|known| known.index)
 }
 
 #[cfg(test)]

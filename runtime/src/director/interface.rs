@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use lvsc_abi::engine::{Device, EngineError, Mode, Placing};
 use lvsc_abi::manifest::Manifest;
 
-use super::worker::Hand;
+use super::worker::{Alarm, Hand};
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
 use crate::engine::carry::Carried;
 use crate::io::af_packet::Offload;
@@ -262,16 +262,26 @@ impl Attached {
         thread::scope(|scope| {
             for (responder, hops) in responders.iter_mut().zip(&*next_hops) {
                 let met = meet(hops, events.0.clone());
-                scope.spawn(move || serve(responder, ended, met).unwrap_or_else(fail));
+                scope.spawn(move || {
+                    let _alarm = Alarm(ended);
+                    serve(responder, ended, met).unwrap_or_else(fail);
+                });
             }
             for hops in next_hops {
                 let events = events.0.clone();
-                scope.spawn(move || hops.watch(&events, ended).unwrap_or_else(fail));
+                scope.spawn(move || {
+                    let _alarm = Alarm(ended);
+                    hops.watch(&events, ended).unwrap_or_else(fail);
+                });
             }
             for (hand, sockets) in crew {
                 let events = events.0.clone();
-                scope.spawn(move || work(hand, sockets, &events, ended).unwrap_or_else(fail));
+                scope.spawn(move || {
+                    let _alarm = Alarm(ended);
+                    work(hand, sockets, &events, ended).unwrap_or_else(fail);
+                });
             }
+            let _alarm = Alarm(ended);
             let forwarded = forward(director, io, &events.1, || {
                 stop.load(Ordering::Relaxed) || ended.load(Ordering::Relaxed)
             });
@@ -317,8 +327,12 @@ fn work(
     ended: &AtomicBool,
 ) -> io::Result<()> {
     while !ended.load(Ordering::Relaxed) {
-        if let Some(error) = hand.turn(sockets, WAIT)? {
+        let (came, failure) = hand.turn(sockets)?;
+        if let Some(error) = failure {
             let _ = events.send(Event::Tell(Notice::Failed(error))); // a director that has ended wants no news
+        }
+        if !came {
+            sockets.wait(WAIT)?;
         }
     }
     Ok(())

@@ -17,6 +17,8 @@ use super::*;
 use crate::io::{Inbox, Loss, Sent};
 use crate::world::InterfaceState;
 
+mod replace;
+
 /// Decides by a frame's first byte: 0 drops and counts `unlucky`, 1 sends to backend 0, 2 passes, 3 fails.
 struct ByFirstByte {
     image: Bytes,

@@ -88,20 +88,21 @@ pub(super) struct Hand<Meta> {
 }
 
 impl<Meta> Hand<Meta> {
-    /// Receives a batch, waiting `wait` at most, and forwards it, unless all wait for the director; gives the engine's
-    /// failure where it is the first.
-    pub(super) fn turn<Io>(&self, io: &mut Io, wait: Duration) -> io::Result<Option<EngineError>>
+    /// Receives a batch of what is there and forwards it, unless all wait for the director; gives whether there was any, and
+    /// the engine's failure where it is the first. Who has the worker waits for no frame: all others would wait with it.
+    pub(super) fn turn<Io>(&self, io: &mut Io) -> io::Result<(bool, Option<EngineError>)>
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
         self.gate.pass();
         let mut worker = lock(&self.worker);
-        worker.receive(io, wait)?;
+        worker.receive(io, Duration::ZERO)?;
+        let came = !worker.batch.is_empty();
         if self.enabled.load(Ordering::Relaxed) {
-            return worker.forward(io);
+            return Ok((came, worker.forward(io)?));
         }
         worker.ignore();
-        Ok(None)
+        Ok((came, None))
     }
 }
 
@@ -197,7 +198,18 @@ impl Drop for Closed<'_> {
     }
 }
 
-/// A worker whose thread has panicked counts as it stands: the panic itself ends the run.
+/// A worker whose thread has panicked counts as it stands: the panic itself ends the run ([`Alarm`]).
 fn lock<Meta>(worker: &Mutex<Worker<Meta>>) -> MutexGuard<'_, Worker<Meta>> {
     worker.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends a run where the thread that has this panics: nobody else takes its packets, and those who wait for it do so for ever.
+pub(super) struct Alarm<'a>(pub(super) &'a AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }

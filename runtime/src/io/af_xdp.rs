@@ -165,6 +165,14 @@ impl Sockets {
         sockets
     }
 
+    /// Waits until there is a frame, `time` at most; not at all where the driver is asked all the time.
+    pub fn wait(&self, time: Duration) -> Result<()> {
+        if self.busy.is_some() {
+            return Ok(());
+        }
+        Socket::wait(self.ports.iter().flatten(), time)
+    }
+
     /// How frames are moved.
     pub fn transfer(&self) -> Result<Transfer> {
         let mut each = self.ports.iter().flatten().map(Socket::transfer);
@@ -281,10 +289,7 @@ impl Source for Sockets {
             if !inbox.is_empty() || begin.elapsed() >= wait {
                 return Ok(Received::More);
             }
-            if self.busy.is_none() {
-                let left = wait.saturating_sub(begin.elapsed());
-                Socket::wait(self.ports.iter().flatten(), left)?;
-            }
+            self.wait(wait.saturating_sub(begin.elapsed()))?;
         }
     }
 }

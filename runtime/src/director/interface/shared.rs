@@ -173,34 +173,26 @@ impl Shared {
         let Some(object) = steering else {
             return Err(SteerError::Policy.into());
         };
-        // One that was found by no name has none.
-        if world.interfaces.len() != self.ports().len()
-            || world.interfaces.iter().any(|known| known.index == 0)
-        {
-            return Err(EngineError::Attach {
-                what: "the policy's interfaces are not those of the one that runs".to_owned(),
-                remedy: None,
-            });
-        }
         // Most policies that follow another one hand over what that did.
         if object == self.object {
             return Ok(true);
         }
-        let (ports, next, world, is_on) = (
-            Arc::clone(&self.ports),
-            object.to_vec(),
-            world.clone(),
-            self.is_on,
-        );
+        let ports = self.ports();
+        let wanted: Vec<Vec<Handle>> = (ports.iter())
+            .map(|port| port.wanted(self.is_on).to_vec())
+            .collect();
+        drop(ports);
+        let (ports, next, world) = (Arc::clone(&self.ports), object.to_vec(), world.clone());
         let change = thread::spawn(move || {
-            let mut ports = ports.lock().unwrap_or_else(PoisonError::into_inner);
-            let load = |port: &Port| {
+            let load = |handles: &Vec<Handle>| {
                 let mut one = Steering::load(&next)?;
                 one.follow(&world);
-                one.direct(port.wanted(is_on))?;
+                one.direct(handles)?;
                 Ok::<_, EngineError>(one)
             };
-            let loaded = ports.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+            // Meanwhile the director may ask the ports, and does not wait.
+            let loaded = wanted.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+            let mut ports = ports.lock().unwrap_or_else(PoisonError::into_inner);
             exchange(&mut ports, loaded)
         });
         self.change = Some((object.to_vec(), change));
@@ -213,6 +205,8 @@ impl Shared {
             // What took the new ones has the old ones' room still.
             let _ = exchange(&mut self.ports(), before);
             self.object = object;
+            // Whether they were on is from before, too.
+            let _ = self.switch(self.is_on);
         }
     }
 }

@@ -1,0 +1,230 @@
+//! One policy after the other, where packets are taken from devices and several threads forward.
+
+use super::*;
+
+/// An engine of which there may be so many more, each of this policy.
+struct Of {
+    policy: &'static str,
+    more: usize,
+    inner: AnyEngine,
+}
+
+fn of(policy: &'static str, more: usize) -> AnyEngine {
+    let inner = engine();
+    Box::new(Of {
+        policy,
+        more,
+        inner,
+    })
+}
+
+fn policy(engine: &AnyEngine) -> &'static str {
+    let engine: &dyn std::any::Any = engine.as_ref();
+    engine.downcast_ref::<Of>().unwrap().policy
+}
+
+impl Engine for Of {
+    fn name(&self) -> &'static str {
+        self.policy
+    }
+
+    fn room(&mut self, room: Room) -> &mut [u8] {
+        self.inner.room(room)
+    }
+
+    fn process(&mut self, packets: &mut [Packet]) -> Result<(), EngineError> {
+        self.inner.process(packets)
+    }
+
+    fn image(&self) -> &dyn Image {
+        self.inner.image()
+    }
+
+    fn image_mut(&mut self) -> &mut dyn Image {
+        self.inner.image_mut()
+    }
+
+    fn another(&mut self) -> Result<AnyEngine, EngineError> {
+        self.more = self.more.checked_sub(1).ok_or_else(refusal)?;
+        Ok(of(self.policy, 0))
+    }
+
+    fn exchange(&mut self, next: AnyEngine) -> Result<(), AnyEngine> {
+        self.policy = policy(&next);
+        Ok(())
+    }
+}
+
+fn refusal() -> EngineError {
+    EngineError::Attach {
+        what: "no more".to_owned(),
+        remedy: None,
+    }
+}
+
+/// Takes packets from devices; keeps what it was told.
+#[derive(Default)]
+struct Devices {
+    refuses: bool,
+    waited: Vec<Duration>,
+    followed: Vec<World>,
+    prepared: usize,
+    retreated: usize,
+}
+
+impl Source for Devices {
+    type Meta = ();
+
+    fn receive(&mut self, wait: Duration, _: &mut Inbox<'_, ()>) -> io::Result<Received> {
+        self.waited.push(wait);
+        Ok(Received::More)
+    }
+
+    fn follow(&mut self, world: &World) -> io::Result<()> {
+        self.followed.push(world.clone());
+        Ok(())
+    }
+
+    fn prepare(&mut self, _: Option<&[u8]>, _: &World) -> Result<bool, EngineError> {
+        self.prepared += 1;
+        if self.refuses {
+            return Err(refusal());
+        }
+        Ok(true)
+    }
+
+    fn retreat(&mut self) {
+        self.retreated += 1;
+    }
+}
+
+impl Sink<()> for Devices {
+    fn send(&mut self, _: &Packet, (): &(), _: &[u8]) -> io::Result<Sent> {
+        Ok(Sent::Gone)
+    }
+}
+
+/// A director with devices of these indices, and what it told.
+fn steering(
+    manifest: &Manifest,
+    indices: impl IntoIterator<Item = u32>,
+) -> (Director<()>, Arc<Mutex<Vec<Notice>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&told);
+    let mut world = World::of(manifest);
+    for (state, index) in world.interfaces.iter_mut().zip(indices) {
+        state.index = index;
+    }
+    let director = Director::new(of("old", 2), manifest.clone(), world);
+    let mut director = director.telling(move |notice| ear.lock().unwrap().push(notice));
+    director.steer();
+    (director, told)
+}
+
+fn replace(director: &mut Director<()>, manifest: Manifest) {
+    director.handle(Event::Replace {
+        engine: of("new", 0),
+        manifest: Box::new(manifest),
+    });
+}
+
+#[test]
+fn a_policy_that_not_all_threads_can_have_none_has() {
+    for (more, now) in [(0, "old"), (1, "old"), (2, "new")] {
+        let (mut director, _) = steering(&manifest(), [7]);
+        let hands = [(); 2].map(|()| {
+            let another = director.another().unwrap();
+            director.hire(another)
+        });
+        let world = director.world().clone();
+        let taken = director.succeed(of("new", more), manifest(), world);
+        assert_eq!(taken.is_ok(), now == "new", "{more}");
+        assert_eq!(policy(&director.own.engine), now, "{more}");
+        for worker in director.crew.pause().workers {
+            assert_eq!(policy(&worker.engine), now, "{more}");
+        }
+        drop(hands);
+    }
+}
+
+#[test]
+fn what_came_just_before_another_policy_is_told_to_the_devices() {
+    let (mut director, told) = steering(&manifest(), [7]);
+    let state = InterfaceState {
+        mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+        index: 7,
+    };
+    director.handle(Event::Interface { index: 0, state });
+    replace(&mut director, manifest());
+    let mut devices = Devices::default();
+    director.turn(&mut devices, Duration::ZERO).unwrap();
+    assert!(matches!(told.lock().unwrap()[..], [Notice::Replaced(_)]));
+    let followed = devices.followed.iter().map(|world| world.interfaces[0]);
+    assert_eq!(followed.collect::<Vec<_>>(), [state]);
+}
+
+#[test]
+fn devices_that_were_not_prepared_go_back_and_follow_the_world_that_is() {
+    let (mut director, told) = steering(&manifest(), [7]);
+    replace(&mut director, manifest());
+    let mut devices = Devices {
+        refuses: true,
+        ..Devices::default()
+    };
+    for _ in 0..2 {
+        director.turn(&mut devices, Duration::ZERO).unwrap();
+    }
+    assert_eq!(*told.lock().unwrap(), [Notice::Kept(refusal())]);
+    assert_eq!((devices.prepared, devices.retreated), (1, 1));
+    assert_eq!(devices.followed, [director.world().clone()]);
+}
+
+#[test]
+fn interfaces_in_another_order_are_other_ones() {
+    let mut two = manifest();
+    two.interfaces.push(Interface {
+        name: "wan".to_owned(),
+        ..Interface::default()
+    });
+    let mut other = two.clone();
+    other.interfaces.reverse();
+    let mut fewer = two.clone();
+    fewer.interfaces.pop();
+    for (next, is_kept) in [(two.clone(), false), (other, true), (fewer, true)] {
+        let (mut director, told) = steering(&two, [7, 8]);
+        replace(&mut director, next);
+        let mut devices = Devices::default();
+        director.turn(&mut devices, Duration::ZERO).unwrap();
+        let told = told.lock().unwrap();
+        assert_eq!(
+            matches!(told[..], [Notice::Kept(_)]),
+            is_kept,
+            "{:?}",
+            *told
+        );
+        assert_eq!(devices.prepared, usize::from(!is_kept));
+    }
+}
+
+#[test]
+fn who_has_a_worker_does_not_wait_for_frames() {
+    let (mut director, _) = steering(&manifest(), [7]);
+    let another = director.another().unwrap();
+    let hand = director.hire(another);
+    let mut devices = Devices::default();
+    assert!(matches!(hand.turn(&mut devices), Ok((false, None))));
+    assert_eq!(devices.waited, [Duration::ZERO]);
+}
+
+#[test]
+fn a_panic_ends_the_run_and_an_end_does_not() {
+    for panics in [false, true] {
+        let ended = AtomicBool::new(false);
+        let caught = std::panic::catch_unwind(|| {
+            let _alarm = super::super::worker::Alarm(&ended);
+            assert!(!panics, "on purpose");
+        });
+        assert_eq!(caught.is_err(), panics);
+        assert_eq!(ended.load(Ordering::Relaxed), panics);
+    }
+}
