@@ -5,7 +5,6 @@ use std::fs;
 
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::world::World;
-use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::director::AnyEngine;
 
@@ -162,10 +161,7 @@ pub fn all(
 }
 
 fn by_hand(pipeline: &Pipeline, state: (&Manifest, &World), ingress: u8) -> Option<Entrant> {
-    use lvsc_abi::engine::Engine;
-
-    let layout = Interpreter::new(pipeline.clone()).image().layout().clone();
-    let hand = Hand::of(&pipeline.manifest, &layout)?;
+    let hand = Hand::of(pipeline)?;
     Some(Entrant {
         name: "rust".to_owned(),
         role: Role::Baseline,

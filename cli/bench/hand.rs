@@ -11,10 +11,12 @@ use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, Packet, Room};
 use lvsc_abi::flows::{self, ABSENT, BUCKET, Entry};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Bytes, Image, Width};
-use lvsc_abi::layout::{Layout, backend, clock, interface, slot};
-use lvsc_abi::manifest::{CounterKind, Manifest, Pool, Vip};
+use lvsc_abi::layout::{backend, clock, interface, slot};
+use lvsc_abi::manifest::{CounterKind, Pool, Vip};
 use lvsc_abi::scheduler::Pick;
 use lvsc_abi::verdict::Verdict;
+use lvsc_pipeline::layout::layout;
+use lvsc_pipeline::pipeline::Pipeline;
 
 /// The bytes that are looked at: Ethernet, IPv4, ports.
 const HEAD: usize = 38;
@@ -67,7 +69,8 @@ struct State {
 
 impl Hand {
     /// For a policy that has no more than this knows, as far as its manifest tells.
-    pub fn of(manifest: &Manifest, layout: &Layout) -> Option<Hand> {
+    pub fn of(pipeline: &Pipeline) -> Option<Hand> {
+        let manifest = &pipeline.manifest;
         let ([pool], [vip], [_]) = (
             manifest.pools.as_slice(),
             manifest.vips.as_slice(),
@@ -93,7 +96,7 @@ impl Hand {
                 vip: u32::from_le_bytes(address.octets()),
                 port: port.unwrap_or(0).to_be(),
             },
-            image: Bytes::new(layout.clone()),
+            image: Bytes::new(layout(pipeline)),
             is_read: false,
             state: State::default(),
             frames: vec![0; FRAMES as usize],

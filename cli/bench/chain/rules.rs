@@ -5,8 +5,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::{Command, Output, Stdio};
 
-use lvsc_abi::engine::Engine;
-use lvsc_pipeline::interp::Interpreter;
 use lvsc_runtime::lab::wire::Wire;
 
 use super::super::hand::Hand;
@@ -20,9 +18,8 @@ pub const NAME: &str = "nft";
 pub fn of(subject: &Subject<'_>) -> Result<String, Failure> {
     let (pipeline, world) = (&subject.checked.pipeline, ways::world(subject));
     let manifest = &pipeline.manifest;
-    let layout = Interpreter::new(pipeline.clone()).image().layout().clone();
     let more = || Failure::told("the policy is more than one VIP and one pool, by its flows");
-    let _ = Hand::of(manifest, &layout).ok_or_else(more)?;
+    let _ = Hand::of(pipeline).ok_or_else(more)?;
     let fields = subject.train.marks.iter().map(|mark| mark.field);
     let protocol = fields
         .filter_map(|field| field.strip_suffix(".src"))

@@ -5,15 +5,13 @@
 
 use lvsc_abi::train::{FACTOR, Feeder, Train};
 
-use crate::insn::{Alu, Insn, R0, R1, Source, Test, Width};
+use crate::context::whole_frame;
+use crate::insn::{Alu, Insn, R0, R1, Source, Width};
 
 /// `bpf_ktime_get_ns`
 const HELPER_TIME: i32 = 5;
 /// `bpf_tail_call`
 const HELPER_TAIL_CALL: i32 = 12;
-/// Offsets of `data` and `data_end` in `struct xdp_md` (linux/bpf.h).
-const DATA: i16 = 0;
-const END: i16 = 4;
 /// What a call leaves as it was: here the context.
 const CONTEXT: u8 = 6;
 const FRAME: u8 = 2;
@@ -23,21 +21,8 @@ const VALUE: u8 = 5;
 
 /// Makes the program. It returns 0, an error, where the frame has another length or nothing can be called.
 pub fn feeder(train: &Train) -> Feeder {
-    let mut code = vec![
-        Insn::copy(CONTEXT, R1),
-        Insn::load(4, FRAME, R1, DATA),
-        Insn::load(4, VALUE, R1, END),
-        Insn::copy(BITS, FRAME),
-        Insn::alu(
-            Alu::Add,
-            Width::Full,
-            BITS,
-            Source::Immediate(train.frame.len() as i32),
-        ),
-        Insn::branch(Test::Le, Width::Full, BITS, Source::Register(VALUE), 2),
-        Insn::set(Width::Half, R0, 0),
-        Insn::exit(),
-    ];
+    let mut code = vec![Insn::copy(CONTEXT, R1)];
+    code.extend(whole_frame([FRAME, VALUE, BITS], train.frame.len(), 0));
     restore(&train.frame, &mut code);
 
     // The number is taken before it is counted on: the first packet's is 0.

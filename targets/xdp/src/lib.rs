@@ -31,6 +31,7 @@
 mod assemble;
 mod btf;
 mod condition;
+mod context;
 mod disasm;
 mod elf;
 mod facts;

@@ -11,20 +11,13 @@ use lvsc_ir::proven::{self, Proven};
 use lvsc_ir::range::{self, Range};
 
 use crate::condition::immediate;
+use crate::context;
 use crate::facts;
 use crate::insn::{Alu, Test, Width};
 use crate::known;
 use crate::machine::{Condition, End, Inst, Label, Machine, Operand, Symbol, Virtual};
 use crate::search::Entry;
 use crate::verdict::{self, Dropped};
-
-/// Offsets in the program's argument (`struct xdp_md` of linux/bpf.h).
-mod context {
-    pub(super) const DATA: i16 = 0;
-    pub(super) const DATA_END: i16 = 4;
-    pub(super) const INGRESS: i16 = 12;
-    pub(super) const QUEUE: i16 = 16;
-}
 
 /// The machine's program of a program. `interfaces` is their number.
 pub(crate) fn select(

@@ -2,11 +2,9 @@
 
 use lvsc_abi::train::{Sink, Train};
 
-use crate::insn::{Alu, Insn, R0, R1, Source, Test, Width};
+use crate::context::whole_frame;
+use crate::insn::{Insn, R0, Source, Test, Width};
 
-/// Offsets of `data` and `data_end` in `struct xdp_md` (linux/bpf.h).
-const DATA: i16 = 0;
-const END: i16 = 4;
 /// Where the Ethernet type stands in a frame.
 const TYPE: usize = 12;
 /// `XDP_DROP`
@@ -20,19 +18,8 @@ const VALUE: u8 = 4;
 pub fn sink(train: &Train) -> Sink {
     let length = train.frame.len().max(TYPE + 2);
     let kind = [TYPE, TYPE + 1].map(|at| train.frame.get(at).copied().unwrap_or(0));
-    let mut code = vec![
-        Insn::load(4, FRAME, R1, DATA),
-        Insn::load(4, LAST, R1, END),
-        Insn::copy(VALUE, FRAME),
-        Insn::alu(
-            Alu::Add,
-            Width::Full,
-            VALUE,
-            Source::Immediate(length as i32),
-        ),
-        Insn::branch(Test::Le, Width::Full, VALUE, Source::Register(LAST), 2),
-        Insn::set(Width::Half, R0, DROP),
-        Insn::exit(),
+    let mut code = whole_frame([FRAME, LAST, VALUE], length, DROP).to_vec();
+    code.extend([
         Insn::load(2, VALUE, FRAME, TYPE as i16),
         Insn::branch(
             Test::Eq,
@@ -43,7 +30,7 @@ pub fn sink(train: &Train) -> Sink {
         ),
         Insn::set(Width::Half, R0, DROP),
         Insn::exit(),
-    ];
+    ]);
     let count = code.len();
     code.extend(Insn::wide(FRAME, 0));
     code.extend([

@@ -57,18 +57,13 @@ impl MappedImage {
         (end <= self.layout.size()).then(|| self.offset + at)
     }
 
-    /// The other memories that have another word at `at` than this one.
-    fn rows(&self, at: u64) -> &[Arc<Mapping>] {
-        if self.others.is_empty() {
-            return &[];
-        }
-        let sections = self.layout.sections().map(|(_, section)| section);
-        let own = sections.filter(|section| section.element.is_own());
-        let mut own = own.map(|section| section.offset..section.offset + section.size());
-        if own.any(|bytes| bytes.contains(&at)) {
-            &self.others
-        } else {
+    /// The other memories that have another word at this place than this one.
+    fn rows(&self, place: u64) -> &[Arc<Mapping>] {
+        let is_in = |(begin, pages): &(u64, Pages)| (*begin..begin + pages.size()).contains(&place);
+        if self.common.iter().any(is_in) {
             &[]
+        } else {
+            &self.others
         }
     }
 }
@@ -84,7 +79,7 @@ impl Image for MappedImage {
             return 0;
         };
         let own = self.memory.load(place, width);
-        let others = self.rows(at).iter();
+        let others = self.rows(place).iter();
         let others = others.map(|memory| memory.load(place, width));
         others.fold(own, u64::wrapping_add)
     }
@@ -95,7 +90,7 @@ impl Image for MappedImage {
             return;
         };
         self.memory.store(place, width, value);
-        for memory in self.rows(at) {
+        for memory in self.rows(place) {
             memory.store(place, width, 0);
         }
     }
