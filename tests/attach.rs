@@ -23,6 +23,9 @@ mod child;
 #[path = "attach/devices.rs"]
 mod devices;
 #[cfg(target_os = "linux")]
+#[path = "attach/directed.rs"]
+mod directed;
+
 #[path = "attach/frames.rs"]
 mod frames;
 #[cfg(target_os = "linux")]

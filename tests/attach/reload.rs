@@ -1,16 +1,12 @@
 //! One policy after the other over memory that is shared with the kernel (`AF_XDP`), by two threads, while frames flow.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lvsc_abi::engine::{EngineError, Mode, Placing};
+use lvsc_abi::engine::Mode;
 use lvsc_abi::mac::Mac;
-use lvsc_abi::manifest::Manifest;
-use lvsc_runtime::director::interface::{Attached, Io, Order, Steered, Taken};
-use lvsc_runtime::director::{AnyEngine, Event, Notice, Summary};
+use lvsc_runtime::director::Notice;
+use lvsc_runtime::director::interface::{Io, Steered, Taken};
 use lvsc_runtime::engine::wasm::WasmEngine;
 use lvsc_runtime::io::af_xdp::Ways;
 use lvsc_runtime::lab::namespaces::Lab;
@@ -20,6 +16,7 @@ use lvsc_runtime::sys::ring::Ring;
 
 use crate::child::{file, link, wait};
 use crate::devices::modes;
+use crate::directed::{BURST, Directed, FLOWS, Load, bursts, each_flow};
 use crate::frames::{gather, packet, ring};
 use crate::shared::wide;
 use crate::support::{lvsc, root, said};
@@ -29,14 +26,9 @@ const MAC: Mac = Mac([2, 0, 0, 0, 0, 0x30]);
 const RS1: &str = "rs1 192.0.2.130 mac 02:00:00:00:00:10";
 const RS2: &str = "rs2 192.0.2.134 mac 02:00:00:00:00:11";
 
-/// Swaps, and the frames that are sent meanwhile.
+/// Swaps, and the bursts that are sent meanwhile.
 const SWAPS: usize = 12;
 const BURSTS: u32 = 1000;
-const BURST: u32 = 8;
-const FLOWS: u32 = 64;
-
-/// An engine, by what somebody built.
-type Load = fn(&[u8]) -> (AnyEngine, Manifest);
 
 /// The engines that share their frames: their target, and how they are loaded.
 const ENGINES: &[(&str, Load)] = &[
@@ -70,75 +62,17 @@ fn built(target: &str, text: &str) -> Vec<u8> {
     std::fs::read(artifact).unwrap()
 }
 
-/// A director that runs in this process with two threads, and what it told.
-struct Directed {
-    load: Load,
-    told: Arc<Mutex<Vec<Notice>>>,
-    stop: Arc<AtomicBool>,
-    events: std::sync::mpsc::Sender<Event>,
-    thread: JoinHandle<Summary>,
-}
-
-impl Directed {
-    fn start(place: &Namespace, load: Load, artifact: &[u8]) -> Directed {
-        let (engine, manifest) = load(artifact);
-        let steered = Steered {
-            ways: Ways::default(),
-            threads: Some(2),
-        };
-        let order = Order {
-            engine,
-            before: None,
-            io: Io::Steered(steered),
-            placing: Placing::default(),
-        };
-        let open = move || Attached::open(order, manifest, &["lan0".to_owned()]);
-        let attached = place.run(open).unwrap().unwrap();
+/// A director with two threads.
+fn start(place: &Namespace, load: Load, artifact: &[u8]) -> Directed {
+    let steered = Steered {
+        ways: Ways::default(),
+        threads: Some(2),
+    };
+    let device = (Io::Steered(steered), "lan0");
+    Directed::start(place, (load, artifact), device, |attached| {
         assert!(matches!(attached.taken(), Taken::Steered(_)));
         assert_eq!(attached.threads(), 2);
-        let told: Arc<Mutex<Vec<Notice>>> = Arc::default();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ear, stopped) = (Arc::clone(&told), Arc::clone(&stop));
-        let mut attached = attached.telling(move |notice| ear.lock().unwrap().push(notice));
-        let events = attached.events();
-        let thread = std::thread::spawn(move || {
-            attached.run(&stopped).unwrap();
-            attached.summary()
-        });
-        Directed {
-            load,
-            told,
-            stop,
-            events,
-            thread,
-        }
-    }
-
-    fn tells(&self, times: usize, what: impl Fn(&Notice) -> bool) -> bool {
-        wait(|| self.told.lock().unwrap().iter().filter(|n| what(n)).count() >= times)
-    }
-
-    fn replace(&self, artifact: &[u8]) {
-        let (engine, manifest) = (self.load)(artifact);
-        let manifest = Box::new(manifest);
-        let event = Event::Replace { engine, manifest };
-        self.events.send(event).unwrap();
-    }
-
-    fn replaced(&self, times: usize) {
-        let taken = |notice: &Notice| matches!(notice, Notice::Replaced(_));
-        assert!(self.tells(times, taken), "{:?}", self.told);
-    }
-
-    fn kept(&self, reason: &str) {
-        let kept = |notice: &Notice| matches!(notice, Notice::Kept(EngineError::Attach { what, .. }) if what.contains(reason));
-        assert!(self.tells(1, kept), "{:?}", self.told);
-    }
-
-    fn end(self) -> Summary {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
+    })
 }
 
 /// The director's namespace, and a station on its link of two queues.
@@ -184,24 +118,14 @@ pub fn sockets_stay_while_policies_change_and_no_frame_is_lost(_: &Lab) {
     let [here, station] = pair();
     for (target, load) in ENGINES {
         let artifacts = policies.each_ref().map(|text| built(target, text));
-        let directed = Directed::start(&here, *load, &artifacts[0]);
+        let directed = start(&here, *load, &artifacts[0]);
         let (mut ear, mouth) = (ring(&station), ring(&station));
         let mut backends = BTreeMap::new();
         // Each flow has its place before the first swap.
-        for flow in 0..FLOWS {
-            mouth.send(&[], &packet(MAC, flow as u16, flow)).unwrap();
-        }
+        each_flow(&mouth, MAC);
         let known = numbers(&mut ear, FLOWS as usize, &mut backends);
         assert_eq!(known, (0..FLOWS).collect::<Vec<u32>>());
-        let sender = std::thread::spawn(move || {
-            for burst in 0..BURSTS {
-                for number in burst * BURST..(burst + 1) * BURST {
-                    let frame = packet(MAC, (number % FLOWS) as u16, FLOWS + number);
-                    mouth.send(&[], &frame).unwrap();
-                }
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        });
+        let sender = bursts(mouth, MAC, BURSTS);
         for swap in 0..SWAPS {
             directed.replace(&artifacts[(swap + 1) % 3]);
             directed.replaced(swap + 1);
@@ -231,7 +155,7 @@ pub fn the_kernel_keeps_what_the_policy_in_force_passes(_: &Lab) {
     let [here, station] = pair();
     for (target, load) in ENGINES {
         let [half, all] = [&half, &all].map(|text| built(target, text));
-        let directed = Directed::start(&here, *load, &half);
+        let directed = start(&here, *load, &half);
         let (mut ear, mouth) = (ring(&station), ring(&station));
         let mut swaps = 0;
         for (next, wanted) in [(None, HALF), (Some(&all), 2 * HALF), (Some(&half), HALF)] {
@@ -240,9 +164,7 @@ pub fn the_kernel_keeps_what_the_policy_in_force_passes(_: &Lab) {
                 directed.replace(artifact);
                 directed.replaced(swaps);
             }
-            for flow in 0..FLOWS {
-                mouth.send(&[], &packet(MAC, flow as u16, flow)).unwrap();
-            }
+            each_flow(&mouth, MAC);
             let came = numbers(&mut ear, wanted, &mut BTreeMap::new());
             assert_eq!(came, (0..wanted as u32).collect::<Vec<u32>>(), "{target}");
         }
@@ -261,17 +183,15 @@ pub fn what_cannot_be_steered_does_not_take_over(_: &Lab) {
     let foreign = first.replace("interface lan", "interface wan");
     let [here, station] = pair();
     for (target, load) in ENGINES {
-        let directed = Directed::start(&here, *load, &built(target, &first));
+        let directed = start(&here, *load, &built(target, &first));
         let (mut ear, mouth) = (ring(&station), ring(&station));
         let before = link(&here, DEVICE).programs;
         directed.replace(&built(target, &counts));
-        directed.kept("passes packets that it has counted");
+        directed.kept(1, "passes packets that it has counted");
         directed.replace(&built(target, &foreign));
-        directed.kept("interfaces are not those of the one that runs");
+        directed.kept(1, "interfaces are not those of the one that runs");
         assert_eq!(link(&here, DEVICE).programs, before);
-        for flow in 0..FLOWS {
-            mouth.send(&[], &packet(MAC, flow as u16, flow)).unwrap();
-        }
+        each_flow(&mouth, MAC);
         let came = numbers(&mut ear, FLOWS as usize, &mut BTreeMap::new());
         assert_eq!(came.len(), FLOWS as usize, "the old one goes on");
         assert_eq!(directed.end().send, u64::from(FLOWS));
@@ -290,7 +210,7 @@ pub fn a_device_with_another_mac_goes_on_and_so_does_the_next_policy(_: &Lab) {
     };
     for (target, load) in ENGINES {
         let artifacts = policies.each_ref().map(|text| built(target, text));
-        let directed = Directed::start(&here, *load, &artifacts[0]);
+        let directed = start(&here, *load, &artifacts[0]);
         let (mut ear, mouth) = (ring(&station), ring(&station));
         address(NEXT);
         let moved =

@@ -1,84 +1,34 @@
 //! One policy after the other, while frames flow.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lvsc_abi::engine::{EngineError, Placing};
-use lvsc_runtime::director::interface::{Attached, Io, Order};
-use lvsc_runtime::director::{Event, Notice, Summary};
+use lvsc_runtime::director::Notice;
+use lvsc_runtime::director::interface::Io;
 use lvsc_runtime::engine::xdp::XdpEngine;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::sys::bpf;
 
-use crate::child::{ETH0, RS1, RS2, build, file, link, plan, policy, wait};
-use crate::frames::{gather, packet, ring};
+use crate::child::{ETH0, RS1, RS2, build, file, link, plan, policy};
+use crate::directed::{BURST, Directed, FLOWS, Load, bursts, each_flow};
+use crate::frames::{gather, ring};
 
-/// Swaps, and the frames that are sent meanwhile.
+/// Swaps, and the bursts that are sent meanwhile.
 const SWAPS: usize = 40;
 const BURSTS: u32 = 1200;
-const BURST: u32 = 8;
-const FLOWS: u32 = 64;
 
-/// A director that runs in this process, and what it told.
-struct Directed {
-    told: Arc<Mutex<Vec<Notice>>>,
-    stop: Arc<AtomicBool>,
-    events: std::sync::mpsc::Sender<Event>,
-    thread: JoinHandle<Summary>,
-}
-
-impl Directed {
-    fn start(lab: &Lab, object: &[u8]) -> Directed {
+/// A director that knows its backends.
+fn start(lab: &Lab, object: &[u8]) -> Directed {
+    let load: Load = |object| {
         let engine = XdpEngine::load(object).unwrap();
         let manifest = engine.manifest().clone();
-        let order = Order {
-            engine: Box::new(engine),
-            before: None,
-            io: Io::Packets,
-            placing: Placing::default(),
-        };
-        let open = move || Attached::open(order, manifest, &["eth0".to_owned()]);
-        let attached = lab.director().unwrap().run(open).unwrap().unwrap();
-        let told: Arc<Mutex<Vec<Notice>>> = Arc::default();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ear, stopped) = (Arc::clone(&told), Arc::clone(&stop));
-        let mut attached = attached.telling(move |notice| ear.lock().unwrap().push(notice));
-        let events = attached.events();
-        let thread = std::thread::spawn(move || {
-            attached.run(&stopped).unwrap();
-            attached.summary()
-        });
-        let directed = Directed {
-            told,
-            stop,
-            events,
-            thread,
-        };
-        let learnt = |notice: &Notice| matches!(notice, Notice::Neighbour { .. });
-        assert!(directed.tells(2, learnt), "{:?}", directed.told);
-        directed
-    }
-
-    fn tells(&self, times: usize, what: impl Fn(&Notice) -> bool) -> bool {
-        wait(|| self.told.lock().unwrap().iter().filter(|n| what(n)).count() >= times)
-    }
-
-    fn replace(&self, object: &[u8]) {
-        let engine = XdpEngine::load(object).unwrap();
-        let manifest = Box::new(engine.manifest().clone());
-        let engine = Box::new(engine);
-        self.events
-            .send(Event::Replace { engine, manifest })
-            .unwrap();
-    }
-
-    fn end(self) -> Summary {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
+        (Box::new(engine), manifest)
+    };
+    let (place, device) = (lab.director().unwrap(), (Io::Packets, "eth0"));
+    let directed = Directed::start(place, (load, object), device, |_| {});
+    let learnt = |notice: &Notice| matches!(notice, Notice::Neighbour { .. });
+    assert!(directed.tells(2, learnt), "{:?}", directed.told);
+    directed
 }
 
 /// The objects of a policy, of one with the same image, and of one with another.
@@ -97,28 +47,17 @@ fn objects() -> [Vec<u8>; 3] {
 
 pub fn no_frame_is_lost_and_none_miscounted_while_policies_change(lab: &Lab) {
     let objects = objects();
-    let directed = Directed::start(lab, &objects[0]);
+    let directed = start(lab, &objects[0]);
     let mouth = ring(lab.client().unwrap());
     let mut ears = [0, 1].map(|number| ring(lab.server(number).unwrap()));
     let to = plan().director.mac;
     // Each flow has its place before the first swap.
-    for flow in 0..FLOWS {
-        mouth.send(&[], &packet(to, flow as u16, flow)).unwrap();
-    }
+    each_flow(&mouth, to);
     std::thread::sleep(Duration::from_millis(100));
-    let sender = std::thread::spawn(move || {
-        for burst in 0..BURSTS {
-            for number in burst * BURST..(burst + 1) * BURST {
-                let frame = packet(to, (number % FLOWS) as u16, FLOWS + number);
-                mouth.send(&[], &frame).unwrap();
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    });
+    let sender = bursts(mouth, to, BURSTS);
     for swap in 0..SWAPS {
         directed.replace(&objects[(swap + 1) % 3]);
-        let taken = |notice: &Notice| matches!(notice, Notice::Replaced(_));
-        assert!(directed.tells(swap + 1, taken), "{:?}", directed.told);
+        directed.replaced(swap + 1);
     }
     sender.join().unwrap();
     let mut servers: BTreeMap<[u8; 2], usize> = BTreeMap::new();
@@ -164,7 +103,7 @@ pub fn no_frame_is_lost_and_none_miscounted_while_policies_change(lab: &Lab) {
 
 pub fn a_policy_that_cannot_take_over_leaves_the_old_one(lab: &Lab) {
     let [first, _, other] = objects();
-    let directed = Directed::start(lab, &first);
+    let directed = start(lab, &first);
     let place = lab.director().unwrap();
     let before = link(place, ETH0).programs;
     // Somebody else puts a program into the link: it no longer has the one that is to be exchanged.
@@ -179,13 +118,11 @@ pub fn a_policy_that_cannot_take_over_leaves_the_old_one(lab: &Lab) {
     for object in [&first, &other] {
         directed.replace(object);
     }
-    let kept = |notice: &Notice| matches!(notice, Notice::Kept(EngineError::Attach { what, .. }) if what.contains("cannot be exchanged"));
-    assert!(directed.tells(2, kept), "{:?}", directed.told);
+    directed.kept(2, "cannot be exchanged");
     bpf::exchange(held, &program, &stranger).unwrap();
     assert_eq!(link(place, ETH0).programs, before, "the old one goes on");
     directed.replace(&other);
-    let taken = |notice: &Notice| matches!(notice, Notice::Replaced(_));
-    assert!(directed.tells(1, taken), "{:?}", directed.told);
+    directed.replaced(1);
     assert_ne!(link(place, ETH0).programs, before);
     drop(links);
     directed.end();
