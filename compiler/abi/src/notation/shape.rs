@@ -153,7 +153,9 @@ const EXT6: &[Shape] = &[derived("protocol", 0, 8), derived("length", 8, 8)];
 /// RFC 8200, section 4.5.
 const FRAG6: &[Shape] = &[
     derived("protocol", 0, 8),
+    plain("reserved", 8, 8),
     plain("offset", 16, 13),
+    plain("unused", 29, 2),
     plain("mf", 31, 1),
     plain("id", 32, 32),
 ];

@@ -175,6 +175,7 @@ fn what_is_said_is_described_in_the_same_words() {
         "ip 2001:db8::1 -> 2001:db8::2 / ext6 options=hex\"01_0a_00_00_00_00_00_00_00_00_00_00_00_00\" / udp 1 -> 2",
     );
     check("ip 2001:db8::1 -> 2001:db8::2 / ext6 / frag6 mf=1 id=7 / udp 1 -> 2");
+    check("ip 2001:db8::1 -> 2001:db8::2 / frag6 reserved=3 unused=1 id=7 protocol=59");
     check("ip 2001:db8::1 -> 2001:db8::2 / frag6 offset=185 id=7 protocol=17 / hex\"00_00\"");
 }
 
