@@ -125,7 +125,7 @@ fn prefixes(count: u32) -> Policy {
     }
 }
 
-/// A pool alone.
+/// A pool alone, stateless where its scheduler can be.
 fn pool(scheduler: &str, backends: u32) -> Policy {
     Policy {
         text: pool_of(scheduler, backends) + &service(&format!("== {VIP}")),
@@ -153,7 +153,11 @@ fn pool_of(scheduler: &str, backends: u32) -> String {
         .map(|number| format!("  backend {}\n", address(BACKENDS + number)))
         .collect();
     let lines = lines.concat();
-    format!("pool web {{\n  scheduler {scheduler}\n{lines}}}\n")
+    let flows = match scheduler {
+        "maglev" => "  flows off\n",
+        _ => "",
+    };
+    format!("pool web {{\n  scheduler {scheduler}\n{lines}{flows}}}\n")
 }
 
 fn service(condition: &str) -> String {

@@ -265,6 +265,7 @@ impl State {
             tag: tag as u32,
             backend,
             seconds,
+            flags: 0,
         };
         let words = self.lines.get_mut(line).map(|Line(words)| words);
         if let Some(word) = words.and_then(|words| words.get_mut(place as usize)) {

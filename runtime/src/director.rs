@@ -70,8 +70,14 @@ enum Takes {
 }
 
 impl<Meta> Director<Meta> {
-    /// A director over an engine, whose image is filled with what the world is. Its clock goes on from the world's.
-    pub fn new(mut engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
+    /// A director over an engine, whose image is filled with what the world is. Its clock goes on from the world's. Next hops
+    /// that are not known are awaited.
+    pub fn new(engine: AnyEngine, manifest: Manifest, mut world: World) -> Director<Meta> {
+        world.awaits();
+        Director::over(engine, manifest, world)
+    }
+
+    fn over(mut engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
         publish(&manifest, &world, engine.image_mut());
         Director {
             sweeper: Sweeper::default(),
@@ -93,11 +99,11 @@ impl<Meta> Director<Meta> {
     /// A director that goes on where another one has ended, maybe before it had done all: the engine and its image are
     /// what that one left. With a fresh image it is a new one.
     pub fn resume(engine: AnyEngine, manifest: Manifest, world: World) -> Director<Meta> {
-        let is_used = recall(&manifest, engine.image()).is_some();
-        let mut director = Director::new(engine, manifest, world);
-        if is_used {
-            forget_strays(&director.manifest, director.own.engine.image_mut());
+        if recall(&manifest, engine.image()).is_none() {
+            return Director::new(engine, manifest, world);
         }
+        let mut director = Director::over(engine, manifest, world);
+        forget_strays(&director.manifest, director.own.engine.image_mut());
         director
     }
 
@@ -297,6 +303,7 @@ impl<Meta> Director<Meta> {
         publish_time(&self.world, image);
         if now >= self.remind {
             self.remind = now + REMIND;
+            self.stale |= self.world.gives_up();
             let missing: Vec<String> = self.without_mac().map(|known| known.name.clone()).collect();
             if !missing.is_empty() {
                 (self.notify)(Notice::Missing(missing));
@@ -401,8 +408,9 @@ impl<Meta> Director<Meta> {
         let carried = match exchanged {
             Ok(()) => {
                 let image = self.own.engine.image_mut();
-                publish(&manifest, &world, image);
-                turn(before, &manifest, image)
+                turn(before, &manifest, image, |image| {
+                    publish(&manifest, &world, image);
+                })
             }
             Err(mut engine) => {
                 while next.len() < others.workers.len() {
@@ -432,6 +440,7 @@ impl<Meta> Director<Meta> {
         };
         drop(others);
         (self.world, self.manifest) = (world, manifest);
+        self.remind = self.remind.min(self.world.seconds + PATIENCE);
         self.stale = false;
         Ok(carried)
     }

@@ -1,15 +1,22 @@
-//! Connection tables kept clean. An entry tells its age modulo 65,536 seconds, so one that has expired is emptied before
-//! it looks young again. Nothing else depends on it: to a packet an expired entry is as good as none.
+//! Connection tables kept clean, and ring slots let go on with time.
+//!
+//! An entry tells its age modulo 65,536 seconds, so one that has expired is emptied before it looks young again; one that an
+//! opening made modulo 64, and nobody else empties it. Otherwise nothing depends on it: to a packet an expired entry is as
+//! good as none.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use lvsc_abi::flows::{Entry, IDLE_MAX};
+use lvsc_abi::flows::{Entry, IDLE_MAX, OPENING_LIFE, OPENING_MASK};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::Section;
 use lvsc_abi::manifest::{Flows, Manifest, Pool};
+use lvsc_abi::slots::Slot;
 
 /// Each table is swept once in so many seconds, a part of it each second, so that no batch waits for a whole one.
 const ROUND: u64 = 15;
+/// After a longer leap of the clock (seconds) an entry that an opening made may look young again.
+const OPENING_LEAP: u64 = OPENING_MASK - OPENING_LIFE - ROUND;
 
 /// Sweeps tables as the clock goes on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,34 +34,90 @@ impl Sweeper {
         image: &mut dyn Image,
     ) {
         let passed = now.saturating_sub(before);
-        // No entry is younger than that, and none may be older than `IDLE_MAX`.
-        let leap = passed > u64::from(IDLE_MAX);
         for _ in 0..passed.min(ROUND) {
             self.part = (self.part + 1) % ROUND;
-            for (table, flows) in tables(manifest, image) {
-                let border = |part| u64::from(table.length) * part / ROUND;
-                for index in border(self.part)..border(self.part + 1) {
-                    let at = table.at(index, 0);
-                    let word = image.load(at, Width::B8);
-                    let expired = |entry: Entry| leap || entry.age(now) > u64::from(flows.idle);
-                    if Entry::from_bits(word).is_some_and(expired) {
-                        // Unless a packet has just come that makes it a living one.
-                        image.exchange(at, word, 0);
-                    }
+            for pool in &manifest.pools {
+                let (Some(flows), Some(table)) = (pool.flows, section(pool, "flows", image)) else {
+                    continue;
+                };
+                sweep(flows, (&table, self.part_of(&table)), (passed, now), image);
+                if pool.changed().is_some() {
+                    self.go_on(pool, flows, before, image);
                 }
             }
         }
+    }
+
+    fn part_of(self, section: &Section) -> Range<u64> {
+        let border = |part| u64::from(section.length) * part / ROUND;
+        border(self.part)..border(self.part + 1)
+    }
+
+    /// Has a part of a pool's slots be what they are at `now`, which packets still take for the time: whom a slot has just
+    /// let go has not been silent too short. Once all are steady, nothing that is noted has a meaning.
+    fn go_on(self, pool: &Pool, flows: Flows, now: u64, image: &mut dyn Image) {
+        let own = |kind, image: &dyn Image| section(pool, kind, image);
+        let (Some(ring), Some(changes)) = (own("ring", image), own("changes", image)) else {
+            return;
+        };
+        let at = (&ring, &changes);
+        let mut settled = false;
+        for index in self.part_of(&ring) {
+            let before = Slot::load(image, at, index);
+            let after = before.at(now, flows.idle.into());
+            after.store(before, image, at, index);
+            settled |= after.is_steady() && !before.is_steady();
+        }
+        let mut all = 0..u64::from(ring.length);
+        if settled
+            && all.all(|index| Slot::load(image, at, index).is_steady())
+            && let Some(table) = own("flows", image)
+        {
+            for index in 0..u64::from(table.length) {
+                empty(image, table.at(index, 0), |_| true);
+            }
+        }
+    }
+}
+
+/// Empties what has expired in a part of a table. `passed` seconds have gone since the clock said the time before.
+fn sweep(
+    flows: Flows,
+    (table, part): (&Section, Range<u64>),
+    (passed, now): (u64, u64),
+    image: &mut dyn Image,
+) {
+    // No entry is younger than that, and none may be older than what it can tell.
+    let leaps = |entry: Entry| {
+        let most = if entry.is_opening() {
+            OPENING_LEAP
+        } else {
+            IDLE_MAX.into()
+        };
+        passed > most
+    };
+    for index in part {
+        let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, flows.idle.into());
+        empty(image, table.at(index, 0), expired);
+    }
+}
+
+/// Empties an entry of this kind, unless a packet has just come that makes it another one.
+fn empty(image: &mut dyn Image, at: u64, is: impl Fn(Entry) -> bool) {
+    let word = image.load(at, Width::B8);
+    if Entry::from_bits(word).is_some_and(is) {
+        image.exchange(at, word, 0);
     }
 }
 
 /// A pool's flows that have not expired, by backend id; `None` where it keeps no table.
 pub fn live(pool: &Pool, seconds: u64, image: &dyn Image) -> Option<BTreeMap<u16, u64>> {
     let flows = pool.flows?;
-    let table = table(pool, image)?;
+    let table = section(pool, "flows", image)?;
     let mut live = BTreeMap::new();
     for index in 0..u64::from(table.length) {
         let entry = Entry::from_bits(image.load(table.at(index, 0), Width::B8));
-        let known = entry.filter(|entry| entry.age(seconds) <= u64::from(flows.idle));
+        let known = entry.filter(|entry| entry.is_live(seconds, flows.idle.into()));
         if let Some(entry) = known {
             *live.entry(entry.backend).or_default() += 1;
         }
@@ -62,15 +125,20 @@ pub fn live(pool: &Pool, seconds: u64, image: &dyn Image) -> Option<BTreeMap<u16
     Some(live)
 }
 
-fn tables(manifest: &Manifest, image: &dyn Image) -> Vec<(Section, Flows)> {
-    let pools = manifest.pools.iter();
-    pools
-        .filter_map(|pool| Some((table(pool, image)?, pool.flows?)))
-        .collect()
+/// How many slots of a pool's ring are not steady.
+pub fn changing(pool: &Pool, image: &dyn Image) -> u64 {
+    let own = |kind| section(pool, kind, image);
+    let (Some(ring), Some(changes)) = (own("ring"), own("changes")) else {
+        return 0;
+    };
+    let slots = 0..u64::from(ring.length);
+    let slots = slots.filter(|index| !Slot::load(image, (&ring, &changes), *index).is_steady());
+    slots.count() as u64
 }
 
-fn table(pool: &Pool, image: &dyn Image) -> Option<Section> {
-    let found = image.layout().named(&format!("flows.{}", pool.name));
+/// The pool's section of this kind.
+fn section(pool: &Pool, kind: &str, image: &dyn Image) -> Option<Section> {
+    let found = image.layout().named(&format!("{kind}.{}", pool.name));
     found.map(|(_, section)| section.clone())
 }
 
@@ -78,8 +146,10 @@ fn table(pool: &Pool, image: &dyn Image) -> Option<Section> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
+    use lvsc_abi::flows::OPENING;
     use lvsc_abi::image::Bytes;
-    use lvsc_abi::layout::{Element, Layout};
+    use lvsc_abi::layout::{Element, Layout, change, slot};
+    use lvsc_abi::manifest::Tracking;
     use lvsc_abi::scheduler::Scheduler;
 
     const LENGTH: u64 = 64;
@@ -88,6 +158,7 @@ mod tests {
         let flows = Flows {
             entries: LENGTH as u32,
             idle: 10,
+            tracking: Tracking::Every,
         };
         Manifest {
             pools: vec![Pool {
@@ -111,8 +182,10 @@ mod tests {
                 tag: 1,
                 backend: (index % 2) as u16,
                 seconds: seen(index) as u16,
+                flags: 0,
             };
-            let at = table(&manifest().pools[0], &image).unwrap().at(index, 0);
+            let table = section(&manifest().pools[0], "flows", &image).unwrap();
+            let at = table.at(index, 0);
             image.store(at, Width::B8, entry.to_bits());
         }
         image
@@ -151,5 +224,82 @@ mod tests {
         let image = image(|index| if index < 4 { 80 } else { 95 });
         let live = live(&manifest().pools[0], 100, &image).unwrap();
         assert_eq!(live, [(0, 30), (1, 30)].into());
+    }
+
+    #[test]
+    fn openings_that_nothing_has_confirmed_go_after_ten_seconds_and_after_a_leap() {
+        // Four of five are left for themselves; a leap of 64 seconds would make them look as young as before.
+        for (leap, kept) in [(9, 64), (11, 0), (39, 0), (64, 0), (70, 0)] {
+            let mut image = image(|_| 1000);
+            let table = section(&manifest().pools[0], "flows", &image).unwrap();
+            for index in 0..LENGTH {
+                let at = table.at(index, 0);
+                let entry = Entry::from_bits(image.load(at, Width::B8)).unwrap();
+                let entry = Entry {
+                    seconds: 1000 % 64,
+                    flags: OPENING,
+                    ..entry
+                };
+                image.store(at, Width::B8, entry.to_bits());
+            }
+            let mut sweeper = Sweeper::default();
+            sweeper.advance(&manifest(), (1000, 1000 + leap), &mut image);
+            for second in 0..ROUND {
+                let before = 1000 + leap + second;
+                let now = if leap > 10 { before + 1 } else { before };
+                sweeper.advance(&manifest(), (before, now), &mut image);
+            }
+            assert_eq!(left(&image), kept, "{leap} s");
+        }
+    }
+
+    #[test]
+    fn slots_get_steady_with_time_and_then_nothing_is_noted_any_more() {
+        let mut manifest = manifest();
+        let flows = manifest.pools[0].flows.as_mut().unwrap();
+        (flows.tracking, flows.idle) = (Tracking::Changed, 10);
+        let mut layout = Layout::new();
+        layout.add("flows.web", Element::Noted, LENGTH as u32);
+        layout.add("ring.web", Element::Slot, LENGTH as u32);
+        layout.add("changes.web", Element::Change, LENGTH as u32);
+        let mut image = Bytes::new(layout);
+        let sections = ["flows", "ring", "changes"];
+        let [table, ring, changes] =
+            sections.map(|kind| section(&manifest.pools[0], kind, &image).unwrap());
+        let moving = 1 | 2 << slot::PREVIOUS_SHIFT;
+        let first = [(0, 0, 100, 100), (7, 7, 100, 105)];
+        for (index, entry, since, elsewhere) in first {
+            image.store(ring.at(index, 0), Width::B4, moving);
+            image.store(changes.at(index, change::SINCE), Width::B4, since);
+            image.store(changes.at(index, change::ELSEWHERE), Width::B4, elsewhere);
+            // It stays alive.
+            let entry = Entry {
+                tag: entry,
+                backend: 1,
+                seconds: 120,
+                flags: 0,
+            };
+            image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        }
+        let mut sweeper = Sweeper::default();
+        let mut until = |end: u64, image: &mut Bytes| {
+            for _ in 0..ROUND {
+                sweeper.advance(&manifest, (end, end + 1), image);
+            }
+            (changing(&manifest.pools[0], image), left_in(&table, image))
+        };
+        assert_eq!(until(113, &mut image), (2, 2));
+        assert_eq!(
+            until(114, &mut image),
+            (1, 2),
+            "the first one's time is over"
+        );
+        assert_eq!(until(115, &mut image), (1, 2));
+        assert_eq!(until(116, &mut image), (0, 0));
+    }
+
+    fn left_in(table: &Section, image: &Bytes) -> usize {
+        let words = (0..LENGTH).map(|index| image.load(table.at(index, 0), Width::B8));
+        words.filter(|word| *word != 0).count()
     }
 }

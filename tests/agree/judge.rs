@@ -2,11 +2,12 @@
 
 use lvsc_abi::cells::identity;
 use lvsc_abi::engine::{BATCH, Packet, Room};
-use lvsc_abi::flows::Entry;
+use lvsc_abi::flows::{CLOSING, Entry, OPENING};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{Element, Section};
+use lvsc_abi::layout::{Element, Section, slot};
 use lvsc_abi::notation::describe;
+use lvsc_abi::slots::Slot;
 use lvsc_abi::verdict::Verdict;
 use lvsc_front::policy::Policy;
 use lvsc_pipeline::interp::Interpreter;
@@ -68,7 +69,7 @@ impl Bench {
     /// A policy on all engines. Panics with its findings where it is wrong.
     pub fn new(name: &str, text: &str) -> Bench {
         let compiled = lvsc_front::compile_with(name, text, &Disk);
-        let (Some(policy), Some(pipeline)) = (compiled.policy, compiled.pipeline) else {
+        let (Some(policy), Some(mut pipeline)) = (compiled.policy, compiled.pipeline) else {
             let found: Vec<String> = compiled
                 .diagnostics
                 .iter()
@@ -76,6 +77,11 @@ impl Bench {
                 .collect();
             panic!("{}\n{text}", found.join("\n"));
         };
+        // Small tables are full sooner, and whole images are compared.
+        let changed = pipeline.manifest.pools.iter_mut();
+        for pool in changed.filter(|pool| pool.changed().is_some()) {
+            pool.flows.iter_mut().for_each(|flows| flows.entries = 64);
+        }
         Bench {
             name: name.to_owned(),
             text: text.to_owned(),
@@ -124,11 +130,11 @@ impl Bench {
             if !(same && state) {
                 self.explain(kinds, packets);
             }
-            self.between(turn, &mut engines, Sweep::Yes);
+            self.between(turn, &mut engines, Sweep::All);
         }
     }
 
-    /// Whether tables are swept or not makes no difference to a packet.
+    /// Whether tables of every flow are swept or not makes no difference to a packet.
     pub fn indifferent(&mut self, packets: &[Came]) {
         let begin = self.world.clone();
         let mut decide_all = |sweep| {
@@ -142,7 +148,7 @@ impl Bench {
             }
             became
         };
-        let (swept, unswept) = (decide_all(Sweep::Yes), decide_all(Sweep::No));
+        let (swept, unswept) = (decide_all(Sweep::All), decide_all(Sweep::Changed));
         self.world = begin;
         for (index, (swept, unswept)) in swept.iter().zip(&unswept).enumerate() {
             assert_eq!(swept, unswept, "packet {index}\n{}", self.text);
@@ -172,7 +178,7 @@ impl Bench {
                 }
                 counts[usize::from(!left)] += 1;
             }
-            self.between(turn, &mut engines, Sweep::Yes);
+            self.between(turn, &mut engines, Sweep::All);
         }
         self.world = begin;
         Some(counts)
@@ -203,9 +209,13 @@ impl Bench {
         let time = (self.world.seconds - 60, self.world.seconds);
         for engine in engines {
             let (manifest, image) = (&self.pipeline.manifest, engine.image_mut());
-            if let Sweep::Yes = sweep {
-                Sweeper::default().advance(manifest, time, image);
+            let mut swept = manifest.clone();
+            if let Sweep::Changed = sweep {
+                for pool in &mut swept.pools {
+                    pool.flows = pool.changed();
+                }
             }
+            Sweeper::default().advance(&swept, time, image);
             publish(manifest, &self.world, image);
         }
     }
@@ -249,7 +259,7 @@ impl Bench {
                 }
             }
             if let Some(turn) = ends.iter().position(|end| *end == index + 1) {
-                self.between(turn, &mut engines, Sweep::Yes);
+                self.between(turn, &mut engines, Sweep::All);
             }
         }
         panic!(
@@ -287,11 +297,12 @@ impl Bench {
     }
 }
 
-/// Whether connection tables are swept.
+/// Which connection tables are swept.
 #[derive(Clone, Copy)]
 enum Sweep {
-    Yes,
-    No,
+    All,
+    /// Those of flows whose slots have changed.
+    Changed,
 }
 
 /// The packets in batches of [`SIZES`].
@@ -308,11 +319,11 @@ fn batches(mut packets: &[Came]) -> Vec<&[Came]> {
     batches
 }
 
-/// Entries of other flows in every bucket, some of them old, so that a flow's place is anywhere in its bucket; and
-/// counters' cells that are taken.
+/// Entries of other flows in every bucket, some of them old, so that a flow's place is anywhere in its bucket; slots that
+/// have changed, if they remember; and counters' cells that are taken.
 fn clutter(seconds: u64, image: &mut dyn Image) {
     let tables: Vec<Section> = (image.layout().sections())
-        .filter(|(_, section)| section.element == Element::Flow)
+        .filter(|(_, section)| section.element.is_flow())
         .map(|(_, section)| section.clone())
         .collect();
     for table in tables {
@@ -321,8 +332,28 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
                 tag: index as u32,
                 backend: (index % 3) as u16,
                 seconds: (seconds - index % 13) as u16,
+                flags: [0, OPENING, 0, CLOSING, 0][(index % 5) as usize],
             };
             image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        }
+    }
+    let sections = image.layout().sections();
+    let changes = sections.filter(|(_, section)| section.element == Element::Change);
+    let changes: Vec<Section> = changes.map(|(_, section)| section.clone()).collect();
+    for changes in changes {
+        let pool = changes.name.trim_start_matches("changes.");
+        let ring = image.layout().named(&format!("ring.{pool}"));
+        let ring = ring.expect("its ring").1.clone();
+        for index in (0..u64::from(ring.length)).filter(|index| index % 3 != 0) {
+            let at = (&ring, &changes);
+            let before = Slot::load(image, at, index);
+            let after = Slot {
+                previous: [0, 1, 2, slot::TAIL][(index % 4) as usize],
+                since: (seconds - index % 11) as u32,
+                elsewhere: (seconds - index % 7) as u32,
+                ..before
+            };
+            after.store(before, image, at, index);
         }
     }
     let tables: Vec<Section> = (image.layout().sections())

@@ -194,7 +194,16 @@ fn segment() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn datagram() -> impl Strategy<Value = Vec<u8>> {
-    (ports(), prop::collection::vec(any::<u8>(), 0..24)).prop_map(|(mut bytes, data)| {
+    let noise = prop::collection::vec(any::<u8>(), 0..24);
+    // Initials of QUIC, of two versions.
+    let begin = prop::sample::select(vec![
+        vec![0xc0, 0, 0, 0, 1],
+        vec![0xd3, 0x6b, 0x33, 0x43, 0xcf],
+        vec![0xd0, 0, 0, 0, 1],
+    ]);
+    let initial = (begin, noise.clone()).prop_map(|(begin, rest)| [begin, rest].concat());
+    let data = prop_oneof![3 => noise, 2 => initial];
+    (ports(), data).prop_map(|(mut bytes, data)| {
         bytes.extend(((8 + data.len()) as u16).to_be_bytes());
         bytes.extend([0, 0]);
         bytes.extend(data);

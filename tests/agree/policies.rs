@@ -11,6 +11,14 @@ pool hashed {
   scheduler maglev
   backend a 192.0.2.1
   backend b 192.0.2.2 weight 3
+  flows off
+}
+pool kept {
+  scheduler maglev
+  backend h 192.0.2.1
+  backend i 192.0.2.2 weight 3
+  backend j 192.0.2.3
+  flows auto 32 idle 30s
 }
 pool counted {
   scheduler wrr
@@ -375,7 +383,7 @@ impl Writer {
     /// Chooses a backend; gives its name.
     fn select(&mut self, depth: usize, present: &[&str]) -> String {
         let backend = self.name("b");
-        let pool = ["hashed", "counted", "empty", "large"][self.choose(4)];
+        let pool = ["hashed", "counted", "empty", "large", "kept"][self.choose(5)];
         let key = match self.choose(4) {
             0 => " by ip.src",
             1 if present.contains(&"tcp") => " by ip.src, tcp.src",

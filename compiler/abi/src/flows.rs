@@ -2,12 +2,18 @@
 //!
 //! ```text
 //! entry, 64 bits:  tag 28 | backend 16 | seconds 16 | flags 4
+//! of an opening:   tag 28 | backend 16 | mark 10 | seconds 6 | flags 4
 //! ```
 //!
 //! A bucket is eight entries. With eight entries compared, a new flow takes another one's entry for its own with
 //! probability 8 / 2^28 = 3e-8, given that the bucket is full. An entry that is older than its pool's idle time is as
 //! good as none. Seconds are the low 16 bits of the coarse clock, so an age is known modulo 18 hours: the one who feeds
-//! the image empties what has expired before that, and every entry when the clock leaps.
+//! the image empties what has expired before that, and every entry when the clock leaps. An entry that is to live
+//! shorter than `idle` is entered as if it were older.
+//!
+//! An entry that an opening made, a TCP SYN, lives [`OPENING_LIFE`] seconds until a later packet of the flow confirms it.
+//! It keeps the highest bits of the opening's sequence number, its *mark*, by which that packet is told from one of an
+//! older connection between the same ends: see [`fits`]. Its seconds are known modulo 64.
 
 /// Entries in a bucket; eight of eight bytes are one cache line.
 pub const BUCKET: u32 = 8;
@@ -15,6 +21,10 @@ pub const BUCKET: u32 = 8;
 pub const ABSENT: u64 = BUCKET as u64;
 /// Flag of an entry in use. An entry without it is empty, whatever its other bits.
 pub const VALID: u64 = 1;
+/// Flag of an entry that an opening made and no later packet has confirmed: its seconds are a mark and fewer seconds.
+pub const OPENING: u64 = 2;
+/// Flag of an entry whose flow is being closed.
+pub const CLOSING: u64 = 4;
 /// Bits to the right of the tag.
 pub const TAG_SHIFT: u32 = 36;
 /// Bits to the right of the backend id.
@@ -25,6 +35,18 @@ pub const SECONDS_SHIFT: u32 = 4;
 pub const SECONDS_MASK: u64 = 0xffff;
 /// The longest idle time (seconds): half of what 16 bits can tell apart.
 pub const IDLE_MAX: u32 = 32_767;
+/// Bits of a sequence number to the right of its mark.
+pub const MARK_FROM: u32 = 22;
+/// Mask of a mark, shifted to the right.
+pub const MARK_MASK: u64 = 0x3ff;
+/// Bits to the right of the mark in the seconds of an entry that an opening made.
+pub const MARK_SHIFT: u32 = 6;
+/// Mask of the seconds of an entry that an opening made.
+pub const OPENING_MASK: u64 = 0x3f;
+/// Seconds that an entry lives which an opening made.
+pub const OPENING_LIFE: u64 = 10;
+/// Seconds that an entry lives at most once its flow is being closed: those of IPVS for FIN (`ip_vs_proto_tcp.c`).
+pub const CLOSING_LIFE: u32 = 120;
 
 /// An entry of the connection table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +55,10 @@ pub struct Entry {
     pub tag: u32,
     /// The backend that the flow has.
     pub backend: u16,
-    /// Low 16 bits of the clock when the flow was last seen (seconds).
+    /// Low 16 bits of the clock when the flow was last seen (seconds); of an opening the mark, and six bits.
     pub seconds: u16,
+    /// [`OPENING`], [`CLOSING`].
+    pub flags: u64,
 }
 
 impl Entry {
@@ -43,6 +67,7 @@ impl Entry {
         u64::from(self.tag) << TAG_SHIFT
             | u64::from(self.backend) << BACKEND_SHIFT
             | u64::from(self.seconds) << SECONDS_SHIFT
+            | self.flags
             | VALID
     }
 
@@ -53,14 +78,53 @@ impl Entry {
             tag: (bits >> TAG_SHIFT) as u32,
             backend: (bits >> BACKEND_SHIFT) as u16,
             seconds: (bits >> SECONDS_SHIFT) as u16,
+            flags: bits & (OPENING | CLOSING),
         })
     }
 
-    /// Seconds since the flow was last seen.
+    /// Whether an opening made it, and nothing has confirmed it.
+    #[inline]
+    pub fn is_opening(self) -> bool {
+        self.flags & OPENING != 0
+    }
+
+    /// The mark of an opening.
+    pub fn mark(self) -> u64 {
+        u64::from(self.seconds) >> MARK_SHIFT
+    }
+
+    /// Seconds since the flow was last seen, modulo what the entry can tell.
     #[inline]
     pub fn age(self, now: u64) -> u64 {
-        now.wrapping_sub(u64::from(self.seconds)) & SECONDS_MASK
+        let mask = if self.is_opening() {
+            OPENING_MASK
+        } else {
+            SECONDS_MASK
+        };
+        now.wrapping_sub(u64::from(self.seconds)) & mask
     }
+
+    /// Whether it is not too old, where flows may be silent for `idle` seconds.
+    #[inline]
+    pub fn is_live(self, now: u64, idle: u64) -> bool {
+        let life = if self.is_opening() {
+            OPENING_LIFE
+        } else {
+            idle
+        };
+        self.age(now) <= life
+    }
+}
+
+/// The mark of a sequence number.
+pub const fn mark(sequence: u64) -> u64 {
+    sequence >> MARK_FROM & MARK_MASK
+}
+
+/// Whether a packet goes on from an opening: its sequence number is that of the opening, or up to 4 MiB further, which is
+/// more than any first window. One of another connection fits once in 512 times.
+pub const fn fits(opening: u64, packet: u64) -> bool {
+    packet.wrapping_sub(opening) & MARK_MASK <= 1
 }
 
 /// The tag of a table hash.
@@ -76,11 +140,12 @@ pub fn find(bucket: &[u64], tag: u64) -> u64 {
     })
 }
 
-/// Position of the first entry that is empty or older than `idle` seconds, or [`ABSENT`].
+/// Position of the first entry that is empty or older than `idle` seconds, or [`ABSENT`]. One that an opening made is
+/// left to those who sweep.
 #[inline]
 pub fn vacant(bucket: &[u64], now: u64, idle: u64) -> u64 {
     position(bucket, |word| {
-        Entry::from_bits(word).is_none_or(|entry| entry.age(now) > idle)
+        Entry::from_bits(word).is_none_or(|entry| !entry.is_opening() && entry.age(now) > idle)
     })
 }
 
@@ -106,6 +171,7 @@ mod tests {
             tag: 0x0fff_ffff,
             backend: 0xfffe,
             seconds: 0x8001,
+            flags: CLOSING,
         };
         assert_eq!(Entry::from_bits(entry.to_bits()), Some(entry));
         assert_eq!(Entry::from_bits(0), None);
@@ -117,6 +183,7 @@ mod tests {
             tag: 1,
             backend: 0,
             seconds: 0xfffe,
+            flags: 0,
         };
         assert_eq!(entry.age(0x1_0001), 3);
     }
@@ -128,6 +195,7 @@ mod tests {
                 tag,
                 backend: 7,
                 seconds,
+                flags: 0,
             }
             .to_bits()
         };
@@ -137,6 +205,35 @@ mod tests {
         assert_eq!(vacant(&bucket, 100, 90), 2);
         assert_eq!(vacant(&bucket, 101, 90), 1);
         assert_eq!(vacant(&[entry(1, 100); 8], 100, 90), ABSENT);
+    }
+
+    #[test]
+    fn an_opening_is_kept_for_ten_seconds_with_its_mark() {
+        let opening = Entry {
+            tag: 5,
+            backend: 7,
+            seconds: (mark(0xfec0_0000) << MARK_SHIFT | 0x3e8 & OPENING_MASK) as u16,
+            flags: OPENING,
+        };
+        assert_eq!((opening.mark(), opening.age(1003)), (0x3fb, 3));
+        assert!(opening.is_live(1010, 900) && !opening.is_live(1011, 900));
+        let bucket = [opening.to_bits(); 8];
+        assert_eq!(
+            vacant(&bucket, 2000, 900),
+            ABSENT,
+            "whoever sweeps empties it"
+        );
+    }
+
+    #[test]
+    fn a_packet_fits_its_opening_and_hardly_another_one() {
+        let opening = 0xffff_fff0_u64;
+        for on in [0, 1, 15, 16, 14_600, 1 << 22] {
+            let packet = (opening + on) & 0xffff_ffff;
+            assert!(fits(mark(opening), mark(packet)), "{on} bytes further");
+        }
+        let fitting = (0..=MARK_MASK).filter(|packet| fits(mark(opening), *packet));
+        assert_eq!(fitting.count(), 2);
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -173,6 +270,7 @@ mod tests {
             tag: tag as u32,
             backend: live.map_or(backend, |entry| entry.backend),
             seconds: now as u16,
+            flags: 0,
         };
         *bucket.get_mut(place as usize)? = entry.to_bits();
         Some(entry.backend)

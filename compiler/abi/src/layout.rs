@@ -70,8 +70,20 @@ pub mod slot {
     pub const PREVIOUS_SHIFT: u32 = 16;
     /// The id that stands for "none".
     pub const NONE: u16 = 0xffff;
+    /// As previous backend: nobody is kept any more, but some of the slot's flows are noted. See [`crate::slots`].
+    pub const TAIL: u16 = 0xfffe;
     /// A slot of a ring without a usable backend.
     pub const EMPTY: u32 = 0xffff_ffff;
+}
+
+/// Offsets (bytes) inside an element of a `changes.<pool>` section. See [`crate::slots`].
+pub mod change {
+    /// Low 32 bits of the clock when the slot's time began, u32 (seconds).
+    pub const SINCE: u16 = 0;
+    /// Low 32 bits of the clock when a flow of the slot was last seen elsewhere, u32 (seconds).
+    pub const ELSEWHERE: u16 = 4;
+    /// Mask of such seconds.
+    pub const MASK: u64 = 0xffff_ffff;
 }
 
 /// Offsets (bytes) inside a counter: an element of section `counters`, or of a section `counts.<counter>`.
@@ -96,8 +108,14 @@ pub enum Element {
     Backend,
     /// A ring slot: see [`slot`].
     Slot,
-    /// A flow entry: see [`crate::flows`]. The length is a multiple of [`crate::flows::BUCKET`].
+    /// A flow entry of a table that has every flow: see [`crate::flows`]. The length is a multiple of
+    /// [`crate::flows::BUCKET`].
     Flow,
+    /// A flow entry of a table that has only flows whose slots have changed: see [`crate::slots`]. Otherwise as a
+    /// [`Element::Flow`].
+    Noted,
+    /// The times of a ring slot that has changed: see [`change`].
+    Change,
     /// A worker's place in a ring, u64, counting up.
     Cursor,
     /// Packets and bytes: see [`counter`].
@@ -116,7 +134,13 @@ impl Element {
         match self {
             Element::Header => 32,
             Element::Clock | Element::Interface | Element::Counter => 16,
-            Element::Backend | Element::Flow | Element::Word | Element::Cell | Element::Key => 8,
+            Element::Backend
+            | Element::Flow
+            | Element::Noted
+            | Element::Change
+            | Element::Word
+            | Element::Cell
+            | Element::Key => 8,
             Element::Slot => 4,
             Element::Cursor => 64,
         }
@@ -132,11 +156,18 @@ impl Element {
             | Element::Backend
             | Element::Slot
             | Element::Flow
+            | Element::Noted
+            | Element::Change
             | Element::Cursor
             | Element::Word
             | Element::Cell
             | Element::Key => false,
         }
+    }
+
+    /// Whether it is a flow entry, of whatever table.
+    pub const fn is_flow(self) -> bool {
+        matches!(self, Element::Flow | Element::Noted)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod options;
 pub mod place;
 pub mod publish;
 pub mod scheduler;
+pub mod slots;
 pub mod steering;
 pub mod train;
 pub mod verdict;

@@ -99,6 +99,30 @@ pub struct Flows {
     pub entries: u32,
     /// Seconds without a packet after which an entry may be taken by another flow.
     pub idle: u32,
+    /// Which flows are in it.
+    #[serde(default)]
+    pub tracking: Tracking,
+}
+
+/// Which flows are in a connection table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tracking {
+    /// Every one.
+    #[default]
+    Every,
+    /// Those whose slot in the ring has changed: see [`crate::slots`].
+    Changed,
+}
+
+impl Tracking {
+    /// What the entries are.
+    pub const fn element(self) -> Element {
+        match self {
+            Tracking::Every => Element::Flow,
+            Tracking::Changed => Element::Noted,
+        }
+    }
 }
 
 /// A real server.
@@ -155,6 +179,12 @@ impl Pool {
         let likely = self.backends.get(usize::from(id));
         let likely = likely.filter(|backend| backend.id == id);
         likely.or_else(|| self.backends.iter().find(|backend| backend.id == id))
+    }
+
+    /// The connection table, where it is one of flows whose slots have changed.
+    pub fn changed(&self) -> Option<Flows> {
+        self.flows
+            .filter(|flows| flows.tracking == Tracking::Changed)
     }
 
     /// One more than the highest id.
@@ -277,8 +307,11 @@ impl Manifest {
                     && pool.backends.iter().all(fits)
                     && section(&own("ring"), Element::Slot).is_some()
                     && section(&own("cursor"), Element::Cursor).is_some()
-                    && section(&own("flows"), Element::Flow).is_some()
-                    && pool.flows.is_none_or(|flows| flows.idle <= IDLE_MAX)
+                    && section(&own("changes"), Element::Change).is_some()
+                    && pool.flows.is_none_or(|flows| {
+                        let element = flows.tracking.element();
+                        section(&own("flows"), element).is_some() && flows.idle <= IDLE_MAX
+                    })
             })
     }
 
@@ -316,6 +349,7 @@ mod tests {
         layout.add("backends.web", Element::Backend, 4);
         layout.add("ring.web", Element::Slot, 64);
         layout.add("flows.web", Element::Flow, 8);
+        layout.add("changes.web", Element::Change, 64);
         layout.add("counters", Element::Counter, 4);
         layout.add("set.VIPS", Element::Word, 4);
         layout.add("counts.clients", Element::Counter, 8);
@@ -339,6 +373,7 @@ mod tests {
                 flows: Some(Flows {
                     entries: 8,
                     idle: 60,
+                    tracking: Tracking::Every,
                 }),
                 counters: 1,
             }],
@@ -398,6 +433,7 @@ mod tests {
             m.pools[0].flows = Some(Flows {
                 entries: 8,
                 idle: IDLE_MAX + 1,
+                tracking: Tracking::Every,
             });
         });
     }
@@ -410,7 +446,7 @@ mod tests {
             for (_, section) in all.sections() {
                 let element = match section.element {
                     own if section != wrong => own,
-                    Element::Flow => Element::Backend,
+                    Element::Flow | Element::Noted => Element::Backend,
                     Element::Header
                     | Element::Clock
                     | Element::Interface
@@ -420,6 +456,7 @@ mod tests {
                     | Element::Counter
                     | Element::Word
                     | Element::Cell
+                    | Element::Change
                     | Element::Key => Element::Flow,
                 };
                 changed.add(&section.name, element, section.length);

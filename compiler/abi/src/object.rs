@@ -96,9 +96,12 @@ impl Placement {
                 | Element::Backend
                 | Element::Slot
                 | Element::Word => (Part::Data, 1, section.size()),
-                Element::Flow | Element::Cursor | Element::Cell | Element::Key => {
-                    (Part::Bss, 1, section.size())
-                }
+                Element::Flow
+                | Element::Noted
+                | Element::Change
+                | Element::Cursor
+                | Element::Cell
+                | Element::Key => (Part::Bss, 1, section.size()),
                 Element::Counter => {
                     let rows = counters_rows(section);
                     (Part::Bss, rows, counters_row(section) * u64::from(rows))

@@ -1,13 +1,18 @@
 //! The world into an image. Plain stores, each aligned and never torn; only what changed is written.
 //!
 //! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
-//! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once.
+//! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once, and what is noted of
+//! them ([`crate::slots`]) is forgotten before the ring changes, so that nobody finds it when the backend comes back.
 
+use std::collections::BTreeSet;
+
+use crate::flows::Entry;
 use crate::image::{Bytes, Image, Width};
 use crate::layout::{Element, Layout, Section, backend, clock, interface, slot};
 use crate::mac::Mac;
 use crate::manifest::{Manifest, Pool};
 use crate::scheduler::Candidate;
+use crate::slots::Slot;
 
 use crate::world::{BackendState, World};
 
@@ -18,7 +23,7 @@ pub fn publish(manifest: &Manifest, world: &World, image: &mut dyn Image) {
     publish_interfaces(world, image);
     for (pool, backends) in manifest.pools.iter().zip(&world.pools) {
         publish_backends(pool, backends, image);
-        publish_ring(pool, backends, image);
+        publish_ring(pool, backends, world.seconds, image);
     }
 }
 
@@ -108,18 +113,47 @@ fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image)
             *place = record;
         }
     }
+    let mut gone = BTreeSet::new();
     for (id, record) in (0..).zip(records) {
-        write(image, section.at(id, 0), Width::B8, record);
+        let at = section.at(id, 0);
+        if is_usable(image.load(at, Width::B8)) && !is_usable(record) {
+            gone.insert(id as u16);
+        }
+        write(image, at, Width::B8, record);
+    }
+    if pool.changed().is_some() && !gone.is_empty() {
+        forget(pool, &gone, image);
     }
 }
 
-/// The ring holds backends that are up, have a next hop, and a weight; those for need only where there is no other.
-fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
+fn is_usable(record: u64) -> bool {
+    record >> backend::FLAGS_SHIFT & backend::USABLE != 0
+}
+
+/// Empties the entries of a pool's table that name these backends.
+fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
+    let Some(table) = section(image, &format!("flows.{}", pool.name)) else {
+        return;
+    };
+    for index in 0..u64::from(table.length) {
+        let at = table.at(index, 0);
+        let word = image.load(at, Width::B8);
+        if Entry::from_bits(word).is_some_and(|entry| gone.contains(&entry.backend)) {
+            image.exchange(at, word, 0);
+        }
+    }
+}
+
+/// The ring holds backends that are up, have a next hop, and a weight; those for need only where there is no other. Where
+/// the pool notes flows whose slots have changed, one whose next hop is still awaited has its place, too.
+fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn Image) {
     let Some(section) = section(image, &format!("ring.{}", pool.name)) else {
         return;
     };
+    let reached =
+        |state: &BackendState| state.mac.is_some() || state.awaited && pool.changed().is_some();
     let usable = (pool.backends.iter().zip(states))
-        .filter(|(_, state)| state.up && state.mac.is_some() && state.weight > 0);
+        .filter(|(_, state)| state.up && reached(state) && state.weight > 0);
     let (backups, first): (Vec<_>, Vec<_>) = usable.partition(|(backend, _)| backend.backup);
     let chosen = if first.is_empty() { backups } else { first };
     let candidates: Vec<Candidate> = (chosen.into_iter())
@@ -130,6 +164,9 @@ fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
         })
         .collect();
     let ring = pool.scheduler.fill(&candidates, section.length);
+    if pool.changed().is_some() {
+        return change_ring(pool, &ring, now, image);
+    }
     for index in 0..section.length {
         let word = ring.get(index as usize).map_or(slot::EMPTY, |id| {
             u32::from(*id) | u32::from(slot::NONE) << slot::PREVIOUS_SHIFT
@@ -140,6 +177,25 @@ fn publish_ring(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
             Width::B4,
             u64::from(word),
         );
+    }
+}
+
+/// Gives the slots of a ring to these backends, to none where there are none.
+fn change_ring(pool: &Pool, backends: &[u16], now: u64, image: &mut dyn Image) {
+    let own = |kind: &str| section(image, &format!("{kind}.{}", pool.name));
+    let (Some(ring), Some(changes), Some(records)) = (own("ring"), own("changes"), own("backends"))
+    else {
+        return;
+    };
+    let records: Vec<bool> = (0..u64::from(records.length))
+        .map(|id| is_usable(image.load(records.at(id, 0), Width::B8)))
+        .collect();
+    let serves = |id: u16| records.get(usize::from(id)).copied().unwrap_or(false);
+    for index in 0..u64::from(ring.length) {
+        let backend = backends.get(index as usize).copied().unwrap_or(slot::NONE);
+        let before = Slot::load(image, (&ring, &changes), index);
+        let after = before.change(backend, now, serves);
+        after.store(before, image, (&ring, &changes), index);
     }
 }
 
@@ -170,8 +226,9 @@ pub fn recall(manifest: &Manifest, image: &dyn Image) -> Option<World> {
         };
         for (known, state) in pool.backends.iter().zip(states) {
             let record = image.load(section.at(u64::from(known.id), 0), Width::B8);
-            let usable = record >> backend::FLAGS_SHIFT & backend::USABLE != 0;
-            state.mac = usable.then(|| Mac::from_record(record)).or(state.mac);
+            state.mac = is_usable(record)
+                .then(|| Mac::from_record(record))
+                .or(state.mac);
         }
     }
     Some(world)
@@ -196,7 +253,7 @@ mod tests {
     use super::*;
     use crate::image::Bytes;
     use crate::layout::Layout;
-    use crate::manifest::{Backend, Flows, Interface};
+    use crate::manifest::{Backend, Flows, Interface, Tracking};
     use crate::scheduler::Scheduler;
 
     fn manifest() -> Manifest {
@@ -211,6 +268,7 @@ mod tests {
             flows: Some(Flows {
                 entries: 8,
                 idle: 10,
+                tracking: Tracking::Every,
             }),
             counters: 0,
         };

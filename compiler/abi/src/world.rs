@@ -32,6 +32,9 @@ pub struct InterfaceState {
 pub struct BackendState {
     /// The MAC of its next hop; without it the backend gets no packets.
     pub mac: Option<Mac>,
+    /// Its next hop was asked for a short while ago, for the first time: an answer is likely. Where that keeps
+    /// connections where they are, the backend has its place among the others meanwhile.
+    pub awaited: bool,
     /// It may be given packets.
     pub up: bool,
     /// Its share of new flows; 0 gives it none, and it keeps those that it has.
@@ -47,6 +50,7 @@ impl World {
             backends
                 .map(|backend| BackendState {
                     mac: backend.mac,
+                    awaited: false,
                     up: true,
                     weight: if backend.drain { 0 } else { backend.weight },
                 })
@@ -102,11 +106,30 @@ impl World {
                     let same = address(old, &pool.name, &backend.name) == Some(backend.address);
                     let known = before.mac.filter(|_| same);
                     state.mac = state.mac.or(known);
+                    state.awaited = state.mac.is_none() && (before.awaited || !same);
                     state.up = before.up;
+                } else {
+                    state.awaited = state.mac.is_none();
                 }
             }
         }
         next
+    }
+
+    /// Has backends awaited whose next hop is not known.
+    pub fn awaits(&mut self) {
+        for state in self.pools.iter_mut().flatten() {
+            state.awaited = state.mac.is_none();
+        }
+    }
+
+    /// Has no backend awaited any more that has not answered; whether there was one.
+    pub fn gives_up(&mut self) -> bool {
+        let mut given_up = false;
+        for state in self.pools.iter_mut().flatten() {
+            given_up |= std::mem::take(&mut state.awaited) && state.mac.is_none();
+        }
+        given_up
     }
 
     /// The backend of these names; `None` where the manifest has none.
@@ -204,6 +227,7 @@ mod tests {
         let mut world = World::of(&old);
         *world.backend_mut(&old, "web", "b").unwrap() = BackendState {
             mac: Some(LEARNT),
+            awaited: false,
             up: false,
             weight: 0,
         };
@@ -217,6 +241,7 @@ mod tests {
             next.pools[0][0],
             BackendState {
                 mac: Some(LEARNT),
+                awaited: false,
                 up: false,
                 weight: 5
             }
@@ -225,6 +250,7 @@ mod tests {
             next.pools[0][1],
             BackendState {
                 mac: None,
+                awaited: true,
                 up: true,
                 weight: 5
             }

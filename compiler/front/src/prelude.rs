@@ -4,8 +4,9 @@
 type Text = (&'static str, &'static str);
 
 /// What every policy has, in the order in which it is checked.
-pub(crate) const FILES: [Text; 2] = [
+pub(crate) const FILES: [Text; 3] = [
     ("prelude/net.lvs", include_str!("prelude/net.lvs")),
+    ("prelude/quic.lvs", include_str!("prelude/quic.lvs")),
     ("prelude/dr.lvs", include_str!("prelude/dr.lvs")),
 ];
 

@@ -203,8 +203,8 @@ impl<'a> Walk<'a> {
             );
             match element {
                 Some(Element::Slot) if read => RING,
-                Some(Element::Flow) if found => TABLE,
-                Some(Element::Flow) if written => ENTRY,
+                Some(Element::Flow | Element::Noted) if found => TABLE,
+                Some(Element::Flow | Element::Noted) if written => ENTRY,
                 _ => 0,
             }
         });
@@ -215,7 +215,8 @@ impl<'a> Walk<'a> {
     fn touches(&self, op: &Op) -> Option<(SectionId, Value)> {
         let (section, index) = looked_at(op)?;
         // An entry lies in the bucket that was searched.
-        let searched = matches!(self.layout[section].element, Element::Flow | Element::Cell);
+        let element = self.layout[section].element;
+        let searched = element.is_flow() || element == Element::Cell;
         let again = searched && !matches!(op, Op::Find(..));
         (!again && self.constants[index].is_none()).then_some((section, index))
     }

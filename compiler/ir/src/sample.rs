@@ -118,10 +118,12 @@ fn image(layout: &Layout, tape: &mut Tape<'_>) -> Bytes {
 /// A word of a connection table: few tags, so that searches find them.
 fn entry(tape: &mut Tape<'_>) -> u64 {
     let (tag, seconds) = (u32::from(tape.byte()) % 4, u16::from(tape.byte()));
+    let flags = [0, 0, flows::OPENING, flows::CLOSING][usize::from(tape.byte() % 4)];
     let word = flows::Entry {
         tag,
         backend: u16::from(tape.byte()),
         seconds,
+        flags,
     }
     .to_bits();
     if tape.below(3) == 0 {

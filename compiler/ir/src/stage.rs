@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lvsc_abi::layout::SectionId;
+use lvsc_abi::layout::{Element, Layout, SectionId};
 
 use crate::arena::Arena;
 use crate::dominators::Dominators;
@@ -47,10 +47,11 @@ pub struct Resume {
 
 impl Stages {
     /// Cuts a verified program; `None` where no bucket is known before the first effect, so that one loop does as
-    /// well.
-    pub fn of(program: &Program) -> Option<Stages> {
+    /// well. So it does for a table of flows whose slots have changed: hardly a packet asks for it.
+    pub fn of(program: &Program, layout: &Layout) -> Option<Stages> {
+        let asked = |section: SectionId| layout[section].element != Element::Noted;
         let mut insts = program.blocks.values().flat_map(|block| &block.insts);
-        if !insts.any(|inst| matches!(inst.op, Op::Find(..))) {
+        if !insts.any(|inst| matches!(inst.op, Op::Find(section, ..) if asked(section))) {
             return None;
         }
         let Split {

@@ -97,6 +97,8 @@ fn is_kept(element: Element) -> bool {
         Element::Backend
         | Element::Slot
         | Element::Flow
+        | Element::Noted
+        | Element::Change
         | Element::Cursor
         | Element::Counter
         | Element::Cell

@@ -236,7 +236,8 @@ fn check_instructions(
             Op::Exchange(access, ..) => check_exchange(layout, *access, at)?,
             Op::Find(section, ..) | Op::Vacant(section, ..) => {
                 let fits = |found: &Section| {
-                    matches!(found.element, Element::Flow | Element::Cell) && found.length >= BUCKET
+                    let buckets = found.element.is_flow() || found.element == Element::Cell;
+                    buckets && found.length >= BUCKET
                 };
                 let error = VerifyError::NoBuckets {
                     at,
@@ -324,7 +325,13 @@ fn check_class(
     at: At,
 ) -> Result<(), VerifyError> {
     let changes = |found: &Section| match found.element {
-        Element::Flow | Element::Cursor | Element::Counter | Element::Cell | Element::Key => true,
+        Element::Flow
+        | Element::Noted
+        | Element::Change
+        | Element::Cursor
+        | Element::Counter
+        | Element::Cell
+        | Element::Key => true,
         Element::Header
         | Element::Clock
         | Element::Interface

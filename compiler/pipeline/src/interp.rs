@@ -15,6 +15,8 @@
 
 mod bits;
 mod cells;
+mod changed;
+mod flows;
 mod packet;
 mod select;
 mod values;
@@ -127,6 +129,12 @@ pub struct CountedKey {
 pub enum Table {
     /// The pool has none.
     None,
+    /// It is not asked: the slot has not changed.
+    Steady,
+    /// The flow is not in it, and nobody is kept for its slot any more.
+    Tail,
+    /// The flow is not in it: it stays where it was before its slot changed, and is noted.
+    Kept,
     /// The flow has an entry and keeps its backend.
     Hit,
     /// The flow has no entry, and there is a place for one.

@@ -32,7 +32,11 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
         layout.add(&named("backends"), Element::Backend, pool.ids() + 1);
         layout.add(&named("ring"), Element::Slot, ring_size(count));
         if let Some(flows) = pool.flows {
-            layout.add(&named("flows"), Element::Flow, flows.entries.max(BUCKET));
+            let element = flows.tracking.element();
+            layout.add(&named("flows"), element, flows.entries.max(BUCKET));
+        }
+        if pool.changed().is_some() {
+            layout.add(&named("changes"), Element::Change, ring_size(count));
         }
         if counts(pool) {
             layout.add(&named("cursor"), Element::Cursor, WORKERS);
@@ -109,6 +113,8 @@ pub struct PoolSections {
     pub ring: SectionId,
     /// `flows.<pool>`; an id of no section where the pool has no connection table.
     pub flows: SectionId,
+    /// `changes.<pool>`; an id of no section where the pool does not note flows whose slots have changed.
+    pub changes: SectionId,
     /// `cursor.<pool>`; an id of no section where the scheduler picks by hash.
     pub cursor: SectionId,
     /// The counter of flows that found no place in the table; 0 where there is no table.
@@ -139,6 +145,7 @@ impl Sections {
                 backends: own("backends"),
                 ring: own("ring"),
                 flows: own("flows"),
+                changes: own("changes"),
                 cursor: own("cursor"),
                 refused: refused.unwrap_or(0),
             }

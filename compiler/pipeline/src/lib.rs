@@ -22,7 +22,7 @@
 //! element more than backends, so that "none" reads a record that is never usable.
 //!
 //! Without a connection table the backend is `slot(h)`. With one, `t` is the table hash of `h` with the clock's seed, the
-//! bucket is `t` modulo the number of buckets, and `now` the clock's seconds:
+//! bucket is `t` modulo the number of buckets, and `now` the clock's seconds. With a table of every flow:
 //! 1. The bucket has an entry with the flow's tag, it is not older than `idle`, and its backend is usable: that is the
 //!    backend. Unless the packet is passive, the entry's seconds become `now`.
 //! 2. Else a passive packet gets `slot(h)`, and nothing is written.
@@ -32,6 +32,24 @@
 //!    `cursor.<pool>`, which then is one more. If it is usable, the new entry is exchanged for what was found there; where
 //!    another worker was faster with the same flow, its backend is taken. One that was done between this worker's search for
 //!    the flow and that for a place is not seen: the flow then has two entries, of which the first is found from then on.
+//!
+//! With a table of flows whose slots have changed, the slot also names a previous backend `p` ([`lvsc_abi::slots`]), which is
+//! kept where it is one and usable. `changes.<pool>[h]` has the times `since` and `elsewhere`. The alternative's signs tell
+//! whether the packet closes its flow, and if not, whether it opens it; what has no signs does neither, and its mark is 0:
+//! 1. `p` is none: the backend is `slot(h)`, and no table is asked.
+//! 2. The bucket has a living entry ([`lvsc_abi::flows::Entry::is_live`]) with the flow's tag. Where an opening made it and
+//!    the packet is none and not passive, and its mark does not fit, and `p` is kept, its backend becomes `p`. If its backend
+//!    is usable, that is the backend, and unless the packet is passive the entry is written anew. A packet that closes the
+//!    flow makes it one of a flow that is being closed, which lives [`lvsc_abi::flows::CLOSING_LIFE`] seconds or `idle`, and
+//!    stays so until an opening; else one that an opening made stays so with its mark for a packet that opens the flow, and
+//!    is confirmed by any other. Its seconds become `now`.
+//! 3. Else, where `p` is not kept, the backend is `slot(h)`, and nothing is written. Else a passive packet gets `p`.
+//! 4. Else the backend is `slot(h)` for a packet that opens the flow, if `since` was [`lvsc_abi::slots::LEARN`] seconds ago or
+//!    longer, and `p` for all others. A place is sought as with a table of every flow, where one that an opening made is no
+//!    place for another flow. Without a place the pool's `Refused` counter counts, `since` becomes `LEARN` seconds before
+//!    `now` unless it is later, and the backend is `p`. With a place and a usable backend the new entry is exchanged for what
+//!    was found there: of an opening with its mark, if its packets have sequence numbers.
+//! 5. Where an entry was written in 2 or 4 for another backend than that of `slot(h)`, `elsewhere` becomes `now`.
 //!
 //! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.
 //!

@@ -10,6 +10,7 @@
 //! judge.
 
 mod cells;
+mod changed;
 mod code;
 mod conditions;
 mod fields;

@@ -161,6 +161,29 @@ pub struct Alternative {
     /// A packet that only tells of the flow and is not part of it: it looks up, and neither makes nor refreshes an
     /// entry.
     pub passive: bool,
+    /// What tells how old the flow is; `None` where nothing does.
+    pub signs: Option<Signs>,
+}
+
+/// What tells in a packet how old its flow is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signs {
+    /// The condition that it opens the flow.
+    pub opening: Expr,
+    /// The sequence number, 32 bits, by which a later packet is known to go on from the opening
+    /// ([`lvsc_abi::flows::fits`]); `None` where there is none.
+    pub sequence: Option<Expr>,
+    /// The condition that it closes the flow.
+    pub closing: Expr,
+}
+
+impl Signs {
+    /// The conditions and the value.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        [&self.opening, &self.closing]
+            .into_iter()
+            .chain(&self.sequence)
+    }
 }
 
 /// A value or a condition (a value of width 1).
@@ -368,6 +391,15 @@ impl Pipeline {
         self.choices
             .get(usize::from(id.0))
             .expect("a choice id belongs to its pipeline")
+    }
+
+    /// The signs of a key's alternatives, by their index, where the pool asks for them.
+    pub fn signs(&self, pool: PoolId, key: ChoiceId) -> impl Iterator<Item = (usize, &Signs)> {
+        let asked = self.pool(pool).changed().is_some();
+        let alternatives = self.choice(key).alternatives.iter().enumerate();
+        alternatives
+            .filter(move |_| asked)
+            .filter_map(|(index, alternative)| Some((index, alternative.signs.as_ref()?)))
     }
 
     /// The pool with this id.

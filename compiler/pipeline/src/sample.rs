@@ -191,6 +191,7 @@ fn manifest() -> Manifest {
     let table = Some(Flows {
         entries: 8,
         idle: IDLE,
+        tracking: lvsc_abi::manifest::Tracking::Every,
     });
     let pools = [
         ("plain", Scheduler::Maglev, None),

@@ -95,7 +95,14 @@ fn forget_headers(pipeline: &mut Pipeline) {
                 asked.headers.insert(*header);
                 asked.by(expr);
             }
-            Step::Select { key, .. } | Step::CountKey(_, key) => asked.choice(*key),
+            Step::Select { pool, key, .. } => {
+                asked.choice(*key);
+                let signs = pipeline.signs(*pool, *key);
+                signs
+                    .flat_map(|(_, signs)| signs.exprs())
+                    .for_each(|expr| asked.by(expr));
+            }
+            Step::CountKey(_, key) => asked.choice(*key),
             Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
         }
     }

@@ -78,6 +78,9 @@ impl<'a> Trace<'a> {
         let mut how: Vec<String> = Vec::new();
         let state = match selected.table {
             Table::None => "",
+            Table::Steady => "no change of late",
+            Table::Tail => "a flow that is not noted, past a change",
+            Table::Kept => "a flow from before a change",
             Table::Hit => "a known flow",
             Table::New => "a new flow",
             Table::Moved => "a known flow whose backend is not usable any more",

@@ -127,6 +127,7 @@ pub(super) fn manifest() -> Manifest {
             flows: Some(Flows {
                 entries: 8,
                 idle: 10,
+                tracking: lvsc_abi::manifest::Tracking::Every,
             }),
             counters: 1,
         }],
@@ -424,6 +425,7 @@ fn the_clock_never_goes_back_and_sweeps_silent_flows() {
         tag: 1,
         backend: 0,
         seconds: 5,
+        flags: 0,
     };
     director
         .own

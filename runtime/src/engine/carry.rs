@@ -2,7 +2,8 @@
 //!
 //! Sections match by name and shape. Flow entries name backends by id, and ids follow the order of a policy's lines, so
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
-//! and name, those with keys where the whole declaration is the same. Backends, rings and interfaces are not carried: they are published anew.
+//! and name, those with keys where the whole declaration is the same. Backends, interfaces and most rings are not carried:
+//! they are published anew. A ring that remembers whom its slots named before is, so that publishing changes it.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::manifest::{Backend, Manifest, Pool};
 
 mod keyed;
+mod slots;
 
 /// The section of single counters.
 const COUNTERS: &str = "counters";
@@ -56,7 +58,7 @@ pub fn catch_up(
         }
     }
     let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
-    for section in sections.iter().filter(|s| s.element == Element::Flow) {
+    for section in sections.iter().filter(|s| s.element.is_flow()) {
         let before = old.layout().named(&section.name);
         let before = before.filter(|(_, before)| before.length == section.length);
         let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| ids(old, new));
@@ -110,24 +112,32 @@ pub fn carry(
                     None => copy(old, &before, new, &section),
                 }
             }
-            (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
+            (Element::Flow | Element::Noted | Element::Cursor, Some(before))
+                if before.length == section.length =>
+            {
                 copy(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
-            (
-                Element::Header
-                | Element::Interface
-                | Element::Backend
-                | Element::Slot
-                | Element::Word,
-                _,
-            ) => {
+            (Element::Slot | Element::Change, Some(before))
+                if slots::pools(old_manifest, new_manifest, &section).is_some()
+                    && before.length <= section.length =>
+            {
+                slots::copy(old, &before, new, &section);
+                carried.lost += renumber(old_manifest, new_manifest, new, &section);
+            }
+            (Element::Slot, _) if slots::pools(new_manifest, new_manifest, &section).is_none() => {
+                continue;
+            }
+            (Element::Header | Element::Interface | Element::Backend | Element::Word, _) => {
                 continue;
             }
             (
                 Element::Clock
                 | Element::Counter
+                | Element::Slot
+                | Element::Change
                 | Element::Flow
+                | Element::Noted
                 | Element::Cursor
                 | Element::Cell
                 | Element::Key,
@@ -170,9 +180,26 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
     interfaces(old) == interfaces(new) && backends && counters && old.keyed == new.keyed
 }
 
-/// Makes the image of the old policy, which the new one has published to, that of the new one, where both have the same
-/// layout. Costs nothing for flows whose backends have the ids that they had.
-pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
+/// Makes the image of the old policy that of the new one, where both have the same layout; `publish` has it say what the
+/// world is. Costs nothing for flows whose backends have the ids that they had.
+pub fn turn(
+    old: &Manifest,
+    new: &Manifest,
+    image: &mut dyn Image,
+    publish: impl FnOnce(&mut dyn Image),
+) -> Carried {
+    // Where ids go on, others may be at work: whoever is gone is published as gone before he is forgotten. Where they do
+    // not, nobody is: the image speaks of the new ids first.
+    if agree(old, new) {
+        publish(image);
+        return give(old, new, image);
+    }
+    let carried = give(old, new, image);
+    publish(image);
+    carried
+}
+
+fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
     let mut carried = Carried::default();
     for section in sections {
@@ -192,13 +219,12 @@ pub fn turn(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
                     continue;
                 }
             }
-            Element::Flow => carried.lost += renumber(old, new, image, &section),
-            Element::Clock | Element::Cursor => {}
-            Element::Header
-            | Element::Interface
-            | Element::Backend
-            | Element::Slot
-            | Element::Word => continue,
+            Element::Slot if slots::pools(old, new, &section).is_none() => continue,
+            Element::Flow | Element::Noted | Element::Slot => {
+                carried.lost += renumber(old, new, image, &section);
+            }
+            Element::Clock | Element::Cursor | Element::Change => {}
+            Element::Header | Element::Interface | Element::Backend | Element::Word => continue,
         }
         carried.kept.push(section.name);
     }
@@ -301,14 +327,21 @@ fn same_counters(old: &Manifest, new: &Manifest) -> impl Iterator<Item = (u64, u
     })
 }
 
-/// Makes the ids of the old policy in a section `flows.<pool>` those of the new one; gives the number of entries whose
-/// backends are gone, which are emptied. Other sections have no ids.
+/// Makes the ids of the old policy in a section `flows.<pool>`, or in slots that remember, those of the new one; gives the
+/// number of entries whose backends are gone, which are emptied. Other sections have no ids.
 fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Section) -> u64 {
-    let Some((before, now)) = pools(old, new, section) else {
+    let slots = (section.element == Element::Slot)
+        .then(|| slots::pools(old, new, section))
+        .flatten();
+    let Some((before, now)) = slots.or_else(|| pools(old, new, section)) else {
         return 0;
     };
     let ids = ids(before, now);
     if ids.iter().all(|(old, new)| *new == Some(*old)) {
+        return 0;
+    }
+    if slots.is_some() {
+        slots::give_ids(image, section, &ids);
         return 0;
     }
     give_ids(image, section, &ids)

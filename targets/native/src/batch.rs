@@ -91,7 +91,7 @@ pub(crate) fn compile(program: &Program, layout: &Layout) -> Batch {
         first: descriptors,
         behind,
     };
-    let stages = Stages::of(program).filter(|stages| saved::stride(stages) <= SAVED);
+    let stages = Stages::of(program, layout).filter(|stages| saved::stride(stages) <= SAVED);
     let (program, loops) = match &stages {
         None => (program, 1),
         Some(stages) => (&stages.program, 3),

@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I32X4, I64, I64X2};
 use cranelift_codegen::ir::{self, ConstantData, Endianness, InstBuilder as _, MemFlagsData};
-use lvsc_abi::flows::{ABSENT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
 use lvsc_abi::layout::{Element, SectionId};
 use lvsc_ir::program::Value;
 
@@ -98,18 +98,22 @@ impl Select<'_, '_> {
     ) -> ir::Value {
         let bucket = self.bucket(section, index);
         let [now, idle] = [now, idle].map(|value| self.value(value));
-        let [valid, seconds] = [VALID, SECONDS_MASK].map(|number| self.constant(number));
+        let [flags, valid, seconds] =
+            [VALID | OPENING, VALID, SECONDS_MASK].map(|number| self.constant(number));
         self.first(bucket, |this, entry| {
-            let flag = this.builder.ins().band(entry, valid);
+            let used = this.builder.ins().band(entry, valid);
             let zero = this.constant(0);
-            let empty = this.builder.ins().icmp(IntCC::Equal, flag, zero);
+            let empty = this.builder.ins().icmp(IntCC::Equal, used, zero);
+            let flags = this.builder.ins().band(entry, flags);
+            let plain = this.builder.ins().icmp(IntCC::Equal, flags, valid);
             let shift = i64::from(SECONDS_SHIFT);
             let seen = this.builder.ins().ushr_imm_u(entry, shift);
             let since = this.builder.ins().isub(now, seen);
             let age = this.builder.ins().band(since, seconds);
             let how = IntCC::UnsignedGreaterThan;
             let old = this.builder.ins().icmp(how, age, idle);
-            this.builder.ins().bor(empty, old)
+            let expired = this.builder.ins().band(plain, old);
+            this.builder.ins().bor(empty, expired)
         })
     }
 

@@ -47,7 +47,7 @@ const WORD: u32 = 8;
 
 /// Compiles a verified program.
 pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
-    let Some(stages) = Stages::of(program).filter(|stages| stride(stages) <= SAVED) else {
+    let Some(stages) = Stages::of(program, layout).filter(|stages| stride(stages) <= SAVED) else {
         let mut select = Select::new(program, layout, map, 0);
         head(&mut select);
         let order = program.reverse_postorder();

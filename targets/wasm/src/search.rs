@@ -1,6 +1,6 @@
 //! Searches in a bucket of the connection table; see [`lvsc_abi::flows`].
 
-use lvsc_abi::flows::{ABSENT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
 use lvsc_abi::layout::{Element, Layout, SectionId};
 use lvsc_ir::program::{Op, Program, Value};
 
@@ -81,12 +81,10 @@ impl Select<'_> {
             this.code.i64(u64::from(SECONDS_SHIFT));
             this.code.sink().i64_shr_u().i64_sub();
             this.code.i64(SECONDS_MASK);
-            this.code
-                .sink()
-                .i64_and()
-                .local_get(local::IDLE)
-                .i64_gt_u()
-                .i32_or();
+            this.code.sink().i64_and().local_get(local::IDLE).i64_gt_u();
+            this.code.sink().local_get(wide);
+            this.code.i64(OPENING);
+            this.code.sink().i64_and().i64_eqz().i32_and().i32_or();
         });
     }
 

@@ -154,7 +154,15 @@ impl Btf {
                     &[("next", long, 8), ("rest", rest, element.stride() - 8)],
                 )
             }
-            Element::Backend | Element::Flow | Element::Word | Element::Cell | Element::Key => long,
+            Element::Change => {
+                self.structure("change", &[("since", word, 4), ("elsewhere", word, 4)])
+            }
+            Element::Backend
+            | Element::Flow
+            | Element::Noted
+            | Element::Word
+            | Element::Cell
+            | Element::Key => long,
             Element::Slot => word,
         }
     }

@@ -64,7 +64,7 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
             return None;
         };
         let rings = layout[*id].element == Element::Slot;
-        let tables = layout[*id].element == Element::Flow;
+        let tables = layout[*id].element.is_flow();
         (rings || tables).then_some((*index, if rings { RING } else { TABLE }))
     });
     let mut looks = looks.peekable();

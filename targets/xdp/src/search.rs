@@ -1,6 +1,6 @@
 //! Searches in a bucket of the connection table: entry after entry, the first that fits wins.
 
-use lvsc_abi::flows::{ABSENT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
 use lvsc_abi::layout::SectionId;
 use lvsc_ir::program::{Binary, Block, Compare, Jump, Op, Terminator, Value};
 
@@ -80,6 +80,15 @@ impl Select<'_> {
             };
             this.finish(End::If(empty, found, used));
             this.go_to(used);
+            let plain = this.open();
+            let opening = Condition {
+                test: Test::Set,
+                width: Width::Full,
+                left: entry,
+                right: Operand::Immediate(OPENING as i32),
+            };
+            this.finish(End::If(opening, next, plain));
+            this.go_to(plain);
             let seconds = this.with(Alu::Shr, entry, SECONDS_SHIFT as i32);
             let age = this.alu(Alu::Sub, now, Operand::Register(seconds));
             let age = this.masked(age, SECONDS_MASK as u32);

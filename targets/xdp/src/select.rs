@@ -453,8 +453,21 @@ impl Select<'_> {
     }
 
     pub(crate) fn jump(&mut self, jump: &program::Jump) {
-        let args = jump.args.iter().map(|arg| self.register(*arg)).collect();
+        let args = jump.args.iter().map(|arg| self.handed(*arg)).collect();
         self.finish(End::Jump(self.blocks[jump.to], args));
+    }
+
+    /// A value that a block hands over. One that was made in another block is copied: its register would else be chosen
+    /// together with the parameter's, which others crowd to the stack.
+    fn handed(&mut self, value: Value) -> Virtual {
+        let register = self.register(value);
+        let block = &self.program.blocks[self.at];
+        let here = block.insts.iter().any(|inst| inst.result == Some(value));
+        match self.makers[value] {
+            None | Some(Op::Const(_)) => register,
+            Some(_) if here => register,
+            Some(_) => self.with(Alu::Or, register, 0),
+        }
     }
 
     fn branch(&mut self, condition: Condition, yes: &program::Jump, no: &program::Jump) {

@@ -330,5 +330,6 @@ fn present(name: &str, header: HeaderId) -> Alternative {
         condition: Expr::Present(header),
         key: Vec::new(),
         passive: false,
+        signs: None,
     }
 }

@@ -27,6 +27,7 @@ mod expand;
 mod expr;
 mod fields;
 mod flow;
+mod flows;
 mod functions;
 mod header_fields;
 mod headers;

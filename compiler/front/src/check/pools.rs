@@ -2,31 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Duration;
 
-use lvsc_abi::flows::IDLE_MAX;
 use lvsc_abi::mac::Mac;
-use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, Pool};
-use lvsc_abi::scheduler::{Pick, Scheduler};
+use lvsc_abi::manifest::{Backend, Counter, CounterKind, Pool};
+use lvsc_abi::scheduler::Scheduler;
 use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine, Prop};
+use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine};
 
 /// Most backends of a pool: a ring slot names them with 16 bits, and one value stands for "none".
 const BACKENDS_MAX: usize = 65_534;
 /// The highest id that a policy may give: sections and counters have a place for each.
 const ID_MAX: u16 = 4095;
-/// Most entries of a connection table: 512 MiB.
-const FLOWS_MAX: u128 = 1 << 26;
-/// The table of a counting scheduler that has no `flows` line.
-const FLOWS_DEFAULT: Flows = Flows {
-    entries: 1 << 16,
-    idle: 900,
-};
 /// Schedulers that the language knows and this version does not have.
 const LATER: [&str; 10] = [
     "lc",
@@ -50,7 +41,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A value that is not what its property takes; nothing where it is a literal that the lexer has reported.
-    fn unfit<T>(&mut self, message: &str, value: &Expr) -> Option<T> {
+    pub(super) fn unfit<T>(&mut self, message: &str, value: &Expr) -> Option<T> {
         match value.kind {
             ExprKind::Lit(ast::Lit {
                 kind: LitKind::Bad, ..
@@ -327,84 +318,6 @@ impl<'a> Checker<'a> {
             let message = format!("two backends have the id {}", backend.id);
             let error = Diagnostic::error(Code::DuplicateId, message, place);
             self.report(error.secondary(first, "first here"));
-        }
-    }
-
-    /// `flows off`, `flows 64K idle 15m`. `Some(None)` is `off`.
-    fn flows(&mut self, prop: &'a Prop) -> Option<Option<Flows>> {
-        let mut flows = FLOWS_DEFAULT;
-        let word = |value| word_of(value).map_or("", |name| &name.text);
-        let (size, rest) = match prop.values.as_slice() {
-            [only] if word(only) == "off" => return Some(None),
-            [first, ..] if word(first) == "auto" => {
-                return self.later("`flows auto`", first.span);
-            }
-            [size, rest @ ..] => (size, rest),
-            [] => return self.bad_flows(prop.span),
-        };
-        let entries = match &size.kind {
-            ExprKind::Lit(ast::Lit { kind, .. }) => match kind {
-                LitKind::Int(entries) => entries,
-                LitKind::Bad => return None,
-                _ => return self.bad_flows(prop.span),
-            },
-            _ => return self.bad_flows(prop.span),
-        };
-        if !(8..=FLOWS_MAX).contains(entries) {
-            return self.bad_value("a connection table has from 8 to 64M entries", size.span);
-        }
-        flows.entries = (*entries as u32).next_power_of_two();
-        match rest {
-            [] => {}
-            [idle, value] if word(idle) == "idle" => flows.idle = self.idle(value)?,
-            _ => return self.bad_flows(prop.span),
-        }
-        Some(Some(flows))
-    }
-
-    fn bad_flows<T>(&mut self, span: Span) -> Option<T> {
-        self.report(
-            Diagnostic::error(
-                Code::BadValue,
-                "`flows` is `off`, or a number of entries",
-                span,
-            )
-            .note("write `flows off`, `flows 64K` or `flows 64K idle 15m`"),
-        );
-        None
-    }
-
-    fn idle(&mut self, value: &'a Expr) -> Option<u32> {
-        let limit = Duration::from_secs(IDLE_MAX.into());
-        match &value.kind {
-            ExprKind::Lit(ast::Lit {
-                kind: LitKind::Duration(time),
-                ..
-            }) if *time >= Duration::from_secs(1) && *time <= limit => Some(time.as_secs() as u32),
-            _ => self.unfit("`idle` is a time from 1s to 9h", value),
-        }
-    }
-
-    /// The connection table that the pool has: the written one, else what its scheduler needs.
-    fn table(
-        &mut self,
-        (scheduler, place): (Scheduler, Span),
-        written: Option<(Option<Flows>, Span)>,
-    ) -> Option<Flows> {
-        match (scheduler.pick(), written) {
-            (_, Some((Some(flows), _))) => Some(flows),
-            (Pick::Cursor, None) => Some(FLOWS_DEFAULT),
-            (Pick::Hash, Some((None, _)) | None) => None,
-            (Pick::Cursor, Some((None, span))) => {
-                let message = format!("`{scheduler}` cannot do without a connection table");
-                self.report(
-                    Diagnostic::error(Code::FlowsNeeded, message, span)
-                        .label("without it each packet of a flow would go elsewhere")
-                        .secondary(place, "this scheduler counts")
-                        .note("`scheduler maglev` needs no table"),
-                );
-                None
-            }
         }
     }
 }

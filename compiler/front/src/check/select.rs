@@ -147,6 +147,8 @@ impl<'a> Checker<'a> {
             let key: Vec<_> = parts.map(|(part, at)| self.key_part(part, *at)).collect();
             alternatives.push(Alternative {
                 key: key.into_iter().collect::<Option<_>>()?,
+                // They are those of the whole flow, and this is another one.
+                signs: None,
                 ..way.alternative
             });
         }
@@ -167,6 +169,7 @@ impl<'a> Checker<'a> {
                 condition: Expr::TRUE,
                 key: Vec::new(),
                 passive: false,
+                signs: None,
             },
             parts: Vec::new(),
         }];

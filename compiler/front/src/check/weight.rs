@@ -30,7 +30,7 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::warning(Code::WeightlessBackend, message, *place)
                     .label(format!("{what}, in a pool without a connection table"))
-                    .note("with `flows 64K` it keeps the flows that it has, and gets no new ones"),
+                    .note("with `flows auto` it keeps the flows that it has, and gets no new ones"),
             );
         }
     }

@@ -104,6 +104,8 @@ impl Reader {
             Element::Backend,
             Element::Slot,
             Element::Flow,
+            Element::Noted,
+            Element::Change,
             Element::Cursor,
             Element::Counter,
             Element::Word,

@@ -224,6 +224,8 @@ pub(super) fn element_name(element: Element) -> &'static str {
         Element::Backend => "backend",
         Element::Slot => "slot",
         Element::Flow => "flow",
+        Element::Noted => "noted",
+        Element::Change => "change",
         Element::Cursor => "cursor",
         Element::Counter => "counter",
         Element::Word => "word",

@@ -1,5 +1,5 @@
-//! Choosing a backend with the pool's connection table. The crate's documentation tells the steps; the numbers here
-//! are the numbers there.
+//! Choosing a backend with a table of every flow. The crate's documentation tells the steps; the numbers here are the
+//! numbers there.
 
 use lvsc_abi::flows::{
     ABSENT, BACKEND_SHIFT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID,
@@ -16,30 +16,29 @@ use crate::pipeline::PoolId;
 
 /// A packet's way into the connection table. All of its values are made before the first branch.
 #[derive(Clone, Copy)]
-struct Lookup {
-    pool: PoolId,
-    part: Part,
-    section: SectionId,
+pub(super) struct Lookup {
+    pub(super) pool: PoolId,
+    pub(super) section: SectionId,
     /// The key was absorbed into it.
-    state: Value,
+    pub(super) state: Value,
     /// Picks the bucket.
-    table_hash: Value,
+    pub(super) table_hash: Value,
     /// The flow's tag.
-    tag: Value,
+    pub(super) tag: Value,
     /// The clock's seconds as an entry has them.
-    seconds: Value,
+    pub(super) seconds: Value,
     /// The clock's seconds.
-    now: Value,
+    pub(super) now: Value,
     /// Seconds after which an entry is as good as none.
-    idle: Value,
+    pub(super) idle: Value,
 }
 
 /// A place in the table and the word found there.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     /// Index of the entry in the section.
-    at: Value,
-    word: Value,
+    pub(super) at: Value,
+    pub(super) word: Value,
 }
 
 impl Lowering<'_> {
@@ -51,7 +50,7 @@ impl Lowering<'_> {
         part: Part,
         mut path: Path,
     ) -> Split {
-        let lookup = self.lookup(pool, flows, part, &mut path);
+        let lookup = self.lookup(pool, flows, &mut path);
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
         let Split {
             yes: hit,
@@ -59,7 +58,7 @@ impl Lowering<'_> {
         } = self.seek(&lookup, find, path);
         let (mut split, mut stale) = (Split::default(), Vec::new());
         for path in hit {
-            let known = self.known(&lookup, path);
+            let known = self.known(&lookup, part, path);
             split.yes.extend(known.yes);
             stale.extend(known.no);
         }
@@ -74,7 +73,7 @@ impl Lowering<'_> {
                     split.extend(self.usable(path));
                 }
             }
-            Part::Active => {
+            Part::Active | Part::Told(_) => {
                 for path in missed {
                     let vacant =
                         Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
@@ -95,7 +94,8 @@ impl Lowering<'_> {
         split
     }
 
-    fn lookup(&mut self, pool: PoolId, flows: Flows, part: Part, path: &mut Path) -> Lookup {
+    /// With the key's state on the stack.
+    pub(super) fn lookup(&mut self, pool: PoolId, flows: Flows, path: &mut Path) -> Lookup {
         let state = path.pop().low;
         let block = path.block;
         let zero = self.code.constant(block, 0);
@@ -115,7 +115,6 @@ impl Lowering<'_> {
         let section = self.sections.pool(pool).flows;
         Lookup {
             pool,
-            part,
             section,
             state,
             table_hash,
@@ -127,7 +126,7 @@ impl Lowering<'_> {
     }
 
     /// Splits by whether a search of the bucket finds something; if so, the place is on the stack.
-    fn seek(&mut self, lookup: &Lookup, search: Op, path: Path) -> Split {
+    pub(super) fn seek(&mut self, lookup: &Lookup, search: Op, path: Path) -> Split {
         let mut split = self.in_bucket(lookup.table_hash, search, path);
         for path in &mut split.yes {
             let at = path.pop().low;
@@ -155,7 +154,7 @@ impl Lowering<'_> {
 
     /// 1. Splits by whether the flow's entry is not too old and its backend is usable. If so, the backend is on the stack
     ///    and the entry is refreshed; else the place still is.
-    fn known(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+    fn known(&mut self, lookup: &Lookup, part: Part, mut path: Path) -> Split {
         let place = pop_place(&mut path);
         push_place(&mut path, place);
         let age = self.age(lookup, path.block, place.word);
@@ -175,9 +174,11 @@ impl Lowering<'_> {
                 pop_place(&mut path);
                 path.push(id);
                 path.push(record);
-                match lookup.part {
+                match part {
                     Part::Passive => split.yes.push(path),
-                    Part::Active => split.yes.extend(self.refresh(lookup, place, age, path)),
+                    Part::Active | Part::Told(_) => {
+                        split.yes.extend(self.refresh(lookup, place, age, path));
+                    }
                 }
             }
         }
@@ -211,12 +212,16 @@ impl Lowering<'_> {
 
     /// 3. No place: the flow is counted as refused and goes where the ring says.
     fn refused(&mut self, lookup: &Lookup, mut path: Path) -> Split {
-        let counter = u64::from(self.sections.pool(lookup.pool).refused);
-        let counter = self.code.constant(path.block, counter);
-        self.code
-            .effect(path.block, Op::Count(self.sections.counters, counter));
+        self.count_refused(lookup.pool, path.block);
         self.push_ring_slot(lookup.pool, lookup.state, &mut path);
         self.usable(path)
+    }
+
+    pub(super) fn count_refused(&mut self, pool: PoolId, block: BlockId) {
+        let counter = u64::from(self.sections.pool(pool).refused);
+        let counter = self.code.constant(block, counter);
+        self.code
+            .effect(block, Op::Count(self.sections.counters, counter));
     }
 
     /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
@@ -229,10 +234,32 @@ impl Lowering<'_> {
             yes: Vec::new(),
             no,
         };
-        for path in yes {
-            split.extend(self.exchange(lookup, place, path));
+        for mut path in yes {
+            let (id, record) = pop_candidate(&mut path);
+            let new = self.entry(lookup, id, path.block);
+            path.push(id);
+            path.push(record);
+            split.extend(self.exchange(lookup, place, new, path));
         }
         split
+    }
+
+    /// The word of a new entry, seen now.
+    fn entry(&mut self, lookup: &Lookup, id: Value, block: BlockId) -> Value {
+        let flow = self.flow_of(lookup, block);
+        let backend = self
+            .code
+            .with(block, Binary::Shl, id, u64::from(BACKEND_SHIFT));
+        let rest = self.code.binary(block, Binary::Or, backend, lookup.seconds);
+        self.code.binary(block, Binary::Or, flow, rest)
+    }
+
+    /// What tells in an entry that it is in use, by this flow.
+    pub(super) fn flow_of(&mut self, lookup: &Lookup, block: BlockId) -> Value {
+        let tag = self
+            .code
+            .with(block, Binary::Shl, lookup.tag, u64::from(TAG_SHIFT));
+        self.code.with(block, Binary::Or, tag, VALID)
     }
 
     /// Where in the ring a new flow's backend stands.
@@ -250,19 +277,18 @@ impl Lowering<'_> {
         }
     }
 
-    /// Exchanges the new entry for what was found; another worker's entry for the same flow wins.
-    fn exchange(&mut self, lookup: &Lookup, place: Place, mut path: Path) -> Split {
+    /// Exchanges the new entry for what was found, with its candidate on the stack; another worker's entry for the same flow
+    /// wins.
+    pub(super) fn exchange(
+        &mut self,
+        lookup: &Lookup,
+        place: Place,
+        new: Value,
+        mut path: Path,
+    ) -> Split {
         let (id, record) = pop_candidate(&mut path);
         let block = path.block;
-        let tag = self
-            .code
-            .with(block, Binary::Shl, lookup.tag, u64::from(TAG_SHIFT));
-        let flow = self.code.with(block, Binary::Or, tag, VALID);
-        let backend = self
-            .code
-            .with(block, Binary::Shl, id, u64::from(BACKEND_SHIFT));
-        let rest = self.code.binary(block, Binary::Or, backend, lookup.seconds);
-        let new = self.code.binary(block, Binary::Or, flow, rest);
+        let flow = self.flow_of(lookup, block);
         let to = element(lookup.section, place.at, 0, 8);
         let before = self.code.value(block, Op::Exchange(to, new, place.word));
         let beaten = self.code.compare(block, Compare::Ne, before, place.word);
@@ -292,7 +318,7 @@ impl Lowering<'_> {
     }
 
     /// The backend in an entry's word.
-    fn entry_backend(&mut self, block: BlockId, word: Value) -> Value {
+    pub(super) fn entry_backend(&mut self, block: BlockId, word: Value) -> Value {
         let id = self
             .code
             .with(block, Binary::Shr, word, u64::from(BACKEND_SHIFT));
@@ -300,12 +326,12 @@ impl Lowering<'_> {
     }
 }
 
-fn push_place(path: &mut Path, Place { at, word }: Place) {
+pub(super) fn push_place(path: &mut Path, Place { at, word }: Place) {
     path.push(at);
     path.push(word);
 }
 
-fn pop_place(path: &mut Path) -> Place {
+pub(super) fn pop_place(path: &mut Path) -> Place {
     let word = path.pop().low;
     Place {
         at: path.pop().low,

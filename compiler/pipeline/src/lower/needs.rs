@@ -113,6 +113,11 @@ impl Needs {
         self
     }
 
+    /// Also what is asked by an expression.
+    pub(super) fn also(&mut self, pipeline: &Pipeline, expr: &Expr) {
+        self.expr(pipeline, expr, Within::Step);
+    }
+
     fn merge(&mut self, other: &Needs) {
         self.headers.extend(&other.headers);
         self.variables.extend(&other.variables);
@@ -136,9 +141,18 @@ impl Needs {
                 self.variables.remove(variable);
                 self.expr(pipeline, value, Within::Step);
             }
-            Step::Select { variable, key, .. } => {
+            Step::Select {
+                pool,
+                variable,
+                key,
+            } => {
                 self.variables.remove(variable);
                 self.key(pipeline, *key);
+                for (index, signs) in pipeline.signs(*pool, *key) {
+                    for expr in signs.exprs() {
+                        self.expr(pipeline, expr, Within::Alternative(*key, index));
+                    }
+                }
             }
             Step::CountKey(_, key) => self.key(pipeline, *key),
             Step::Rewrite(header, field, value) => {

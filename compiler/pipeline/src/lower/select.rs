@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 
 use lvsc_abi::layout::{backend, slot};
+use lvsc_abi::manifest::Tracking;
 use lvsc_ir::program::{Binary, Class, Op, Value};
 
 use super::Lowering;
+use super::changed::Changed;
 use super::conditions::taken;
 use super::likely::Guess;
 use super::state::{Binding, Path, Split};
-use crate::pipeline::{ChoiceId, PoolId, VariableId};
+use crate::pipeline::{ChoiceId, Pipeline, PoolId, Signs, VariableId};
 
 /// How a packet belongs to its flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     /// It makes and refreshes the flow's entry.
     Active,
+    /// It does, and its signs tell how old the flow is; those of the key's alternative with this index.
+    Told(usize),
     /// It only looks up.
     Passive,
 }
@@ -30,9 +34,15 @@ impl Lowering<'_> {
         paths: Vec<Path>,
     ) -> Split {
         let keyed = self.keyed(pool, key, paths);
-        self.needs = self.behind.clone();
+        let flows = self.pipeline.pool(pool).flows;
         let mut split = Split::default();
+        let mut changed = Changed::default();
         for (part, mut paths) in keyed {
+            let signs = signs_of(self.pipeline, key, part);
+            self.needs = self.behind.clone();
+            for expr in signs.into_iter().flat_map(Signs::exprs) {
+                self.needs.also(self.pipeline, expr);
+            }
             for path in &mut paths {
                 path.state.guess = Guess::General;
             }
@@ -42,11 +52,21 @@ impl Lowering<'_> {
                 path.push(state);
             }
             for path in self.join(hashed) {
-                split.extend(match self.pipeline.pool(pool).flows {
-                    None => self.by_ring(pool, path),
-                    Some(flows) => self.by_flow(pool, flows, part, path),
-                });
+                match flows.map(|flows| (flows.tracking, flows)) {
+                    None => split.extend(self.by_ring(pool, path)),
+                    Some((Tracking::Every, flows)) => {
+                        split.extend(self.by_flow(pool, flows, part, path));
+                    }
+                    Some((Tracking::Changed, _)) => {
+                        let is_passive = part == Part::Passive;
+                        changed.extend(self.by_slot(pool, is_passive, signs, path));
+                    }
+                }
             }
+        }
+        self.needs = self.behind.clone();
+        if let Some(flows) = flows {
+            split.extend(self.by_change(pool, flows, changed));
         }
         let Split { mut yes, no } = self.join_split(split);
         for path in &mut yes {
@@ -72,13 +92,21 @@ impl Lowering<'_> {
     ) -> BTreeMap<Part, Vec<Path>> {
         let alternatives = &self.pipeline.choice(key).alternatives;
         let tracked = self.pipeline.pool(pool).flows.is_some();
+        let signed: Vec<usize> = (self.pipeline.signs(pool, key))
+            .map(|(index, _)| index)
+            .collect();
         let mut found: BTreeMap<Part, Vec<Path>> = BTreeMap::new();
         for path in paths {
             for path in self.choose(key, path) {
                 let alternative = taken(&path, key).and_then(|index| alternatives.get(index));
                 let parts = alternative.map_or(&[][..], |alternative| &alternative.key);
                 let passive = tracked && alternative.is_some_and(|found| found.passive);
-                let part = if passive { Part::Passive } else { Part::Active };
+                let told = taken(&path, key).filter(|index| signed.contains(index));
+                let part = match told {
+                    _ if passive => Part::Passive,
+                    Some(index) => Part::Told(index),
+                    None => Part::Active,
+                };
                 found
                     .entry(part)
                     .or_default()
@@ -131,6 +159,14 @@ impl Lowering<'_> {
             path.push(record);
         }
         split
+    }
+}
+
+/// What tells how old the flow is of a packet that belongs to it in this way.
+fn signs_of(pipeline: &Pipeline, key: ChoiceId, part: Part) -> Option<&Signs> {
+    match part {
+        Part::Told(index) => pipeline.choice(key).alternatives[index].signs.as_ref(),
+        Part::Active | Part::Passive => None,
     }
 }
 

@@ -233,6 +233,7 @@ pub(crate) fn choices() -> Vec<Choice> {
         condition,
         key: key.iter().map(|name| field(name)).collect(),
         passive: name.starts_with("quoted"),
+        signs: None,
     };
     let ends = ["ip4.src", "ip4.dst", "ip4.protocol"];
     let with = |ports: [&'static str; 2]| [ends.as_slice(), ports.as_slice()].concat();

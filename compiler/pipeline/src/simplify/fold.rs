@@ -40,6 +40,14 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
             .key
             .iter_mut()
             .for_each(|part| fold.inside(part, Use::Value));
+        if let Some(signs) = &mut alternative.signs {
+            fold.inside(&mut signs.opening, Use::Condition);
+            fold.inside(&mut signs.closing, Use::Condition);
+            signs
+                .sequence
+                .iter_mut()
+                .for_each(|part| fold.inside(part, Use::Value));
+        }
     }
     for header in &mut headers {
         let conditions = header.after.iter_mut().map(|after| &mut after.when);

@@ -21,6 +21,7 @@ fn manifest(names: &[&str]) -> Manifest {
             flows: Some(Flows {
                 entries: 8,
                 idle: 10,
+                tracking: lvsc_abi::manifest::Tracking::Every,
             }),
             counters: 0,
         }],
@@ -47,6 +48,7 @@ fn flows_and_counters_follow_names_not_the_order_of_lines() {
             tag: 7,
             backend,
             seconds: 5,
+            flags: 0,
         };
         let place = at(&before, u64::from(backend));
         before.store(place, Width::B8, entry.to_bits());
@@ -58,7 +60,7 @@ fn flows_and_counters_follow_names_not_the_order_of_lines() {
 
     let then = counted(&before);
     let carried = carry((&old, &before, &then), (&new, &mut now));
-    let turned = turn(&old, &new, &mut before);
+    let turned = turn(&old, &new, &mut before, |_| {});
     assert_eq!(carried, turned);
     assert_eq!(carried.lost, 1, "the flow of `b` is left out");
     for image in [now, before] {
@@ -235,9 +237,9 @@ fn cells_of_another_key_begin_anew() {
     assert_eq!(told(&now, &new, "clients"), []);
     assert!(!agree(&old, &new), "no program goes on with them");
     // The same memory, as an engine has it that stands still meanwhile.
-    turn(&old, &old, &mut before);
+    turn(&old, &old, &mut before, |_| {});
     assert_eq!(told(&before, &old, "clients"), [client(1, 1)]);
-    turn(&old, &new, &mut before);
+    turn(&old, &new, &mut before, |_| {});
     assert_eq!(told(&before, &new, "clients"), []);
     let table = new.keyed[0].table.as_ref().unwrap();
     assert_eq!(cells::taken(&before, &new.keyed[0], table).count(), 0);
@@ -254,6 +256,7 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
         tag: 7,
         backend,
         seconds: 5,
+        flags: 0,
     };
     before.store(packets, Width::B8, 10);
     let then = counted(&before);
@@ -289,6 +292,7 @@ fn what_the_policy_names_no_more_is_forgotten() {
             tag: 7,
             backend,
             seconds: 5,
+            flags: 0,
         };
         image.store(place, Width::B8, entry.to_bits());
     }

@@ -33,6 +33,7 @@ fn manifest(names: &[&str]) -> Manifest {
         flows: Some(Flows {
             entries: 8,
             idle: 10,
+            tracking: lvsc_abi::manifest::Tracking::Every,
         }),
         counters: 1,
     };
@@ -305,6 +306,7 @@ fn a_hot_swap_keeps_counters_and_flows() {
         tag: 77,
         backend: 1,
         seconds: 3,
+        flags: 0,
     };
     engine.image_mut().store(flow, Width::B8, entry.to_bits());
     let counted = at(&engine, "counters", 2, counter::PACKETS);
@@ -318,7 +320,12 @@ fn a_hot_swap_keeps_counters_and_flows() {
     assert!(engine.exchange(loaded(&next)).is_ok());
     assert_eq!(engine.slot(0).as_ptr(), slots, "the same memory");
     assert_eq!(engine.manifest(), &next.manifest);
-    let carried = turn(&manifest(&["a", "b"]), &next.manifest, engine.image_mut());
+    let carried = turn(
+        &manifest(&["a", "b"]),
+        &next.manifest,
+        engine.image_mut(),
+        |_| {},
+    );
     assert_eq!(carried.lost, 0);
     let flow = engine
         .image()
@@ -345,6 +352,7 @@ fn a_director_exchanges_policies_over_one_memory() {
         tag: 77,
         backend: 1,
         seconds: 0,
+        flags: 0,
     };
     let at = flow(engine.image());
     engine.image_mut().store(at, Width::B8, entry.to_bits());

@@ -143,6 +143,7 @@ fn a_new_flow_gets_an_entry_and_keeps_its_backend_when_the_ring_changes() {
         tag: expected_tag(1),
         backend: id,
         seconds: 1000,
+        flags: 0,
     };
     assert_eq!(table(&world, "flows.kept")[0], Some(entry));
     assert_eq!(first.entry, Some(0));

@@ -1,0 +1,162 @@
+//! Choosing a backend with a table of the flows whose slots have changed.
+
+use lvsc_abi::flows::{self, CLOSING, CLOSING_LIFE, Entry, MARK_SHIFT, OPENING, OPENING_MASK};
+use lvsc_abi::image::Width;
+use lvsc_abi::layout::{change, slot};
+use lvsc_abi::manifest::Flows;
+use lvsc_abi::slots::LEARN;
+
+use super::flows::Bucket;
+use super::packet::Running;
+use super::{Selected, Table};
+use crate::pipeline::PoolId;
+
+/// What a packet tells of its flow.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    passive: bool,
+    opening: bool,
+    closing: bool,
+    /// It has a sequence number, and this is its mark.
+    mark: Option<u64>,
+}
+
+impl Running<'_> {
+    /// The key was absorbed into `state`.
+    pub(super) fn changed(&mut self, flows: Flows, state: u64, selected: &mut Selected) -> u16 {
+        let (pool, index) = (selected.pool, selected.hash);
+        let backend = self.slot(index, selected);
+        let ring = self.section(self.sections.pool(pool).ring);
+        let previous = self.image.load(ring.at(index, 0), Width::B4) >> slot::PREVIOUS_SHIFT;
+        let previous = previous as u16;
+        // 1.
+        if previous == slot::NONE {
+            selected.table = Table::Steady;
+            return backend;
+        }
+        let kept = previous != slot::TAIL && self.is_usable(pool, previous);
+        let told = self.told(selected);
+        let bucket = self.bucket(pool, state);
+        let idle = u64::from(flows.idle);
+        // 2.
+        let found = flows::find(&bucket.words, bucket.tag);
+        let known = bucket.entry(found);
+        let live = known.filter(|entry| entry.is_live(bucket.now, idle));
+        if let Some(mut entry) = live {
+            let forged = entry.is_opening() && !told.opening && !told.passive;
+            let fits = flows::fits(entry.mark(), told.mark.unwrap_or(0));
+            if forged && kept && !fits {
+                entry.backend = previous;
+            }
+            if self.is_usable(pool, entry.backend) {
+                selected.table = Table::Hit;
+                selected.entry = Some(bucket.first + found);
+                if !told.passive {
+                    let entry = seen(entry, bucket.now, told, idle);
+                    self.note(&bucket, found, entry, (index, backend), pool);
+                }
+                return entry.backend;
+            }
+        }
+        // 3.
+        if !kept {
+            selected.table = Table::Tail;
+            return backend;
+        }
+        if told.passive {
+            selected.table = Table::Passive;
+            return previous;
+        }
+        // 4.
+        let changes = self.section(self.sections.pool(pool).changes);
+        let since = changes.at(index, change::SINCE);
+        let passed = bucket.now.wrapping_sub(self.image.load(since, Width::B4)) & change::MASK;
+        let opens = told.opening && passed >= LEARN;
+        let place = match known {
+            Some(_) => found,
+            None => flows::vacant(&bucket.words, bucket.now, idle),
+        };
+        if place == flows::ABSENT {
+            selected.table = Table::Full;
+            self.count(u64::from(self.sections.pool(pool).refused));
+            if passed > LEARN {
+                let begun = bucket.now.wrapping_sub(LEARN) & change::MASK;
+                self.image.store(since, Width::B4, begun);
+            }
+            return previous;
+        }
+        selected.table = if opens { Table::New } else { Table::Kept };
+        let chosen = if opens { backend } else { previous };
+        if self.is_usable(pool, chosen) {
+            let mark = told.mark.filter(|_| told.opening);
+            let entry = Entry {
+                tag: bucket.tag as u32,
+                backend: chosen,
+                seconds: (mark.unwrap_or(0) << MARK_SHIFT) as u16,
+                flags: mark.map_or(0, |_| OPENING),
+            };
+            let entry = seen(entry, bucket.now, told, idle);
+            self.note(&bucket, place, entry, (index, backend), pool);
+            selected.entry = Some(bucket.first + place);
+        }
+        chosen
+    }
+
+    fn told(&self, selected: &Selected) -> Told {
+        let Some(alternative) = self.taken(selected) else {
+            return Told::default();
+        };
+        let Some(signs) = &alternative.signs else {
+            return Told {
+                passive: alternative.passive,
+                ..Told::default()
+            };
+        };
+        let sequence = signs.sequence.as_ref();
+        let closing = self.holds(&signs.closing);
+        Told {
+            passive: alternative.passive,
+            opening: !closing && self.holds(&signs.opening),
+            closing,
+            mark: sequence.map(|sequence| flows::mark(self.value_or_zero(sequence) as u64)),
+        }
+    }
+
+    /// Writes an entry of a flow whose slot names `backend`. 5.
+    fn note(
+        &mut self,
+        bucket: &Bucket,
+        place: u64,
+        entry: Entry,
+        (index, backend): (u64, u16),
+        pool: PoolId,
+    ) {
+        let at = bucket.at(place);
+        self.image.store(at, Width::B8, entry.to_bits());
+        if entry.backend != backend {
+            let changes = self.section(self.sections.pool(pool).changes);
+            let elsewhere = changes.at(index, change::ELSEWHERE);
+            self.image
+                .store(elsewhere, Width::B4, bucket.now & change::MASK);
+        }
+    }
+}
+
+/// The entry behind a packet of its flow.
+fn seen(entry: Entry, now: u64, told: Told, idle: u64) -> Entry {
+    let closing = told.closing || !told.opening && entry.flags & CLOSING != 0;
+    let (seconds, flags) = if closing {
+        let life = u64::from(CLOSING_LIFE).min(idle);
+        (now.wrapping_sub(idle - life), CLOSING)
+    } else if told.opening && entry.is_opening() {
+        let seconds = entry.mark() << MARK_SHIFT | now & OPENING_MASK;
+        (seconds, OPENING)
+    } else {
+        (now, 0)
+    };
+    Entry {
+        seconds: seconds as u16,
+        flags,
+        ..entry
+    }
+}

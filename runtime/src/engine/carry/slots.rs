@@ -1,0 +1,50 @@
+//! Ring slots that remember whom they named before, from one policy to the next: a change of the backends is one all the same.
+
+use std::collections::BTreeMap;
+
+use lvsc_abi::image::{Image, Width};
+use lvsc_abi::layout::{Element, Section, slot};
+use lvsc_abi::manifest::{Manifest, Pool};
+
+/// The pool to which a section of slots, or of their times, belongs in both policies, where both remember.
+pub(super) fn pools<'a>(
+    old: &'a Manifest,
+    new: &'a Manifest,
+    section: &Section,
+) -> Option<(&'a Pool, &'a Pool)> {
+    let (kind, name) = section.name.split_once('.')?;
+    let both = (old.pool(name)?, new.pool(name)?);
+    let remember = both.0.changed().is_some() && both.1.changed().is_some();
+    (remember && matches!(kind, "ring" | "changes")).then_some(both)
+}
+
+/// Copies slots or their times. A ring may have grown: a slot's flows are then spread over several.
+pub(super) fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) {
+    let bytes = if to.element == Element::Slot {
+        Width::B4
+    } else {
+        Width::B8
+    };
+    for index in 0..u64::from(to.length) {
+        // The index is masked to each section's length.
+        let value = old.load(from.at(index, 0), bytes);
+        new.store(to.at(index, 0), bytes, value);
+    }
+}
+
+/// Gives slots the ids that belong to theirs. Who is gone has named nobody.
+pub(super) fn give_ids(image: &mut dyn Image, section: &Section, ids: &BTreeMap<u16, Option<u16>>) {
+    let id = |old: u16, none: u16| match old {
+        slot::NONE | slot::TAIL => old,
+        old => ids.get(&old).copied().flatten().unwrap_or(none),
+    };
+    for at in (0..u64::from(section.length)).map(|index| section.at(index, 0)) {
+        let before = image.load(at, Width::B4);
+        let backend = id(before as u16, slot::NONE);
+        let previous = id((before >> slot::PREVIOUS_SHIFT) as u16, slot::TAIL);
+        let after = u64::from(backend) | u64::from(previous) << slot::PREVIOUS_SHIFT;
+        if after != before {
+            image.store(at, Width::B4, after);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Connections stay where they are through any change of the backends, on every engine: the same decisions as a model of
+//! just-enough tracking, and the law that the model is there for.
+
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
+
+mod support;
+
+#[path = "fuzz/chance.rs"]
+#[allow(dead_code, reason = "the tests use a part")]
+mod chance;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/compile.rs"]
+mod compile;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/engines.rs"]
+mod engines;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/failure.rs"]
+mod failure;
+#[path = "../cli/library.rs"]
+mod library;
+mod machine;
+#[path = "tracking/model.rs"]
+mod model;
+#[allow(dead_code, reason = "the tests use a part")]
+#[path = "../cli/remedy.rs"]
+mod remedy;
+#[path = "tracking/run.rs"]
+mod run;
+
+use run::{Case, Outcome, run};
+
+/// Runs of each kind; `LVSC_FUZZ_RUNS` says another number.
+const RUNS: u64 = 3;
+
+/// All runs of a case, one after the other, added up.
+fn all(case: Case) -> Outcome {
+    let runs = std::env::var("LVSC_FUZZ_RUNS").map_or(RUNS, |runs| {
+        runs.parse().expect("LVSC_FUZZ_RUNS is a number")
+    });
+    let each = (0..runs).map(|seed| run(seed, case));
+    each.fold(Outcome::default(), Outcome::and)
+}
+
+#[test]
+fn no_connection_moves_while_its_backend_can_serve() {
+    let outcome = all(Case::default());
+    assert!(
+        outcome.opened > 1500 * RUNS && outcome.known > 0,
+        "{outcome:?}"
+    );
+    assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
+}
+
+#[test]
+fn openings_that_somebody_forges_move_nothing() {
+    let outcome = all(Case {
+        forged: true,
+        ..Case::default()
+    });
+    assert!(outcome.forged > 100, "{outcome:?}");
+    assert_eq!(outcome.moved, 0, "{outcome:?}");
+}
+
+/// Each moved connection began without a place, and its opening was sent again when there was one.
+#[test]
+fn a_table_that_is_too_small_moves_only_what_opened_without_a_place_and_again() {
+    let outcome = all(Case {
+        entries: 16,
+        ..Case::default()
+    });
+    assert!(outcome.refused > 0, "{outcome:?}");
+    assert!(outcome.moved <= outcome.again_refused, "{outcome:?}");
+}
+
+/// The law is kept by the rules: without one of them it is not, and this would be seen.
+#[test]
+fn without_learning_connections_move() {
+    let outcome = all(Case {
+        learns: false,
+        ..Case::default()
+    });
+    assert!(outcome.moved > 0, "{outcome:?}");
+}

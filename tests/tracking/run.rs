@@ -1,0 +1,383 @@
+//! Connections that open, send, are silent and end while backends come, go, drain, die and return.
+
+use std::collections::BTreeMap;
+
+use lvsc_abi::engine::{BATCH, Packet, Room};
+use lvsc_abi::flows::Entry;
+use lvsc_abi::hash;
+use lvsc_abi::image::{Width, count};
+use lvsc_abi::mac::Mac;
+use lvsc_abi::manifest::{CounterKind, Manifest};
+use lvsc_abi::scheduler::RING_MIN;
+use lvsc_abi::verdict::Verdict;
+use lvsc_pipeline::pipeline::Pipeline;
+use lvsc_runtime::director::AnyEngine;
+use lvsc_runtime::publish::{publish, publish_time};
+use lvsc_runtime::sweep::{Sweeper, changing};
+use lvsc_runtime::world::World;
+use lvsc_target_xdp::Xdp;
+
+use crate::chance::Chance;
+use crate::engines;
+use crate::library::Disk;
+use crate::machine::engine::Machine;
+use crate::model::{Known, Model, Sent};
+
+/// Seconds in which something changes.
+const END: u64 = 800;
+/// Seconds that a connection may be silent.
+const IDLE: u64 = 60;
+/// Backends of the policy; not all are there from the begin on.
+const BACKENDS: u64 = 12;
+/// Seconds of the clock at the begin.
+const BEGIN: u64 = 1000;
+
+/// What is tried.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// Places of the table.
+    pub entries: u32,
+    /// Whether somebody sends openings of connections that are not his.
+    pub forged: bool,
+    /// Whether openings stay for a while; engines always do so, and are left out where not.
+    pub learns: bool,
+}
+
+impl Default for Case {
+    fn default() -> Case {
+        Case {
+            entries: 4096,
+            forged: false,
+            learns: true,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    pub opened: u64,
+    pub moved: u64,
+    pub forged: u64,
+    /// Openings that found no place in the table.
+    pub refused: u64,
+    /// Connections whose opening may have been refused and was sent again.
+    pub again_refused: u64,
+    /// The most flows that were noted at one time.
+    pub known: usize,
+}
+
+impl Outcome {
+    pub fn and(self, other: Outcome) -> Outcome {
+        Outcome {
+            opened: self.opened + other.opened,
+            moved: self.moved + other.moved,
+            forged: self.forged + other.forged,
+            refused: self.refused + other.refused,
+            again_refused: self.again_refused + other.again_refused,
+            known: self.known.max(other.known),
+        }
+    }
+}
+
+/// A connection that goes on.
+struct Connection {
+    backend: u16,
+    opened: u32,
+    next: u64,
+    last: u64,
+    again: Option<u64>,
+}
+
+/// One run; panics where an engine and the model, or two engines, differ.
+pub fn run(seed: u64, case: Case) -> Outcome {
+    let mut chance = Chance::new(seed);
+    let mut stage = Stage::new(case, &mut chance);
+    let mut outcome = Outcome::default();
+    let mut live: BTreeMap<u64, Connection> = BTreeMap::new();
+    for now in 0..END + 10 * IDLE {
+        stage.at(now);
+        if now < END && chance.below(100) < 3 {
+            stage.change(&mut chance);
+            live.retain(|_, connection| stage.model.serves(connection.backend));
+        }
+        if now % 5 == 0 {
+            stage.sweep();
+            outcome.known = outcome.known.max(stage.model.left().1);
+        }
+        let mut due: Vec<(Sent, Due)> = Vec::new();
+        for _ in 0..if now < END { 2 } else { 0 } {
+            let (flow, sequence) = (chance.word() >> 24, chance.word() as u32);
+            due.push((sent(flow, true, sequence), Due::First));
+        }
+        for (flow, connection) in &mut live {
+            if case.forged && chance.one_in(200) {
+                outcome.forged += 1;
+                let other = connection.opened ^ 0x8000_0000;
+                let sent = Sent {
+                    forged: true,
+                    ..sent(*flow, true, other)
+                };
+                due.push((sent, Due::Forged));
+            }
+            if connection.again == Some(now) {
+                due.push((sent(*flow, true, connection.opened), Due::Again));
+            } else if connection.next == now {
+                let further = chance.below(100_000) as u32;
+                let sequence = connection.opened.wrapping_add(1 + further);
+                due.push((sent(*flow, false, sequence), Due::Later));
+            }
+        }
+        let packets: Vec<Sent> = due.iter().map(|(sent, _)| *sent).collect();
+        let became = stage.forward(&packets);
+        outcome.opened += due.iter().filter(|(_, due)| *due == Due::First).count() as u64;
+        for ((sent, due), got) in due.into_iter().zip(became) {
+            match due {
+                Due::Forged => {}
+                Due::First => {
+                    let Some(backend) = got else { continue };
+                    let again = chance.one_in(5).then_some(now + 1);
+                    let full = stage.refused > 0;
+                    outcome.again_refused += u64::from(full && again.is_some());
+                    let connection = Connection {
+                        backend,
+                        opened: sent.sequence,
+                        next: now + 2 + chance.below(7) as u64,
+                        last: now + *chance.one(&[5, 100, 400]),
+                        again,
+                    };
+                    live.insert(sent.flow, connection);
+                }
+                Due::Again | Due::Later => {
+                    let Some(connection) = live.get_mut(&sent.flow) else {
+                        continue;
+                    };
+                    if got != Some(connection.backend) {
+                        outcome.moved += 1;
+                        live.remove(&sent.flow);
+                    } else if now > connection.last {
+                        live.remove(&sent.flow);
+                    } else if due == Due::Later {
+                        connection.next = now + *chance.one(&[1, 10, IDLE - 6]);
+                    }
+                }
+            }
+        }
+    }
+    outcome.refused = stage.refused;
+    stage.end();
+    outcome
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    First,
+    Again,
+    Later,
+    Forged,
+}
+
+/// The key of a flow as `docs/flow.md` states it.
+fn key(flow: u64) -> [u8; 13] {
+    let [_, _, _, a, b, c, d, e] = flow.to_be_bytes();
+    [10, a, b, c, 192, 0, 2, 200, 6, d, e, 0, 80]
+}
+
+fn sent(flow: u64, opens: bool, sequence: u32) -> Sent {
+    let slot = hash::ring(hash::state(&key(flow))) as usize & (RING_MIN as usize - 1);
+    Sent {
+        flow,
+        slot,
+        opens,
+        sequence,
+        forged: false,
+    }
+}
+
+fn frame(sent: &Sent) -> Vec<u8> {
+    let key = key(sent.flow);
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0xff, 0, 1, 8, 0];
+    frame.extend([0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0]);
+    frame.extend(&key[..8]);
+    frame.extend(&key[9..]);
+    frame.extend(sent.sequence.to_be_bytes());
+    let flags = if sent.opens { 0x02 } else { 0x10 };
+    frame.extend([0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    frame
+}
+
+/// The model and all engines side by side.
+struct Stage {
+    model: Model,
+    /// The first of the others is always there; none where the model breaks a rule.
+    engines: Vec<(&'static str, AnyEngine)>,
+    manifest: Manifest,
+    world: World,
+    /// Whether the engines have a table that is always large enough, so that the model says what they do.
+    ample: bool,
+    refused: u64,
+    sweeper: Sweeper,
+}
+
+impl Stage {
+    fn new(case: Case, chance: &mut Chance) -> Stage {
+        let pipeline = pipeline(case.entries);
+        let first = 2 + chance.below(6) as u64;
+        let backends: Vec<Known> = (0..BACKENDS)
+            .map(|id| Known {
+                weight: *chance.one(&[1, 2, 5]),
+                up: id < first,
+            })
+            .collect();
+        let manifest = pipeline.manifest.clone();
+        let mut world = World::for_tests(&manifest);
+        world.seconds = BEGIN;
+        let mut made = Vec::new();
+        for kind in engines::present().filter(|_| case.learns) {
+            let engine = kind
+                .make(&pipeline)
+                .unwrap_or_else(|error| panic!("{error}"));
+            made.push((kind.name, engine));
+        }
+        if case.learns {
+            let compiled = crate::compile::program(&pipeline).expect("a program");
+            let object = compiled.emit(&Xdp::NEW).expect("an object");
+            made.push(("machine", Box::new(Machine::load(&object.code))));
+        }
+        let mut stage = Stage {
+            model: Model::new(backends, RING_MIN as usize, IDLE, case.learns),
+            engines: made,
+            manifest,
+            world,
+            ample: case.entries >= 4096,
+            refused: 0,
+            sweeper: Sweeper::default(),
+        };
+        stage.publish();
+        stage
+    }
+
+    fn at(&mut self, now: u64) {
+        self.model.now = now;
+        self.world.seconds = BEGIN + now;
+        for (_, engine) in &mut self.engines {
+            publish_time(&self.world, engine.image_mut());
+        }
+    }
+
+    /// A backend is added, gets another weight, drains, dies or returns.
+    fn change(&mut self, chance: &mut Chance) {
+        let count = self.model.backends.len();
+        let known = &mut self.model.backends[chance.below(count)];
+        match chance.below(10) {
+            0..4 => (known.up, known.weight) = (true, *chance.one(&[1, 2, 5])),
+            4..7 => known.weight = *chance.one(&[0, 1, 3]),
+            7..9 => known.up = false,
+            _ => known.up = true,
+        }
+        self.model.change();
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        for (state, known) in self.world.pools[0].iter_mut().zip(&self.model.backends) {
+            (state.up, state.weight) = (known.up, known.weight);
+        }
+        for (_, engine) in &mut self.engines {
+            publish(&self.manifest, &self.world, engine.image_mut());
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.model.sweep();
+        let now = self.world.seconds;
+        for (_, engine) in &mut self.engines {
+            let mut sweeper = self.sweeper;
+            // A whole round.
+            for _ in 0..15 {
+                sweeper.advance(&self.manifest, (now, now + 1), engine.image_mut());
+            }
+        }
+    }
+
+    /// Where each packet goes, on all. A forged opening may meet what is still noted of the flow from a time of which the model
+    /// keeps nothing, and go where the flow goes.
+    fn forward(&mut self, packets: &[Sent]) -> Vec<Option<u16>> {
+        let model: Vec<Option<u16>> = packets
+            .iter()
+            .map(|sent| self.model.forward(sent))
+            .collect();
+        let mut first: Option<Vec<Option<u16>>> = None;
+        for (name, engine) in &mut self.engines {
+            let got = decide(engine, &self.world, packets);
+            let expected = first.get_or_insert_with(|| got.clone());
+            let now = self.model.now;
+            assert_eq!(got, *expected, "{name} at second {now}");
+            for ((got, model), sent) in got.iter().zip(&model).zip(packets) {
+                let free = sent.forged || !self.ample;
+                assert!(
+                    free || got == model,
+                    "{name} at second {now}: {got:?}, {model:?}"
+                );
+            }
+        }
+        if let Some((_, engine)) = self.engines.first() {
+            let counter = self.manifest.counter(CounterKind::Refused, "web");
+            self.refused = count(engine.image(), counter.expect("it is counted")).packets;
+        }
+        first.unwrap_or(model)
+    }
+
+    /// Time has passed: everything is as if nothing had changed.
+    fn end(&mut self) {
+        assert_eq!(self.model.left(), (0, 0));
+        for (name, engine) in &self.engines {
+            let image = engine.image();
+            assert_eq!(changing(&self.manifest.pools[0], image), 0, "{name}");
+            let table = image
+                .layout()
+                .named("flows.web")
+                .expect("a table")
+                .1
+                .clone();
+            let words =
+                (0..u64::from(table.length)).map(|at| image.load(table.at(at, 0), Width::B8));
+            assert_eq!(words.filter_map(Entry::from_bits).count(), 0, "{name}");
+        }
+    }
+}
+
+fn pipeline(entries: u32) -> Pipeline {
+    let backends = (0..BACKENDS).map(|id| format!("  backend b{id} 192.0.2.{}\n", id + 1));
+    let text = format!(
+        "pool web {{\n  scheduler maglev\n{}  flows auto {entries} idle {IDLE}s\n}}\n\
+         match ip.dst == 192.0.2.200 {{\n  select rs from web\n  dr(rs)\n}}\n",
+        backends.collect::<String>()
+    );
+    let compiled = lvsc_front::compile_with("tracking.lvs", &text, &Disk);
+    compiled.pipeline.expect("the policy is right")
+}
+
+fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Option<u16>> {
+    let macs: BTreeMap<Mac, u16> = (world.pools[0].iter().zip(0..))
+        .filter_map(|(state, id)| Some((state.mac?, id)))
+        .collect();
+    let mut became = Vec::new();
+    for batch in frames.chunks(BATCH) {
+        let mut packets = Vec::new();
+        for (index, sent) in batch.iter().enumerate() {
+            let (room, frame) = (Room::slot(index), frame(sent));
+            let packet = Packet::arrived(room, frame.len() as u16, 0);
+            engine.room(room)[packet.range()].copy_from_slice(&frame);
+            packets.push(packet);
+        }
+        engine.process(&mut packets).expect("no packet traps");
+        for packet in packets {
+            let sent = packet.verdict == Verdict::Send;
+            let to: [u8; 6] =
+                std::array::from_fn(|at| engine.room(packet.room)[packet.range()][at]);
+            became.push(sent.then(|| macs[&Mac(to)]));
+        }
+    }
+    became
+}
