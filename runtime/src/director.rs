@@ -264,14 +264,7 @@ impl<Meta> Director<Meta> {
                 change,
             } => self.change(pool, backend, change),
             Event::Tell(notice) => (self.notify)(notice),
-            Event::Replace { engine, manifest } if self.takes == Takes::Source => {
-                self.next.push_back((engine, *manifest));
-            }
-            Event::Replace { engine, manifest } => {
-                let world = self.world.follow(&self.manifest, &manifest);
-                let taken = self.succeed(engine, *manifest, world);
-                self.told(taken);
-            }
+            Event::Replace { engine, manifest } => self.next.push_back((engine, *manifest)),
         }
     }
 
@@ -342,7 +335,7 @@ impl<Meta> Director<Meta> {
         self.stale = true;
     }
 
-    /// Another policy takes over from the devices on, where the source takes packets for it.
+    /// The next policy takes over, once the source takes its packets.
     fn replace<Io>(&mut self, io: &mut Io)
     where
         Io: Source<Meta = Meta>,
@@ -350,13 +343,13 @@ impl<Meta> Director<Meta> {
         let Some((engine, manifest)) = self.next.pop_front() else {
             return;
         };
-        let world = self.world.follow(&self.manifest, &manifest);
-        if !devices(&world).eq(devices(&self.world)) {
+        if !interfaces(&manifest).eq(interfaces(&self.manifest)) {
             return self.told(Err(EngineError::Attach {
                 what: "the policy's interfaces are not those of the one that runs".to_owned(),
                 remedy: Some("give it the same ones, in the same order".to_owned()),
             }));
         }
+        let world = self.world.follow(&self.manifest, &manifest);
         let taken = match io.prepare(engine.steering(), &world) {
             Ok(false) => return self.next.push_front((engine, manifest)),
             Ok(true) => self.succeed(engine, manifest, world),
@@ -378,7 +371,7 @@ impl<Meta> Director<Meta> {
     }
 
     /// Goes on with another policy, with the flows and counters of the one before, and another picture of the world. The
-    /// old one goes on where the new one cannot.
+    /// old one goes on, in all threads, where the new one cannot.
     pub fn succeed(
         &mut self,
         mut engine: AnyEngine,
@@ -386,50 +379,43 @@ impl<Meta> Director<Meta> {
         world: World,
     ) -> Result<Carried, EngineError> {
         // What can fail comes before anybody stands still, or goes on with another policy than the others.
-        let each = 0..self.crew.len();
-        let next: Result<Vec<AnyEngine>, _> = each.map(|_| engine.another()).collect();
-        let mut next = next?;
-        let mut others = self.crew.pause();
-        let before = &self.manifest;
-        // Who has another layout cannot go on with the same image.
-        let is_alike = engine.image().layout() == self.own.engine.image().layout();
-        let exchanged = if is_alike && exchange_all(&mut others, &mut next) {
-            self.own.engine.exchange(engine)
+        let over = over_all(&engine, &self.own.engine, &self.crew.pause())?;
+        let (before, is_over) = (&self.manifest, over.is_some());
+        let mut next;
+        if let Some(over) = over {
+            (engine, next) = over;
         } else {
-            Err(engine)
-        };
-        let carried = match exchanged {
-            Ok(()) => {
-                let image = self.own.engine.image_mut();
-                publish(&manifest, &world, image);
-                turn(before, &manifest, image)
+            let each = 0..self.crew.len();
+            let made: Result<_, _> = each.map(|_| engine.another()).collect();
+            next = made?;
+        }
+        let mut others = self.crew.pause();
+        let carried = if is_over {
+            engine.succeed(self.own.engine.as_mut())?;
+            publish(&manifest, &world, engine.image_mut());
+            turn(before, &manifest, engine.image_mut())
+        } else {
+            for (worker, next) in others.workers.iter_mut().zip(&mut next) {
+                next.adopt(worker.engine.frames()?)?;
             }
-            Err(mut engine) => {
-                while next.len() < others.workers.len() {
-                    next.push(engine.another()?);
-                }
-                for (worker, next) in others.workers.iter_mut().zip(&mut next) {
-                    next.adopt(worker.engine.frames()?)?;
-                }
-                // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
-                if self.takes == Takes::Source {
-                    engine.adopt(self.own.engine.frames()?)?;
-                }
-                let then = counted(self.own.engine.image());
-                let old = (before, self.own.engine.image(), &then);
-                let carried = carry(old, (&manifest, engine.image_mut()));
-                publish(&manifest, &world, engine.image_mut());
-                publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
-                engine.succeed(self.own.engine.as_mut())?;
-                let old = (before, self.own.engine.image(), &then);
-                catch_up(old, (&manifest, engine.image_mut()));
-                self.own.engine = engine;
-                for (worker, next) in others.workers.iter_mut().zip(next) {
-                    worker.engine = next;
-                }
-                carried
+            // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
+            if self.takes == Takes::Source {
+                engine.adopt(self.own.engine.frames()?)?;
             }
+            let then = counted(self.own.engine.image());
+            let old = (before, self.own.engine.image(), &then);
+            let carried = carry(old, (&manifest, engine.image_mut()));
+            publish(&manifest, &world, engine.image_mut());
+            publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
+            engine.succeed(self.own.engine.as_mut())?;
+            let old = (before, self.own.engine.image(), &then);
+            catch_up(old, (&manifest, engine.image_mut()));
+            carried
         };
+        self.own.engine = engine;
+        for (worker, next) in others.workers.iter_mut().zip(next) {
+            worker.engine = next;
+        }
         drop(others);
         (self.world, self.manifest) = (world, manifest);
         self.stale = false;
@@ -437,19 +423,26 @@ impl<Meta> Director<Meta> {
     }
 }
 
-/// Has workers go on with the code of other engines, one each, and with all that they have besides; whether all do. Where
-/// one does not, they are to be replaced as a whole.
-fn exchange_all<Meta>(others: &mut Paused<'_, Meta>, next: &mut Vec<AnyEngine>) -> bool {
-    let mut workers = others.workers.iter_mut();
-    workers.all(|worker| {
-        let left = next.pop().map(|next| worker.engine.exchange(next));
-        matches!(left, Some(Ok(())))
-    })
+/// The program of `next` over what the director's own engine has, and over what those of the others have; `None` where it
+/// cannot go on with their image. They run on as they are.
+fn over_all<Meta>(
+    next: &AnyEngine,
+    own: &AnyEngine,
+    others: &Paused<'_, Meta>,
+) -> Result<Option<(AnyEngine, Vec<AnyEngine>)>, EngineError> {
+    let Some(first) = next.over(own.as_ref())? else {
+        return Ok(None);
+    };
+    let each = others.workers.iter();
+    let more: Result<Option<_>, _> = each
+        .map(|worker| next.over(worker.engine.as_ref()))
+        .collect();
+    Ok(more?.map(|more| (first, more)))
 }
 
-/// The kernel's indices of the interfaces, in the manifest's order: that of the devices that are open.
-fn devices(world: &World) -> impl Iterator<Item = u32> {
-    world.interfaces.iter().map(|known| known.index)
+/// The names of the interfaces: packet IO has a device for each, in their order.
+fn interfaces(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    manifest.interfaces.iter().map(|known| &*known.name)
 }
 
 #[cfg(test)]
