@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lvsc_abi::flows::IDLE_MAX;
+use lvsc_abi::layout::slot;
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, Pool};
 use lvsc_abi::scheduler::{Pick, Scheduler};
@@ -16,10 +17,11 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine, Prop};
 
-/// Most backends of a pool: a ring slot names them with 16 bits, and one value stands for "none".
-const BACKENDS_MAX: usize = 65_534;
-/// The highest id that a policy may give: sections and counters have a place for each.
-const ID_MAX: u16 = 4095;
+/// The highest id of a backend: a ring slot names it with 16 bits, and the highest value stands for "none". Sections and
+/// counters have a place for each id up to the highest of a pool.
+const ID_MAX: u16 = slot::NONE - 1;
+/// Most backends of a pool.
+const BACKENDS_MAX: usize = ID_MAX as usize + 1;
 /// Most entries of a connection table: 512 MiB.
 const FLOWS_MAX: u128 = 1 << 26;
 /// The table of a counting scheduler that has no `flows` line.
@@ -82,7 +84,7 @@ impl<'a> Checker<'a> {
         let mut places: Vec<Span> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let given = self.given_ids(item);
-        let mut ids = (0..u16::MAX).filter(|id| !given.contains(id));
+        let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut full) = (None, false);
         let before = self.diagnostics.len();
         for line in &item.lines {
@@ -222,13 +224,13 @@ impl<'a> Checker<'a> {
             .map_or_else(|| address.to_string(), |name| name.text.clone());
         let mut backend = Backend {
             port,
-            ..Backend::new(u16::MAX, name, address)
+            ..Backend::new(slot::NONE, name, address)
         };
         for option in &line.options {
             self.option(option, &mut backend)?;
         }
-        if backend.id == u16::MAX {
-            backend.id = ids.next()?; // there are more of them than backends
+        if backend.id == slot::NONE {
+            backend.id = ids.next()?; // there are as many of them as backends
         }
         Some(backend)
     }
