@@ -79,7 +79,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 28] = [
+    let cases: [Case; 29] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -160,6 +160,10 @@ fn main() -> std::process::ExitCode {
         (
             "what_is_foreign_is_left_alone",
             names::what_is_foreign_is_left_alone,
+        ),
+        (
+            "what_others_have_pinned_is_measured",
+            names::what_others_have_pinned_is_measured,
         ),
         (
             "without_a_bpf_file_system_it_is_said_how_to_get_one",
