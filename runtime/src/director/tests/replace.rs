@@ -112,6 +112,7 @@ struct Devices {
     followed: Vec<World>,
     prepared: usize,
     retreated: usize,
+    flushed: usize,
 }
 
 impl Source for Devices {
@@ -143,6 +144,11 @@ impl Source for Devices {
 impl Sink<()> for Devices {
     fn send(&mut self, _: &Packet, (): &(), _: &[u8]) -> io::Result<Sent> {
         Ok(Sent::Gone)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushed += 1;
+        Ok(())
     }
 }
 
@@ -258,6 +264,18 @@ fn interfaces_in_another_order_are_other_ones() {
         );
         assert_eq!(devices.prepared, usize::from(!is_kept));
     }
+}
+
+#[test]
+fn what_could_not_be_sent_does_not_wait_for_the_next_frame() {
+    let (mut director, _) = steering(&manifest(), [7]);
+    let another = director.another().unwrap();
+    let hand = director.hire(another);
+    let mut devices = Devices::default();
+    director.turn(&mut devices, Duration::ZERO).unwrap();
+    assert_eq!(devices.flushed, 1);
+    hand.turn(&mut devices).unwrap();
+    assert_eq!(devices.flushed, 2);
 }
 
 #[test]
