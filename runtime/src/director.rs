@@ -57,6 +57,7 @@ pub struct Director<Meta> {
     taking: Option<Arc<AtomicBool>>,
     /// Those that take over one after the other, each once the source takes its packets.
     next: VecDeque<(AnyEngine, Manifest)>,
+    successions: u64,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
 }
@@ -86,6 +87,7 @@ impl<Meta> Director<Meta> {
             takes: Takes::Nobody,
             taking: None,
             next: VecDeque::new(),
+            successions: 0,
             notify: Box::new(|_| {}),
         }
     }
@@ -155,6 +157,11 @@ impl<Meta> Director<Meta> {
     /// What the policy declares.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// How many policies have taken over.
+    pub fn successions(&self) -> u64 {
+        self.successions
     }
 
     /// What is true now.
@@ -378,6 +385,7 @@ impl<Meta> Director<Meta> {
         manifest: Manifest,
         world: World,
     ) -> Result<Carried, EngineError> {
+        let begin = Instant::now();
         // What can fail comes before anybody stands still, or goes on with another policy than the others.
         let over = over_all(&engine, &self.own.engine, &self.crew.pause())?;
         let (before, is_over) = (&self.manifest, over.is_some());
@@ -390,7 +398,7 @@ impl<Meta> Director<Meta> {
             next = made?;
         }
         let mut others = self.crew.pause();
-        let carried = if is_over {
+        let mut carried = if is_over {
             engine.succeed(self.own.engine.as_mut())?;
             publish(&manifest, &world, engine.image_mut());
             turn(before, &manifest, engine.image_mut())
@@ -419,6 +427,8 @@ impl<Meta> Director<Meta> {
         drop(others);
         (self.world, self.manifest) = (world, manifest);
         self.stale = false;
+        self.successions += 1;
+        carried.took = begin.elapsed();
         Ok(carried)
     }
 }

@@ -239,6 +239,8 @@ mod linux {
             let flows = number(carried.lost as usize, "flow");
             words.push(format!("{flows} left out, whose backends are gone"));
         }
+        let took = carried.took.as_secs_f64() * 1000.0;
+        words.push(format!("it took {took:.1} ms"));
         words.join("; ")
     }
 

@@ -5,6 +5,7 @@
 //! and name, those with keys where the whole declaration is the same. Backends, rings and interfaces are not carried: they are published anew.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
@@ -25,6 +26,8 @@ pub struct Carried {
     pub fresh: Vec<String>,
     /// Flow entries left out, because their backends are gone.
     pub lost: u64,
+    /// From the moment at which the director takes up the new engine until it forwards with it.
+    pub took: Duration,
 }
 
 /// What the counters of an image were at one time: packets and bytes, by the names of sections.
