@@ -289,7 +289,8 @@ impl Engine for WasmEngine {
         let first = &mut self.running;
         let memory = first.lend().map_err(|error| batch::no_memory(&error))?;
         let code = (first.module.clone(), Arc::clone(&first.creator));
-        let running = Running::over(memory, code, first.contents.clone()).map_err(no_instance)?;
+        let running = Running::over(memory, code, first.contents.clone())
+            .map_err(|error| no_instance(&error))?;
         Ok(Box::new(WasmEngine {
             running,
             spent: Duration::ZERO,
@@ -307,7 +308,8 @@ impl Engine for WasmEngine {
         }
         let code = (new.module.clone(), Arc::clone(&new.creator));
         let memory = Arc::clone(&old.packets.memory);
-        let mut running = Running::over(memory, code, new.contents.clone()).map_err(no_instance)?;
+        let mut running = Running::over(memory, code, new.contents.clone())
+            .map_err(|error| no_instance(&error))?;
         // As it was, with what it has in common with others.
         running.image = old.image.clone();
         running.packets.lent.clone_from(&old.packets.lent);
@@ -316,7 +318,7 @@ impl Engine for WasmEngine {
     }
 }
 
-fn no_instance(error: LoadError) -> EngineError {
+fn no_instance(error: &LoadError) -> EngineError {
     EngineError::Attach {
         what: error.to_string(),
         remedy: None,
