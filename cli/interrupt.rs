@@ -18,7 +18,7 @@ pub fn flag() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 /// As [`flag`]; the hangup signal, by which services are asked to read what they are told again, has a flag of its own.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub fn flags() -> Result<[Arc<AtomicBool>; 2], Failure> {
     let [stop, again] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     ends(&stop)?;

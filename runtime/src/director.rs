@@ -350,11 +350,8 @@ impl<Meta> Director<Meta> {
         let Some((engine, manifest)) = self.next.pop_front() else {
             return;
         };
-        if !interfaces(&manifest).eq(interfaces(&self.manifest)) {
-            return self.told(Err(EngineError::Attach {
-                what: "the policy's interfaces are not those of the one that runs".to_owned(),
-                remedy: Some("give it the same ones, in the same order".to_owned()),
-            }));
+        if let Err(error) = self.has_devices(&manifest) {
+            return self.told(Err(error));
         }
         let world = self.world.follow(&self.manifest, &manifest);
         let taken = match io.prepare(engine.steering(), &world) {
@@ -368,6 +365,32 @@ impl<Meta> Director<Meta> {
             self.stale = true;
         }
         self.told(taken);
+    }
+
+    /// Whether the devices that are open are those of another policy.
+    fn has_devices(&self, manifest: &Manifest) -> Result<(), EngineError> {
+        let unfit = |what, remedy: &str| EngineError::Attach {
+            what,
+            remedy: Some(remedy.to_owned()),
+        };
+        if !interfaces(manifest).eq(interfaces(&self.manifest)) {
+            return Err(unfit(
+                "the policy's interfaces are not those of the one that runs".to_owned(),
+                "give it the same ones, in the same order",
+            ));
+        }
+        for (known, state) in manifest.interfaces.iter().zip(&self.world.interfaces) {
+            if let (Some(wanted), Some(mac)) = (known.mac, state.mac)
+                && wanted != mac
+            {
+                let what = format!(
+                    "the policy gives {} the MAC {wanted}, its device has {mac}",
+                    known.name
+                );
+                return Err(unfit(what, "leave the interface's `mac` out"));
+            }
+        }
+        Ok(())
     }
 
     fn told(&mut self, taken: Result<Carried, EngineError>) {

@@ -267,6 +267,27 @@ fn interfaces_in_another_order_are_other_ones() {
 }
 
 #[test]
+fn a_policy_for_another_mac_than_the_devices_is_refused() {
+    let own = Mac([2, 0, 0, 0, 0, 1]);
+    for (mac, is_kept) in [(own, false), (Mac([2, 0, 0, 0, 0, 2]), true)] {
+        let (mut director, told) = steering(&manifest(), [7]);
+        let state = InterfaceState {
+            mac: Some(own),
+            index: 7,
+        };
+        director.handle(Event::Interface { index: 0, state });
+        let mut next = manifest();
+        next.interfaces[0].mac = Some(mac);
+        replace(&mut director, next);
+        director
+            .turn(&mut Devices::default(), Duration::ZERO)
+            .unwrap();
+        let told = told.lock().unwrap();
+        assert_eq!(matches!(told[..], [Notice::Kept(_)]), is_kept, "{told:?}");
+    }
+}
+
+#[test]
 fn what_could_not_be_sent_does_not_wait_for_the_next_frame() {
     let (mut director, _) = steering(&manifest(), [7]);
     let another = director.another().unwrap();
