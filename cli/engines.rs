@@ -41,7 +41,7 @@ pub enum Runs {
 /// The artifacts that an engine runs.
 pub struct Artifacts {
     /// Who makes them.
-    pub target: &'static dyn Target,
+    pub target: &'static (dyn Target + Sync),
     /// Whether something is one, by its first bytes. A later engine gets what an earlier one does not know.
     known: fn(&[u8]) -> bool,
     /// Loads one.

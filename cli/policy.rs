@@ -1,6 +1,6 @@
 //! A policy read, checked, and its findings said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use lvsc_front::compile_with;
@@ -19,6 +19,7 @@ use crate::offload;
 use crate::testing;
 use crate::ui::Ui;
 use crate::ui::diagnostics::json;
+use crate::watch::Files;
 
 /// A policy without errors.
 pub struct Checked {
@@ -110,21 +111,32 @@ fn configuration(global: &Global, ui: &mut Ui) -> Result<Option<Config>, Failure
 
 /// Reads and checks a policy. Errors and warnings are said; `None` where there are errors.
 pub fn open(chosen: &Chosen, format: Format, ui: &mut Ui) -> Result<Option<Checked>, Failure> {
-    Ok(open_text(chosen.read()?, format, ui))
+    Ok(open_text(chosen.read()?, format, ui).ok())
 }
 
 /// The same of a policy that was read.
-pub fn open_text(text: Text, format: Format, ui: &mut Ui) -> Option<Checked> {
-    match check(text) {
-        Ok(checked) => {
-            checked.warn(format, ui);
-            Some(checked)
-        }
-        Err(broken) => {
-            broken.tell(format, ui);
-            None
-        }
+pub fn open_text(text: Text, format: Format, ui: &mut Ui) -> Result<Checked, Broken> {
+    let checked = check(text);
+    match &checked {
+        Ok(checked) => checked.warn(format, ui),
+        Err(broken) => broken.tell(format, ui),
     }
+    checked
+}
+
+/// What was read of the files that were asked for.
+fn read(asked: &BTreeSet<String>, sources: &SourceMap) -> Files {
+    let texts = sources.files().filter(|file| !sources.is_prelude(*file));
+    let texts: BTreeMap<&str, &str> = texts
+        .map(|file| (sources.path(file), sources.text(file)))
+        .collect();
+    let read = asked.iter().map(|path| {
+        let text = texts
+            .get(path.as_str())
+            .map(|text| text.as_bytes().to_vec());
+        (PathBuf::from(path), text)
+    });
+    read.collect()
 }
 
 /// Checks a policy.
@@ -200,6 +212,11 @@ impl Checked {
         }
     }
 
+    /// What it takes in.
+    pub fn files(&self) -> Files {
+        read(&self.asked, &self.sources)
+    }
+
     /// Says the warnings, to people.
     pub fn warn(&self, format: Format, ui: &mut Ui) {
         if format == Format::Text {
@@ -209,6 +226,11 @@ impl Checked {
 }
 
 impl Broken {
+    /// What it takes in, or would.
+    pub fn files(&self) -> Files {
+        read(&self.asked, &self.sources)
+    }
+
     /// Says what is wrong, to people or as all that a command prints.
     pub fn tell(&self, format: Format, ui: &mut Ui) {
         match format {

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::only;
 use crate::policy::{self, Checked};
 use crate::ui::Ui;
+use crate::watch::Files;
 
 /// What is run, and by which engine.
 pub struct Subject {
@@ -17,22 +18,34 @@ pub struct Subject {
     text: Text,
 }
 
+/// What was read.
+pub struct Reading {
+    /// What is run; `None` where it has errors.
+    pub subject: Option<Subject>,
+    /// The files that say what.
+    pub files: Files,
+}
+
 enum Text {
     Policy(Box<Checked>),
     Artifact(Vec<u8>),
 }
 
 impl Subject {
-    /// Reads and checks it. Errors and warnings of a policy are said; `None` where there are errors.
+    /// Reads and checks it. Errors and warnings of a policy are said.
     pub fn open(
         chosen: &Chosen,
         target: Option<&str>,
         format: Format,
         ui: &mut Ui,
-    ) -> Result<Option<Subject>, Failure> {
+    ) -> Result<Reading, Failure> {
         let wanted = target.map(engines::find).transpose()?;
         let bytes = chosen.bytes()?;
         let path = chosen.name();
+        let own = chosen
+            .file()
+            .map(|file| (file.to_owned(), Some(bytes.clone())));
+        let mut files = Files::from_iter(own);
         if let Some(kind) = engines::of(&bytes) {
             if let Some(other) = wanted.filter(|wanted| wanted.name != kind.name) {
                 return Err(Failure::Told {
@@ -45,7 +58,8 @@ impl Subject {
             }
             (kind.present)()?;
             let text = Text::Artifact(bytes);
-            return Ok(Some(Subject { path, kind, text }));
+            let subject = Some(Subject { path, kind, text });
+            return Ok(Reading { subject, files });
         }
         let kind = match wanted {
             Some(kind) => kind,
@@ -53,15 +67,20 @@ impl Subject {
         };
         (kind.present)()?;
         let checked = policy::open_text(chosen.text(bytes)?, format, ui);
-        let checked = checked.and_then(|checked| match kind.target() {
+        files.extend(match &checked {
+            Ok(checked) => checked.files(),
+            Err(broken) => broken.files(),
+        });
+        let checked = checked.ok().and_then(|checked| match kind.target() {
             Some(target) => only::check(checked, target, format, ui),
             None => Some(checked),
         });
-        Ok(checked.map(|checked| Subject {
+        let subject = checked.map(|checked| Subject {
             path,
             kind,
             text: Text::Policy(Box::new(checked)),
-        }))
+        });
+        Ok(Reading { subject, files })
     }
 
     /// An engine, and what it must be told; with a name it stays when this process ends.

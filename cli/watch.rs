@@ -6,18 +6,18 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
+use crate::config::Chosen;
 use crate::failure::{Failure, folder};
 
-/// How often an interruption is looked for.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How often it is looked whether somebody waits still.
+pub const GLANCE: Duration = Duration::from_millis(100);
 /// A save is over when so long nothing has happened...
 const QUIET: Duration = Duration::from_millis(50);
 /// ...or this long after its begin.
@@ -28,14 +28,25 @@ const LONGEST: Duration = Duration::from_millis(500);
 pub enum News {
     /// These have another content, or are gone, or can be read again.
     Changed(BTreeSet<PathBuf>),
-    /// A signal asks to end.
+    /// Nobody waits for any more.
     Interrupted,
+}
+
+/// Files, and what was in each; `None` where it could not be read, or was not looked at.
+pub type Files = BTreeMap<PathBuf, Option<Vec<u8>>>;
+
+/// The file that is watched for a policy; `usage` is a command that has one.
+pub fn file<'a>(chosen: &'a Chosen, usage: &str) -> Result<&'a Path, Failure> {
+    chosen.file().ok_or_else(|| Failure::Told {
+        what: format!("{} is no file that could be watched", chosen.name()),
+        remedy: Some(format!("name one: {usage}")),
+    })
 }
 
 /// Watched files.
 pub struct Watch {
     /// What was in each; `None` where it could not be read.
-    files: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    files: Files,
     folders: BTreeSet<PathBuf>,
     events: Receiver<notify::Result<Event>>,
     watcher: RecommendedWatcher,
@@ -55,7 +66,7 @@ impl Watch {
 
     /// Watches just these files from here on. What was in those that were watched before is known; of the others it is what
     /// was read of them, where that is told: a save since then is news.
-    pub fn set(&mut self, files: BTreeMap<PathBuf, Option<Vec<u8>>>) -> Result<(), Failure> {
+    pub fn set(&mut self, files: Files) -> Result<(), Failure> {
         self.files.retain(|path, _| files.contains_key(path));
         for (path, read) in files {
             // Behind a link the file itself may change. One that is not there may come.
@@ -76,13 +87,13 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits for news.
-    pub fn next(&mut self, stop: &AtomicBool) -> Result<News, Failure> {
+    /// Waits for news until `over`.
+    pub fn next(&mut self, over: impl Fn() -> bool) -> Result<News, Failure> {
         // Perhaps before the folder was watched.
         let mut files = self.files.iter();
         let mut saved = files.any(|(path, known)| fs::read(path).ok() != *known);
         loop {
-            if stop.load(Ordering::Relaxed) {
+            if over() {
                 return Ok(News::Interrupted);
             }
             if !saved && !self.stirred(GLANCE)? {
@@ -172,7 +183,7 @@ mod tests {
         let mut watch = Watch::begin().expect("it can be watched");
         let files = [(read.clone(), Some(b"old".to_vec())), (looked_at, None)];
         watch.set(files.into()).expect("a folder that is there");
-        let news = watch.next(&AtomicBool::new(false)).expect("news");
+        let news = watch.next(|| false).expect("news");
         assert_eq!(news, News::Changed(BTreeSet::from([read])));
     }
 }

@@ -17,6 +17,9 @@ mod support;
 fn main() {}
 
 #[cfg(target_os = "linux")]
+#[path = "attach/again.rs"]
+mod again;
+#[cfg(target_os = "linux")]
 #[path = "attach/child.rs"]
 mod child;
 #[cfg(target_os = "linux")]
@@ -79,7 +82,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 28] = [
+    let cases: [Case; 32] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -162,6 +165,10 @@ fn main() -> std::process::ExitCode {
             names::what_is_foreign_is_left_alone,
         ),
         (
+            "what_others_have_pinned_is_measured",
+            names::what_others_have_pinned_is_measured,
+        ),
+        (
             "without_a_bpf_file_system_it_is_said_how_to_get_one",
             names::without_a_bpf_file_system_it_is_said_how_to_get_one,
         ),
@@ -188,6 +195,18 @@ fn main() -> std::process::ExitCode {
         (
             "a_device_with_another_mac_goes_on_and_so_does_the_next_policy",
             reload::a_device_with_another_mac_goes_on_and_so_does_the_next_policy,
+        ),
+        (
+            "a_signal_has_the_policy_read_again",
+            again::a_signal_has_the_policy_read_again,
+        ),
+        (
+            "a_policy_that_is_saved_is_gone_on_with",
+            again::a_policy_that_is_saved_is_gone_on_with,
+        ),
+        (
+            "what_is_pinned_is_gone_on_with_under_its_name",
+            again::what_is_pinned_is_gone_on_with_under_its_name,
         ),
     ];
     for (name, case) in cases {

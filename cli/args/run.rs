@@ -27,6 +27,7 @@ Examples:
   lvsc run --lab memory --requests 1000             the same without namespaces
   lvsc run policies/dr.lvs --pcap in.pcap --out out.pcap
   sudo lvsc run policies/dr.lvs -i eth0             the director, until Ctrl-C
+  sudo lvsc run dr.lvs -i eth0 --watch              and again after each save
   sudo lvsc run dr.lvs -i eth0 --io af_xdp          the same in memory that the device shares
   sudo lvsc run dr.o -i eth0 --pin web              the same by a built object, which stays on eth0"
 )]
@@ -73,6 +74,10 @@ pub struct Run {
         conflicts_with_all = ["requests", "lab", "hold"]
     )]
     pub interfaces: Vec<Binding>,
+    /// Go on with the policy as it is now whenever it is saved, without losing a packet. The hangup
+    /// signal (`kill -HUP`) has the same done once
+    #[arg(long, requires = "interfaces")]
+    pub watch: bool,
     /// Where an XDP program takes packets [default: auto]
     #[arg(long, value_enum, value_name = "MODE", requires = "interfaces")]
     pub mode: Option<Modes>,

@@ -318,9 +318,10 @@ mod kernel {
                     "name one: `--against {}:PROGRAM`",
                     against.path.display()
                 )),
-                ForeignError::Object(_) | ForeignError::Refused { .. } | ForeignError::Read(_) => {
-                    None
-                }
+                ForeignError::Object(_)
+                | ForeignError::Other
+                | ForeignError::Refused { .. }
+                | ForeignError::Read(_) => None,
             };
             Failure::Told {
                 what: format!("{}: {error}", against.path.display()),

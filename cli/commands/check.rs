@@ -1,7 +1,7 @@
 //! `lvsc check`: says what is wrong with policies, once or after every save.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use lvsc_front::diagnostics::Diagnostic;
 use lvsc_front::source::SourceMap;
@@ -14,7 +14,7 @@ use crate::interrupt;
 use crate::policy::{self, Checked};
 use crate::ui::diagnostics::{json, sarif};
 use crate::ui::{FINE, Ui, number, styled};
-use crate::watch::{News, Watch};
+use crate::watch::{self, Files, News, Watch};
 
 /// What came of a policy.
 struct Outcome {
@@ -22,7 +22,7 @@ struct Outcome {
     diagnostics: Vec<Diagnostic>,
     sources: SourceMap,
     /// The paths of what it takes in, or would, and what was read of them.
-    asked: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    asked: Files,
     /// What is in it, for people; `None` where it has errors.
     summary: Option<String>,
 }
@@ -53,34 +53,19 @@ fn check(text: Text) -> Outcome {
     match policy::check(text) {
         Ok(checked) => Outcome {
             summary: Some(summary(&checked)),
+            asked: checked.files(),
             path: checked.text.path,
             diagnostics: checked.warnings,
-            asked: read(checked.asked, &checked.sources),
             sources: checked.sources,
         },
         Err(broken) => Outcome {
+            asked: broken.files(),
             path: broken.path,
             diagnostics: broken.diagnostics,
-            asked: read(broken.asked, &broken.sources),
             sources: broken.sources,
             summary: None,
         },
     }
-}
-
-/// What was read of the files that were asked for.
-fn read(asked: BTreeSet<String>, sources: &SourceMap) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-    let texts = sources.files().filter(|file| !sources.is_prelude(*file));
-    let texts: BTreeMap<&str, &str> = texts
-        .map(|file| (sources.path(file), sources.text(file)))
-        .collect();
-    let read = asked.into_iter().map(|path| {
-        let text = texts
-            .get(path.as_str())
-            .map(|text| text.as_bytes().to_vec());
-        (PathBuf::from(path), text)
-    });
-    read.collect()
 }
 
 impl Outcome {
@@ -118,12 +103,12 @@ impl Outcome {
 fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Failure> {
     let mut own = Vec::new();
     for chosen in chosen {
-        own.push(chosen.file().ok_or_else(|| no_file(chosen))?);
+        own.push(watch::file(chosen, "lvsc check --watch web.lvs")?);
     }
     let stop = interrupt::flag()?;
     // From before the first look on, so that nothing is missed.
     let mut watch = Watch::begin()?;
-    let mut taken_in = vec![BTreeMap::new(); chosen.len()];
+    let mut taken_in = vec![Files::new(); chosen.len()];
     watch.set(watched(&own, &taken_in))?;
     for (chosen, taken_in) in chosen.iter().zip(&mut taken_in) {
         let outcome = check(chosen.read()?);
@@ -134,7 +119,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
     ui.say(format_args!("watching {count}; Ctrl-C ends"));
     loop {
         watch.set(watched(&own, &taken_in))?;
-        let changed = match watch.next(&stop)? {
+        let changed = match watch.next(|| stop.load(Ordering::Relaxed))? {
             News::Changed(changed) => changed,
             News::Interrupted => return Ok(Status::Interrupted),
         };
@@ -155,21 +140,11 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
 }
 
 /// Policies, and all that they take in.
-fn watched(
-    own: &[&Path],
-    taken_in: &[BTreeMap<PathBuf, Option<Vec<u8>>>],
-) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+fn watched(own: &[&Path], taken_in: &[Files]) -> Files {
     let own = own.iter().map(|path| ((*path).to_owned(), None));
     let taken_in = taken_in.iter().flatten();
     let taken_in = taken_in.map(|(path, read)| (path.clone(), read.clone()));
     own.chain(taken_in).collect()
-}
-
-fn no_file(chosen: &Chosen) -> Failure {
-    Failure::Told {
-        what: format!("{} is no file that could be watched", chosen.name()),
-        remedy: Some("name one: lvsc check --watch web.lvs".to_owned()),
-    }
 }
 
 /// `1 VIP, 1 pool, 2 backends, 3 tests`

@@ -4,6 +4,10 @@ mod capture;
 mod device;
 mod lab;
 #[cfg(target_os = "linux")]
+mod notice;
+#[cfg(target_os = "linux")]
+mod reload;
+#[cfg(target_os = "linux")]
 mod way;
 
 use lvsc_runtime::director::Summary;
@@ -13,6 +17,7 @@ use crate::failure::{Failure, Status};
 use crate::policy;
 use crate::subject::Subject;
 use crate::ui::{Ui, file, number};
+use crate::watch;
 
 /// Forwards packets.
 pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> {
@@ -27,14 +32,18 @@ pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
     ];
     file::apart(&read, &written)?;
     let target = args.target.as_deref();
-    let Some(subject) = Subject::open(&chosen, target, args.output.format, ui)? else {
+    if args.watch {
+        watch::file(&chosen, "lvsc run web.lvs -i eth0 --watch")?;
+    }
+    let reading = Subject::open(&chosen, target, args.output.format, ui)?;
+    let Some(subject) = reading.subject else {
         return Ok(Status::Findings);
     };
     if let Some(path) = &args.pcap {
         return capture::run(path, args, &subject, ui);
     }
     if !args.interfaces.is_empty() {
-        return device::run(args, &subject, ui);
+        return device::run(args, (&chosen, reading.files), &subject, ui);
     }
     lab::run(args, &subject, ui)
 }

@@ -57,6 +57,7 @@ pub struct Director<Meta> {
     taking: Option<Arc<AtomicBool>>,
     /// Those that take over one after the other, each once the source takes its packets.
     next: VecDeque<(AnyEngine, Manifest)>,
+    successions: u64,
     notify: Box<dyn FnMut(Notice) + Send>,
     origin: (Instant, u64),
 }
@@ -92,6 +93,7 @@ impl<Meta> Director<Meta> {
             takes: Takes::Nobody,
             taking: None,
             next: VecDeque::new(),
+            successions: 0,
             notify: Box::new(|_| {}),
         }
     }
@@ -161,6 +163,11 @@ impl<Meta> Director<Meta> {
     /// What the policy declares.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// How many policies have taken over.
+    pub fn successions(&self) -> u64 {
+        self.successions
     }
 
     /// What is true now.
@@ -270,14 +277,7 @@ impl<Meta> Director<Meta> {
                 change,
             } => self.change(pool, backend, change),
             Event::Tell(notice) => (self.notify)(notice),
-            Event::Replace { engine, manifest } if self.takes == Takes::Source => {
-                self.next.push_back((engine, *manifest));
-            }
-            Event::Replace { engine, manifest } => {
-                let world = self.world.follow(&self.manifest, &manifest);
-                let taken = self.succeed(engine, *manifest, world);
-                self.told(taken);
-            }
+            Event::Replace { engine, manifest } => self.next.push_back((engine, *manifest)),
         }
     }
 
@@ -349,7 +349,7 @@ impl<Meta> Director<Meta> {
         self.stale = true;
     }
 
-    /// Another policy takes over from the devices on, where the source takes packets for it.
+    /// The next policy takes over, once the source takes its packets.
     fn replace<Io>(&mut self, io: &mut Io)
     where
         Io: Source<Meta = Meta>,
@@ -357,13 +357,10 @@ impl<Meta> Director<Meta> {
         let Some((engine, manifest)) = self.next.pop_front() else {
             return;
         };
-        let world = self.world.follow(&self.manifest, &manifest);
-        if !devices(&world).eq(devices(&self.world)) {
-            return self.told(Err(EngineError::Attach {
-                what: "the policy's interfaces are not those of the one that runs".to_owned(),
-                remedy: Some("give it the same ones, in the same order".to_owned()),
-            }));
+        if let Err(error) = self.has_devices(&manifest) {
+            return self.told(Err(error));
         }
+        let world = self.world.follow(&self.manifest, &manifest);
         let taken = match io.prepare(engine.steering(), &world) {
             Ok(false) => return self.next.push_front((engine, manifest)),
             Ok(true) => self.succeed(engine, manifest, world),
@@ -377,6 +374,32 @@ impl<Meta> Director<Meta> {
         self.told(taken);
     }
 
+    /// Whether the devices that are open are those of another policy.
+    fn has_devices(&self, manifest: &Manifest) -> Result<(), EngineError> {
+        let unfit = |what, remedy: &str| EngineError::Attach {
+            what,
+            remedy: Some(remedy.to_owned()),
+        };
+        if !interfaces(manifest).eq(interfaces(&self.manifest)) {
+            return Err(unfit(
+                "the policy's interfaces are not those of the one that runs".to_owned(),
+                "give it the same ones, in the same order",
+            ));
+        }
+        for (known, state) in manifest.interfaces.iter().zip(&self.world.interfaces) {
+            if let (Some(wanted), Some(mac)) = (known.mac, state.mac)
+                && wanted != mac
+            {
+                let what = format!(
+                    "the policy gives {} the MAC {wanted}, its device has {mac}",
+                    known.name
+                );
+                return Err(unfit(what, "leave the interface's `mac` out"));
+            }
+        }
+        Ok(())
+    }
+
     fn told(&mut self, taken: Result<Carried, EngineError>) {
         (self.notify)(match taken {
             Ok(carried) => Notice::Replaced(carried),
@@ -385,80 +408,83 @@ impl<Meta> Director<Meta> {
     }
 
     /// Goes on with another policy, with the flows and counters of the one before, and another picture of the world. The
-    /// old one goes on where the new one cannot.
+    /// old one goes on, in all threads, where the new one cannot.
     pub fn succeed(
         &mut self,
         mut engine: AnyEngine,
         manifest: Manifest,
         world: World,
     ) -> Result<Carried, EngineError> {
+        let begin = Instant::now();
         // What can fail comes before anybody stands still, or goes on with another policy than the others.
-        let each = 0..self.crew.len();
-        let next: Result<Vec<AnyEngine>, _> = each.map(|_| engine.another()).collect();
-        let mut next = next?;
-        let mut others = self.crew.pause();
-        let before = &self.manifest;
-        // Who has another layout cannot go on with the same image.
-        let is_alike = engine.image().layout() == self.own.engine.image().layout();
-        let exchanged = if is_alike && exchange_all(&mut others, &mut next) {
-            self.own.engine.exchange(engine)
+        let over = over_all(&engine, &self.own.engine, &self.crew.pause())?;
+        let (before, is_over) = (&self.manifest, over.is_some());
+        let mut next;
+        if let Some(over) = over {
+            (engine, next) = over;
         } else {
-            Err(engine)
-        };
-        let carried = match exchanged {
-            Ok(()) => {
-                let image = self.own.engine.image_mut();
-                turn(before, &manifest, image, |image| {
-                    publish(&manifest, &world, image);
-                })
+            let each = 0..self.crew.len();
+            let made: Result<_, _> = each.map(|_| engine.another()).collect();
+            next = made?;
+        }
+        let mut others = self.crew.pause();
+        let mut carried = if is_over {
+            engine.succeed(self.own.engine.as_mut())?;
+            turn(before, &manifest, engine.image_mut(), |image| {
+                publish(&manifest, &world, image);
+            })
+        } else {
+            for (worker, next) in others.workers.iter_mut().zip(&mut next) {
+                next.adopt(worker.engine.frames()?)?;
             }
-            Err(mut engine) => {
-                while next.len() < others.workers.len() {
-                    next.push(engine.another()?);
-                }
-                for (worker, next) in others.workers.iter_mut().zip(&mut next) {
-                    next.adopt(worker.engine.frames()?)?;
-                }
-                // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
-                if self.takes == Takes::Source {
-                    engine.adopt(self.own.engine.frames()?)?;
-                }
-                let then = counted(self.own.engine.image());
-                let old = (before, self.own.engine.image(), &then);
-                let carried = carry(old, (&manifest, engine.image_mut()));
-                publish(&manifest, &world, engine.image_mut());
-                publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
-                engine.succeed(self.own.engine.as_mut())?;
-                let old = (before, self.own.engine.image(), &then);
-                catch_up(old, (&manifest, engine.image_mut()));
-                self.own.engine = engine;
-                for (worker, next) in others.workers.iter_mut().zip(next) {
-                    worker.engine = next;
-                }
-                carried
+            // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
+            if self.takes == Takes::Source {
+                engine.adopt(self.own.engine.frames()?)?;
             }
+            let then = counted(self.own.engine.image());
+            let old = (before, self.own.engine.image(), &then);
+            let carried = carry(old, (&manifest, engine.image_mut()));
+            publish(&manifest, &world, engine.image_mut());
+            publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
+            engine.succeed(self.own.engine.as_mut())?;
+            let old = (before, self.own.engine.image(), &then);
+            catch_up(old, (&manifest, engine.image_mut()));
+            carried
         };
+        self.own.engine = engine;
+        for (worker, next) in others.workers.iter_mut().zip(next) {
+            worker.engine = next;
+        }
         drop(others);
         (self.world, self.manifest) = (world, manifest);
         self.remind = self.remind.min(self.world.seconds + PATIENCE);
         self.stale = false;
+        self.successions += 1;
+        carried.took = begin.elapsed();
         Ok(carried)
     }
 }
 
-/// Has workers go on with the code of other engines, one each, and with all that they have besides; whether all do. Where
-/// one does not, they are to be replaced as a whole.
-fn exchange_all<Meta>(others: &mut Paused<'_, Meta>, next: &mut Vec<AnyEngine>) -> bool {
-    let mut workers = others.workers.iter_mut();
-    workers.all(|worker| {
-        let left = next.pop().map(|next| worker.engine.exchange(next));
-        matches!(left, Some(Ok(())))
-    })
+/// The program of `next` over what the director's own engine has, and over what those of the others have; `None` where it
+/// cannot go on with their image. They run on as they are.
+fn over_all<Meta>(
+    next: &AnyEngine,
+    own: &AnyEngine,
+    others: &Paused<'_, Meta>,
+) -> Result<Option<(AnyEngine, Vec<AnyEngine>)>, EngineError> {
+    let Some(first) = next.over(own.as_ref())? else {
+        return Ok(None);
+    };
+    let each = others.workers.iter();
+    let more: Result<Option<_>, _> = each
+        .map(|worker| next.over(worker.engine.as_ref()))
+        .collect();
+    Ok(more?.map(|more| (first, more)))
 }
 
-/// The kernel's indices of the interfaces, in the manifest's order: that of the devices that are open.
-fn devices(world: &World) -> impl Iterator<Item = u32> {
-    world.interfaces.iter().map(|known| known.index)
+/// The names of the interfaces: packet IO has a device for each, in their order.
+fn interfaces(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    manifest.interfaces.iter().map(|known| &*known.name)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Keeps the state image true and moves frames. Knows no source text and no instruction.
 
+pub mod current;
 pub mod director;
 pub mod engine;
 pub mod io;

@@ -4,11 +4,13 @@
 use std::io::Result;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lvsc_abi::mac::Mac;
 
+#[cfg(target_os = "linux")]
+use crate::current::Current;
 #[cfg(target_os = "linux")]
 use crate::sys::ring::{Only, Options, PACKET_OUTGOING, Ring, is_passing};
 
@@ -104,40 +106,24 @@ pub fn tagged(mut frame: Vec<u8>, (tpid, tci): (u16, u16)) -> Vec<u8> {
     frame
 }
 
-/// The MAC that a [`Responder`] tells; it may change while it answers.
-#[derive(Debug)]
-pub struct OwnMac(AtomicU64);
-
-impl OwnMac {
-    /// This one for now.
-    pub fn new(mac: Mac) -> OwnMac {
-        OwnMac(AtomicU64::new(mac.to_bits()))
-    }
-
-    /// The one that is told now.
-    pub fn get(&self) -> Mac {
-        Mac::from_bits(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Another one from now on.
-    pub fn set(&self, mac: Mac) {
-        self.0.store(mac.to_bits(), Ordering::Relaxed);
-    }
-}
+/// VIPs, in any order.
+pub type Vips = Arc<[Ipv4Addr]>;
 
 /// Answers for VIPs on one interface, with the VLAN tag of whoever asks.
 #[cfg(target_os = "linux")]
 pub struct Responder {
     ring: Ring,
-    vips: Vec<Ipv4Addr>,
-    own: Arc<OwnMac>,
-    announced: Option<Mac>,
+    vips: Arc<Current<Vips>>,
+    own: Arc<Current<Mac>>,
+    /// Those that were announced last, and with which MAC.
+    announced: Option<(Mac, Vips)>,
 }
 
 #[cfg(target_os = "linux")]
 impl Responder {
-    /// Opens a socket on the interface (kernel index).
-    pub fn open(index: u32, own: Mac, vips: Vec<Ipv4Addr>) -> Result<Responder> {
+    /// Opens a socket on the interface (kernel index). `vips` are those that count at the time: others that are set are
+    /// announced at once, and those that are gone are answered for no more.
+    pub fn open(index: u32, own: Mac, vips: Arc<Current<Vips>>) -> Result<Responder> {
         let ring = Ring::open(Options {
             index,
             only: Only::Type(ETH_P_ARP),
@@ -149,13 +135,13 @@ impl Responder {
         Ok(Responder {
             ring,
             vips,
-            own: Arc::new(OwnMac::new(own)),
+            own: Arc::new(Current::new(own)),
             announced: None,
         })
     }
 
     /// The MAC that is told: one that is set is announced at once.
-    pub fn own(&self) -> Arc<OwnMac> {
+    pub fn own(&self) -> Arc<Current<Mac>> {
         Arc::clone(&self.own)
     }
 
@@ -163,15 +149,11 @@ impl Responder {
     pub fn serve(&mut self, stop: &AtomicBool, mut met: impl FnMut(u16)) -> Result<()> {
         while !stop.load(Ordering::Relaxed) {
             Ring::wait([&self.ring], Duration::from_millis(50))?;
-            let own = self.own.get();
-            if self.announced != Some(own) {
-                self.announced = Some(own);
-                self.announce(own)?;
-            }
-            let vips = &self.vips;
+            let (own, vips) = (self.own.get(), self.vips.get());
+            self.announce(own, &vips)?;
             while let Some(reply) = self.ring.take(|frame| {
                 let ours = frame.kind != PACKET_OUTGOING;
-                let reply = ours.then(|| answer(frame.bytes, vips, own)).flatten()?;
+                let reply = ours.then(|| answer(frame.bytes, &vips, own)).flatten()?;
                 Some((reply, frame.tag))
             }) {
                 match reply {
@@ -187,9 +169,18 @@ impl Responder {
         Ok(())
     }
 
-    fn announce(&self, own: Mac) -> Result<()> {
-        let mut vips = self.vips.iter();
-        vips.try_for_each(|vip| self.offer(&announcement(*vip, own)))
+    /// Announces the VIPs that were not with this MAC.
+    fn announce(&mut self, own: Mac, vips: &Vips) -> Result<()> {
+        let known = match self.announced.take() {
+            Some((mac, known)) if mac == own => known,
+            _ => Vips::default(),
+        };
+        self.announced = Some((own, Arc::clone(vips)));
+        if Arc::ptr_eq(&known, vips) {
+            return Ok(());
+        }
+        let mut news = vips.iter().filter(|vip| !known.contains(vip));
+        news.try_for_each(|vip| self.offer(&announcement(*vip, own)))
     }
 
     /// Sends where it can be sent now; who did not hear asks again. That the device is gone is told by the kernel's events,

@@ -65,7 +65,7 @@ mod linux {
         }
     }
 
-    fn manifest(backends: &[Host]) -> Manifest {
+    pub(super) fn manifest(backends: &[Host]) -> Manifest {
         let backend =
             |(id, host): (usize, &Host)| Backend::new(id as u16, host.name.clone(), host.ip);
         Manifest {
@@ -97,7 +97,7 @@ mod linux {
         sleep: Duration,
     }
 
-    fn engine(sleep: Duration) -> AnyEngine {
+    pub(super) fn engine(sleep: Duration) -> AnyEngine {
         let mut layout = Layout::new();
         layout.add("header", Element::Header, 1);
         layout.add("interfaces", Element::Interface, 1);
@@ -211,7 +211,7 @@ mod linux {
         }
         let lab = Lab::up(plan()).unwrap();
         // In this order: the last one takes the device away.
-        let cases: [Case; 12] = [
+        let cases: [Case; 13] = [
             (
                 "frames_come_whole_and_in_order",
                 wire::frames_come_whole_and_in_order,
@@ -251,6 +251,10 @@ mod linux {
             (
                 "another_mac_of_the_device_is_told_to_clients",
                 wire::another_mac_of_the_device_is_told_to_clients,
+            ),
+            (
+                "another_policy_has_other_vips_and_backends",
+                wire::another_policy_has_other_vips_and_backends,
             ),
             (
                 "a_burst_has_room_and_what_has_none_is_told",

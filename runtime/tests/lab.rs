@@ -31,6 +31,7 @@ mod linux {
     use lvsc_abi::mac::Mac;
     use lvsc_abi::manifest::Manifest;
     use lvsc_abi::verdict::Verdict;
+    use lvsc_runtime::current::Current;
     use lvsc_runtime::director::Director;
     use lvsc_runtime::io::af_packet::Interfaces;
     use lvsc_runtime::lab::namespaces::Lab;
@@ -155,7 +156,8 @@ mod linux {
             .director()
             .unwrap()
             .run(move || {
-                let responder = Responder::open(2, own, vec![plan().vip]).unwrap();
+                let vips = Arc::new(Current::new([plan().vip].into()));
+                let responder = Responder::open(2, own, vips).unwrap();
                 (responder, Interfaces::open(&[2]).unwrap())
             })
             .unwrap();

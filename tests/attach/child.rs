@@ -125,6 +125,12 @@ impl Running {
         running
     }
 
+    /// Forgets what it said, and reads on until it says this.
+    pub fn hears_anew(&mut self, words: &str) {
+        self.told.clear();
+        self.hears(words);
+    }
+
     /// Reads on until it says this.
     pub fn hears(&mut self, words: &str) {
         while !self.told.contains(words) {
@@ -133,7 +139,7 @@ impl Running {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(sent.success());

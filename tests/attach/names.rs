@@ -1,11 +1,13 @@
 //! Names in the BPF file system: how they go, and what is not ours.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Command;
 
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::sys::bpf;
+use serde_json::Value;
 
 use crate::child::{ETH0, RS1, RS2, Running, build, could_not, file, foreign, link, policy, run};
 use crate::devices::of_version;
@@ -78,24 +80,26 @@ fn below(folder: &Path) -> Vec<String> {
     found
 }
 
+/// A map with one value.
+fn map(value: &[u8]) -> OwnedFd {
+    let map = bpf::create(bpf::Map {
+        kind: bpf::ARRAY,
+        name: "object",
+        value: value.len() as u32,
+        entries: 1,
+        flags: 0,
+        types: None,
+    });
+    let map = map.unwrap();
+    bpf::fill(&map, value).unwrap();
+    map
+}
+
 pub fn what_is_foreign_is_left_alone(lab: &Lab) {
     let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
     let object = object(&folder);
     let pinned = ["run", &object, "-i", "eth0", "--pin", "web"];
     let home = Path::new(PINS).join("web");
-    let map = |value: &[u8]| {
-        let map = bpf::create(bpf::Map {
-            kind: bpf::ARRAY,
-            name: "object",
-            value: value.len() as u32,
-            entries: 1,
-            flags: 0,
-            types: None,
-        });
-        let map = map.unwrap();
-        bpf::fill(&map, value).unwrap();
-        map
-    };
     let refused = |words: &[&str]| {
         let before = below(&home);
         could_not(
@@ -140,6 +144,47 @@ pub fn what_is_foreign_is_left_alone(lab: &Lab) {
     could_not(place, &pinned, &["the maps are not those of its object"]);
     assert_eq!(link(place, ETH0).programs.len(), 1, "it goes on");
     assert_eq!(run(place, &["unpin", "web"]).code, 0);
+}
+
+pub fn what_others_have_pinned_is_measured(lab: &Lab) {
+    const SYN: &str = "eth / ip 192.0.2.7 -> 192.0.2.200 / tcp 40000 -> 80 S";
+    let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
+    let policy = file(folder.path(), "web.lvs", policy(&[RS1, RS2], ""));
+    let [theirs, other] = ["theirs", "other"].map(|name| format!("/sys/fs/bpf/{name}"));
+    bpf::pin(&foreign(), Path::new(&theirs)).unwrap();
+    bpf::pin(&map(&[0; 8]), Path::new(&other)).unwrap();
+    let bench = |against: &str| {
+        let all = format!(
+            "bench {policy} --rounds 1 --flows 4 --target interp --format json --against {against}"
+        );
+        let words: Vec<&str> = all.split(' ').chain(["--packet", SYN]).collect();
+        run(place, &words)
+    };
+    let said = bench(&theirs);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
+    let data: Value = serde_json::from_str(&said.out).unwrap();
+    let results = data["policies"][0]["results"].as_array().unwrap();
+    let result = results.iter().find(|result| result["name"] == theirs);
+    let result = result.unwrap();
+    assert_eq!(result["verdict"], "pass", "{result}");
+    assert!(
+        result["floor"].is_number(),
+        "measured in the kernel: {result}"
+    );
+    for (path, words) in [
+        (other.clone(), "it is no program for XDP"),
+        (
+            "/sys/fs/bpf/nobody".to_owned(),
+            "cannot read /sys/fs/bpf/nobody",
+        ),
+    ] {
+        let said = bench(&path);
+        assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+        assert!(said.err.contains(words), "{}", said.err);
+    }
+    for path in [theirs, other] {
+        fs::remove_file(path).unwrap();
+    }
 }
 
 pub fn without_a_bpf_file_system_it_is_said_how_to_get_one(lab: &Lab) {

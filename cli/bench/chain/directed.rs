@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::Manifest;
@@ -30,12 +30,8 @@ pub struct Directed {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<io::Result<Ended>>>,
     events: Sender<Event>,
-    desk: Desk,
     told: Receiver<Told>,
 }
-
-/// The event that is next, and when it was handed over.
-type Desk = Arc<Mutex<(Option<Event>, Option<Instant>)>>;
 
 /// What the director says.
 enum Told {
@@ -45,36 +41,13 @@ enum Told {
     Replaced(Result<Duration, String>),
 }
 
-/// The bell that has the director take the next event at once: it names no backend, as the director never does by itself.
-fn bell() -> Notice {
-    Notice::Missing(Vec::new())
-}
-
-fn lock(desk: &Desk) -> std::sync::MutexGuard<'_, (Option<Event>, Option<Instant>)> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What the director does with a notice. The next event is sent while the director hands out events, so nothing is waited
-/// for between them, and the time from one to the other's answer is that of the exchange alone.
-fn listen(desk: Desk, events: Sender<Event>, tell: Sender<Told>) -> impl FnMut(Notice) + Send {
+/// What the director does with a notice.
+fn listen(tell: Sender<Told>) -> impl FnMut(Notice) + Send {
     move |notice| {
-        let taken = || {
-            lock(&desk)
-                .1
-                .map_or(Duration::ZERO, |begin| begin.elapsed())
-        };
         let told = match notice {
             Notice::Neighbour { .. } => Told::Learnt,
-            Notice::Replaced(_) => Told::Replaced(Ok(taken())),
+            Notice::Replaced(carried) => Told::Replaced(Ok(carried.took)),
             Notice::Kept(error) => Told::Replaced(Err(error.to_string())),
-            notice if notice == bell() => {
-                let mut desk = lock(&desk);
-                if let Some(event) = desk.0.take() {
-                    let _ = events.send(event); // it is the director itself that reads them
-                    desk.1 = Some(Instant::now());
-                }
-                return;
-            }
             Notice::OwnMac { .. }
             | Notice::Missing(_)
             | Notice::Overrun(_)
@@ -103,9 +76,9 @@ impl Directed {
         let (owned, devices) = (manifest.clone(), wire.devices());
         let open = move || Attached::open(order, owned, &devices);
         let attached = wire.director.run(open).map_err(Failure::told)??;
-        let (desk, events) = (Desk::default(), attached.events());
+        let events = attached.events();
         let (tell, told) = mpsc::channel();
-        let mut attached = attached.telling(listen(Arc::clone(&desk), events.clone(), tell));
+        let mut attached = attached.telling(listen(tell));
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         // A program that takes over names its devices by their indices, which are those of the thread's namespace.
@@ -118,7 +91,6 @@ impl Directed {
             stop,
             thread: Some(thread),
             events,
-            desk,
             told,
         };
         directed.teach(manifest, world)?;
@@ -156,8 +128,8 @@ impl Directed {
         manifest: Manifest,
     ) -> Result<Result<Duration, String>, Failure> {
         let manifest = Box::new(manifest);
-        lock(&self.desk).0 = Some(Event::Replace { engine, manifest });
-        let _ = self.events.send(Event::Tell(bell())); // one that has ended is noticed below
+        let event = Event::Replace { engine, manifest };
+        let _ = self.events.send(event); // one that has ended is noticed below
         loop {
             match self.answer()? {
                 Told::Replaced(answer) => return Ok(answer),

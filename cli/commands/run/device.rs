@@ -9,16 +9,25 @@ use lvsc_abi::manifest::Manifest;
 use lvsc_runtime::director::interface::Io;
 
 #[cfg(target_os = "linux")]
+use super::reload::Reload;
+#[cfg(target_os = "linux")]
 use crate::args::Way;
 use crate::args::{Binding, Modes, Run};
+use crate::config::Chosen;
 use crate::engines::{Kind, Takes};
 use crate::failure::{Failure, Status};
 use crate::subject::Subject;
 use crate::ui::Ui;
+use crate::watch::Files;
 
 /// Forwards on devices until a signal, then prints what was counted.
 #[cfg(target_os = "linux")]
-pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure> {
+pub fn run(
+    args: &Run,
+    (chosen, files): (&Chosen, Files),
+    subject: &Subject,
+    ui: &mut Ui,
+) -> Result<Status, Failure> {
     let placing = placing(args, subject.kind)?;
     let io = match subject.kind.takes {
         Takes::Handed => super::way::choose(args, Way::Auto)?,
@@ -26,12 +35,18 @@ pub fn run(args: &Run, subject: &Subject, ui: &mut Ui) -> Result<Status, Failure
     };
     let loaded = subject.load(args.pin.as_deref())?;
     let devices = devices(&args.interfaces, &loaded.manifest)?;
-    linux::run(&devices, args, (subject.kind, loaded), (placing, io), ui)
+    let reload = Reload::new(chosen, args, subject.kind, files)?;
+    linux::run(&devices, args, (loaded, reload), (placing, io), ui)
 }
 
 /// Forwards on devices: not here.
 #[cfg(not(target_os = "linux"))]
-pub fn run(args: &Run, subject: &Subject, _: &mut Ui) -> Result<Status, Failure> {
+pub fn run(
+    args: &Run,
+    _: (&Chosen, Files),
+    subject: &Subject,
+    _: &mut Ui,
+) -> Result<Status, Failure> {
     placing(args, subject.kind)?;
     devices(&args.interfaces, &subject.load(None)?.manifest)?;
     Err(Failure::Told {
@@ -145,20 +160,23 @@ fn twice(devices: &[String]) -> Option<&String> {
 mod linux {
     use std::io;
     use std::net::IpAddr;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
     use lvsc_abi::engine::Placing;
     use lvsc_abi::image::Count;
     use lvsc_runtime::director::interface::{AttachError, Attached, Io, Order};
-    use lvsc_runtime::director::{KeyedSummary, Notice, Summary};
-    use lvsc_runtime::engine::carry::Carried;
+    use lvsc_runtime::director::{KeyedSummary, Summary};
     use serde_json::json;
 
+    use super::super::notice::{tell, words};
+    use super::super::reload::Reload;
     use super::super::way::{Place, titles};
     use crate::args::{Format, Run};
     use crate::engines::{Before, Kind, Loaded};
     use crate::failure::{Failure, Status};
     use crate::interrupt;
-    use crate::ui::{Talk, Ui, number, table};
+    use crate::ui::{Ui, number, table};
 
     /// So many cells of a counter are shown to people; programs get all.
     const CELLS: usize = 8;
@@ -166,11 +184,12 @@ mod linux {
     pub(super) fn run(
         devices: &[String],
         args: &Run,
-        (kind, loaded): (&Kind, Loaded),
+        (loaded, reload): (Loaded, Reload<'_>),
         (placing, io): (Placing, Io),
         ui: &mut Ui,
     ) -> Result<Status, Failure> {
-        let stop = interrupt::flag()?;
+        let kind = reload.kind();
+        let [stop, again] = interrupt::flags()?;
         let Loaded {
             engine,
             manifest,
@@ -213,7 +232,13 @@ mod linux {
             titles(&places),
             kind.name
         ));
-        let ended = attached.run(&stop);
+        let (ended, events) = (AtomicBool::new(false), attached.events());
+        let over = || ended.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
+        let done = thread::scope(|scope| {
+            let _ends = Ends(&ended);
+            scope.spawn(|| reload.serve(&again, &events, ui, over));
+            attached.run(&stop)
+        });
         let summary = attached.summary();
         match args.output.format {
             Format::Text => ui.print(report(&summary, &places)),
@@ -225,21 +250,17 @@ mod linux {
                 devices.join(", ")
             ));
         }
-        ended.map_err(|error| stopped(&error))?;
+        done.map_err(|error| stopped(&error))?;
         super::super::failed(&summary)
     }
 
-    /// What another policy has taken over.
-    fn words(carried: &Carried) -> String {
-        let mut words = vec![format!("taken over: {}", carried.kept.join(", "))];
-        if !carried.fresh.is_empty() {
-            words.push(format!("beginning anew: {}", carried.fresh.join(", ")));
+    /// Tells those who wait that it is over, however it came to that.
+    struct Ends<'a>(&'a AtomicBool);
+
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
         }
-        if carried.lost > 0 {
-            let flows = number(carried.lost as usize, "flow");
-            words.push(format!("{flows} left out, whose backends are gone"));
-        }
-        words.join("; ")
     }
 
     fn stopped(error: &io::Error) -> Failure {
@@ -258,41 +279,6 @@ mod linux {
             address
         } else {
             format!("{name} ({address})")
-        }
-    }
-
-    fn tell(notice: &Notice, talk: Talk) {
-        match notice {
-            Notice::Neighbour { backend, mac, .. } => {
-                talk.say(format_args!("backend {backend} is at {mac}"));
-            }
-            Notice::OwnMac { backend, mac, .. } => talk.say(format_args!(
-                "warning: backend {backend} is said to be at {mac}, which is the director's own: ignored"
-            )),
-            Notice::Missing(backends) => {
-                for backend in backends {
-                    talk.say(format_args!(
-                        "backend {backend} has no neighbour entry yet: it gets no packets"
-                    ));
-                }
-            }
-            Notice::Overrun(frames) => talk.say(format_args!(
-                "warning: {} lost before the director saw them: more come than it can forward",
-                number(*frames as usize, "frame")
-            )),
-            Notice::Tagged(vid) => talk.say(format_args!(
-                "warning: VLAN {vid} asks for the VIP, but backends are asked for their MACs without a tag\n\
-                 help: give each backend behind a tag its `mac` in the policy"
-            )),
-            Notice::Interface { device, mac } => {
-                talk.say(format_args!("{device} is at {mac} now"));
-            }
-            Notice::Failed(error) => talk.say(format_args!("warning: {error}")),
-            Notice::Replaced(carried) => talk.say(words(carried)),
-            Notice::Kept(error) => talk.say(format_args!(
-                "warning: the policy before goes on: {error}"
-            )),
-            Notice::Unknown { .. } => {}
         }
     }
 

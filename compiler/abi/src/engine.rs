@@ -277,10 +277,12 @@ pub trait Engine: Any {
     /// The state, to be written by the control plane between two batches.
     fn image_mut(&mut self) -> &mut dyn Image;
 
-    /// Goes on with the program of `next` over this engine's own image, between two batches. Gives `next` back where that
-    /// cannot be: it is of another kind, its layout is another one, or this image is not the layout's.
-    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
-        Err(next)
+    /// An engine of this one's program over the image and the memory for frames of `before`, which is not changed: the two
+    /// do not run at the same time. `None` where that cannot be: `before` is of another kind, its layout is another one, or
+    /// its image is not the layout's.
+    fn over(&self, before: &dyn Engine) -> Result<Option<Box<dyn Engine + Send>>, EngineError> {
+        let _ = before;
+        Ok(None)
     }
 
     /// Takes over the devices of the engine before it, without a packet in between; this one's image is filled. Where that

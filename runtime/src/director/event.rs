@@ -48,8 +48,8 @@ pub enum Event {
     },
     /// Nothing changes, but somebody is to know.
     Tell(Notice),
-    /// Another policy takes over, with the flows and counters of the one before. Where packets are taken from devices by the
-    /// source, it must have a steering ([`lvsc_abi::steering`]) and the same interfaces.
+    /// Another policy takes over at the next turn, with the flows and counters of the one before. It must have the same
+    /// interfaces in the same order, and a steering ([`lvsc_abi::steering`]) where the source takes packets from devices.
     Replace {
         /// Its engine, loaded.
         engine: AnyEngine,

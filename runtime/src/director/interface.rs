@@ -12,7 +12,7 @@ mod shared;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,15 +21,16 @@ use lvsc_abi::manifest::Manifest;
 
 use super::worker::{Alarm, Hand};
 use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
+use crate::current::Current;
 use crate::engine::carry::Carried;
 use crate::io::af_packet::Offload;
 use crate::io::af_xdp::Sockets;
 use crate::publish::recall;
-use crate::vip::Responder;
+use crate::vip::{Responder, Vips};
 use crate::world::{World, draw_seed};
 
 pub use self::fault::{AttachError, Warning};
-use self::next_hop::NextHops;
+use self::next_hop::{Asked, NextHops};
 pub use self::packets::{Io, Steered, Taken};
 use self::packets::{Packets, Wire};
 
@@ -44,6 +45,7 @@ pub struct Attached {
     crew: Vec<(Hand<Offload>, Sockets)>,
     responders: Vec<Responder>,
     next_hops: Vec<NextHops>,
+    vips: Arc<Current<Vips>>,
     events: (Sender<Event>, Receiver<Event>),
     warnings: Vec<Warning>,
     modes: Vec<Mode>,
@@ -134,15 +136,16 @@ impl Attached {
         let vips = inspect::announced(&manifest);
         let mut warnings = inspect::warnings(&manifest, devices, &vips);
         warnings.extend(unseen);
+        let vips = Arc::new(Current::new(vips));
         let (mut responders, mut next_hops) = (Vec::new(), Vec::new());
         for (number, (link, mac)) in (0..).zip(links) {
             let socket = |source| AttachError::Socket {
                 device: link.name.clone(),
                 source,
             };
-            let responder = Responder::open(link.index, mac, vips.clone()).map_err(socket)?;
-            let wanted = inspect::asked(&manifest, number);
-            let hops = NextHops::open(link.clone(), number, responder.own(), wanted);
+            let responder = Responder::open(link.index, mac, Arc::clone(&vips)).map_err(socket)?;
+            let asked = inspect::asked(&manifest, number);
+            let hops = NextHops::open(link.clone(), number, responder.own(), asked);
             let mut hops = hops.map_err(socket)?;
             if !hops.ask() {
                 let device = link.name.clone();
@@ -180,6 +183,7 @@ impl Attached {
             crew,
             responders,
             next_hops,
+            vips,
             events: mpsc::channel(),
             warnings,
             modes,
@@ -247,9 +251,11 @@ impl Attached {
             crew,
             responders,
             next_hops,
+            vips,
             events,
             ..
         } = self;
+        let asked: Vec<_> = next_hops.iter().map(NextHops::asked).collect();
         let ended = &AtomicBool::new(false);
         let failure = Mutex::new(None);
         let fail = &|error| {
@@ -260,8 +266,8 @@ impl Attached {
                 .get_or_insert(error);
         };
         thread::scope(|scope| {
-            for (responder, hops) in responders.iter_mut().zip(&*next_hops) {
-                let met = meet(hops, events.0.clone());
+            for (responder, asked) in responders.iter_mut().zip(&asked) {
+                let met = meet(asked, events.0.clone());
                 scope.spawn(move || {
                     let _alarm = Alarm(ended);
                     serve(responder, ended, met).unwrap_or_else(fail);
@@ -282,8 +288,12 @@ impl Attached {
                 });
             }
             let _alarm = Alarm(ended);
-            let forwarded = forward(director, io, &events.1, || {
-                stop.load(Ordering::Relaxed) || ended.load(Ordering::Relaxed)
+            let over = || stop.load(Ordering::Relaxed) || ended.load(Ordering::Relaxed);
+            let forwarded = forward(director, io, &events.1, over, |manifest| {
+                vips.set(inspect::announced(manifest));
+                for (number, asked) in (0..).zip(&asked) {
+                    asked.set(inspect::asked(manifest, number));
+                }
             });
             ended.store(true, Ordering::Relaxed);
             forwarded
@@ -295,19 +305,26 @@ impl Attached {
     }
 }
 
+/// Forwards until it is `over`; each policy that takes over is told by its manifest.
 fn forward(
     director: &mut Director<Offload>,
     io: &mut Packets,
     events: &Receiver<Event>,
     over: impl Fn() -> bool,
+    tell: impl Fn(&Manifest),
 ) -> io::Result<()> {
     let mut looked = Instant::now();
     let mut lost = 0;
+    let mut successions = director.successions();
     while !over() {
         for event in events.try_iter() {
             director.handle(event);
         }
         director.turn(io, WAIT)?;
+        if director.successions() != successions {
+            successions = director.successions();
+            tell(director.manifest());
+        }
         if lost == 0 && looked.elapsed() >= LOOK {
             looked = Instant::now();
             lost = io.dropped();
@@ -339,12 +356,12 @@ fn work(
 }
 
 /// Tells of the first VLAN that a VIP is asked for from, where backends are asked for: they are, without a tag.
-fn meet(hops: &NextHops, events: Sender<Event>) -> impl FnMut(u16) + Send + use<> {
+fn meet(asked: &Current<Asked>, events: Sender<Event>) -> impl FnMut(u16) + Send {
     const VID: u16 = 0x0fff;
-    let mut told = hops.is_idle();
+    let mut told = false;
     move |tci| {
         let vid = tci & VID;
-        if vid != 0 && !told {
+        if vid != 0 && !told && !asked.get().is_empty() {
             told = true;
             let _ = events.send(Event::Tell(Notice::Tagged(vid))); // a director that has ended wants no news
         }

@@ -488,6 +488,7 @@ fn another_policy_takes_over_with_what_was_learnt_and_counted() {
         engine: engine(),
         manifest: Box::new(next),
     });
+    run(&mut director, &mut Wire::default());
     let summary = director.summary();
     let rows = summary.backends.iter();
     let rows = rows.map(|b| (b.name.as_str(), b.count.packets));

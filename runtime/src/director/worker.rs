@@ -50,7 +50,8 @@ impl<Meta> Worker<Meta> {
     {
         self.tally.losses(&self.batch.losses);
         if self.batch.packets.is_empty() {
-            return Ok(None);
+            // What could not be sent before is not to wait for the next frame.
+            return io.flush().map(|()| None);
         }
         let (begin, before) = (Instant::now(), self.engine.inside());
         let decided = self.engine.process(&mut self.batch.packets);

@@ -19,7 +19,8 @@ pub(super) fn no_memory(error: &Error) -> EngineError {
     }
 }
 
-/// Where a batch lies.
+/// Where a batch lies. A clone is the same memory.
+#[derive(Clone)]
 pub(super) struct Batch {
     pub(super) memory: Arc<Mapping>,
     /// Offset of the first descriptor (bytes from the memory's base).

@@ -6,6 +6,7 @@
 //! they are published anew. A ring that remembers whom its slots named before is, so that publishing changes it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
@@ -27,6 +28,8 @@ pub struct Carried {
     pub fresh: Vec<String>,
     /// Flow entries left out, because their backends are gone.
     pub lost: u64,
+    /// From the moment at which the director takes up the new engine until it forwards with it.
+    pub took: Duration,
 }
 
 /// What the counters of an image were at one time: packets and bytes, by the names of sections.

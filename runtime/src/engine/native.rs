@@ -163,17 +163,23 @@ impl Engine for NativeEngine {
         }
     }
 
-    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
-        let Some(new) = (next.as_ref() as &dyn Any).downcast_ref::<NativeEngine>() else {
-            return Err(next);
+    fn over(&self, before: &dyn Engine) -> Result<Option<Box<dyn Engine + Send>>, EngineError> {
+        let Some(old) = (before as &dyn Any).downcast_ref::<NativeEngine>() else {
+            return Ok(None);
         };
-        if new.image.layout() != self.image.layout() || !image::is_stamped(&self.image) {
-            return Err(next);
+        if old.image.layout() != self.image.layout() || !image::is_stamped(&old.image) {
+            return Ok(None);
         }
-        self.code = Arc::clone(&new.code);
-        self.manifest = new.manifest.clone();
-        self.steering.clone_from(&new.steering);
-        Ok(())
+        Ok(Some(Box::new(NativeEngine {
+            code: Arc::clone(&self.code),
+            manifest: self.manifest.clone(),
+            steering: self.steering.clone(),
+            state: Arc::clone(&old.state),
+            image: old.image.clone(),
+            packets: old.packets.clone(),
+            worker: old.worker,
+            spent: old.spent,
+        })))
     }
 }
 

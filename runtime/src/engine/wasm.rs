@@ -289,38 +289,39 @@ impl Engine for WasmEngine {
         let first = &mut self.running;
         let memory = first.lend().map_err(|error| batch::no_memory(&error))?;
         let code = (first.module.clone(), Arc::clone(&first.creator));
-        let made = Running::over(memory, code, first.contents.clone());
-        let running = made.map_err(|error| EngineError::Attach {
-            what: error.to_string(),
-            remedy: None,
-        })?;
+        let running = Running::over(memory, code, first.contents.clone())
+            .map_err(|error| no_instance(&error))?;
         Ok(Box::new(WasmEngine {
             running,
             spent: Duration::ZERO,
         }))
     }
 
-    /// A new instance over the same memory: the module was compiled when `next` was loaded.
-    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
-        let old = &self.running;
-        let Some(WasmEngine { running: new, .. }) = (next.as_ref() as &dyn Any).downcast_ref()
-        else {
-            return Err(next);
+    /// A new instance over the same memory: the module was compiled when this was loaded.
+    fn over(&self, before: &dyn Engine) -> Result<Option<Box<dyn Engine + Send>>, EngineError> {
+        let Some(before) = (before as &dyn Any).downcast_ref::<WasmEngine>() else {
+            return Ok(None);
         };
+        let (old, new) = (&before.running, &self.running);
         if new.contents.layout != old.contents.layout || !image::is_stamped(&old.image) {
-            return Err(next);
+            return Ok(None);
         }
         let code = (new.module.clone(), Arc::clone(&new.creator));
-        match Running::over(Arc::clone(&old.packets.memory), code, new.contents.clone()) {
-            Ok(mut running) => {
-                // As it was, with what it has in common with others.
-                std::mem::swap(&mut running.image, &mut self.running.image);
-                running.packets.lent = self.running.packets.lent.take();
-                self.running = running;
-            }
-            Err(_) => return Err(next),
-        }
-        Ok(())
+        let memory = Arc::clone(&old.packets.memory);
+        let mut running = Running::over(memory, code, new.contents.clone())
+            .map_err(|error| no_instance(&error))?;
+        // As it was, with what it has in common with others.
+        running.image = old.image.clone();
+        running.packets.lent.clone_from(&old.packets.lent);
+        let spent = before.spent;
+        Ok(Some(Box::new(WasmEngine { running, spent })))
+    }
+}
+
+fn no_instance(error: &LoadError) -> EngineError {
+    EngineError::Attach {
+        what: error.to_string(),
+        remedy: None,
     }
 }
 

@@ -366,26 +366,22 @@ impl Engine for XdpEngine {
         &mut self.loaded.image
     }
 
-    /// The new program over the same maps, where both mean the same by what lies there: nothing is copied, no count is lost.
-    fn exchange(&mut self, next: Box<dyn Engine + Send>) -> Result<(), Box<dyn Engine + Send>> {
-        let Some(new) = (next.as_ref() as &dyn Any).downcast_ref::<XdpEngine>() else {
-            return Err(next);
+    /// This program over the same maps, where both mean the same by what lies there: nothing is copied, no count is lost.
+    fn over(&self, before: &dyn Engine) -> Result<Option<Box<dyn Engine + Send>>, EngineError> {
+        let Some(old) = (before as &dyn Any).downcast_ref::<XdpEngine>() else {
+            return Ok(None);
         };
-        let image = &self.loaded.image;
-        let same = new.loaded.image.layout() == image.layout()
+        let image = &old.loaded.image;
+        let same = self.loaded.image.layout() == image.layout()
             && is_stamped(image)
-            && carry::agree(self.manifest(), new.manifest());
+            && carry::agree(old.manifest(), self.manifest());
         if !same {
-            return Err(next);
+            return Ok(None);
         }
-        let Ok(loaded) = new.loaded.over(&self.loaded.maps) else {
-            return Err(next);
-        };
-        if self.hand_over(&loaded).is_err() {
-            return Err(next);
-        }
-        self.loaded = loaded;
-        Ok(())
+        let loaded = self.loaded.over(&old.loaded.maps)?;
+        let mut engine = XdpEngine::of(loaded, Attached::default(), None);
+        engine.spent = old.spent;
+        Ok(Some(Box::new(engine)))
     }
 
     fn succeed(&mut self, before: &mut dyn Engine) -> Result<(), EngineError> {

@@ -99,7 +99,7 @@ pub trait Sink<Meta> {
         Ok(())
     }
 
-    /// Called behind the last frame of a batch.
+    /// Called behind the last frame of a batch, and where one has none.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -11,7 +11,9 @@ use std::ffi::CStr;
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-pub use self::info::{LinkInfo, MapInfo, ProgramInfo, link_info, map_info, program, program_info};
+pub use self::info::{
+    LinkInfo, MapInfo, ProgramInfo, is_xdp, link_info, map_info, program, program_info,
+};
 pub(crate) use self::link::flag;
 pub use self::link::{attach, detach, exchange, links};
 pub use self::live::live_run;

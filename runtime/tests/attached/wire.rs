@@ -1,25 +1,29 @@
 //! What happens on the director's wire besides frames for the VIP: tags, full queues, bursts, other MACs.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lvsc_abi::mac::Mac;
 use lvsc_runtime::director::interface::Attached;
-use lvsc_runtime::director::{Notice, Summary};
+use lvsc_runtime::director::{Event, Notice, Summary};
 use lvsc_runtime::io::tap::Tap;
+use lvsc_runtime::lab::Host;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::netlink::{Message, Netlink};
 use lvsc_runtime::sys::namespace::Namespace;
 use lvsc_runtime::sys::ring::{Only, Options, Ring};
 use lvsc_runtime::vip::{Arp, tagged};
 
-use crate::linux::{open, plan, sleepy, wait};
+use crate::linux::{engine, manifest, open, plan, sleepy, wait};
 
 /// A director that runs, and what it told.
 struct Running {
     told: Arc<Mutex<Vec<Notice>>>,
+    events: Sender<Event>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(std::io::Result<()>, Summary)>,
 }
@@ -30,11 +34,17 @@ impl Running {
         let stop = Arc::new(AtomicBool::new(false));
         let (ear, stopped) = (Arc::clone(&told), Arc::clone(&stop));
         let mut attached = attached.telling(move |notice| ear.lock().unwrap().push(notice));
+        let events = attached.events();
         let thread = std::thread::spawn(move || {
             let ended = attached.run(&stopped);
             (ended, attached.summary())
         });
-        Running { told, stop, thread }
+        Running {
+            told,
+            events,
+            stop,
+            thread,
+        }
     }
 
     /// Waits until it has told something of this kind.
@@ -63,26 +73,32 @@ fn ear(station: &Namespace) -> Ring {
     station.run(move || Ring::open(options)).unwrap().unwrap()
 }
 
-fn question() -> Vec<u8> {
+fn question(vip: Ipv4Addr) -> Vec<u8> {
     let plan = plan();
     let arp = Arp {
         operation: 1,
         sender: (plan.client.mac, plan.client.ip),
-        target: (Mac([0; 6]), plan.vip),
+        target: (Mac([0; 6]), vip),
     };
     arp.frame(Mac([0xff; 6]))
 }
 
 /// Asks for the VIP, with or without a tag: the MAC and the tag of the answer.
 fn ask(ring: &mut Ring, tag: Option<(u16, u16)>) -> Option<(Mac, Option<(u16, u16)>)> {
-    let question = tag.map_or_else(question, |tag| tagged(question(), tag));
+    let question = question(plan().vip);
+    let question = tag.map_or_else(|| question.clone(), |tag| tagged(question.clone(), tag));
     ring.send(&[], &question).unwrap();
+    hear(ring, 2, plan().vip)
+}
+
+/// Waits for an answer about an address (operation 2), or for an announcement (1): the MAC and the tag.
+fn hear(ring: &mut Ring, operation: u16, vip: Ipv4Addr) -> Option<(Mac, Option<(u16, u16)>)> {
     for _ in 0..30 {
         Ring::wait([&*ring], Duration::from_millis(20)).unwrap();
         while let Some(read) = ring.take(|frame| Arp::read(frame.bytes).zip(Some(frame.tag))) {
             if let Some((arp, tag)) = read
-                && arp.operation == 2
-                && arp.sender.1 == plan().vip
+                && arp.operation == operation
+                && arp.sender.1 == vip
             {
                 return Some((arp.sender.0, tag));
             }
@@ -231,6 +247,56 @@ pub(super) fn another_mac_of_the_device_is_told_to_clients(lab: &Lab) {
         }));
     assert_eq!(ask(&mut client, None), Some((mac, None)));
     address(station, plan().director.mac);
+    running.end();
+}
+
+pub(super) fn another_policy_has_other_vips_and_backends(lab: &Lab) {
+    let station = lab.director().unwrap();
+    let [first, second] = [0, 1].map(|number| plan().servers[number].clone());
+    let attached = open(station, std::slice::from_ref(&first), &["eth0"]).unwrap();
+    let running = Running::start(attached);
+    let learnt = |name: &str, host: &Host| {
+        let (pool, backend) = ("web".to_owned(), name.to_owned());
+        let mac = host.mac;
+        running.tells(|notice| {
+            *notice
+                == Notice::Neighbour {
+                    pool: pool.clone(),
+                    backend: backend.clone(),
+                    mac,
+                }
+        })
+    };
+    assert!(learnt("rs1", &first));
+    let mut client = ear(lab.client().unwrap());
+    assert!(ask(&mut client, None).is_some());
+
+    let (old, new) = (plan().vip, Ipv4Addr::new(192, 0, 2, 201));
+    let again = Host {
+        name: "again".to_owned(),
+        ..first.clone()
+    };
+    let mut next = manifest(&[again, second.clone()]);
+    next.vips[0].address = new.into();
+    let replace = |manifest| {
+        let event = Event::Replace {
+            engine: engine(Duration::ZERO),
+            manifest: Box::new(manifest),
+        };
+        running.events.send(event).unwrap();
+    };
+    replace(next);
+    let own = Some((plan().director.mac, None));
+    assert_eq!(hear(&mut client, 1, new), own, "it is announced");
+    assert!(learnt("rs2", &second), "it is asked for");
+    assert!(learnt("again", &first), "what is known is told again");
+    client.send(&[], &question(new)).unwrap();
+    assert_eq!(hear(&mut client, 2, new), own);
+    assert_eq!(ask(&mut client, None), None, "the old one is nobody's");
+
+    replace(manifest(&plan().servers));
+    assert_eq!(hear(&mut client, 1, old), own, "it comes back");
+    assert_eq!(ask(&mut client, None), own);
     running.end();
 }
 

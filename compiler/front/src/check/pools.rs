@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use lvsc_abi::layout::slot;
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Pool};
 use lvsc_abi::scheduler::Scheduler;
@@ -14,10 +15,11 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine};
 
-/// Most backends of a pool: a ring slot names them with 16 bits, and one value stands for "none".
-const BACKENDS_MAX: usize = 65_534;
-/// The highest id that a policy may give: sections and counters have a place for each.
-const ID_MAX: u16 = 4095;
+/// The highest id of a backend: a ring slot names it with 16 bits, and the two highest values stand for nobody. Sections and
+/// counters have a place for each id up to the highest of a pool.
+const ID_MAX: u16 = slot::TAIL - 1;
+/// Most backends of a pool.
+const BACKENDS_MAX: usize = ID_MAX as usize + 1;
 /// Schedulers that the language knows and this version does not have.
 const LATER: [&str; 10] = [
     "lc",
@@ -73,7 +75,7 @@ impl<'a> Checker<'a> {
         let mut places: Vec<Span> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let given = self.given_ids(item);
-        let mut ids = (0..u16::MAX).filter(|id| !given.contains(id));
+        let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut full) = (None, false);
         let before = self.diagnostics.len();
         for line in &item.lines {
@@ -213,13 +215,13 @@ impl<'a> Checker<'a> {
             .map_or_else(|| address.to_string(), |name| name.text.clone());
         let mut backend = Backend {
             port,
-            ..Backend::new(u16::MAX, name, address)
+            ..Backend::new(slot::NONE, name, address)
         };
         for option in &line.options {
             self.option(option, &mut backend)?;
         }
-        if backend.id == u16::MAX {
-            backend.id = ids.next()?; // there are more of them than backends
+        if backend.id == slot::NONE {
+            backend.id = ids.next()?; // there are as many of them as backends
         }
         Some(backend)
     }

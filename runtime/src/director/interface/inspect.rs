@@ -6,7 +6,9 @@ use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::Manifest;
 
 use super::fault::{AttachError, Warning};
+use super::next_hop::Asked;
 use crate::netlink::{Address, Link, Netlink};
+use crate::vip::Vips;
 use crate::world::World;
 
 /// The links of the devices with their MACs. A MAC that the policy fixes must be the device's: it takes no other frames.
@@ -132,7 +134,7 @@ fn is_off(address: IpAddr, subnets: &[(Ipv4Addr, u8)]) -> bool {
 }
 
 /// The VIPs that can be answered for: single IPv4 addresses.
-pub(super) fn announced(manifest: &Manifest) -> Vec<Ipv4Addr> {
+pub(super) fn announced(manifest: &Manifest) -> Vips {
     let mut vips: Vec<Ipv4Addr> = (manifest.vips.iter())
         .filter_map(|vip| match vip.address {
             IpAddr::V4(address) if vip.prefix == 32 => Some(address),
@@ -141,11 +143,11 @@ pub(super) fn announced(manifest: &Manifest) -> Vec<Ipv4Addr> {
         .collect();
     vips.sort_unstable();
     vips.dedup();
-    vips
+    vips.into()
 }
 
 /// The addresses of the backends on an interface whose next hop the policy does not fix.
-pub(super) fn asked(manifest: &Manifest, interface: u8) -> Vec<IpAddr> {
+pub(super) fn asked(manifest: &Manifest, interface: u8) -> Asked {
     let backends = manifest.pools.iter().flat_map(|pool| &pool.backends);
     let mut asked: Vec<IpAddr> = backends
         .filter(|backend| backend.interface == interface && backend.mac.is_none())
@@ -153,7 +155,7 @@ pub(super) fn asked(manifest: &Manifest, interface: u8) -> Vec<IpAddr> {
         .collect();
     asked.sort_unstable();
     asked.dedup();
-    asked
+    asked.into()
 }
 
 /// An address that no host has (RFC 5737, TEST-NET-3's first).

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use lvsc_abi::mac::Mac;
 
+use crate::current::Current;
 use crate::director::{Event, Notice};
 use crate::neighbour::Neighbours;
 use crate::netlink::{Link, Netlink};
-use crate::vip::OwnMac;
 use crate::world::InterfaceState;
 
 /// Between two looks into the kernel's table: while an answer is about to come, and otherwise.
@@ -28,6 +28,9 @@ const HOPE: Duration = Duration::from_secs(3);
 const ASK: Duration = Duration::from_secs(1);
 const CONFIRM: Duration = Duration::from_secs(20);
 
+/// Addresses whose MACs are asked for.
+pub(super) type Asked = Arc<[IpAddr]>;
+
 /// A link of the director, and the backends that are reached by it.
 pub(super) struct NextHops {
     neighbours: Neighbours,
@@ -35,7 +38,10 @@ pub(super) struct NextHops {
     link: Link,
     /// Index of the interface in the manifest.
     number: u8,
-    own: Arc<OwnMac>,
+    own: Arc<Current<Mac>>,
+    asked: Arc<Current<Asked>>,
+    /// Those of `asked` when it was looked at last.
+    seen: Asked,
     wanted: BTreeMap<IpAddr, Hop>,
 }
 
@@ -61,23 +67,42 @@ impl NextHops {
     pub(super) fn open(
         link: Link,
         number: u8,
-        own: Arc<OwnMac>,
-        wanted: Vec<IpAddr>,
+        own: Arc<Current<Mac>>,
+        asked: Asked,
     ) -> Result<NextHops> {
-        let wanted = wanted.into_iter();
-        Ok(NextHops {
+        let mut hops = NextHops {
             neighbours: Neighbours::open(link.index)?,
             netlink: Netlink::open()?,
             link,
             number,
             own,
-            wanted: wanted.map(|address| (address, Hop::default())).collect(),
-        })
+            asked: Arc::new(Current::new(asked)),
+            seen: Asked::default(),
+            wanted: BTreeMap::new(),
+        };
+        hops.turn();
+        Ok(hops)
     }
 
-    /// Whether there is anybody to ask for.
-    pub(super) fn is_idle(&self) -> bool {
-        self.wanted.is_empty()
+    /// The addresses that are watched: others may be set.
+    pub(super) fn asked(&self) -> Arc<Current<Asked>> {
+        Arc::clone(&self.asked)
+    }
+
+    /// Turns to the addresses that are to be watched now. Whose MAC is known is told anew: another policy may have another
+    /// backend there.
+    fn turn(&mut self) {
+        let asked = self.asked.get();
+        if Arc::ptr_eq(&asked, &self.seen) {
+            return;
+        }
+        let mut before = std::mem::take(&mut self.wanted);
+        let each = asked.iter().map(|address| {
+            let known = before.remove(address).unwrap_or_default();
+            (*address, Hop { mac: None, ..known })
+        });
+        self.wanted = each.collect();
+        self.seen = asked;
     }
 
     /// Asks for those that are due; whether this process may.
@@ -102,6 +127,7 @@ impl NextHops {
     pub(super) fn watch(&mut self, events: &Sender<Event>, ended: &AtomicBool) -> Result<()> {
         let mut checked = Instant::now();
         while !ended.load(Ordering::Relaxed) {
+            self.turn();
             self.ask();
             let known = self.neighbours.known();
             let mut news = known.map_or_else(|_| Vec::new(), |known| self.look(known));
@@ -193,7 +219,7 @@ mod tests {
             index: i32::MAX.cast_unsigned(),
             ..Link::default()
         };
-        NextHops::open(link, 0, Arc::new(OwnMac::new(MAC)), vec![BACKEND]).unwrap()
+        NextHops::open(link, 0, Arc::new(Current::new(MAC)), [BACKEND].into()).unwrap()
     }
 
     #[test]
@@ -211,6 +237,26 @@ mod tests {
         assert_eq!(hops.pause(), CALM);
         hops.look(Vec::new());
         assert_eq!(hops.pause(), HASTE, "forgotten, and asked for at once");
+    }
+
+    #[test]
+    fn another_policys_backends_are_told_whether_they_were_known_or_not() {
+        const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 11));
+        let mut hops = hops();
+        assert_eq!(hops.look(vec![(BACKEND, MAC), (OTHER, MAC)]).len(), 1);
+        for (asked, news) in [
+            (vec![BACKEND, OTHER], 2),
+            (vec![OTHER], 1),
+            (vec![], 0),
+            (vec![BACKEND], 1),
+        ] {
+            hops.asked.set(asked.into());
+            for news in [news, 0] {
+                hops.turn();
+                let told = hops.look(vec![(BACKEND, MAC), (OTHER, MAC)]);
+                assert_eq!(told.len(), news);
+            }
+        }
     }
 
     #[test]

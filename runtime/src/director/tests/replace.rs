@@ -1,21 +1,53 @@
 //! One policy after the other, where packets are taken from devices and several threads forward.
 
+use lvsc_abi::engine::FrameMemory;
+
 use super::*;
 
-/// An engine of which there may be so many more, each of this policy.
+/// An engine of this policy.
 struct Of {
     policy: &'static str,
-    more: usize,
+    /// Over the image of the one before.
+    is_over: bool,
+    /// Steps of taking over that do not fail.
+    steps: Arc<AtomicUsize>,
     inner: AnyEngine,
 }
 
-fn of(policy: &'static str, more: usize) -> AnyEngine {
-    let inner = engine();
+impl Of {
+    fn step(&self) -> Result<(), EngineError> {
+        let (done, seen) = (Ordering::Relaxed, Ordering::Relaxed);
+        let left = |steps: usize| steps.checked_sub(1);
+        let step = self.steps.fetch_update(done, seen, left);
+        step.map(drop).map_err(|_| refusal())
+    }
+
+    fn more(&self) -> Result<AnyEngine, EngineError> {
+        self.step()?;
+        Ok(Box::new(Of {
+            steps: Arc::clone(&self.steps),
+            inner: engine(),
+            ..*self
+        }))
+    }
+}
+
+fn of(policy: &'static str, is_over: bool, steps: usize) -> AnyEngine {
     Box::new(Of {
         policy,
-        more,
-        inner,
+        is_over,
+        steps: Arc::new(AtomicUsize::new(steps)),
+        inner: engine(),
     })
+}
+
+/// Memory for frames that nobody looks at.
+struct Nothing;
+
+impl FrameMemory for Nothing {
+    fn begin(&self) -> *mut u8 {
+        std::ptr::null_mut()
+    }
 }
 
 fn policy(engine: &AnyEngine) -> &'static str {
@@ -44,14 +76,24 @@ impl Engine for Of {
         self.inner.image_mut()
     }
 
-    fn another(&mut self) -> Result<AnyEngine, EngineError> {
-        self.more = self.more.checked_sub(1).ok_or_else(refusal)?;
-        Ok(of(self.policy, 0))
+    fn frames(&mut self) -> Result<Arc<dyn FrameMemory>, EngineError> {
+        Ok(Arc::new(Nothing))
     }
 
-    fn exchange(&mut self, next: AnyEngine) -> Result<(), AnyEngine> {
-        self.policy = policy(&next);
-        Ok(())
+    fn adopt(&mut self, _: Arc<dyn FrameMemory>) -> Result<(), EngineError> {
+        self.step()
+    }
+
+    fn another(&mut self) -> Result<AnyEngine, EngineError> {
+        self.more()
+    }
+
+    fn over(&self, _: &dyn Engine) -> Result<Option<AnyEngine>, EngineError> {
+        self.is_over.then(|| self.more()).transpose()
+    }
+
+    fn succeed(&mut self, _: &mut dyn Engine) -> Result<(), EngineError> {
+        self.step()
     }
 }
 
@@ -70,6 +112,7 @@ struct Devices {
     followed: Vec<World>,
     prepared: usize,
     retreated: usize,
+    flushed: usize,
 }
 
 impl Source for Devices {
@@ -102,6 +145,11 @@ impl Sink<()> for Devices {
     fn send(&mut self, _: &Packet, (): &(), _: &[u8]) -> io::Result<Sent> {
         Ok(Sent::Gone)
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushed += 1;
+        Ok(())
+    }
 }
 
 /// A director with devices of these indices, and what it told.
@@ -115,7 +163,7 @@ fn steering(
     for (state, index) in world.interfaces.iter_mut().zip(indices) {
         state.index = index;
     }
-    let director = Director::new(of("old", 2), manifest.clone(), world);
+    let director = Director::new(of("old", false, 2), manifest.clone(), world);
     let mut director = director.telling(move |notice| ear.lock().unwrap().push(notice));
     director.steer();
     (director, told)
@@ -123,25 +171,32 @@ fn steering(
 
 fn replace(director: &mut Director<()>, manifest: Manifest) {
     director.handle(Event::Replace {
-        engine: of("new", 0),
+        engine: of("new", true, 2),
         manifest: Box::new(manifest),
     });
 }
 
 #[test]
 fn a_policy_that_not_all_threads_can_have_none_has() {
-    for (more, now) in [(0, "old"), (1, "old"), (2, "new")] {
+    // Three engines over the image that is there and the devices; else two more, frames for three, and the devices.
+    let cases = [(true, 4), (false, 6)];
+    let cases = cases.map(|(is_over, all)| (0..=all).map(move |steps| (is_over, steps, all)));
+    for (is_over, steps, all) in cases.into_iter().flatten() {
         let (mut director, _) = steering(&manifest(), [7]);
         let hands = [(); 2].map(|()| {
             let another = director.another().unwrap();
             director.hire(another)
         });
         let world = director.world().clone();
-        let taken = director.succeed(of("new", more), manifest(), world);
-        assert_eq!(taken.is_ok(), now == "new", "{more}");
-        assert_eq!(policy(&director.own.engine), now, "{more}");
+        let taken = director.succeed(of("new", is_over, steps), manifest(), world);
+        let (case, now) = (
+            format!("{is_over}, {steps}"),
+            if steps == all { "new" } else { "old" },
+        );
+        assert_eq!(taken.is_ok(), now == "new", "{case}");
+        assert_eq!(policy(&director.own.engine), now, "{case}");
         for worker in director.crew.pause().workers {
-            assert_eq!(policy(&worker.engine), now, "{more}");
+            assert_eq!(policy(&worker.engine), now, "{case}");
         }
         drop(hands);
     }
@@ -190,8 +245,13 @@ fn interfaces_in_another_order_are_other_ones() {
     other.interfaces.reverse();
     let mut fewer = two.clone();
     fewer.interfaces.pop();
-    for (next, is_kept) in [(two.clone(), false), (other, true), (fewer, true)] {
+    let all = [(two.clone(), false), (other, true), (fewer, true)];
+    let all = [Takes::Source, Takes::Engine, Takes::Nobody].map(|takes| (takes, all.clone()));
+    let cases =
+        (all.into_iter()).flat_map(|(takes, all)| all.map(|(next, kept)| (takes, next, kept)));
+    for (takes, next, is_kept) in cases {
         let (mut director, told) = steering(&two, [7, 8]);
+        director.takes = takes;
         replace(&mut director, next);
         let mut devices = Devices::default();
         director.turn(&mut devices, Duration::ZERO).unwrap();
@@ -204,6 +264,39 @@ fn interfaces_in_another_order_are_other_ones() {
         );
         assert_eq!(devices.prepared, usize::from(!is_kept));
     }
+}
+
+#[test]
+fn a_policy_for_another_mac_than_the_devices_is_refused() {
+    let own = Mac([2, 0, 0, 0, 0, 1]);
+    for (mac, is_kept) in [(own, false), (Mac([2, 0, 0, 0, 0, 2]), true)] {
+        let (mut director, told) = steering(&manifest(), [7]);
+        let state = InterfaceState {
+            mac: Some(own),
+            index: 7,
+        };
+        director.handle(Event::Interface { index: 0, state });
+        let mut next = manifest();
+        next.interfaces[0].mac = Some(mac);
+        replace(&mut director, next);
+        director
+            .turn(&mut Devices::default(), Duration::ZERO)
+            .unwrap();
+        let told = told.lock().unwrap();
+        assert_eq!(matches!(told[..], [Notice::Kept(_)]), is_kept, "{told:?}");
+    }
+}
+
+#[test]
+fn what_could_not_be_sent_does_not_wait_for_the_next_frame() {
+    let (mut director, _) = steering(&manifest(), [7]);
+    let another = director.another().unwrap();
+    let hand = director.hire(another);
+    let mut devices = Devices::default();
+    director.turn(&mut devices, Duration::ZERO).unwrap();
+    assert_eq!(devices.flushed, 1);
+    hand.turn(&mut devices).unwrap();
+    assert_eq!(devices.flushed, 2);
 }
 
 #[test]

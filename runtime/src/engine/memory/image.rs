@@ -8,14 +8,15 @@ use lvsc_abi::layout::Layout;
 
 use super::{Mapping, Pages};
 
-/// The state image inside of a mapping.
+/// The state image inside of a mapping. A clone is the same image.
+#[derive(Clone)]
 pub(in crate::engine) struct MappedImage {
     memory: Arc<Mapping>,
     /// Where it begins (bytes from the memory's base).
     offset: u64,
     layout: Layout,
     /// What is in common with the others, by its place in each memory; nothing before there are any.
-    common: Vec<(u64, Pages)>,
+    common: Vec<(u64, Arc<Pages>)>,
     /// The memories of the other workers: in each the image lies as in this one's.
     others: Vec<Arc<Mapping>>,
 }
@@ -42,7 +43,8 @@ impl MappedImage {
             for run in self.layout.common() {
                 let run = self.offset + run.start..self.offset + run.end;
                 let begin = run.start;
-                self.common.push((begin, Pages::of(&self.memory, run)?));
+                let pages = Pages::of(&self.memory, run)?;
+                self.common.push((begin, Arc::new(pages)));
             }
         }
         for (at, pages) in &self.common {
@@ -59,7 +61,8 @@ impl MappedImage {
 
     /// The other memories that have another word at this place than this one.
     fn rows(&self, place: u64) -> &[Arc<Mapping>] {
-        let is_in = |(begin, pages): &(u64, Pages)| (*begin..begin + pages.size()).contains(&place);
+        let is_in =
+            |(begin, pages): &(u64, Arc<Pages>)| (*begin..begin + pages.size()).contains(&place);
         if self.common.iter().any(is_in) {
             &[]
         } else {

@@ -277,8 +277,9 @@ mod running {
             ..next.manifest.clone()
         };
         next.manifest = manifest.clone();
-        let loaded = Box::new(NativeEngine::load(&next.build()).unwrap());
-        assert!(engine.exchange(loaded).is_ok());
+        let loaded = NativeEngine::load(&next.build()).unwrap();
+        let over: Box<dyn Any> = loaded.over(&engine).unwrap().unwrap();
+        let mut engine: Box<NativeEngine> = over.downcast().unwrap();
         assert_eq!(engine.manifest(), &manifest);
         assert_eq!(count(engine.image(), 0).packets, 3, "the same image");
         assert_eq!(decide(&mut engine, &[1]), (vec![Verdict::Pass], Ok(())));
@@ -287,8 +288,9 @@ mod running {
             layout: layout(64),
             ..recipe()
         };
-        let another = Box::new(NativeEngine::load(&another.build()).unwrap());
-        assert!(engine.exchange(another).is_err(), "of another layout");
+        let another = NativeEngine::load(&another.build()).unwrap();
+        let over = another.over(engine.as_ref()).unwrap();
+        assert!(over.is_none(), "of another layout");
     }
 
     #[cfg(target_os = "linux")]

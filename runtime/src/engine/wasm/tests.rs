@@ -13,7 +13,7 @@ use lvsc_abi::verdict::Verdict;
 
 use super::super::carry::{carry, counted, turn};
 use super::*;
-use crate::director::{Director, Event};
+use crate::director::Director;
 use crate::world::World;
 
 mod hostile;
@@ -317,7 +317,7 @@ fn a_hot_swap_keeps_counters_and_flows() {
         ..Recipe::new()
     };
     let slots = engine.slot(0).as_ptr();
-    assert!(engine.exchange(loaded(&next)).is_ok());
+    let mut engine = over(&engine, &next).unwrap();
     assert_eq!(engine.slot(0).as_ptr(), slots, "the same memory");
     assert_eq!(engine.manifest(), &next.manifest);
     let carried = turn(
@@ -364,10 +364,9 @@ fn a_director_exchanges_policies_over_one_memory() {
         manifest: manifest(&["b", "c"]),
         ..Recipe::new()
     };
-    director.handle(Event::Replace {
-        engine: loaded(&next),
-        manifest: Box::new(next.manifest),
-    });
+    let world = director.world().follow(director.manifest(), &next.manifest);
+    let taken = director.succeed(loaded(&next), next.manifest, world);
+    assert!(taken.is_ok());
     let flows: Vec<_> = (director.summary().backends.into_iter())
         .map(|backend| (backend.name, backend.flows))
         .collect();
@@ -383,6 +382,11 @@ fn loaded(recipe: &Recipe) -> Box<WasmEngine> {
     Box::new(WasmEngine::load(&recipe.build()).unwrap())
 }
 
+fn over(before: &WasmEngine, recipe: &Recipe) -> Option<Box<WasmEngine>> {
+    let over: Box<dyn Any> = loaded(recipe).over(before).unwrap()?;
+    Some(over.downcast().unwrap())
+}
+
 #[test]
 fn a_layout_of_its_own_keeps_its_memory_and_what_is_missing_is_said() {
     let mut engine = engine();
@@ -394,9 +398,8 @@ fn a_layout_of_its_own_keeps_its_memory_and_what_is_missing_is_said() {
         pages,
         ..Recipe::new()
     };
-    let Err(mut next) = engine.exchange(loaded(&next)) else {
-        panic!("the layouts differ");
-    };
+    assert!(over(&engine, &next).is_none(), "the layouts differ");
+    let mut next = loaded(&next);
     let manifest = engine.manifest();
     let then = counted(engine.image());
     let carried = carry(
@@ -417,6 +420,6 @@ fn an_image_that_is_not_its_layouts_is_not_taken_over() {
     let mut engine = engine();
     let magic = engine.image().layout().named("header").unwrap().1.at(0, 0);
     engine.image_mut().store(magic, Width::B8, 0);
-    assert!(engine.exchange(loaded(&Recipe::new())).is_err());
+    assert!(over(&engine, &Recipe::new()).is_none());
     assert_eq!(decide(&mut engine, &[1]), (vec![Verdict::Send], Ok(())));
 }

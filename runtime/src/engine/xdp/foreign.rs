@@ -27,6 +27,9 @@ pub enum ForeignError {
         /// Their names.
         known: Vec<String>,
     },
+    /// What is pinned there is a map, a link, or another kind of program.
+    #[error("it is no program for XDP")]
+    Other,
     /// The kernel does not take the program.
     #[error("the kernel does not take it: {what}")]
     Refused {
@@ -82,7 +85,11 @@ pub fn is_pinned(path: &Path) -> bool {
 
 /// The program that has this name in a BPF file system.
 pub fn pinned(path: &Path) -> Result<OwnedFd, ForeignError> {
-    Ok(bpf::get(path)?)
+    let found = bpf::get(path)?;
+    if !bpf::is_xdp(&found)? {
+        return Err(ForeignError::Other);
+    }
+    Ok(found)
 }
 
 fn names(names: &[String]) -> String {

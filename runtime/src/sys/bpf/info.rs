@@ -57,6 +57,15 @@ fn ask<const WORDS: usize>(fd: &impl AsRawFd) -> Result<[u32; WORDS]> {
     Ok(words)
 }
 
+/// Whether it is a program for XDP. The kernel answers a question about a program for a map or a link, too: what the
+/// descriptor is stands in its file under /proc.
+pub fn is_xdp(fd: &impl AsRawFd) -> Result<bool> {
+    /// `BPF_PROG_TYPE_XDP` (linux/bpf.h)
+    const XDP: &str = "prog_type:\t6";
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd()))?;
+    Ok(text.lines().any(|line| line == XDP))
+}
+
 /// What a program is.
 pub fn program_info(fd: &impl AsRawFd) -> Result<ProgramInfo> {
     let words: [u32; 20] = ask(fd)?;
