@@ -70,6 +70,14 @@ pub const FAMILIES: &[Family] = &[
         tables: &[],
         policy: rules,
     },
+    Family {
+        name: "services",
+        title: "Services of one pool",
+        unit: "services",
+        sizes: &[1, 32, 256],
+        tables: &[],
+        policy: services,
+    },
 ];
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 7);
@@ -145,6 +153,21 @@ fn rules(count: u32) -> Policy {
             "passes all",
             tcp(CLIENT, VIP, PORT + count / 2 * PORT_STEP + 1),
         )],
+    }
+}
+
+/// Services, each of a VIP and a port of its own, by turn and with a connection table.
+fn services(count: u32) -> Policy {
+    let (vips, _) = scattered(count, |number| VIPS | (number >> 8));
+    let port = |service: u32| PORT + service * PORT_STEP;
+    let each = vips.iter().zip((0..).map(port));
+    let each: Vec<String> = each
+        .map(|(vip, port)| service(&format!("== {} and tcp.dst == {port}", address(*vip))))
+        .collect();
+    let to = |port| tcp(CLIENT, middle(&vips), port);
+    Policy {
+        text: pool_of("wrr", FEW) + &each.concat(),
+        packets: vec![("met", to(port(count / 2))), ("another port", to(PORT + 1))],
     }
 }
 

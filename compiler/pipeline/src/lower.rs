@@ -46,6 +46,7 @@ use self::written::Written;
 use crate::layout::{Sections, SetSections};
 use crate::overlap::Overlap;
 use crate::pipeline::{Edge, Expr, FieldId, HeaderId, Outcome, Pipeline, Step};
+use crate::simplify::shared;
 
 /// The most blocks that a program may have.
 pub const BLOCKS_MAX: usize = 200_000;
@@ -67,6 +68,7 @@ pub enum LowerError {
 ///
 /// For what is no pipeline: a graph with a cycle, an id of another pipeline.
 pub fn lower(pipeline: &Pipeline, layout: &Layout) -> Result<Program, LowerError> {
+    let pipeline = &shared(pipeline.clone());
     let order = toposort(&pipeline.graph, None).expect("a pipeline has no cycle");
     let overlap = Overlap::of(pipeline);
     let needs = needs::of_nodes(pipeline, &overlap, &order);

@@ -110,7 +110,7 @@ pub struct Variable {
 }
 
 /// What a variable holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VariableKind {
     /// A value of this width (bits, 1 to 64).
     Value(u16),
@@ -305,7 +305,7 @@ pub struct Node {
 }
 
 /// What is done at a node. The edges that leave it are named at each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Takes the packet apart into these headers, where they are present. `Next`.
     Parse(Vec<HeaderId>),
@@ -335,7 +335,7 @@ pub enum Step {
 }
 
 /// What becomes of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Ends here; the reason is counted.
     Drop(CounterId),

@@ -44,8 +44,9 @@ pub(crate) const SEEN: CounterId = CounterId(2);
 
 /// A backend of `PLAIN`, of `KEPT`, of `TURNS`.
 pub(crate) const RS: [VariableId; 3] = [VariableId(0), VariableId(1), VariableId(2)];
-/// A number of 16 bits.
+/// Numbers of 16 bits.
 pub(crate) const PORT: VariableId = VariableId(3);
+pub(crate) const OTHER: VariableId = VariableId(4);
 
 /// A statement of a policy.
 #[derive(Clone, Debug)]
@@ -87,6 +88,7 @@ pub(crate) fn policy(body: &[Stmt]) -> Pipeline {
         ("kept", backend(KEPT)),
         ("turn", backend(TURNS)),
         ("port", VariableKind::Value(16)),
+        ("other", VariableKind::Value(16)),
     ];
     Pipeline {
         graph: draft.graph,

@@ -7,6 +7,7 @@ mod fold;
 mod known;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 use std::collections::BTreeSet;
 
@@ -41,6 +42,14 @@ pub fn simplify(mut pipeline: Pipeline) -> Pipeline {
     pipeline
 }
 
+/// A pipeline that does the same to every packet, in which nodes that do the same, with the same behind them, are one.
+/// Its place is the first of theirs, so this is for programs: who reads a graph or a trace wants each line by itself.
+pub fn shared(mut pipeline: Pipeline) -> Pipeline {
+    twins::merge(&mut pipeline);
+    drop_unreachable(&mut pipeline);
+    pipeline
+}
+
 /// Leads the ways to a match past it where its condition is a constant, or where it leads to one node anyhow. From the
 /// last to the first, for a match may lead to one node only when those behind it are gone.
 fn skip_decided(pipeline: &mut Pipeline) {
@@ -62,13 +71,17 @@ fn skip_decided(pipeline: &mut Pipeline) {
             _ if yes == no => yes,
             _ => continue,
         };
-        let into = pipeline.graph.edges_directed(node, Direction::Incoming);
-        let into: Vec<(NodeIndex, Edge)> =
-            into.map(|edge| (edge.source(), *edge.weight())).collect();
-        pipeline.graph.remove_node(node);
-        for (from, edge) in into {
-            pipeline.graph.add_edge(from, next, edge);
-        }
+        replace(pipeline, node, next);
+    }
+}
+
+/// Takes a node out; the ways to it lead to another one.
+fn replace(pipeline: &mut Pipeline, node: NodeIndex, other: NodeIndex) {
+    let into = pipeline.graph.edges_directed(node, Direction::Incoming);
+    let into: Vec<(NodeIndex, Edge)> = into.map(|edge| (edge.source(), *edge.weight())).collect();
+    pipeline.graph.remove_node(node);
+    for (from, edge) in into {
+        pipeline.graph.add_edge(from, other, edge);
     }
 }
 
@@ -89,21 +102,11 @@ fn drop_unreachable(pipeline: &mut Pipeline) {
 fn forget_headers(pipeline: &mut Pipeline) {
     let mut asked = Asked::default();
     for node in pipeline.graph.node_weights() {
-        match &node.step {
-            Step::Match(expr) | Step::Let(_, expr) => asked.by(expr),
-            Step::Rewrite(header, _, expr) => {
-                asked.headers.insert(*header);
-                asked.by(expr);
-            }
-            Step::Select { pool, key, .. } => {
-                asked.choice(*key);
-                let signs = pipeline.signs(*pool, *key);
-                signs
-                    .flat_map(|(_, signs)| signs.exprs())
-                    .for_each(|expr| asked.by(expr));
-            }
-            Step::CountKey(_, key) => asked.choice(*key),
-            Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
+        asked.in_step(&node.step);
+        if let Step::Select { pool, key, .. } = &node.step {
+            let signs = pipeline.signs(*pool, *key);
+            let exprs = signs.flat_map(|(_, signs)| signs.exprs());
+            exprs.for_each(|expr| asked.by(expr));
         }
     }
     // No alternative speaks of a choice, so one round is enough.
@@ -133,6 +136,18 @@ struct Asked {
 }
 
 impl Asked {
+    fn in_step(&mut self, step: &Step) {
+        match step {
+            Step::Match(expr) | Step::Let(_, expr) => self.by(expr),
+            Step::Rewrite(header, _, expr) => {
+                self.headers.insert(*header);
+                self.by(expr);
+            }
+            Step::Select { key, .. } | Step::CountKey(_, key) => self.choice(*key),
+            Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
+        }
+    }
+
     fn by(&mut self, expr: &Expr) {
         match expr {
             Expr::Field(header, _) | Expr::Present(header) => {

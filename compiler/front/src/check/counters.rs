@@ -128,7 +128,7 @@ impl<'a> Checker<'a> {
         let place = found.cell.is_empty().then_some(span);
         if is_table {
             let key = self.key_of_cell(keyed, written, place, scope)?;
-            let key = self.choice("key".to_owned(), key, span);
+            let key = self.equal_choice("key".to_owned(), key, span);
             return Some(self.one(StmtKind::CountKey(keyed, key), span));
         }
         let cell = Type {

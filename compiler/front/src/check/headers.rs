@@ -295,15 +295,21 @@ impl<'a> Checker<'a> {
     pub(super) fn sole(&mut self, header: HeaderId, span: Span) -> Option<ChoiceId> {
         let name = self.policy.headers.get(usize::from(header.0))?.name.clone();
         let alternatives = vec![present(&name, header)];
-        let known = self
-            .policy
-            .choices
-            .iter()
-            .position(|choice| choice.alternatives == alternatives);
-        Some(match known {
+        Some(self.equal_choice(name, alternatives, span))
+    }
+
+    /// A choice with these alternatives: one that is there already, so that equal keys are one.
+    pub(super) fn equal_choice(
+        &mut self,
+        name: String,
+        alternatives: Vec<Alternative>,
+        span: Span,
+    ) -> ChoiceId {
+        let mut known = self.policy.choices.iter();
+        match known.position(|choice| choice.alternatives == alternatives) {
             Some(id) => ChoiceId(id as u16),
             None => self.choice(name, alternatives, span),
-        })
+        }
     }
 
     /// A choice of its own.

@@ -120,7 +120,7 @@ impl<'a> Checker<'a> {
             return Some(flow);
         }
         let alternatives = self.alternatives_of_key(values, places, scope)?;
-        Some(self.choice("key".to_owned(), alternatives, span))
+        Some(self.equal_choice("key".to_owned(), alternatives, span))
     }
 
     /// Checks what the `by` of a pool names, whether a `select` picks from it or not.

@@ -1,5 +1,7 @@
-//! Questions that were asked already: a branch or a `bounds` whose answer every way from the entry knows.
+//! Questions that were asked already: a branch or a `bounds` whose answer every way from the entry knows. Where only one way
+//! knows it, that way goes past a block that does nothing but ask.
 
+use super::escapes;
 use crate::arena::Arena;
 use crate::assoc::Assoc;
 use crate::eval;
@@ -21,6 +23,7 @@ pub(super) fn run(mut program: Program) -> Program {
         let told = edges.map(|edge| behind(&program, *edge, &answers, &asked));
         answers[*id] = told.reduce(|a, b| a.meet(&b)).unwrap_or_default();
     }
+    go_past(&mut program, &graph, &answers, &asked);
     for id in graph.order() {
         let known = &answers[*id];
         let end = match &program.blocks[*id].end {
@@ -52,6 +55,50 @@ pub(super) fn run(mut program: Program) -> Program {
         }
     }
     program.pruned()
+}
+
+/// Leads each edge on as far as what is told on it answers what is asked there.
+fn go_past(
+    program: &mut Program,
+    graph: &Graph,
+    answers: &Arena<BlockId, Answers>,
+    asked: &Asked<'_>,
+) {
+    let escapes = escapes(program);
+    for from in graph.order() {
+        for which in 0..program.blocks[*from].end.jumps().count() {
+            let told = behind(program, (*from, which), answers, asked);
+            while let Some(next) = past(program, (*from, which), &told, asked, &escapes)
+                && let Some(jump) = program.blocks[*from].end.jumps_mut().nth(which)
+            {
+                *jump = next;
+            }
+        }
+    }
+}
+
+/// Where the block at the end of an edge goes on, if it only asks what is told on the edge.
+fn past(
+    program: &Program,
+    (from, which): Edge,
+    told: &Answers,
+    asked: &Asked<'_>,
+    escapes: &Arena<Value, bool>,
+) -> Option<Jump> {
+    let block = &program.blocks[program.blocks[from].end.jumps().nth(which)?.to];
+    let mut insts = block.insts.iter();
+    let only_asks = block.params.is_empty()
+        && insts.all(|inst| !inst.op.has_effect() && inst.result.is_some_and(|it| !escapes[it]));
+    let Terminator::If {
+        condition,
+        then,
+        otherwise,
+    } = &block.end
+    else {
+        return None;
+    };
+    let held = told.of(*condition, asked).filter(|_| only_asks)?;
+    Some(choose(held, then, otherwise)).filter(|next| next.args.is_empty())
 }
 
 /// At the end of a block, a comparison with a value that is known by now is one with a constant.

@@ -23,7 +23,7 @@ mod twins;
 use lvsc_abi::layout::Layout;
 
 use crate::arena::Arena;
-use crate::program::{Program, Value};
+use crate::program::{BlockId, Program, Value};
 use crate::verify::{self, Verified};
 
 /// A pass.
@@ -88,6 +88,24 @@ fn uses(program: &Program) -> Arena<Value, u32> {
             .for_each(|value| uses[value] += 1);
     }
     uses
+}
+
+/// Whether each value is read in a block other than the one that makes it.
+fn escapes(program: &Program) -> Arena<Value, bool> {
+    let mut home: Arena<Value, Option<BlockId>> = (0..program.values).map(|_| None).collect();
+    for (id, block) in program.blocks.iter() {
+        let made = block.insts.iter().filter_map(|inst| inst.result);
+        made.chain(block.params.iter().copied())
+            .for_each(|value| home[value] = Some(id));
+    }
+    let mut escapes: Arena<Value, bool> = (0..program.values).map(|_| false).collect();
+    for (id, block) in program.blocks.iter() {
+        let insts = block.insts.iter().flat_map(|inst| inst.op.operands());
+        for value in insts.chain(block.end.operands()) {
+            escapes[value] |= home[value] != Some(id);
+        }
+    }
+    escapes
 }
 
 /// Which value stands for which: itself, unless a pass found an equal one.

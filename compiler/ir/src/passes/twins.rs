@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasherDefault;
 
 use super::blocks::decided;
+use super::escapes;
 use crate::arena::Arena;
 use crate::program::{Block, BlockId, Inst, Op, Program, Terminator, Value};
 
@@ -62,25 +63,12 @@ impl Names {
     fn of(program: &Program) -> Names {
         let constants = program.constants();
         let each: BTreeSet<u64> = constants.values().flatten().copied().collect();
-        let mut names = Names {
+        Names {
             values: program.values,
             numbers: each.into_iter().zip(0..).collect(),
             constants,
-            escapes: (0..program.values).map(|_| false).collect(),
-        };
-        let mut home: Arena<Value, Option<BlockId>> = (0..program.values).map(|_| None).collect();
-        for (id, block) in program.blocks.ids().zip(program.blocks.values()) {
-            let made = block.insts.iter().filter_map(|inst| inst.result);
-            made.chain(block.params.iter().copied())
-                .for_each(|value| home[value] = Some(id));
+            escapes: escapes(program),
         }
-        for (id, block) in program.blocks.ids().zip(program.blocks.values()) {
-            let insts = block.insts.iter().flat_map(|inst| inst.op.operands());
-            for value in insts.chain(block.end.operands()) {
-                names.escapes[value] |= home[value] != Some(id);
-            }
-        }
-        names
     }
 
     /// Whether nobody else reads what is made in the block.

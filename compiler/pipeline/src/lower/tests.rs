@@ -17,7 +17,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{LowerError, lower};
 use crate::layout::layout;
-use crate::pipeline::{Binary, Expr, FieldId, HeaderId, Outcome, Pipeline};
+use crate::pipeline::{Binary, Expr, FieldId, HeaderId, InterfaceRef, Outcome, Pipeline};
 use crate::sample::*;
 use crate::text::graph;
 
@@ -145,6 +145,32 @@ fn a_field_that_moves_no_header_costs_no_paths() {
     let sometimes = |condition| Stmt::When(condition, vec![one_less("ip4.ttl")], Vec::new());
     let both = [eq("tcp.dst", 80), eq("udp.dst", 53)].map(sometimes);
     assert!(blocks([both.to_vec(), vec![select()]].concat()) < 4 * plain);
+}
+
+#[test]
+fn services_of_one_pool_share_its_select() {
+    for pool in [PLAIN, TURNS] {
+        let service = |port| {
+            let send = Stmt::End(Outcome::Send(InterfaceRef::Ingress));
+            let select = Stmt::Select(pool, vec![Stmt::End(Outcome::Drop(NO_BACKEND))]);
+            Stmt::When(
+                eq("tcp.dst", port),
+                vec![select, one_less("ip4.ttl"), send],
+                Vec::new(),
+            )
+        };
+        let services = |count| {
+            let each: Vec<Stmt> = (1..=count).map(service).collect();
+            optimize_blocks(&policy(&each))
+        };
+        let (one, many) = (services(1), services(32));
+        assert!(many < 3 * one, "{one} blocks, {many} of 32 services");
+    }
+}
+
+fn optimize_blocks(pipeline: &Pipeline) -> usize {
+    let program = optimize(lowered(pipeline).unwrap(), &layout(pipeline));
+    program.program().blocks.len()
 }
 
 #[test]

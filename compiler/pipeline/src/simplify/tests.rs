@@ -5,9 +5,10 @@
 use lvsc_abi::image::Image;
 use proptest::prelude::*;
 
-use super::{fold, simplify};
+use super::{fold, shared, simplify};
 use crate::pipeline::{
     Binary, Compare, Expr, HeaderId, InterfaceField, InterfaceRef, Outcome, Pipeline, Step,
+    VariableId,
 };
 use crate::sample::*;
 use crate::text;
@@ -116,6 +117,46 @@ fn a_variable_that_is_bound_anew_is_asked_again() {
     assert_eq!(matches(&simplify(policy(&body))).len(), 2);
 }
 
+/// A number is bound, and what is done depends on it.
+fn bound(name: VariableId, from: &'static str, asked: VariableId) -> Vec<Stmt> {
+    let is_one = compare(Compare::Eq, Expr::Variable(asked), number(1, 16));
+    vec![
+        Stmt::Bind(name, field(from)),
+        Stmt::When(is_one, drop_it(), vec![Stmt::Count(SEEN)]),
+    ]
+}
+
+fn either(yes: Vec<Stmt>, no: Vec<Stmt>) -> Pipeline {
+    policy(&[Stmt::When(eq("tcp.dst", 80), yes, no)])
+}
+
+#[test]
+fn what_does_the_same_is_shared_whatever_its_variables_are() {
+    let alone = either(bound(PORT, "tcp.src", PORT), Vec::new());
+    let twice = either(bound(PORT, "tcp.src", PORT), bound(OTHER, "tcp.src", OTHER));
+    let twice = shared(twice);
+    assert_eq!(twice.graph.node_count(), shared(alone).graph.node_count());
+    let first = twice.graph.node_weights();
+    let first = first.filter(|node| matches!(node.step, Step::Let(..)));
+    let lines: Vec<u32> = first.map(|node| node.place.line).collect();
+    assert_eq!(lines, [2], "the place is the first one's");
+}
+
+#[test]
+fn what_reads_another_variable_is_no_twin() {
+    let same = || bound(PORT, "tcp.src", PORT);
+    for other in [
+        bound(PORT, "tcp.dst", PORT),
+        bound(OTHER, "tcp.src", PORT),
+        bound(PORT, "tcp.src", OTHER),
+    ] {
+        let lets = shared(either(same(), other));
+        let lets = lets.graph.node_weights();
+        let lets = lets.filter(|node| matches!(node.step, Step::Let(..)));
+        assert_eq!(lets.count(), 2);
+    }
+}
+
 #[test]
 fn constants_fold_and_absence_stays() {
     let pipeline = policy(&[]);
@@ -167,7 +208,8 @@ fn value(width: u16) -> BoxedStrategy<Expr> {
             self::number(number & ((1 << width) - 1), width)
         }),
         2 => own,
-        1 => Just(Expr::Resize(width, Box::new(Expr::Variable(PORT)))),
+        1 => proptest::sample::select(vec![PORT, OTHER])
+            .prop_map(move |name| Expr::Resize(width, Box::new(Expr::Variable(name)))),
         1 => Just(Expr::Resize(width, Box::new(index))),
     ];
     leaf.prop_recursive(2, 6, 2, move |inner| {
@@ -220,7 +262,8 @@ fn body() -> impl Strategy<Value = Vec<Stmt>> {
         3 => (79..82_u128).prop_map(|port| Stmt::Set("tcp.dst", number(port, 16))),
         2 => Just(Stmt::Count(SEEN)),
         1 => end.prop_map(Stmt::End),
-        1 => value(16).prop_map(|value| Stmt::Bind(PORT, value)),
+        1 => (proptest::sample::select(vec![PORT, OTHER]), value(16))
+            .prop_map(|(name, value)| Stmt::Bind(name, value)),
         1 => proptest::sample::select(vec![PLAIN, KEPT, TURNS])
             .prop_map(|pool| Stmt::Select(pool, drop_it())),
     ];
@@ -268,15 +311,20 @@ proptest! {
     fn every_packet_fares_the_same(body in body(), frames in proptest::collection::vec(frame(), 1..8)) {
         let pipeline = policy(&body);
         let simple = simplify(pipeline.clone());
+        let shared = shared(simple.clone());
         prop_assert!(simple.graph.node_count() <= pipeline.graph.node_count());
-        let (mut one, mut other) = (World::new(pipeline), World::new(simple));
+        prop_assert!(shared.graph.node_count() <= simple.graph.node_count());
+        let [mut one, mut other, mut third] = [pipeline, simple, shared].map(World::new);
         for frame in frames {
-            let (mut a, mut b) = (frame.clone(), frame);
-            prop_assert_eq!(one.run(&mut a), other.run(&mut b));
-            prop_assert_eq!(a, b);
+            let (mut a, mut b, mut c) = (frame.clone(), frame.clone(), frame);
+            let decided = one.run(&mut a);
+            prop_assert_eq!(decided, other.run(&mut b));
+            prop_assert_eq!(decided, third.run(&mut c));
+            prop_assert_eq!(&a, &b);
+            prop_assert_eq!(a, c);
         }
         prop_assert_eq!(one.image.layout(), other.image.layout());
-        prop_assert!(one.image == other.image);
+        prop_assert!(one.image == other.image && one.image == third.image);
     }
 
     #[test]
