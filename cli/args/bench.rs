@@ -59,6 +59,16 @@ pub struct Bench {
     /// `--chain` and `--swap` one, 64K
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub flows: Vec<Flows>,
+    /// The backends have just changed, so that about so many percent of each ring's slots have moved: what a packet costs with
+    /// `flows auto` in the meantime
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value = "0",
+        conflicts_with_all = ["chain", "swap"],
+        value_parser = clap::value_parser!(u8).range(0..=50),
+    )]
+    pub changed: u8,
     /// Each engine is measured once in each round, without it 11; with `--swap` it is replaced so
     /// often, without it 50
     #[arg(

@@ -9,7 +9,7 @@ use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::director::AnyEngine;
 
 use super::hand::Hand;
-use super::lane::{Batches, Filled, Lane};
+use super::lane::{Batches, Filled, Lane, State};
 use super::packets::Measured;
 use crate::args::Against;
 use crate::engines::{self, Code, ENGINES, Kind, Loaded, Takes};
@@ -120,16 +120,19 @@ impl Asked {
     }
 }
 
+/// A weight is so many parts, of which percents can be taken.
+const SHARES: u32 = 1000;
+
 /// All that can be measured with these packets, and what is missing.
 pub fn all(
     checked: &Checked,
-    world: &World,
+    worlds: &[World],
     measured: &Measured,
     asked: &Asked,
     against: &[Against],
 ) -> Result<(Vec<Entrant>, Vec<Missing>), Failure> {
     let pipeline = &checked.pipeline;
-    let state = (&pipeline.manifest, world);
+    let state = (&pipeline.manifest, worlds);
     let mut missing = asked.missing.clone();
     let mut entrants: Vec<Entrant> = by_hand(pipeline, state, measured.ingress)
         .into_iter()
@@ -160,7 +163,7 @@ pub fn all(
     Ok((entrants, missing))
 }
 
-fn by_hand(pipeline: &Pipeline, state: (&Manifest, &World), ingress: u8) -> Option<Entrant> {
+fn by_hand(pipeline: &Pipeline, state: State<'_>, ingress: u8) -> Option<Entrant> {
     let hand = Hand::of(pipeline)?;
     Some(Entrant {
         name: "rust".to_owned(),
@@ -186,7 +189,7 @@ fn entrant(
     kind: &Kind,
     role: Role,
     engine: AnyEngine,
-    state: (&Manifest, &World),
+    state: State<'_>,
     ingress: u8,
 ) -> Result<Entrant, Failure> {
     let lane: Box<dyn Lane> = match kind.takes {
@@ -232,8 +235,8 @@ fn other(against: &Against, ingress: u8) -> Result<Entrant, Failure> {
     let Loaded {
         engine, manifest, ..
     } = kind.load(&code, None)?;
-    let world = world(&manifest, ingress);
-    let entrant = entrant(kind, Role::Object, engine, (&manifest, &world), ingress)?;
+    let worlds = [world(&manifest, ingress)];
+    let entrant = entrant(kind, Role::Object, engine, (&manifest, &worlds), ingress)?;
     Ok(Entrant {
         name: against.text.clone(),
         ..entrant
@@ -249,25 +252,44 @@ pub fn world(manifest: &Manifest, ingress: u8) -> World {
     world
 }
 
+/// The worlds of a pool whose backends have changed, the last one is that of tests: before, the first backend's share of each
+/// pool was larger by so many percent of the ring's slots.
+pub fn changed(manifest: &Manifest, ingress: u8, percent: u8) -> Vec<World> {
+    let now = world(manifest, ingress);
+    if percent == 0 {
+        return vec![now];
+    }
+    let mut before = now.clone();
+    for states in &mut before.pools {
+        let all: u32 = states.iter().map(|state| state.weight).sum();
+        for state in states.iter_mut() {
+            state.weight *= SHARES;
+        }
+        if let Some(first) = states.first_mut() {
+            // (w + x) / (all + x) = w / all + percent / 100
+            let wanted = first.weight + all * SHARES * u32::from(percent) / 100;
+            let rest = all * SHARES - first.weight;
+            let left = (all * SHARES).saturating_sub(wanted).max(1);
+            first.weight = (u64::from(wanted) * u64::from(rest) / u64::from(left)) as u32;
+        }
+    }
+    vec![before, now]
+}
+
 #[cfg(target_os = "linux")]
 mod kernel {
     use std::any::Any;
 
-    use lvsc_abi::manifest::Manifest;
-    use lvsc_abi::world::World;
     use lvsc_runtime::director::AnyEngine;
     use lvsc_runtime::engine::xdp::foreign::{self, ForeignError};
     pub(super) use lvsc_runtime::engine::xdp::replay::INGRESS;
     use lvsc_runtime::engine::xdp::{ObjectError, XdpEngine, probe, read, replay};
 
     use super::super::lane::Behind;
-    use super::{Against, Entrant, Failure, Filled, Lane, Role};
+    use super::{Against, Entrant, Failure, Filled, Lane, Role, State};
     use crate::engines::LoadFailure;
 
-    pub(super) fn behind(
-        engine: AnyEngine,
-        state: (&Manifest, &World),
-    ) -> Result<Box<dyn Lane>, Failure> {
+    pub(super) fn behind(engine: AnyEngine, state: State<'_>) -> Result<Box<dyn Lane>, Failure> {
         let program = (engine.as_ref() as &dyn Any).downcast_ref::<XdpEngine>();
         let program = program.map(XdpEngine::program).transpose();
         let program = program
@@ -339,11 +361,9 @@ mod kernel {
 
 #[cfg(not(target_os = "linux"))]
 mod kernel {
-    use lvsc_abi::manifest::Manifest;
-    use lvsc_abi::world::World;
     use lvsc_runtime::director::AnyEngine;
 
-    use super::{Against, Entrant, Failure, Lane};
+    use super::{Against, Entrant, Failure, Lane, State};
 
     pub(super) const INGRESS: u32 = 1;
 
@@ -351,7 +371,7 @@ mod kernel {
         Err(Failure::told("programs in the kernel need Linux"))
     }
 
-    pub(super) fn behind(_: AnyEngine, _: (&Manifest, &World)) -> Result<Box<dyn Lane>, Failure> {
+    pub(super) fn behind(_: AnyEngine, _: State<'_>) -> Result<Box<dyn Lane>, Failure> {
         nowhere()
     }
 

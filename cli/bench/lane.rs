@@ -35,26 +35,31 @@ pub trait Lane {
     fn run(&mut self, packets: u32, before: &mut dyn FnMut()) -> Result<Duration, Failure>;
 }
 
-/// An engine whose image is filled from a world.
+/// What the control plane knows: the manifest, and what was true, one after the other; the last one is.
+pub type State<'a> = (&'a Manifest, &'a [World]);
+
+/// An engine whose image is filled from worlds.
 pub struct Filled {
     engine: AnyEngine,
     manifest: Manifest,
-    world: World,
+    worlds: Vec<World>,
 }
 
 impl Filled {
     /// The engine of this manifest.
-    pub fn new(engine: AnyEngine, (manifest, world): (&Manifest, &World)) -> Filled {
+    pub fn new(engine: AnyEngine, (manifest, worlds): State<'_>) -> Filled {
         Filled {
             engine,
             manifest: manifest.clone(),
-            world: world.clone(),
+            worlds: worlds.to_vec(),
         }
     }
 
     fn begin(&mut self) {
         testing::empty(self.engine.image_mut());
-        publish(&self.manifest, &self.world, self.engine.image_mut());
+        for world in &self.worlds {
+            publish(&self.manifest, world, self.engine.image_mut());
+        }
     }
 }
 
@@ -71,8 +76,8 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// The engine, its manifest and its world; packets come by this interface.
-    pub fn new(engine: AnyEngine, state: (&Manifest, &World), ingress: u8) -> Batches {
+    /// The engine, its manifest and its worlds; packets come by this interface.
+    pub fn new(engine: AnyEngine, state: State<'_>, ingress: u8) -> Batches {
         Batches {
             of: Filled::new(engine, state),
             train: Train {

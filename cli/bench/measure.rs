@@ -47,6 +47,8 @@ pub struct Wanted<'a> {
     pub rounds: u32,
     /// Packets sent each second while engines are replaced.
     pub rate: u64,
+    /// Percent of each ring's slots that have just changed.
+    pub changed: u8,
 }
 
 impl Wanted<'_> {
@@ -63,6 +65,7 @@ impl Wanted<'_> {
             against: &args.against,
             flows,
             rate: args.rate,
+            changed: args.changed,
             rounds: args
                 .rounds
                 .unwrap_or(if args.swap { SWAPS } else { ROUNDS }),
@@ -145,16 +148,16 @@ pub fn policy(
     let manifest = &pipeline.manifest;
     let most = wanted.flows.last().map_or(1, |flows| flows.0);
     let chosen = packets::of_policy(checked, given, most)?;
-    let world = entrants::world(manifest, chosen.ingress);
+    let worlds = entrants::changed(manifest, chosen.ingress, wanted.changed);
     let (mut entrants, missing) =
-        entrants::all(checked, &world, &chosen, &wanted.engines, wanted.against)?;
+        entrants::all(checked, &worlds, &chosen, &wanted.engines, wanted.against)?;
     let mut figures = Vec::new();
     for (done, flows) in wanted.flows.iter().enumerate() {
         let train = Train {
             flows: flows.0,
             ..chosen.train.clone()
         };
-        let right = packets::decided(pipeline, &world, &train, chosen.ingress)?;
+        let right = packets::decided(pipeline, &worlds, &train, chosen.ingress)?;
         agree(&mut entrants, &train, &right)?;
         let steps = (done as u32 * wanted.rounds, wanted.flows.len() as u32);
         let mut at = |round: u32| {
@@ -175,7 +178,7 @@ pub fn policy(
         bytes: chosen.train.frame.len(),
         verdict: chosen.verdict,
         varies: chosen.train.marks.iter().map(|mark| mark.field).collect(),
-        notes: notes(checked, &wanted.flows, &figures, chosen.verdict),
+        notes: notes(checked, wanted, &figures, chosen.verdict),
         figures,
         missing,
     })
@@ -320,11 +323,26 @@ pub(super) fn median(times: &[f64]) -> f64 {
     f64::midpoint(at(low), at(high))
 }
 
-fn notes(checked: &Checked, flows: &[Flows], figures: &[Figure], verdict: Verdict) -> Vec<String> {
+fn notes(
+    checked: &Checked,
+    wanted: &Wanted<'_>,
+    figures: &[Figure],
+    verdict: Verdict,
+) -> Vec<String> {
     let mut notes = Vec::new();
-    let most = flows.last().copied().unwrap_or(Flows(1));
+    if wanted.changed > 0 {
+        notes.push(format!(
+            "the backends have just changed, {} percent of each ring's slots have moved",
+            wanted.changed
+        ));
+    }
+    let most = wanted.flows.last().copied().unwrap_or(Flows(1));
     for pool in &checked.pipeline.manifest.pools {
-        if let Some(table) = pool.flows.filter(|table| table.entries < most.0) {
+        let asked = match pool.changed() {
+            Some(_) => most.0 / 100 * u32::from(wanted.changed),
+            None => most.0,
+        };
+        if let Some(table) = pool.flows.filter(|table| table.entries < asked) {
             notes.push(format!(
                 "pool `{}` remembers {} flows: of {most} the others are looked for in vain",
                 pool.name, table.entries

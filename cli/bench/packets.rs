@@ -1,6 +1,6 @@
 //! The packets that a policy is measured with, made of the policy itself.
 
-use lvsc_abi::engine::{BATCH, Engine};
+use lvsc_abi::engine::BATCH;
 use lvsc_abi::notation::describe;
 use lvsc_abi::train::{SHORTEST, Train};
 use lvsc_abi::verdict::Verdict;
@@ -8,7 +8,6 @@ use lvsc_abi::world::World;
 use lvsc_front::policy::{Policy, TestKind};
 use lvsc_pipeline::interp::Interpreter;
 use lvsc_pipeline::pipeline::Pipeline;
-use lvsc_runtime::publish::publish;
 
 use super::entrants;
 use super::lane::{Batches, Decided, Lane};
@@ -113,7 +112,8 @@ fn choose(pipeline: &Pipeline, frames: &[Came], flows: u32) -> Result<Option<Mea
     for came in frames {
         let world = entrants::world(&pipeline.manifest, came.ingress);
         for train in Train::ways(&came.frame, flows) {
-            let decided = decided(pipeline, &world, &train, came.ingress)?;
+            let worlds = std::slice::from_ref(&world);
+            let decided = decided(pipeline, worlds, &train, came.ingress)?;
             let mut verdicts = decided.iter().map(|one| one.verdict);
             let first = verdicts.next();
             let Some(verdict) = first.filter(|_| verdicts.all(|one| Some(one) == first)) else {
@@ -137,13 +137,12 @@ fn choose(pipeline: &Pipeline, frames: &[Came], flows: u32) -> Result<Option<Mea
 /// What the reference decides of the first packets of a train.
 pub fn decided(
     pipeline: &Pipeline,
-    world: &World,
+    worlds: &[World],
     train: &Train,
     ingress: u8,
 ) -> Result<Vec<Decided>, Failure> {
-    let mut engine = Interpreter::new(pipeline.clone());
-    publish(&pipeline.manifest, world, engine.image_mut());
-    let state = (&pipeline.manifest, world);
+    let engine = Interpreter::new(pipeline.clone());
+    let state = (&pipeline.manifest, worlds);
     let mut lane = Batches::new(Box::new(engine), state, ingress);
     lane.begin(train)?;
     (0..TRIED).map(|_| lane.next()).collect()

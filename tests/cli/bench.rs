@@ -413,3 +413,38 @@ fn what_cannot_be_measured_is_said_with_the_remedy() {
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert_eq!(names(path), ["given.lvs", "other.lvs"]);
 }
+
+/// What a change makes of packets is measured with the flows of the slots that have moved.
+#[test]
+fn a_change_of_the_backends_is_measured_when_it_has_just_been() {
+    let pair = GIVEN.replace(
+        "\n}\n\nmatch",
+        "\n  backend   192.0.2.131 mac 02:00:00:00:00:83\n}\n\nmatch",
+    );
+    let folder = folder();
+    fs::write(folder.path().join("pair.lvs"), pair).expect("the policy");
+    let args = [
+        "pair.lvs",
+        "--packet",
+        SYN,
+        "--flows",
+        "64K",
+        "--target",
+        "wasm,native",
+    ];
+    let note = |args: &[&str]| {
+        let data = data(folder.path(), args);
+        let notes = list(&data["policies"][0]["notes"]).iter();
+        let mut notes = notes.map(|note| text(note).to_owned());
+        (
+            notes.any(|note| note.contains("2 percent")),
+            measured(&data).contains("rust"),
+        )
+    };
+    assert_eq!(note(&args), (false, true));
+    // Who goes by the ring alone sends those flows elsewhere, and is left out.
+    assert_eq!(
+        note(&[&args[..], &["--changed", "2"]].concat()),
+        (true, false)
+    );
+}
