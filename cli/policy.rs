@@ -19,7 +19,7 @@ use crate::offload;
 use crate::testing;
 use crate::ui::Ui;
 use crate::ui::diagnostics::json;
-use crate::watch::Files;
+use crate::watch::{Files, Known};
 
 /// A policy without errors.
 pub struct Checked {
@@ -131,10 +131,9 @@ fn read(asked: &BTreeSet<String>, sources: &SourceMap) -> Files {
         .map(|file| (sources.path(file), sources.text(file)))
         .collect();
     let read = asked.iter().map(|path| {
-        let text = texts
-            .get(path.as_str())
-            .map(|text| text.as_bytes().to_vec());
-        (PathBuf::from(path), text)
+        let text = texts.get(path.as_str());
+        let known = text.map_or(Known::Nothing, |text| Known::Content((*text).into()));
+        (PathBuf::from(path), known)
     });
     read.collect()
 }

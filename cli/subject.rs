@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::only;
 use crate::policy::{self, Checked};
 use crate::ui::Ui;
-use crate::watch::Files;
+use crate::watch::{Files, Known};
 
 /// What is run, and by which engine.
 pub struct Subject {
@@ -44,7 +44,7 @@ impl Subject {
         let path = chosen.name();
         let own = chosen
             .file()
-            .map(|file| (file.to_owned(), Some(bytes.clone())));
+            .map(|file| (file.to_owned(), Known::Content(bytes.clone())));
         let mut files = Files::from_iter(own);
         if let Some(kind) = engines::of(&bytes) {
             if let Some(other) = wanted.filter(|wanted| wanted.name != kind.name) {

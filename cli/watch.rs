@@ -32,8 +32,19 @@ pub enum News {
     Interrupted,
 }
 
-/// Files, and what was in each; `None` where it could not be read, or was not looked at.
-pub type Files = BTreeMap<PathBuf, Option<Vec<u8>>>;
+/// What is known of a file that is to be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It was read, and this was in it.
+    Content(Vec<u8>),
+    /// It could not be read.
+    Nothing,
+    /// It was not looked at yet: whatever is in it then is no news.
+    Unread,
+}
+
+/// Files, and what is known of each.
+pub type Files = BTreeMap<PathBuf, Known>;
 
 /// The file that is watched for a policy; `usage` is a command that has one.
 pub fn file<'a>(chosen: &'a Chosen, usage: &str) -> Result<&'a Path, Failure> {
@@ -46,7 +57,7 @@ pub fn file<'a>(chosen: &'a Chosen, usage: &str) -> Result<&'a Path, Failure> {
 /// Watched files.
 pub struct Watch {
     /// What was in each; `None` where it could not be read.
-    files: Files,
+    files: BTreeMap<PathBuf, Option<Vec<u8>>>,
     folders: BTreeSet<PathBuf>,
     events: Receiver<notify::Result<Event>>,
     watcher: RecommendedWatcher,
@@ -68,7 +79,7 @@ impl Watch {
     /// was read of them, where that is told: a save since then is news.
     pub fn set(&mut self, files: Files) -> Result<(), Failure> {
         self.files.retain(|path, _| files.contains_key(path));
-        for (path, read) in files {
+        for (path, known) in files {
             // Behind a link the file itself may change. One that is not there may come.
             let real = fs::canonicalize(&path).ok();
             for path in [Some(&path), real.as_ref()].into_iter().flatten() {
@@ -80,7 +91,11 @@ impl Watch {
                 }
             }
             if let Entry::Vacant(new) = self.files.entry(path) {
-                let content = read.or_else(|| fs::read(new.key()).ok());
+                let content = match known {
+                    Known::Content(content) => Some(content),
+                    Known::Nothing => None,
+                    Known::Unread => fs::read(new.key()).ok(),
+                };
                 new.insert(content);
             }
         }
@@ -176,14 +191,19 @@ mod tests {
     #[test]
     fn a_save_between_reading_and_watching_is_news() {
         let folder = tempfile::tempdir().expect("a folder");
-        let [read, looked_at] = ["read.lvs", "looked-at.lvs"].map(|name| folder.path().join(name));
-        for path in [&read, &looked_at] {
+        let names = ["read.lvs", "missing.lvs", "unread.lvs"];
+        let [read, missing, unread] = names.map(|name| folder.path().join(name));
+        for path in [&read, &missing, &unread] {
             fs::write(path, "new").expect("a file");
         }
         let mut watch = Watch::begin().expect("it can be watched");
-        let files = [(read.clone(), Some(b"old".to_vec())), (looked_at, None)];
+        let files = [
+            (read.clone(), Known::Content(b"old".to_vec())),
+            (missing.clone(), Known::Nothing),
+            (unread, Known::Unread),
+        ];
         watch.set(files.into()).expect("a folder that is there");
         let news = watch.next(|| false).expect("news");
-        assert_eq!(news, News::Changed(BTreeSet::from([read])));
+        assert_eq!(news, News::Changed(BTreeSet::from([read, missing])));
     }
 }

@@ -14,7 +14,7 @@ use crate::interrupt;
 use crate::policy::{self, Checked};
 use crate::ui::diagnostics::{json, sarif};
 use crate::ui::{FINE, Ui, number, styled};
-use crate::watch::{self, Files, News, Watch};
+use crate::watch::{self, Files, Known, News, Watch};
 
 /// What came of a policy.
 struct Outcome {
@@ -141,7 +141,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
 
 /// Policies, and all that they take in.
 fn watched(own: &[&Path], taken_in: &[Files]) -> Files {
-    let own = own.iter().map(|path| ((*path).to_owned(), None));
+    let own = own.iter().map(|path| ((*path).to_owned(), Known::Unread));
     let taken_in = taken_in.iter().flatten();
     let taken_in = taken_in.map(|(path, read)| (path.clone(), read.clone()));
     own.chain(taken_in).collect()

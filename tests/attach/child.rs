@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::mac::Mac;
@@ -94,10 +96,14 @@ pub fn could_not(place: &Namespace, args: &[&str], words: &[&str]) -> String {
     said.err
 }
 
+/// The longest wait for a line.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// A director that forwards.
 pub struct Running {
     child: Child,
-    talk: BufReader<ChildStderr>,
+    /// Its lines, as they come.
+    talk: Receiver<String>,
     /// What it said until it forwarded.
     pub told: String,
 }
@@ -115,7 +121,13 @@ impl Running {
                 .spawn()
         };
         let mut child = place.run(spawn).unwrap().unwrap();
-        let talk = BufReader::new(child.stderr.take().unwrap());
+        let (line, talk) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|text| line.send(text + "\n"))
+        });
         let mut running = Running {
             child,
             talk,
@@ -134,8 +146,10 @@ impl Running {
     /// Reads on until it says this.
     pub fn hears(&mut self, words: &str) {
         while !self.told.contains(words) {
-            let read = self.talk.read_line(&mut self.told).unwrap();
-            assert!(read > 0, "it ended: {}", self.told);
+            let Ok(line) = self.talk.recv_timeout(SILENCE) else {
+                panic!("it ended or is silent, no `{words}`: {}", self.told);
+            };
+            self.told += &line;
         }
     }
 
@@ -151,8 +165,8 @@ impl Running {
         let mut out = String::new();
         let mut stdout = self.child.stdout.take().unwrap();
         stdout.read_to_string(&mut out).unwrap();
-        self.talk.read_to_string(&mut self.told).unwrap();
         let status = self.child.wait().unwrap();
+        self.told.extend(self.talk.iter());
         assert!(status.success(), "{}", self.told);
         serde_json::from_str(&out).unwrap()
     }
