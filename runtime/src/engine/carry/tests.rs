@@ -325,3 +325,64 @@ fn an_image_goes_on_where_every_id_means_the_same() {
         .push(lvsc_abi::manifest::Interface::default());
     assert!(!agree(&manifest(&["a"]), &other));
 }
+
+/// The policy of `names`, whose flows are noted where their slots have changed.
+fn changed(names: &[&str]) -> Manifest {
+    let mut manifest = manifest(names);
+    let flows = manifest.pools[0].flows.as_mut().unwrap();
+    flows.tracking = lvsc_abi::manifest::Tracking::Changed;
+    manifest
+}
+
+fn image_of_changed() -> Bytes {
+    let mut layout = Layout::new();
+    layout.add("flows.web", Element::Noted, 8);
+    Bytes::new(layout)
+}
+
+fn noted(image: &mut Bytes, backend: u16) {
+    let entry = Entry {
+        tag: 7,
+        backend,
+        seconds: 5,
+        flags: 0,
+    };
+    let at = image.layout().named("flows.web").unwrap().1.at(0, 0);
+    image.store(at, Width::B8, entry.to_bits());
+}
+
+fn first(image: &Bytes) -> Option<u16> {
+    let at = image.layout().named("flows.web").unwrap().1.at(0, 0);
+    Entry::from_bits(image.load(at, Width::B8)).map(|entry| entry.backend)
+}
+
+/// What it says of flows whose slots are steady was never true of them.
+#[test]
+fn a_table_of_every_flow_is_none_of_those_whose_slots_have_changed() {
+    let (old, new) = (manifest(&["a", "b"]), changed(&["a", "b"]));
+    let (mut before, mut now) = (image(), image_of_changed());
+    let then = counted(&before);
+    noted(&mut before, 1);
+    carry((&old, &before, &then), (&new, &mut now));
+    assert_eq!(first(&now), None);
+    catch_up((&old, &before, &then), (&new, &mut now));
+    assert_eq!(first(&now), None);
+}
+
+/// It would be found when the new host answers, and take a flow from where it went meanwhile.
+#[test]
+fn a_flow_of_a_backend_that_has_another_address_is_left_out() {
+    let (old, mut new) = (changed(&["a", "b"]), changed(&["a", "b"]));
+    new.pools[0].backends[1].address = [192, 0, 2, 99].into();
+    for (backend, kept) in [(0, Some(0)), (1, None)] {
+        let (mut before, mut now) = (image_of_changed(), image_of_changed());
+        let then = counted(&before);
+        noted(&mut before, backend);
+        let carried = carry((&old, &before, &then), (&new, &mut now));
+        assert_eq!(carried.lost, u64::from(kept.is_none()));
+        catch_up((&old, &before, &then), (&new, &mut now));
+        assert_eq!(first(&now), kept);
+        turn(&old, &new, &mut before, |_| {});
+        assert_eq!(first(&before), kept);
+    }
+}
