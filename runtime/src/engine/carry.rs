@@ -54,14 +54,20 @@ pub fn catch_up(
     let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
     for section in sections.iter().filter(|s| s.element.is_flow()) {
         let before = old.layout().named(&section.name);
-        let same =
-            |before: &Section| (before.element, before.length) == (section.element, section.length);
+        let same = |before: &Section| {
+            let fits = if section.element == Element::Noted {
+                slots::go_on(old.layout(), new.layout(), section)
+            } else {
+                before.length == section.length
+            };
+            before.element == section.element && fits
+        };
         let before = before.filter(|(_, before)| same(before));
         let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| hosts(old, new));
         let (Some((_, before)), Some(ids)) = (before, ids) else {
             continue;
         };
-        for index in 0..u64::from(section.length) {
+        for index in 0..u64::from(section.length.max(before.length)) {
             let word = old.load(before.at(index, 0), Width::B8);
             let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
                 continue;
@@ -70,12 +76,13 @@ pub fn catch_up(
                 continue;
             };
             // A flow that began meanwhile may have been noted again: its first backend has its connection.
-            let carried = match Entry::from_bits(new.load(at, Width::B8)) {
+            let there = new.load(at, Width::B8);
+            let carried = match Entry::from_bits(there) {
                 None => Some(entry),
                 Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
             };
             if let Some(entry) = carried {
-                new.store(at, Width::B8, Entry { backend, ..entry }.to_bits());
+                new.exchange(at, there, Entry { backend, ..entry }.to_bits());
             }
         }
     }
@@ -118,15 +125,19 @@ pub fn carry(
                     None => copy(old, &before, new, &section),
                 }
             }
-            (Element::Flow | Element::Noted | Element::Cursor, Some(before))
-                if before.length == section.length =>
-            {
+            (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
                 copy(old, &before, new, &section);
+                carried.lost += renumber(old_manifest, new_manifest, new, &section);
+            }
+            (Element::Noted, Some(before))
+                if slots::go_on(old.layout(), new.layout(), &section) =>
+            {
+                carried.lost += slots::spread(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
             (Element::Slot | Element::Change, Some(before))
                 if slots::pools(old_manifest, new_manifest, &section).is_some()
-                    && before.length <= section.length =>
+                    && slots::go_on(old.layout(), new.layout(), &section) =>
             {
                 slots::copy(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
