@@ -405,7 +405,7 @@ fn what_is_noted_is_found_in_a_table_of_another_size() {
     let policy = changed(&["a"]);
     for (entries, others) in [(16, 64), (64, 16), (64, 64)] {
         let (mut before, mut now) = (table_of(entries), table_of(others));
-        let hashes = (1..=8).map(|number: u64| number << flows::TAG_SHIFT | number * 5);
+        let hashes = (1..=8).map(|number: u64| (number << flows::TAG_SHIFT) | (number * 5));
         for (hash, number) in hashes.clone().zip(0..) {
             let entry = Entry {
                 tag: flows::tag(hash) as u32,
