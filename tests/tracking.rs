@@ -33,12 +33,15 @@ use run::{Case, Outcome, run};
 /// Runs of each kind; `LVSC_FUZZ_RUNS` says another number.
 const RUNS: u64 = 3;
 
+fn runs() -> u64 {
+    std::env::var("LVSC_FUZZ_RUNS").map_or(RUNS, |runs| {
+        runs.parse().expect("LVSC_FUZZ_RUNS is a number")
+    })
+}
+
 /// All runs of a case, one after the other, added up.
 fn all(case: Case) -> Outcome {
-    let runs = std::env::var("LVSC_FUZZ_RUNS").map_or(RUNS, |runs| {
-        runs.parse().expect("LVSC_FUZZ_RUNS is a number")
-    });
-    let each = (0..runs).map(|seed| run(seed, case));
+    let each = (0..runs()).map(|seed| run(seed, case));
     each.fold(Outcome::default(), Outcome::and)
 }
 
@@ -46,7 +49,7 @@ fn all(case: Case) -> Outcome {
 fn no_connection_moves_while_its_backend_can_serve() {
     let outcome = all(Case::default());
     assert!(
-        outcome.opened > 1500 * RUNS && outcome.known > 0,
+        outcome.opened > 1500 * runs() && outcome.known > 0,
         "{outcome:?}"
     );
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");

@@ -4,6 +4,7 @@
 //! one writer. Knows no socket and no capture: those are a [`Source`] and a [`Sink`].
 
 mod capture;
+mod clock;
 mod event;
 #[cfg(target_os = "linux")]
 pub mod interface;
@@ -28,6 +29,7 @@ use crate::publish::{publish, publish_cursors, publish_time, recall};
 use crate::sweep::Sweeper;
 use crate::world::World;
 
+use self::clock::Clock;
 use self::worker::{Crew, Hand, Paused, Worker};
 
 pub use self::capture::{RunError, run_capture};
@@ -59,7 +61,7 @@ pub struct Director<Meta> {
     next: VecDeque<(AnyEngine, Manifest)>,
     successions: u64,
     notify: Box<dyn FnMut(Notice) + Send>,
-    origin: (Instant, u64),
+    clock: Clock,
 }
 
 /// Who takes packets from devices, before the kernel gets them.
@@ -83,7 +85,7 @@ impl<Meta> Director<Meta> {
         Director {
             sweeper: Sweeper::default(),
             remind: world.seconds + PATIENCE,
-            origin: (Instant::now(), world.seconds),
+            clock: Clock::at(world.seconds),
             own: Worker::new(engine),
             crew: Crew::default(),
             manifest,
@@ -234,10 +236,9 @@ impl<Meta> Director<Meta> {
         }
         self.replace(io);
         let received = self.own.receive(io, wait)?;
-        let (start, seconds) = self.origin;
         let now = io
             .seconds()
-            .unwrap_or_else(|| seconds + start.elapsed().as_secs());
+            .unwrap_or_else(|| self.clock.on(self.world.seconds));
         self.handle(Event::Second(now));
         let on = self.enabled.load(Ordering::Relaxed);
         if let Some(taking) = &self.taking

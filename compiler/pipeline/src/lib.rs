@@ -48,7 +48,8 @@
 //!    longer, and `p` for all others. A place is sought as with a table of every flow, where one that an opening made is no
 //!    place for another flow. Without a place the pool's `Refused` counter counts, `since` becomes `LEARN` seconds before
 //!    `now` unless it is later, and the backend is `p`. With a place and a usable backend the new entry is exchanged for what
-//!    was found there: of an opening with its mark, if its packets have sequence numbers.
+//!    was found there: of an opening with its mark, if its packets have sequence numbers. Where another worker was faster
+//!    with the same flow, its backend is taken; with another one, or with emptying it, the flow is one without a place.
 //! 5. Where an entry was written in 2 or 4 for another backend than that of `slot(h)`, `elsewhere` becomes `now`.
 //!
 //! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.

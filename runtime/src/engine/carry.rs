@@ -50,25 +50,24 @@ pub fn catch_up(
     (old_manifest, old, then): (&Manifest, &dyn Image, &Counted),
     (new_manifest, new): (&Manifest, &mut dyn Image),
 ) {
-    keyed::catch_up((old_manifest, old, then), (new_manifest, new));
-    if let Some((_, section)) = new.layout().named(COUNTERS) {
-        let (section, now) = (section.clone(), counted_of(old, COUNTERS));
-        for (index, before) in same_counters(old_manifest, new_manifest) {
-            let then = then.get(COUNTERS).and_then(|then| then.get(before));
-            if let (Some(now), Some(then)) = (now.get(before), then) {
-                more(new, &section, index, (now, then));
-            }
-        }
-    }
+    // First what a packet asks for: until then a flow that was just noted is unknown.
     let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
     for section in sections.iter().filter(|s| s.element.is_flow()) {
         let before = old.layout().named(&section.name);
-        let before = before.filter(|(_, before)| before.length == section.length);
-        let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| ids(old, new));
+        let same = |before: &Section| {
+            let fits = if section.element == Element::Noted {
+                slots::go_on(old.layout(), new.layout(), section)
+            } else {
+                before.length == section.length
+            };
+            before.element == section.element && fits
+        };
+        let before = before.filter(|(_, before)| same(before));
+        let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| hosts(old, new));
         let (Some((_, before)), Some(ids)) = (before, ids) else {
             continue;
         };
-        for index in 0..u64::from(section.length) {
+        for index in 0..u64::from(section.length.max(before.length)) {
             let word = old.load(before.at(index, 0), Width::B8);
             let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
                 continue;
@@ -77,12 +76,23 @@ pub fn catch_up(
                 continue;
             };
             // A flow that began meanwhile may have been noted again: its first backend has its connection.
-            let carried = match Entry::from_bits(new.load(at, Width::B8)) {
+            let there = new.load(at, Width::B8);
+            let carried = match Entry::from_bits(there) {
                 None => Some(entry),
                 Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
             };
             if let Some(entry) = carried {
-                new.store(at, Width::B8, Entry { backend, ..entry }.to_bits());
+                new.exchange(at, there, Entry { backend, ..entry }.to_bits());
+            }
+        }
+    }
+    keyed::catch_up((old_manifest, old, then), (new_manifest, new));
+    if let Some((_, section)) = new.layout().named(COUNTERS) {
+        let (section, now) = (section.clone(), counted_of(old, COUNTERS));
+        for (index, before) in same_counters(old_manifest, new_manifest) {
+            let then = then.get(COUNTERS).and_then(|then| then.get(before));
+            if let (Some(now), Some(then)) = (now.get(before), then) {
+                more(new, &section, index, (now, then));
             }
         }
     }
@@ -115,15 +125,19 @@ pub fn carry(
                     None => copy(old, &before, new, &section),
                 }
             }
-            (Element::Flow | Element::Noted | Element::Cursor, Some(before))
-                if before.length == section.length =>
-            {
+            (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
                 copy(old, &before, new, &section);
+                carried.lost += renumber(old_manifest, new_manifest, new, &section);
+            }
+            (Element::Noted, Some(before))
+                if slots::go_on(old.layout(), new.layout(), &section) =>
+            {
+                carried.lost += slots::spread(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
             (Element::Slot | Element::Change, Some(before))
                 if slots::pools(old_manifest, new_manifest, &section).is_some()
-                    && before.length <= section.length =>
+                    && slots::go_on(old.layout(), new.layout(), &section) =>
             {
                 slots::copy(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
@@ -333,21 +347,24 @@ fn same_counters(old: &Manifest, new: &Manifest) -> impl Iterator<Item = (u64, u
 /// Makes the ids of the old policy in a section `flows.<pool>`, or in slots that remember, those of the new one; gives the
 /// number of entries whose backends are gone, which are emptied. Other sections have no ids.
 fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Section) -> u64 {
-    let slots = (section.element == Element::Slot)
-        .then(|| slots::pools(old, new, section))
-        .flatten();
-    let Some((before, now)) = slots.or_else(|| pools(old, new, section)) else {
-        return 0;
-    };
-    let ids = ids(before, now);
-    if ids.iter().all(|(old, new)| *new == Some(*old)) {
-        return 0;
+    let same = |ids: &BTreeMap<u16, Option<u16>>| ids.iter().all(|(old, new)| *new == Some(*old));
+    if let Some((before, now)) = pools(old, new, section) {
+        let ids = hosts(before, now);
+        return if same(&ids) {
+            0
+        } else {
+            give_ids(image, section, &ids)
+        };
     }
-    if slots.is_some() {
-        slots::give_ids(image, section, &ids);
-        return 0;
+    if section.element == Element::Slot
+        && let Some((before, now)) = slots::pools(old, new, section)
+    {
+        let ids = ids(before, now);
+        if !same(&ids) {
+            slots::give_ids(image, section, &ids);
+        }
     }
-    give_ids(image, section, &ids)
+    0
 }
 
 /// Gives the entries of a section the ids that belong to theirs, and empties those that none does: so many.
@@ -355,14 +372,16 @@ fn give_ids(image: &mut dyn Image, section: &Section, ids: &BTreeMap<u16, Option
     let mut lost = 0;
     for index in 0..u64::from(section.length) {
         let at = section.at(index, 0);
-        let Some(entry) = Entry::from_bits(image.load(at, Width::B8)) else {
+        let before = image.load(at, Width::B8);
+        let Some(entry) = Entry::from_bits(before) else {
             continue;
         };
         let id = ids.get(&entry.backend).copied().flatten();
         lost += u64::from(id.is_none());
         if id != Some(entry.backend) {
             let word = id.map_or(0, |backend| Entry { backend, ..entry }.to_bits());
-            image.store(at, Width::B8, word);
+            // The kernel goes on: a packet may just have made it that of another backend, or of another flow.
+            image.exchange(at, before, word);
         }
     }
     lost
@@ -380,9 +399,23 @@ fn pools<'a>(
 
 /// The new id of each backend; `None` where it is gone.
 fn ids(before: &Pool, now: &Pool) -> BTreeMap<u16, Option<u16>> {
-    let new = |name: &str| now.backends.iter().find(|backend| backend.name == name);
+    ids_of(before, now, |known, other| known.name == other.name)
+}
+
+/// As [`ids`], of those who have the connections of flows: at another address there is another host.
+fn hosts(before: &Pool, now: &Pool) -> BTreeMap<u16, Option<u16>> {
+    let who = |backend: &Backend| (backend.name.clone(), backend.address);
+    ids_of(before, now, |known, other| who(known) == who(other))
+}
+
+fn ids_of(
+    before: &Pool,
+    now: &Pool,
+    same: impl Fn(&Backend, &Backend) -> bool,
+) -> BTreeMap<u16, Option<u16>> {
+    let new = |known| now.backends.iter().find(|other| same(known, other));
     let each = before.backends.iter();
-    each.map(|known| (known.id, new(&known.name).map(|backend| backend.id)))
+    each.map(|known| (known.id, new(known).map(|backend| backend.id)))
         .collect()
 }
 

@@ -269,11 +269,11 @@ impl Lowering<'_> {
             self.push_candidate(pool, asked.backend, &mut path);
             split.extend(self.usable(path));
         }
-        for path in full {
-            split.extend(self.without_place(asked, path));
-        }
         for path in self.join(room) {
-            split.extend(self.note(asked, told, path));
+            split.extend(self.note(asked, told, &mut full, path));
+        }
+        for path in self.join(full) {
+            split.extend(self.without_place(asked, path));
         }
         split
     }
@@ -366,8 +366,9 @@ impl Lowering<'_> {
         element(changes, asked.index, field, 4)
     }
 
-    /// 4. With a place on the stack: a new entry, where its backend is usable.
-    fn note(&mut self, asked: &Asked, told: &Told, mut path: Path) -> Split {
+    /// 4. With a place on the stack: a new entry, where its backend is usable. To `full` where another worker was faster with
+    ///    the place.
+    fn note(&mut self, asked: &Asked, told: &Told, full: &mut Vec<Path>, mut path: Path) -> Split {
         let place = pop_place(&mut path);
         let passed = self.passed(asked, path.block);
         let learn = self.code.constant(path.block, LEARN);
@@ -383,7 +384,7 @@ impl Lowering<'_> {
         };
         for mut path in yes {
             let (id, record) = pop_candidate(&mut path);
-            for mut path in self.seen_at(asked, id, path) {
+            for path in self.seen_at(asked, id, path) {
                 let block = path.block;
                 let flow = self.flow_of(&asked.lookup, block);
                 let mark = u64::from(SECONDS_SHIFT + MARK_SHIFT);
@@ -391,9 +392,20 @@ impl Lowering<'_> {
                 let opening = self.code.with(block, Binary::And, told.flag, OPENING);
                 let before = self.code.binary(block, Binary::Or, mark, opening);
                 let new = self.word(asked, told, (flow, id, before), block);
-                path.push(id);
-                path.push(record);
-                split.extend(self.exchange(&asked.lookup, place, new, path));
+                let made = self.try_exchange(&asked.lookup, place, new, path.block);
+                let Split { yes: beaten, no } = self.test(made.beaten, path);
+                for mut path in no {
+                    path.push(id);
+                    path.push(record);
+                    split.yes.push(path);
+                }
+                for path in beaten {
+                    let Split { yes: same, no } = self.test(made.same, path);
+                    for path in same {
+                        split.extend(self.theirs(&asked.lookup, made.before, path));
+                    }
+                    full.extend(no);
+                }
             }
         }
         split

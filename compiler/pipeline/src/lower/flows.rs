@@ -41,6 +41,16 @@ pub(super) struct Place {
     pub(super) word: Value,
 }
 
+/// What came of an exchange.
+pub(super) struct Exchanged {
+    /// The word that was there.
+    pub(super) before: Value,
+    /// Whether another worker was faster, and nothing was exchanged.
+    pub(super) beaten: Value,
+    /// Whether what was there is an entry of the same flow.
+    pub(super) same: Value,
+}
+
 impl Lowering<'_> {
     /// Splits by whether the flow, whose key was absorbed into what is on the stack, has or gets a usable backend.
     pub(super) fn by_flow(
@@ -288,14 +298,11 @@ impl Lowering<'_> {
     ) -> Split {
         let (id, record) = pop_candidate(&mut path);
         let block = path.block;
-        let flow = self.flow_of(lookup, block);
-        let to = element(lookup.section, place.at, 0, 8);
-        let before = self.code.value(block, Op::Exchange(to, new, place.word));
-        let beaten = self.code.compare(block, Compare::Ne, before, place.word);
-        let theirs = self
-            .code
-            .with(block, Binary::And, before, u64::MAX << TAG_SHIFT | VALID);
-        let same = self.code.compare(block, Compare::Eq, theirs, flow);
+        let Exchanged {
+            before,
+            beaten,
+            same,
+        } = self.try_exchange(lookup, place, new, block);
         let beaten = self.code.binary(block, Binary::And, beaten, same);
         let Split {
             yes: beaten,
@@ -309,12 +316,39 @@ impl Lowering<'_> {
             yes: settled,
             no: Vec::new(),
         };
-        for mut path in beaten {
-            let id = self.entry_backend(path.block, before);
-            self.push_candidate(lookup.pool, id, &mut path);
-            split.extend(self.usable(path));
+        for path in beaten {
+            split.extend(self.theirs(lookup, before, path));
         }
         split
+    }
+
+    /// Exchanges the new entry for what was found.
+    pub(super) fn try_exchange(
+        &mut self,
+        lookup: &Lookup,
+        place: Place,
+        new: Value,
+        block: BlockId,
+    ) -> Exchanged {
+        let flow = self.flow_of(lookup, block);
+        let to = element(lookup.section, place.at, 0, 8);
+        let before = self.code.value(block, Op::Exchange(to, new, place.word));
+        let beaten = self.code.compare(block, Compare::Ne, before, place.word);
+        let theirs = self
+            .code
+            .with(block, Binary::And, before, u64::MAX << TAG_SHIFT | VALID);
+        Exchanged {
+            before,
+            beaten,
+            same: self.code.compare(block, Compare::Eq, theirs, flow),
+        }
+    }
+
+    /// The backend of the entry that another worker made of the same flow.
+    pub(super) fn theirs(&mut self, lookup: &Lookup, before: Value, mut path: Path) -> Split {
+        let id = self.entry_backend(path.block, before);
+        self.push_candidate(lookup.pool, id, &mut path);
+        self.usable(path)
     }
 
     /// The backend in an entry's word.

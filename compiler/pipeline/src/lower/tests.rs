@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod cells;
+mod changed;
 mod random;
 
 use std::cell::Cell;

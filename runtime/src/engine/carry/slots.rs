@@ -1,9 +1,11 @@
-//! Ring slots that remember whom they named before, from one policy to the next: a change of the backends is one all the same.
+//! Ring slots that remember whom they named before, and what is noted of their flows, from one policy to the next: a change of
+//! the backends is one all the same.
 
 use std::collections::BTreeMap;
 
+use lvsc_abi::flows::{BUCKET, Entry};
 use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{Element, Section, slot};
+use lvsc_abi::layout::{Element, Layout, Section, slot};
 use lvsc_abi::manifest::{Manifest, Pool};
 
 /// The pool to which a section of slots, or of their times, belongs in both policies, where both remember.
@@ -18,6 +20,17 @@ pub(super) fn pools<'a>(
     (remember && matches!(kind, "ring" | "changes")).then_some(both)
 }
 
+/// Whether the slots go on of the pool that has this section. Those of a ring that has got shorter begin anew, and what is noted
+/// of their flows is not where these go from then on.
+pub(super) fn go_on(old: &Layout, new: &Layout, section: &Section) -> bool {
+    let pool = section.name.split_once('.').map(|(_, pool)| pool);
+    let ring = |layout: &Layout| {
+        let found = layout.named(&format!("ring.{}", pool?));
+        found.map(|(_, ring)| ring.length)
+    };
+    ring(old) <= ring(new)
+}
+
 /// Copies slots or their times. A ring may have grown: a slot's flows are then spread over several.
 pub(super) fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) {
     let bytes = if to.element == Element::Slot {
@@ -30,6 +43,26 @@ pub(super) fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Se
         let value = old.load(from.at(index, 0), bytes);
         new.store(to.at(index, 0), bytes, value);
     }
+}
+
+/// Copies what is noted into a table of another size; gives the number of entries that found no place. A bucket becomes several
+/// that are alike, of which a flow finds its own, or several become one.
+pub(super) fn spread(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) -> u64 {
+    let mut lost = 0;
+    for index in 0..u64::from(from.length.max(to.length)) {
+        let word = old.load(from.at(index, 0), Width::B8);
+        if Entry::from_bits(word).is_none() {
+            continue;
+        }
+        let bucket = index - index % u64::from(BUCKET);
+        let places = (index..bucket + u64::from(BUCKET)).chain(bucket..index);
+        let mut places = places.map(|place| to.at(place, 0));
+        match places.find(|at| new.load(*at, Width::B8) == 0) {
+            Some(at) => new.store(at, Width::B8, word),
+            None => lost += 1,
+        }
+    }
+    lost
 }
 
 /// Gives slots the ids that belong to theirs. Who is gone has named nobody.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
 use lvsc_abi::cells::{self, Cell};
+use lvsc_abi::flows::{self, BUCKET};
 use lvsc_abi::image::{Bytes, count};
 use lvsc_abi::kind::Kind;
 use lvsc_abi::layout::Layout;
@@ -324,4 +325,131 @@ fn an_image_goes_on_where_every_id_means_the_same() {
         .interfaces
         .push(lvsc_abi::manifest::Interface::default());
     assert!(!agree(&manifest(&["a"]), &other));
+}
+
+/// The policy of `names`, whose flows are noted where their slots have changed.
+fn changed(names: &[&str]) -> Manifest {
+    let mut manifest = manifest(names);
+    let flows = manifest.pools[0].flows.as_mut().unwrap();
+    flows.tracking = lvsc_abi::manifest::Tracking::Changed;
+    manifest
+}
+
+fn image_of_changed() -> Bytes {
+    table_of(8)
+}
+
+fn table_of(entries: u32) -> Bytes {
+    let mut layout = Layout::new();
+    layout.add("flows.web", Element::Noted, entries);
+    Bytes::new(layout)
+}
+
+/// Where the entries of the bucket are that a flow of this table hash has.
+fn bucket(image: &Bytes, hash: u64) -> Vec<u64> {
+    let table = image.layout().named("flows.web").unwrap().1;
+    let first = hash * u64::from(BUCKET);
+    let each = first..first + u64::from(BUCKET);
+    each.map(|index| table.at(index, 0)).collect()
+}
+
+fn noted(image: &mut Bytes, backend: u16) {
+    let entry = Entry {
+        tag: 7,
+        backend,
+        seconds: 5,
+        flags: 0,
+    };
+    let at = image.layout().named("flows.web").unwrap().1.at(0, 0);
+    image.store(at, Width::B8, entry.to_bits());
+}
+
+fn first(image: &Bytes) -> Option<u16> {
+    let at = image.layout().named("flows.web").unwrap().1.at(0, 0);
+    Entry::from_bits(image.load(at, Width::B8)).map(|entry| entry.backend)
+}
+
+/// What it says of flows whose slots are steady was never true of them.
+#[test]
+fn a_table_of_every_flow_is_none_of_those_whose_slots_have_changed() {
+    let (old, new) = (manifest(&["a", "b"]), changed(&["a", "b"]));
+    let (mut before, mut now) = (image(), image_of_changed());
+    let then = counted(&before);
+    noted(&mut before, 1);
+    carry((&old, &before, &then), (&new, &mut now));
+    assert_eq!(first(&now), None);
+    catch_up((&old, &before, &then), (&new, &mut now));
+    assert_eq!(first(&now), None);
+}
+
+/// It would be found when the new host answers, and take a flow from where it went meanwhile.
+#[test]
+fn a_flow_of_a_backend_that_has_another_address_is_left_out() {
+    let (old, mut new) = (changed(&["a", "b"]), changed(&["a", "b"]));
+    new.pools[0].backends[1].address = [192, 0, 2, 99].into();
+    for (backend, kept) in [(0, Some(0)), (1, None)] {
+        let (mut before, mut now) = (image_of_changed(), image_of_changed());
+        let then = counted(&before);
+        noted(&mut before, backend);
+        let carried = carry((&old, &before, &then), (&new, &mut now));
+        assert_eq!(carried.lost, u64::from(kept.is_none()));
+        catch_up((&old, &before, &then), (&new, &mut now));
+        assert_eq!(first(&now), kept);
+        turn(&old, &new, &mut before, |_| {});
+        assert_eq!(first(&before), kept);
+    }
+}
+
+#[test]
+fn what_is_noted_is_found_in_a_table_of_another_size() {
+    let policy = changed(&["a"]);
+    for (entries, others) in [(16, 64), (64, 16), (64, 64)] {
+        let (mut before, mut now) = (table_of(entries), table_of(others));
+        let hashes = (1..=8).map(|number: u64| (number << flows::TAG_SHIFT) | (number * 5));
+        for (hash, number) in hashes.clone().zip(0..) {
+            let entry = Entry {
+                tag: flows::tag(hash) as u32,
+                backend: 0,
+                seconds: number,
+                flags: 0,
+            };
+            let mut places = bucket(&before, hash).into_iter();
+            let free = places.find(|at| before.load(*at, Width::B8) == 0);
+            before.store(free.unwrap(), Width::B8, entry.to_bits());
+        }
+        let then = counted(&before);
+        let carried = carry((&policy, &before, &then), (&policy, &mut now));
+        assert_eq!((carried.lost, carried.fresh.len()), (0, 0));
+        for (hash, number) in hashes.zip(0..) {
+            let places = bucket(&now, hash).into_iter();
+            let words: Vec<u64> = places.map(|at| now.load(at, Width::B8)).collect();
+            let found = flows::find(&words, flows::tag(hash)) as usize;
+            let entry = Entry::from_bits(words[found]).unwrap();
+            assert_eq!(entry.seconds, number, "{entries} to {others}");
+        }
+    }
+}
+
+/// Its slots begin anew, and flows go where these say.
+#[test]
+fn nothing_is_noted_any_more_where_a_ring_has_got_shorter() {
+    let policy = changed(&["a"]);
+    let image = |slots| {
+        let mut layout = Layout::new();
+        layout.add("flows.web", Element::Noted, 8);
+        layout.add("ring.web", Element::Slot, slots);
+        layout.add("changes.web", Element::Change, slots);
+        Bytes::new(layout)
+    };
+    for (slots, others, kept) in [(64, 32, None), (32, 64, Some(0)), (64, 64, Some(0))] {
+        let (mut before, mut now) = (image(slots), image(others));
+        noted(&mut before, 0);
+        let then = counted(&before);
+        let carried = carry((&policy, &before, &then), (&policy, &mut now));
+        catch_up((&policy, &before, &then), (&policy, &mut now));
+        assert_eq!(first(&now), kept, "{slots} to {others}");
+        let begun = ["flows.web", "ring.web", "changes.web"].map(str::to_owned);
+        let begun = begun.iter().filter(|_| kept.is_none());
+        assert!(carried.fresh.iter().eq(begun), "{:?}", carried.fresh);
+    }
 }

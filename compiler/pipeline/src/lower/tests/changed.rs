@@ -1,0 +1,123 @@
+//! Flows whose slots have changed, where another worker is faster with their place.
+
+use std::cell::Cell;
+
+use lvsc_abi::flows::{BACKEND_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::layout::{Layout, counter, slot};
+use lvsc_abi::manifest::{CounterKind, Tracking};
+
+use super::*;
+use crate::pipeline::Signs;
+
+const PREVIOUS: u64 = 0;
+const NEW: u64 = 1;
+const THIRD: u64 = 2;
+
+/// Packets open their flows, and all slots of the pool have changed long ago.
+fn moving() -> (Pipeline, Bytes) {
+    let send = Stmt::End(Outcome::Send(InterfaceRef::Ingress));
+    let mut pipeline = policy(&[Stmt::Select(KEPT, vec![Stmt::End(Outcome::Pass)]), send]);
+    for alternative in pipeline
+        .choices
+        .iter_mut()
+        .flat_map(|c| &mut c.alternatives)
+    {
+        alternative.signs = Some(Signs {
+            opening: Expr::TRUE,
+            sequence: None,
+            closing: number(0, 1),
+        });
+    }
+    let pool = &mut pipeline.manifest.pools[usize::from(KEPT.0)];
+    let flows = pool.flows.as_mut().unwrap();
+    flows.tracking = Tracking::Changed;
+    let mut image = World::new(pipeline.clone()).image;
+    let ring = image.layout().named("ring.kept").unwrap().1.clone();
+    for index in 0..u64::from(ring.length) {
+        let word = NEW | PREVIOUS << slot::PREVIOUS_SHIFT;
+        image.store(ring.at(index, 0), Width::B4, word);
+    }
+    (pipeline, image)
+}
+
+/// An image in which another worker takes the first place of the table right before this one would.
+struct Raced {
+    image: Bytes,
+    at: u64,
+    /// How often it was read: by the searches for the flow and for a place, for the word there, by the exchange.
+    reads: Cell<u32>,
+    /// What it then is.
+    winner: u64,
+}
+
+impl Image for Raced {
+    fn layout(&self) -> &Layout {
+        self.image.layout()
+    }
+
+    fn load(&self, at: u64, width: Width) -> u64 {
+        if at == self.at {
+            self.reads.set(self.reads.get() + 1);
+            if self.reads.get() > 3 {
+                return self.winner;
+            }
+        }
+        self.image.load(at, width)
+    }
+
+    fn store(&mut self, at: u64, width: Width, value: u64) {
+        assert_ne!(at, self.at, "the place is another one's");
+        self.image.store(at, width, value);
+    }
+}
+
+fn run(program: &Verified, image: &mut dyn Image) {
+    let mut packet = Packet {
+        frame: &mut ethernet(0x0800, &ip4(6, &tcp(40000, 80))),
+        ingress: INGRESS,
+        worker: 0,
+    };
+    eval::run(program, &mut packet, image);
+}
+
+/// An opening that is not noted would go to the new backend, and what follows it to the one before.
+#[test]
+fn a_flow_that_another_one_was_faster_than_stays_with_the_backend_before() {
+    let (pipeline, image) = moving();
+    let plain = lowered(&pipeline).unwrap();
+    let at = image.layout().named("flows.kept").unwrap().1.at(0, 0);
+    for program in [plain.clone(), optimize(plain, &layout(&pipeline))] {
+        let mut alone = image.clone();
+        run(&program, &mut alone);
+        let own = alone.load(at, Width::B8);
+        let entry = |tag: u64, id: u64| tag << TAG_SHIFT | id << BACKEND_SHIFT | VALID;
+        let tag = own >> TAG_SHIFT;
+        let cases = [
+            (entry(tag, THIRD), THIRD, 0),
+            (entry(tag ^ 1, THIRD), PREVIOUS, 1),
+        ];
+        for (winner, backend, refused) in cases {
+            let mut raced = Raced {
+                image: image.clone(),
+                at,
+                reads: Cell::new(0),
+                winner,
+            };
+            run(&program, &mut raced);
+            assert_eq!(raced.reads.get(), 4);
+            let counters = image.layout().named("counters").unwrap().1.clone();
+            let count = |index: u64| {
+                raced
+                    .image
+                    .load(counters.at(index, counter::PACKETS), Width::B8)
+            };
+            let first = u64::from(pipeline.pool(KEPT).counters);
+            let given = [PREVIOUS, NEW, THIRD].map(|id| count(first + id));
+            let expected = [PREVIOUS, NEW, THIRD].map(|id| u64::from(id == backend));
+            assert_eq!(given, expected);
+            let index = pipeline.manifest.counter(CounterKind::Refused, "kept");
+            assert_eq!(count(index.unwrap().into()), refused);
+        }
+    }
+}
