@@ -17,6 +17,7 @@ use super::*;
 use crate::io::{Inbox, Loss, Sent};
 use crate::world::InterfaceState;
 
+mod ramp;
 mod replace;
 
 /// Decides by a frame's first byte: 0 drops and counts `unlucky`, 1 sends to backend 0, 2 passes, 3 fails.
@@ -129,6 +130,7 @@ pub(super) fn manifest() -> Manifest {
                 idle: 10,
                 tracking: lvsc_abi::manifest::Tracking::Every,
             }),
+            slow_start: None,
             counters: 1,
         }],
         counters: vec![

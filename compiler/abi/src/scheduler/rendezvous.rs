@@ -17,7 +17,7 @@ const FRACTION: u32 = 32;
 /// Pieces of the logarithm between a power of two and the next, each a straight line: it is off by three millionths at most.
 const PIECES: u32 = 256;
 /// Begin and rise of each piece of `log2(1 + x)`.
-const LOGARITHM: [(u64, u64); PIECES as usize] = pieces();
+static LOGARITHM: [(u64, u64); PIECES as usize] = pieces();
 
 const fn pieces() -> [(u64, u64); PIECES as usize] {
     let mut pieces = [(0, 0); PIECES as usize];
@@ -61,7 +61,7 @@ fn wait(drawn: u64) -> u64 {
 }
 
 /// What a backend draws.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Draws {
     seed: u64,
     count: u64,
@@ -115,17 +115,20 @@ fn race(mut draws: Vec<Draws>, top: u128, total: u128, size: u32) -> Vec<usize> 
     let mut best = vec![u64::MAX; size as usize];
     let mut free = size;
     // Of all slots 2^-bits are still free then: in most rings none.
-    let mut bits = size.ilog2() + 2;
+    let mut bits = 2;
     while free > 0 {
         let until = ((u128::from(size * bits) * top) << FRACTION) / total;
+        let until = u64::try_from(until).unwrap_or(u64::MAX);
         for (index, draws) in (0..).zip(&mut draws) {
-            while u128::from(draws.at) < until {
-                if let Some(slot) = best.get_mut(draws.slot as usize) {
+            let mut own = *draws;
+            while own.at < until {
+                if let Some(slot) = best.get_mut(own.slot as usize) {
                     free -= u32::from(*slot == u64::MAX);
-                    *slot = (*slot).min(draws.at >> 8 << 16 | index);
+                    *slot = (*slot).min(own.at >> 8 << 16 | index);
                 }
-                draws.advance(size);
+                own.advance(size);
             }
+            *draws = own;
         }
         bits += 2;
     }
