@@ -12,11 +12,9 @@ use lvsc_abi::world::World;
 
 use crate::tables::{grouped, head, row};
 
-/// As `--only` names it.
-pub const NAME: &str = "rings";
 /// Numbers of backends.
 const SIZES: [u32; 4] = [10, 100, 1000, 10_000];
-/// More different weights than these, from 1 on, have no place in a ring.
+/// Weights from 1 to this are as many different ones as a ring has place for beside others of a thousand backends.
 const WEIGHTS: u32 = 358;
 
 /// The table, for numbers of backends up to one. The text ends with an empty line.
@@ -30,7 +28,10 @@ pub fn table(most: u32, rounds: u32) -> String {
         "publish, `flows off`",
         "publish, `flows auto`",
     ];
-    let mut text = head(&["backends"], &columns.map(|column| format!("{column}, ms")));
+    let mut text = head(
+        &["backends"],
+        &columns.map(|column| format!("{column}, ms")),
+    );
     for count in SIZES.into_iter().filter(|count| *count <= most) {
         let fill = |scheduler: Scheduler, weights| {
             let candidates = candidates(count, weights);

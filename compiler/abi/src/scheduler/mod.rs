@@ -197,7 +197,7 @@ mod tests {
     /// Who has each of 100,000 flows of an IPv4 service.
     pub(super) fn owners_of_flows(ring: &[u16]) -> Vec<u16> {
         let owner = |flow: u32| {
-            let client = (10 << 24 | flow / 4).to_be_bytes();
+            let client = ((10 << 24) | (flow / 4)).to_be_bytes();
             let mut key = [0, 0, 0, 0, 192, 0, 2, 10, 6, 0x9c, 0, 0, 80];
             key[..4].copy_from_slice(&client);
             key[10] = flow as u8 % 4;

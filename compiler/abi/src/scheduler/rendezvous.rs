@@ -57,7 +57,7 @@ fn wait(drawn: u64) -> u64 {
     let piece = mantissa >> (64 - PIECES.ilog2());
     let within = mantissa << PIECES.ilog2() >> (64 - FRACTION);
     let (begin, rise) = LOGARITHM.get(piece as usize).copied().unwrap_or_default();
-    (u64::from(zeros + 1) << FRACTION) - begin - (rise * within >> FRACTION)
+    (u64::from(zeros + 1) << FRACTION) - begin - ((rise * within) >> FRACTION)
 }
 
 /// What a backend draws.
@@ -87,7 +87,7 @@ impl Draws {
 
     fn advance(&mut self, size: u32) {
         let drawn = hash::table(self.seed, self.count);
-        let wait = u128::from(wait(drawn)) * u128::from(self.pace) >> FRACTION;
+        let wait = (u128::from(wait(drawn)) * u128::from(self.pace)) >> FRACTION;
         self.count += 1;
         self.at = self
             .at
@@ -194,7 +194,7 @@ mod tests {
             u64::MAX,
         ] {
             let wanted = 64.0 - (drawn as f64).log2();
-            let found = wait(drawn) as f64 / 2.0_f64.powi(FRACTION as i32);
+            let found = wait(drawn) as f64 / (1_u64 << FRACTION) as f64;
             assert!(
                 (wanted - found).abs() < 3e-6,
                 "{drawn}: {found}, not {wanted}"

@@ -12,7 +12,7 @@ use super::Candidate;
 /// Candidates of one weight.
 struct Class {
     /// Their indices, rising.
-    members: Vec<usize>,
+    members: Vec<i64>,
     /// Whose turn is next, of `members`.
     next: usize,
 }
@@ -36,7 +36,7 @@ pub(super) fn fill(
     // Then everyone has had what it should, and all begins anew.
     let round = total / weights.iter().copied().fold(0, divisor).max(1);
     let order: Vec<u16> = sequence(&weights, total)
-        .take(size.min(round as u32) as usize)
+        .take(size.min(u32::try_from(round).unwrap_or(u32::MAX)) as usize)
         .filter_map(|index| candidates.get(index).map(|c| c.id))
         .collect();
     order.iter().copied().cycle().take(size as usize).collect()
@@ -44,13 +44,13 @@ pub(super) fn fill(
 
 /// The endless sequence, as indices of `weights`.
 fn sequence(weights: &[i64], total: i64) -> impl Iterator<Item = usize> {
-    let mut by_weight: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
-    for (index, weight) in weights.iter().enumerate() {
+    let mut by_weight: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (index, weight) in (0..).zip(weights) {
         by_weight.entry(*weight).or_default().push(index);
     }
-    let count = weights.len() as i64;
+    let count = i64::try_from(weights.len()).unwrap_or(i64::MAX);
     let urgencies = by_weight.iter().map(|(weight, members)| Urgency {
-        now: members.first().map_or(0, |first| count - 1 - *first as i64),
+        now: members.first().map_or(0, |first| count - 1 - first),
         gain: weight * count,
     });
     let mut urgencies: Vec<Urgency> = urgencies.collect();
@@ -69,12 +69,12 @@ fn sequence(weights: &[i64], total: i64) -> impl Iterator<Item = usize> {
         class.next = (class.next + 1) % class.members.len();
         let next = *class.members.get(class.next)?;
         let urgency = urgencies.get_mut(first)?;
-        urgency.now += chosen as i64 - next as i64;
+        urgency.now += chosen - next;
         // The next one has had its turn as often as the chosen one now; before, once less.
         if class.next == 0 {
             urgency.now -= total * count;
         }
-        Some(chosen)
+        usize::try_from(chosen).ok()
     })
 }
 

@@ -11,7 +11,7 @@ use crate::source::Span;
 use crate::syntax::ast::Prop;
 
 /// The longest slow start.
-const SLOWEST: Duration = Duration::from_secs(3600);
+const SLOWEST: Duration = Duration::from_hours(1);
 
 impl<'a> Checker<'a> {
     /// Warns of backends that drain, by name or by weight 0, in a pool that has others, and no connection table: without one
