@@ -170,6 +170,7 @@ impl Running<'_> {
                 let (manifest, image) = (&self.pipeline.manifest, self.engine.image_mut());
                 let time = (seconds, self.world.seconds);
                 self.sweeper.advance(manifest, time, image);
+                self.world.ramps(manifest, seconds);
                 self.publish();
                 Ok(())
             }
@@ -212,11 +213,10 @@ impl Running<'_> {
     }
 
     fn turn(&mut self, pool: PoolId, backend: u16, up: bool) {
-        let known = &self.pipeline.pool(pool).backends;
-        let at = known.iter().position(|known| known.id == backend);
-        let states = self.world.pools.get_mut(usize::from(pool.0));
-        if let Some(state) = at.zip(states).and_then(|(at, states)| states.get_mut(at)) {
-            state.up = up;
+        let pool = self.pipeline.pool(pool);
+        if let Some(backend) = pool.backend(backend) {
+            let names = (pool.name.as_str(), backend.name.as_str());
+            self.world.turn(&self.pipeline.manifest, names, up);
         }
     }
 

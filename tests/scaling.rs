@@ -6,6 +6,8 @@
 mod measure;
 #[path = "../benches/scaling/policies.rs"]
 mod policies;
+#[path = "../benches/scaling/rings.rs"]
+mod rings;
 mod support;
 #[path = "../benches/scaling/tables.rs"]
 mod tables;
@@ -196,4 +198,16 @@ fn where_nobody_answers_the_run_ends() {
         Err(Failure::Broken(why)) => assert!(why.contains("nobody"), "{why}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn rings_are_filled_and_published() {
+    let text = rings::table(SMALL, 1);
+    let rows = rows(&text);
+    assert_eq!(rows.len(), 2, "{text}");
+    assert_eq!((rows[0].len(), rows[1].len()), (8, 8), "{text}");
+    for time in &rows[1][1..] {
+        assert!(time.parse::<f64>().is_ok_and(|time| time >= 0.0), "{text}");
+    }
+    assert_eq!(rows[1][0], "10");
 }

@@ -3,6 +3,7 @@
 
 mod measure;
 mod policies;
+mod rings;
 mod tables;
 
 use std::io::{self, Write};
@@ -10,21 +11,25 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 
 use measure::{Asked, Failure};
-use policies::{FAMILIES, Family};
+use policies::FAMILIES;
+
+/// As `--only` names the rings.
+const RINGS: &str = "rings";
 
 /// Measures policies that are alike but for one number, and prints Markdown
 #[derive(Parser)]
 #[command(bin_name = "cargo bench --bench scaling --")]
 struct Args {
     /// What grows; all of them unless given
-    #[arg(long, value_name = "FAMILY", value_parser = family)]
-    only: Vec<&'static Family>,
+    #[arg(long, value_name = "FAMILY", value_parser = PossibleValuesParser::new(names()))]
+    only: Vec<String>,
     /// Leaves larger policies out
     #[arg(long, value_name = "N", default_value_t = u32::MAX, hide_default_value = true)]
     most: u32,
-    /// Rounds of `lvsc bench`
+    /// Rounds of `lvsc bench`, and of filling a ring
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Starts of `lvsc build`, of which the median is taken
@@ -38,10 +43,9 @@ struct Args {
     bench: bool,
 }
 
-fn family(name: &str) -> Result<&'static Family, String> {
-    let found = FAMILIES.iter().find(|family| family.name == name);
-    let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
-    found.ok_or_else(|| format!("there are {}", names.join(", ")))
+fn names() -> Vec<&'static str> {
+    let families = FAMILIES.iter().map(|family| family.name);
+    families.chain([RINGS]).collect()
 }
 
 fn main() -> ExitCode {
@@ -62,12 +66,12 @@ fn run(args: Args) -> Result<(), Failure> {
         flows: 1 << 16,
         starts: args.starts,
     };
-    let wanted = FAMILIES.iter().filter(|family| {
-        let mut only = args.only.iter();
-        args.only.is_empty() || only.any(|only| only.name == family.name)
-    });
-    for family in wanted {
+    let wanted = |name| args.only.is_empty() || args.only.iter().any(|only| only == name);
+    for family in FAMILIES.iter().filter(|family| wanted(family.name)) {
         io::stdout().write_all(tables::of(family, args.most, &asked)?.as_bytes())?;
+    }
+    if wanted(RINGS) {
+        io::stdout().write_all(rings::table(args.most, args.rounds).as_bytes())?;
     }
     Ok(())
 }

@@ -167,7 +167,8 @@ fn tables(family: &Family, data: &Value) -> Option<String> {
 }
 
 /// The first lines of a table: words to the left, figures to the right.
-fn head(words: &[&str], figures: &[String]) -> String {
+/// The head of a table: columns of words, then those of figures.
+pub fn head(words: &[&str], figures: &[String]) -> String {
     let words = words.iter().map(|word| (*word).to_owned());
     let aligned = words.clone().map(|_| "---".to_owned());
     let lines = [
@@ -177,13 +178,14 @@ fn head(words: &[&str], figures: &[String]) -> String {
     lines.concat()
 }
 
-fn row(cells: impl Iterator<Item = String>) -> String {
+/// A row of a table.
+pub fn row(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.collect();
     format!("| {} |\n", cells.join(" | "))
 }
 
 /// `100,000`
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     match number {
         0..1000 => number.to_string(),
         _ => format!("{},{:03}", grouped(number / 1000), number % 1000),

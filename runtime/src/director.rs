@@ -261,7 +261,7 @@ impl<Meta> Director<Meta> {
     }
 
     /// Takes in what happened. The image says so from the next [`Director::settle`] on: filling the rings of a thousand
-    /// backends takes tens of milliseconds, and events come in crowds.
+    /// backends takes milliseconds, and events come in crowds.
     pub fn handle(&mut self, event: Event) {
         match event {
             Event::Second(now) => self.second(now),
@@ -302,6 +302,7 @@ impl<Meta> Director<Meta> {
         self.sweeper.advance(&self.manifest, (before, now), image);
         self.world.seconds = now;
         publish_time(&self.world, image);
+        self.stale |= self.world.ramps(&self.manifest, before);
         if now >= self.remind {
             self.remind = now + REMIND;
             self.stale |= self.world.gives_up();
@@ -319,16 +320,20 @@ impl<Meta> Director<Meta> {
         }
         let own = (self.world.interfaces.iter()).any(|interface| interface.mac == Some(mac));
         let mut news = Vec::new();
-        for (pool, states) in self.manifest.pools.iter().zip(&mut self.world.pools) {
-            for (backend, state) in pool.backends.iter().zip(states) {
+        let now = self.world.seconds;
+        for (known, states) in self.manifest.pools.iter().zip(&mut self.world.pools) {
+            for (backend, state) in known.backends.iter().zip(states) {
                 let learnt = backend.address == address && backend.mac.is_none();
                 if !learnt || state.mac == Some(mac) {
                     continue;
                 }
-                let (pool, backend) = (pool.name.clone(), backend.name.clone());
+                let (pool, backend) = (known.name.clone(), backend.name.clone());
                 if own {
                     news.push(Notice::OwnMac { pool, backend, mac });
                 } else {
+                    if state.mac.is_none() && !state.awaited {
+                        state.comes(known, now);
+                    }
                     state.mac = Some(mac);
                     news.push(Notice::Neighbour { pool, backend, mac });
                 }
@@ -343,9 +348,11 @@ impl<Meta> Director<Meta> {
             return (self.notify)(Notice::Unknown { pool, backend });
         };
         match change {
-            Change::Up => state.up = true,
-            Change::Down => state.up = false,
             Change::Weight(weight) => state.weight = weight,
+            Change::Up | Change::Down => {
+                let up = change == Change::Up;
+                self.world.turn(&self.manifest, (&pool, &backend), up);
+            }
         }
         self.stale = true;
     }

@@ -166,6 +166,7 @@ mod tests {
                 scheduler: Scheduler::Wrr,
                 backends: Vec::new(),
                 flows: Some(flows),
+                slow_start: None,
                 counters: 0,
             }],
             ..Manifest::default()

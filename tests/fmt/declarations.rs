@@ -113,7 +113,14 @@ impl Writer {
                 self.any_name();
                 self.maybe(Self::by);
             }
-            1 => self.prop(&["flows", "persist", "check", "quorum", "capacity"]),
+            1 => self.prop(&[
+                "flows",
+                "slow_start",
+                "persist",
+                "check",
+                "quorum",
+                "capacity",
+            ]),
             _ => {
                 self.w("backend");
                 self.maybe(Self::name);

@@ -20,6 +20,7 @@ pub mod object;
 pub mod options;
 pub mod place;
 pub mod publish;
+pub mod ramp;
 pub mod scheduler;
 pub mod slots;
 pub mod steering;

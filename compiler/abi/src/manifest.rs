@@ -88,6 +88,9 @@ pub struct Pool {
     pub backends: Vec<Backend>,
     /// The connection table, where the pool keeps one.
     pub flows: Option<Flows>,
+    /// Seconds in which a backend that comes, or comes back, gets to its whole weight ([`crate::ramp`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<u32>,
     /// Index of the counter of backend 0; backend n has the one n further.
     pub counters: u32,
 }
@@ -375,6 +378,7 @@ mod tests {
                     idle: 60,
                     tracking: Tracking::Every,
                 }),
+                slow_start: None,
                 counters: 1,
             }],
             counters: vec![counter; 4],

@@ -11,6 +11,7 @@ use crate::image::{Bytes, Image, Width};
 use crate::layout::{Element, Layout, Section, backend, clock, interface, slot};
 use crate::mac::Mac;
 use crate::manifest::{Manifest, Pool};
+use crate::ramp;
 use crate::scheduler::Candidate;
 use crate::slots::Slot;
 
@@ -156,11 +157,12 @@ fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn 
         .filter(|(_, state)| state.up && reached(state) && state.weight > 0);
     let (backups, first): (Vec<_>, Vec<_>) = usable.partition(|(backend, _)| backend.backup);
     let chosen = if first.is_empty() { backups } else { first };
-    let candidates: Vec<Candidate> = (chosen.into_iter())
-        .map(|(backend, state)| Candidate {
+    let weights = ramp::weights(pool, chosen.iter().map(|(_, state)| *state), now);
+    let candidates: Vec<Candidate> = (chosen.iter().zip(weights))
+        .map(|((backend, _), weight)| Candidate {
             id: backend.id,
             name: backend.name.clone(),
-            weight: state.weight,
+            weight,
         })
         .collect();
     let ring = pool.scheduler.fill(&candidates, section.length);
@@ -270,6 +272,7 @@ mod tests {
                 idle: 10,
                 tracking: Tracking::Every,
             }),
+            slow_start: None,
             counters: 0,
         };
         Manifest {

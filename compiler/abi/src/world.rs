@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use crate::mac::Mac;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Pool};
+use crate::ramp;
 
 /// What is true now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,15 @@ pub struct BackendState {
     pub up: bool,
     /// Its share of new flows; 0 gives it none, and it keeps those that it has.
     pub weight: u32,
+    /// The second at which it came, or came back, where it has not its whole weight yet ([`crate::ramp`]).
+    pub since: Option<u64>,
+}
+
+impl BackendState {
+    /// It comes, or comes back, at `now`: where its pool has a slow start, that begins.
+    pub fn comes(&mut self, pool: &Pool, now: u64) {
+        self.since = pool.slow_start.map(|_| now);
+    }
 }
 
 impl World {
@@ -53,6 +63,7 @@ impl World {
                     awaited: false,
                     up: true,
                     weight: if backend.drain { 0 } else { backend.weight },
+                    since: None,
                 })
                 .collect()
         });
@@ -108,8 +119,13 @@ impl World {
                     state.mac = state.mac.or(known);
                     state.awaited = state.mac.is_none() && (before.awaited || !same);
                     state.up = before.up;
+                    state.since = before.since.filter(|_| pool.slow_start.is_some());
+                    if !same {
+                        state.comes(pool, self.seconds);
+                    }
                 } else {
                     state.awaited = state.mac.is_none();
+                    state.comes(pool, self.seconds);
                 }
             }
         }
@@ -130,6 +146,35 @@ impl World {
             given_up |= std::mem::take(&mut state.awaited) && state.mac.is_none();
         }
         given_up
+    }
+
+    /// Has a backend be given packets, or none; nothing where the manifest has none of these names.
+    pub fn turn(&mut self, manifest: &Manifest, (pool, backend): (&str, &str), up: bool) {
+        let now = self.seconds;
+        if let Some(known) = manifest.pool(pool)
+            && let Some(state) = self.backend_mut(manifest, pool, backend)
+        {
+            if up && !state.up {
+                state.comes(known, now);
+            }
+            state.up = up;
+        }
+    }
+
+    /// Whether the weight of a backend that came a while ago is another one now than at `before`. One that has its whole
+    /// weight is as if it had always been there.
+    pub fn ramps(&mut self, manifest: &Manifest, before: u64) -> bool {
+        let mut changed = false;
+        for (pool, states) in manifest.pools.iter().zip(&mut self.pools) {
+            let time = pool.slow_start.unwrap_or(0);
+            for state in states {
+                let Some(since) = state.since else { continue };
+                let now = ramp::steps(since, self.seconds, time);
+                changed |= now != ramp::steps(since, before, time);
+                state.since = (now < ramp::STEPS).then_some(since);
+            }
+        }
+        changed
     }
 
     /// The backend of these names; `None` where the manifest has none.
@@ -209,6 +254,7 @@ mod tests {
                 scheduler: Scheduler::Wrr,
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
+                slow_start: None,
                 counters: 0,
             }],
             ..Manifest::default()
@@ -230,6 +276,7 @@ mod tests {
             awaited: false,
             up: false,
             weight: 0,
+            since: Some(940),
         };
         world.interfaces[0] = InterfaceState {
             mac: Some(FIXED),
@@ -243,7 +290,8 @@ mod tests {
                 mac: Some(LEARNT),
                 awaited: false,
                 up: false,
-                weight: 5
+                weight: 5,
+                since: None,
             }
         );
         assert_eq!(
@@ -252,7 +300,8 @@ mod tests {
                 mac: None,
                 awaited: true,
                 up: true,
-                weight: 5
+                weight: 5,
+                since: None,
             }
         );
         assert_eq!(next.interfaces, world.interfaces);

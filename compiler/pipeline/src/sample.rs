@@ -215,6 +215,7 @@ fn manifest() -> Manifest {
             scheduler,
             backends,
             flows,
+            slow_start: None,
             counters: first,
         }
     });

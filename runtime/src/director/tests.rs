@@ -17,6 +17,7 @@ use super::*;
 use crate::io::{Inbox, Loss, Sent};
 use crate::world::InterfaceState;
 
+mod ramp;
 mod replace;
 
 /// Decides by a frame's first byte: 0 drops and counts `unlucky`, 1 sends to backend 0, 2 passes, 3 fails.
@@ -129,6 +130,7 @@ pub(super) fn manifest() -> Manifest {
                 idle: 10,
                 tracking: lvsc_abi::manifest::Tracking::Every,
             }),
+            slow_start: None,
             counters: 1,
         }],
         counters: vec![
@@ -465,35 +467,4 @@ fn a_capture_may_begin_at_second_0() {
     let mut director = Director::new(engine(), manifest(), World::for_captures(&manifest()));
     run(&mut director, &mut wire);
     assert_eq!(load(&director, "clock", 0, clock::SECONDS), 5);
-}
-
-#[test]
-fn another_policy_takes_over_with_what_was_learnt_and_counted() {
-    let mut director = director();
-    run(&mut director, &mut Wire::of(&[&[&[1], &[1], &[0]]]));
-    let mac = Mac([2, 0, 0, 0, 0, 0x11]);
-    director.handle(Event::Neighbour {
-        address: [192, 0, 2, 11].into(),
-        mac,
-    });
-    let mut next = manifest();
-    next.pools[0].backends.reverse();
-    next.pools[0]
-        .backends
-        .iter_mut()
-        .zip(0..)
-        .for_each(|(backend, id)| backend.id = id);
-    next.counters.swap(1, 2);
-    director.handle(Event::Replace {
-        engine: engine(),
-        manifest: Box::new(next),
-    });
-    run(&mut director, &mut Wire::default());
-    let summary = director.summary();
-    let rows = summary.backends.iter();
-    let rows = rows.map(|b| (b.name.as_str(), b.count.packets));
-    assert_eq!(rows.collect::<Vec<_>>(), [("rs1", 0), ("rs0", 2)]);
-    let known = (summary.backends[0].mac, summary.reasons["unlucky"]);
-    assert_eq!(known, (Some(mac), 1));
-    assert_eq!(Mac::from_record(load(&director, "backends.web", 0, 0)), mac);
 }

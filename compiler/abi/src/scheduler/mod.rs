@@ -1,6 +1,8 @@
 //! Schedulers: a fill of the ring by the control plane, and one of the picks that the datapath knows.
 
+mod fo;
 mod maglev;
+mod rendezvous;
 mod weighted;
 
 use std::fmt;
@@ -32,6 +34,11 @@ pub enum Scheduler {
     Sh,
     /// By the service's address alone, for caches (`ip_vs_dh`). The ring is Maglev's.
     Dh,
+    /// Rendezvous hashing, highest random weight: a change of the backends moves only what it must. Shares are the weights
+    /// but for chance.
+    Rendezvous,
+    /// Weighted failover: the heaviest backend has all flows (`ip_vs_fo`).
+    Fo,
 }
 
 /// What generated code does at a `select`.
@@ -56,12 +63,14 @@ pub struct Candidate {
 
 impl Scheduler {
     /// All of them, in the order in which they are listed to people.
-    pub const ALL: [Scheduler; 5] = [
+    pub const ALL: [Scheduler; 7] = [
         Scheduler::Rr,
         Scheduler::Wrr,
         Scheduler::Maglev,
         Scheduler::Sh,
         Scheduler::Dh,
+        Scheduler::Rendezvous,
+        Scheduler::Fo,
     ];
 
     /// The word in a policy.
@@ -72,6 +81,8 @@ impl Scheduler {
             Scheduler::Maglev => "maglev",
             Scheduler::Sh => "sh",
             Scheduler::Dh => "dh",
+            Scheduler::Rendezvous => "rendezvous",
+            Scheduler::Fo => "fo",
         }
     }
 
@@ -86,14 +97,31 @@ impl Scheduler {
     pub const fn pick(self) -> Pick {
         match self {
             Scheduler::Rr | Scheduler::Wrr => Pick::Cursor,
-            Scheduler::Maglev | Scheduler::Sh | Scheduler::Dh => Pick::Hash,
+            Scheduler::Maglev
+            | Scheduler::Sh
+            | Scheduler::Dh
+            | Scheduler::Rendezvous
+            | Scheduler::Fo => Pick::Hash,
         }
+    }
+
+    /// Slots of the ring of a pool that can hold `capacity` backends, a power of two.
+    pub fn ring_size(self, capacity: usize) -> u32 {
+        if self == Scheduler::Rendezvous {
+            // Chance is the smaller the more slots there are: with two backends 0.2 % of them are a standard deviation.
+            return RING_MAX;
+        }
+        let wanted = u32::try_from(capacity)
+            .unwrap_or(RING_MAX)
+            .saturating_mul(SLOTS_EACH);
+        wanted.clamp(RING_MIN, RING_MAX).next_power_of_two()
     }
 
     /// Fills a ring of `size` slots (a power of two) with backend ids; empty when there is no candidate.
     ///
-    /// Shares are within 1 % of the weights when there are [`SLOTS_EACH`] slots for each candidate, and each has one slot
-    /// at least. The order of the candidates does not matter.
+    /// Where the weights are shares, these are within 1 % of all slots when the ring is as large as
+    /// [`Scheduler::ring_size`] says, and each candidate has one slot at least. The order of the candidates does not matter.
+    /// A ring of 65,536 slots takes some milliseconds, whether of ten candidates or of ten thousand.
     pub fn fill(self, candidates: &[Candidate], size: u32) -> Vec<u16> {
         let mut sorted: Vec<&Candidate> = candidates.iter().filter(|c| c.weight > 0).collect();
         sorted.sort_by(|a, b| a.name.cmp(&b.name).then(a.id.cmp(&b.id)));
@@ -104,6 +132,8 @@ impl Scheduler {
             Scheduler::Rr => weighted::fill(&sorted, size, |_| 1),
             Scheduler::Wrr => weighted::fill(&sorted, size, |candidate| candidate.weight),
             Scheduler::Maglev | Scheduler::Sh | Scheduler::Dh => maglev::fill(&sorted, size),
+            Scheduler::Rendezvous => rendezvous::fill(&sorted, size),
+            Scheduler::Fo => fo::fill(&sorted, size),
         }
     }
 }
@@ -112,14 +142,6 @@ impl fmt::Display for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Slots of the ring of a pool that can hold `capacity` backends.
-pub fn ring_size(capacity: usize) -> u32 {
-    let wanted = u32::try_from(capacity)
-        .unwrap_or(RING_MAX)
-        .saturating_mul(SLOTS_EACH);
-    wanted.clamp(RING_MIN, RING_MAX).next_power_of_two()
 }
 
 #[cfg(test)]
@@ -133,8 +155,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::hash;
 
-    fn candidates(weights: &[u32]) -> Vec<Candidate> {
+    pub(super) fn candidates(weights: &[u32]) -> Vec<Candidate> {
         let each = weights.iter().enumerate();
         each.map(|(id, weight)| Candidate {
             id: id as u16,
@@ -142,6 +165,45 @@ mod tests {
             weight: *weight,
         })
         .collect()
+    }
+
+    /// Weights of all sorts: equal, of one heavy one among light ones, drawn from few and from many.
+    pub(super) fn mixtures() -> Vec<Vec<u32>> {
+        let mut mixtures = vec![
+            vec![1],
+            vec![65_535],
+            vec![3; 70],
+            vec![65_535, 1, 65_535, 1, 1],
+            (1..=40).collect(),
+        ];
+        let mut drawn = (0..).map(|number| hash::table(number, 7));
+        for (most, count) in [
+            (3, 5),
+            (10, 40),
+            (100, 3),
+            (100, 200),
+            (65_535, 9),
+            (65_535, 100),
+        ] {
+            let weights = drawn.by_ref().take(count);
+            mixtures.push(weights.map(|drawn| 1 + (drawn % most) as u32).collect());
+        }
+        let mut heavy = vec![1; 300];
+        heavy[123] = 60_000;
+        mixtures.push(heavy);
+        mixtures
+    }
+
+    /// Who has each of 100,000 flows of an IPv4 service.
+    pub(super) fn owners_of_flows(ring: &[u16]) -> Vec<u16> {
+        let owner = |flow: u32| {
+            let client = ((10 << 24) | (flow / 4)).to_be_bytes();
+            let mut key = [0, 0, 0, 0, 192, 0, 2, 10, 6, 0x9c, 0, 0, 80];
+            key[..4].copy_from_slice(&client);
+            key[10] = flow as u8 % 4;
+            ring[hash::ring(hash::state(&key)) as usize & (ring.len() - 1)]
+        };
+        (0..100_000).map(owner).collect()
     }
 
     fn shares(ring: &[u16]) -> BTreeMap<u16, f64> {
@@ -154,14 +216,14 @@ mod tests {
 
     #[test]
     fn shares_follow_the_weights_within_one_percent() {
-        for scheduler in [Scheduler::Wrr, Scheduler::Maglev] {
+        for scheduler in [Scheduler::Wrr, Scheduler::Maglev, Scheduler::Rendezvous] {
             for weights in [
                 &[1, 1][..],
                 &[2, 1],
                 &[5, 1, 1, 3],
                 &[100, 1, 50, 7, 3, 3, 3, 9],
             ] {
-                let size = ring_size(weights.len());
+                let size = scheduler.ring_size(weights.len());
                 let ring = scheduler.fill(&candidates(weights), size);
                 assert_eq!(ring.len(), size as usize);
                 let total: u32 = weights.iter().sum();
@@ -179,9 +241,10 @@ mod tests {
 
     #[test]
     fn no_weight_is_too_small_for_a_slot() {
-        for scheduler in Scheduler::ALL {
+        let sharing = |scheduler: &Scheduler| *scheduler != Scheduler::Fo;
+        for scheduler in Scheduler::ALL.into_iter().filter(sharing) {
             for weights in [&[1000, 1][..], &[1, 65_535], &[65_535, 1, 65_535, 1, 1]] {
-                let size = ring_size(weights.len());
+                let size = scheduler.ring_size(weights.len());
                 let ring = scheduler.fill(&candidates(weights), size);
                 assert_eq!(ring.len(), size as usize);
                 assert_eq!(
@@ -219,7 +282,7 @@ mod tests {
     fn removing_a_backend_moves_its_slots_and_few_others() {
         for count in (2..=16).chain([24, 32, 64]) {
             let all = candidates(&vec![1; count]);
-            let size = ring_size(count);
+            let size = Scheduler::Maglev.ring_size(count);
             let before = Scheduler::Maglev.fill(&all, size);
             for gone in 0..count as u16 {
                 let left: Vec<_> = all.iter().filter(|c| c.id != gone).cloned().collect();
@@ -261,7 +324,7 @@ mod tests {
     #[test]
     fn ring_sizes_are_powers_of_two_in_their_bounds() {
         assert_eq!(
-            [0, 1, 16, 17, 5000].map(ring_size),
+            [0, 1, 16, 17, 5000].map(|count| Scheduler::Rr.ring_size(count)),
             [16_384, 16_384, 16_384, 32_768, 65_536]
         );
     }

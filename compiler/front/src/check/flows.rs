@@ -49,7 +49,10 @@ impl<'a> Checker<'a> {
         }
         match rest {
             [] => {}
-            [idle, value] if word(idle) == "idle" => flows.idle = self.idle(value)?,
+            [idle, value] if word(idle) == "idle" => {
+                let limit = Duration::from_secs(IDLE_MAX.into());
+                flows.idle = self.seconds(value, limit, "`idle` is a time from 1s to 9h")?;
+            }
             [..] => return self.bad_flows(prop.span),
         }
         Some(Some(flows))
@@ -79,14 +82,19 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn idle(&mut self, value: &'a Expr) -> Option<u32> {
-        let limit = Duration::from_secs(IDLE_MAX.into());
+    /// A time from a second to `limit`, in seconds.
+    pub(super) fn seconds(
+        &mut self,
+        value: &'a Expr,
+        limit: Duration,
+        message: &str,
+    ) -> Option<u32> {
         match &value.kind {
             ExprKind::Lit(ast::Lit {
                 kind: LitKind::Duration(time),
                 ..
             }) if *time >= Duration::from_secs(1) && *time <= limit => Some(time.as_secs() as u32),
-            _ => self.unfit("`idle` is a time from 1s to 9h", value),
+            _ => self.unfit(message, value),
         }
     }
 

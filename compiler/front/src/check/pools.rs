@@ -21,18 +21,7 @@ const ID_MAX: u16 = slot::TAIL - 1;
 /// Most backends of a pool.
 const BACKENDS_MAX: usize = ID_MAX as usize + 1;
 /// Schedulers that the language knows and this version does not have.
-const LATER: [&str; 10] = [
-    "lc",
-    "wlc",
-    "sed",
-    "nq",
-    "lblc",
-    "lblcr",
-    "fo",
-    "ovf",
-    "twos",
-    "rendezvous",
-];
+const LATER: [&str; 8] = ["lc", "wlc", "sed", "nq", "lblc", "lblcr", "ovf", "twos"];
 
 impl<'a> Checker<'a> {
     pub(super) fn unicast(&mut self, mac: Mac, span: Span) -> Option<Mac> {
@@ -77,6 +66,7 @@ impl<'a> Checker<'a> {
         let given = self.given_ids(item);
         let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut full) = (None, false);
+        let mut slow_start = None;
         let before = self.diagnostics.len();
         for line in &item.lines {
             match line {
@@ -105,6 +95,9 @@ impl<'a> Checker<'a> {
                 PoolLine::Prop(prop) if prop.name.text == "flows" => {
                     flows = self.flows(prop).map(|found| (found, prop.span));
                 }
+                PoolLine::Prop(prop) if prop.name.text == "slow_start" => {
+                    slow_start = self.slow_start(prop).map(|time| (time, prop.span));
+                }
                 PoolLine::Prop(prop) => {
                     let _: Option<()> = self.later(&format!("`{}`", prop.name.text), prop.span);
                 }
@@ -131,6 +124,7 @@ impl<'a> Checker<'a> {
         let flows = self.table(scheduler, flows);
         self.weightless(&backends, &places, flows.as_ref());
         self.unheeded_weight(&backends, &places, scheduler);
+        self.unheeded_start(slow_start, scheduler);
         if flows.is_some() {
             self.counter(CounterKind::Refused, &name, item.name.span);
         }
@@ -139,6 +133,7 @@ impl<'a> Checker<'a> {
             scheduler: scheduler.0,
             backends,
             flows,
+            slow_start: slow_start.map(|(time, _)| time),
             counters: self.policy.manifest.counters.len() as u32,
         };
         // One for each id, whether a backend has it or not.

@@ -97,7 +97,14 @@ impl<'a> Checker<'a> {
         let part = match pool.map(|pool| pool.scheduler) {
             Some(Scheduler::Sh) => Some(Part::Source),
             Some(Scheduler::Dh) => Some(Part::Destination),
-            Some(Scheduler::Rr | Scheduler::Wrr | Scheduler::Maglev) | None => None,
+            Some(
+                Scheduler::Rr
+                | Scheduler::Wrr
+                | Scheduler::Maglev
+                | Scheduler::Rendezvous
+                | Scheduler::Fo,
+            )
+            | None => None,
         };
         if let (true, Some(part)) = (values.is_empty(), part) {
             let flow = self.flow();

@@ -1,4 +1,6 @@
-//! Backends that get nothing, and weights that nobody looks at.
+//! Backends that get nothing, weights that nobody looks at, and weights that grow.
+
+use std::time::Duration;
 
 use lvsc_abi::manifest::{Backend, Flows};
 use lvsc_abi::scheduler::Scheduler;
@@ -6,8 +8,12 @@ use lvsc_abi::scheduler::Scheduler;
 use super::Checker;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
+use crate::syntax::ast::Prop;
 
-impl Checker<'_> {
+/// The longest slow start.
+const SLOWEST: Duration = Duration::from_hours(1);
+
+impl<'a> Checker<'a> {
     /// Warns of backends that drain, by name or by weight 0, in a pool that has others, and no connection table: without one
     /// there is nothing to drain.
     pub(super) fn weightless(
@@ -34,6 +40,7 @@ impl Checker<'_> {
             );
         }
     }
+
     /// Warns of a weight that makes no share: `rr` only asks whether it is 0.
     pub(super) fn unheeded_weight(
         &mut self,
@@ -48,6 +55,32 @@ impl Checker<'_> {
             self.report(
                 Diagnostic::warning(Code::WithoutEffect, message, *line)
                     .label(format!("weight {} changes nothing", backend.weight))
+                    .secondary(place, "this scheduler takes them in turn")
+                    .note("`scheduler wrr` takes each as often as its weight says"),
+            );
+        }
+    }
+
+    /// `slow_start 60s`, in seconds.
+    pub(super) fn slow_start(&mut self, prop: &'a Prop) -> Option<u32> {
+        let message = "`slow_start` is a time from 1s to 1h";
+        match prop.values.as_slice() {
+            [time] => self.seconds(time, SLOWEST, message),
+            [] | [..] => self.bad_value(message, prop.span),
+        }
+    }
+
+    /// Warns of weights that grow where nobody looks at them.
+    pub(super) fn unheeded_start(
+        &mut self,
+        slow_start: Option<(u32, Span)>,
+        (scheduler, place): (Scheduler, Span),
+    ) {
+        if let (Scheduler::Rr, Some((_, line))) = (scheduler, slow_start) {
+            let message = "`rr` gives every backend the same share";
+            self.report(
+                Diagnostic::warning(Code::WithoutEffect, message, line)
+                    .label("a weight that grows changes nothing")
                     .secondary(place, "this scheduler takes them in turn")
                     .note("`scheduler wrr` takes each as often as its weight says"),
             );

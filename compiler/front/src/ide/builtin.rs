@@ -90,7 +90,7 @@ pub static METER: [Builtin; 1] = [field(
 )];
 
 /// Schedulers.
-pub static SCHEDULERS: [Builtin; 5] = [
+pub static SCHEDULERS: [Builtin; 7] = [
     word("rr", "every usable backend in turn"),
     word("wrr", "in turn, as often as its weight says"),
     word(
@@ -105,6 +105,11 @@ pub static SCHEDULERS: [Builtin; 5] = [
         "dh",
         "by the service's address: all flows to it have the same backend",
     ),
+    word(
+        "rendezvous",
+        "consistent hashing (highest random weight): a change moves only the flows that it must",
+    ),
+    word("fo", "all to the heaviest backend that is usable"),
 ];
 
 /// Types of fields, parameters and variables, beside `u1` to `u64`.

@@ -321,3 +321,34 @@ fn a_panic_ends_the_run_and_an_end_does_not() {
         assert_eq!(ended.load(Ordering::Relaxed), panics);
     }
 }
+
+#[test]
+fn another_policy_takes_over_with_what_was_learnt_and_counted() {
+    let mut director = director();
+    run(&mut director, &mut Wire::of(&[&[&[1], &[1], &[0]]]));
+    let mac = Mac([2, 0, 0, 0, 0, 0x11]);
+    director.handle(Event::Neighbour {
+        address: [192, 0, 2, 11].into(),
+        mac,
+    });
+    let mut next = manifest();
+    next.pools[0].backends.reverse();
+    next.pools[0]
+        .backends
+        .iter_mut()
+        .zip(0..)
+        .for_each(|(backend, id)| backend.id = id);
+    next.counters.swap(1, 2);
+    director.handle(Event::Replace {
+        engine: engine(),
+        manifest: Box::new(next),
+    });
+    run(&mut director, &mut Wire::default());
+    let summary = director.summary();
+    let rows = summary.backends.iter();
+    let rows = rows.map(|b| (b.name.as_str(), b.count.packets));
+    assert_eq!(rows.collect::<Vec<_>>(), [("rs1", 0), ("rs0", 2)]);
+    let known = (summary.backends[0].mac, summary.reasons["unlucky"]);
+    assert_eq!(known, (Some(mac), 1));
+    assert_eq!(Mac::from_record(load(&director, "backends.web", 0, 0)), mac);
+}

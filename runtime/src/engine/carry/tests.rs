@@ -24,6 +24,7 @@ fn manifest(names: &[&str]) -> Manifest {
                 idle: 10,
                 tracking: lvsc_abi::manifest::Tracking::Every,
             }),
+            slow_start: None,
             counters: 0,
         }],
         counters: names.iter().map(counter).collect(),

@@ -220,6 +220,7 @@ mod tests {
             scheduler: Scheduler::Wrr,
             backends: backends.collect(),
             flows: None,
+            slow_start: None,
             counters: 0,
         };
         let manifest = Manifest {
