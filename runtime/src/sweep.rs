@@ -167,6 +167,7 @@ mod tests {
                 backends: Vec::new(),
                 flows: Some(flows),
                 counters: 0,
+                capacity: None,
             }],
             ..Manifest::default()
         }

@@ -79,6 +79,7 @@ mod linux {
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
                 counters: 0,
+                capacity: None,
             }],
             vips: vec![Vip {
                 address: plan().vip.into(),

@@ -10,7 +10,7 @@ use crate::flows::IDLE_MAX;
 use crate::layout::{Element, Layout};
 use crate::mac::Mac;
 use crate::options::Xdp;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, ring_size};
 
 mod keyed;
 
@@ -90,6 +90,10 @@ pub struct Pool {
     pub flows: Option<Flows>,
     /// Index of the counter of backend 0; backend n has the one n further.
     pub counters: u32,
+    /// The number of backends for which there is a place, where the policy says it: ids are below it. Else there is one for
+    /// each id up to the highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
 }
 
 /// A pool's connection table.
@@ -187,10 +191,17 @@ impl Pool {
             .filter(|flows| flows.tracking == Tracking::Changed)
     }
 
-    /// One more than the highest id.
+    /// The number of ids that have a place: one more than the highest, or as many as the policy says.
     pub fn ids(&self) -> u32 {
         let ids = self.backends.iter().map(|backend| u32::from(backend.id));
-        ids.max().map_or(0, |highest| highest + 1)
+        let needed = ids.max().map_or(0, |highest| highest + 1);
+        needed.max(self.capacity.unwrap_or(0))
+    }
+
+    /// Slots of its ring.
+    pub fn slots(&self) -> u32 {
+        let capacity = self.capacity.map_or(0, |capacity| capacity as usize);
+        ring_size(self.backends.len().max(capacity))
     }
 }
 
@@ -376,6 +387,7 @@ mod tests {
                     tracking: Tracking::Every,
                 }),
                 counters: 1,
+                capacity: None,
             }],
             counters: vec![counter; 4],
             keyed: vec![clients(8)],

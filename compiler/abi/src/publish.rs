@@ -271,6 +271,7 @@ mod tests {
                 tracking: Tracking::Every,
             }),
             counters: 0,
+            capacity: None,
         };
         Manifest {
             interfaces: vec![Interface::default()],

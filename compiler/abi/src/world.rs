@@ -210,6 +210,7 @@ mod tests {
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
                 counters: 0,
+                capacity: None,
             }],
             ..Manifest::default()
         }

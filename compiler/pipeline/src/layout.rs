@@ -3,7 +3,7 @@
 use lvsc_abi::flows::BUCKET;
 use lvsc_abi::layout::{Element, Layout, SectionId, WORKERS};
 use lvsc_abi::manifest::{CounterKind, Pool};
-use lvsc_abi::scheduler::{Pick, ring_size};
+use lvsc_abi::scheduler::Pick;
 
 use crate::members::Method;
 use crate::pipeline::{KeyedId, Pipeline, PoolId};
@@ -27,16 +27,15 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
         manifest.interfaces.len() as u32,
     );
     for pool in &manifest.pools {
-        let count = pool.backends.len();
         let named = |kind: &str| format!("{kind}.{}", pool.name);
         layout.add(&named("backends"), Element::Backend, pool.ids() + 1);
-        layout.add(&named("ring"), Element::Slot, ring_size(count));
+        layout.add(&named("ring"), Element::Slot, pool.slots());
         if let Some(flows) = pool.flows {
             let element = flows.tracking.element();
             layout.add(&named("flows"), element, flows.entries.max(BUCKET));
         }
         if pool.changed().is_some() {
-            layout.add(&named("changes"), Element::Change, ring_size(count));
+            layout.add(&named("changes"), Element::Change, pool.slots());
         }
         if counts(pool) {
             layout.add(&named("cursor"), Element::Cursor, WORKERS);

@@ -214,6 +214,7 @@ fn manifest() -> Manifest {
             backends,
             flows,
             counters: first,
+            capacity: None,
         }
     });
     let interface = |name: &str| Interface {

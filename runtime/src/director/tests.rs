@@ -130,6 +130,7 @@ pub(super) fn manifest() -> Manifest {
                 tracking: lvsc_abi::manifest::Tracking::Every,
             }),
             counters: 1,
+            capacity: None,
         }],
         counters: vec![
             counter("unlucky", CounterKind::Reason),

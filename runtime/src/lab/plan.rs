@@ -252,6 +252,7 @@ mod tests {
             backends: backends.iter().map(backend).collect(),
             flows: None,
             counters: 0,
+            capacity: None,
         };
         Manifest {
             interfaces: vec![Interface::default()],

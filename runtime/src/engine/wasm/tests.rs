@@ -36,6 +36,7 @@ fn manifest(names: &[&str]) -> Manifest {
             tracking: lvsc_abi::manifest::Tracking::Every,
         }),
         counters: 1,
+        capacity: None,
     };
     let counter = |name: &str, kind| Counter {
         name: name.to_owned(),

@@ -221,6 +221,7 @@ mod tests {
             backends: backends.collect(),
             flows: None,
             counters: 0,
+            capacity: None,
         };
         let manifest = Manifest {
             interfaces: vec![Interface::default()],
