@@ -223,13 +223,15 @@ fn crossed<'a>(before: &'a Ring, after: &'a Ring) -> Pairs<'a> {
         }
         shares
     });
-    let pair = |(from, slots): (&Option<&'a str>, &usize)| {
-        let (from, slots) = (*from, *slots);
-        let each = after.iter();
-        let each = each.map(move |(to, others)| ((from, *to), slots * others));
-        each.collect::<Vec<_>>()
-    };
-    before.iter().flat_map(pair).collect()
+    let mut pairs = Pairs::new();
+    for (from, slots) in &before {
+        pairs.extend(
+            after
+                .iter()
+                .map(|(to, others)| ((*from, *to), slots * others)),
+        );
+    }
+    pairs
 }
 
 fn moved(pairs: &Pairs<'_>) -> Slots {

@@ -32,13 +32,17 @@ fn record(old: &[&str], new: &[&str]) -> Value {
     record
 }
 
-/// The shares of a pool's connections that stay, that a table holds, and that break: in percent.
-fn fate(record: &Value) -> [f64; 3] {
+/// The shares of a pool's connections that stay, that a table holds, and that break: of a thousand.
+fn fate(record: &Value) -> [i64; 3] {
     let connections = &record["pools"][0]["connections"];
-    let share = |name: &str| connections[name].as_f64().expect("a share") * 100.0;
-    let fate = ["stay", "held", "breaks"].map(share);
-    assert!((fate.iter().sum::<f64>() - 100.0).abs() < 1e-6, "{record}");
+    let fate = ["stay", "held", "breaks"].map(|name| thousandths(&connections[name]));
+    assert!((999..=1001).contains(&fate.iter().sum::<i64>()), "{record}");
     fate
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a share is from 0 to 1")]
+fn thousandths(share: &Value) -> i64 {
+    (share.as_f64().expect("a share") * 1000.0).round() as i64
 }
 
 const RS1: &str = "backend rs1 192.0.2.11";
@@ -56,7 +60,7 @@ fn within_a_capacity_the_program_goes_on_and_no_connection_breaks() {
     );
     assert_eq!(added["anew"], Value::Array(Vec::new()));
     let [stay, held, breaks] = fate(&added);
-    assert!(stay > 60.0 && held > 30.0 && breaks == 0.0, "{added}");
+    assert!(stay > 600 && held > 300 && breaks == 0, "{added}");
     let slots = &added["pools"][0]["slots"];
     assert_eq!(slots["all"], 65_536, "a ring for 40");
     let moves = slots["moves"].as_array().expect("moves");
@@ -68,12 +72,10 @@ fn within_a_capacity_the_program_goes_on_and_no_connection_breaks() {
     let removed = record(&three, &two);
     assert_eq!(removed["same_program"], true);
     let [.., breaks] = fate(&removed);
+    let own = &removed["pools"][0]["backends"][2];
     assert_eq!(
-        breaks,
-        removed["pools"][0]["backends"][2]["before"]
-            .as_f64()
-            .unwrap()
-            * 100.0
+        (&own["name"], breaks),
+        (&"rs3".into(), thousandths(&own["before"]))
     );
     assert_eq!(removed["gone"], serde_json::json!(["counter web.rs3"]));
 
@@ -85,7 +87,7 @@ fn within_a_capacity_the_program_goes_on_and_no_connection_breaks() {
         (&grown["same_program"], &grown["same_image"]),
         (&false.into(), &false.into())
     );
-    assert_eq!(fate(&grown)[2], 0.0, "a ring that grows remembers");
+    assert_eq!(fate(&grown)[2], 0, "a ring that grows remembers");
 }
 
 #[test]
@@ -93,32 +95,32 @@ fn what_breaks_follows_from_the_table() {
     let heavy = "backend rs1 192.0.2.11 weight 3";
     let share = |table: &str| fate(&record(&[table, RS1, RS2], &[table, heavy, RS2]));
     let [_, held, breaks] = share("flows auto");
-    assert!(breaks == 0.0 && (24.0..27.0).contains(&held), "{held}");
+    assert!(breaks == 0 && (240..270).contains(&held), "{held}");
     let [_, held, breaks] = share("flows off");
-    assert!(held == 0.0 && (24.0..27.0).contains(&breaks), "{breaks}");
+    assert!(held == 0 && (240..270).contains(&breaks), "{breaks}");
     let [_, held, breaks] = share("flows 64K");
-    assert!(breaks == 0.0 && (24.0..27.0).contains(&held), "{held}");
+    assert!(breaks == 0 && (240..270).contains(&held), "{held}");
 
     // Who counts in turns has nothing but its table.
     let turns = |before: &str, after: &str| {
         let lines = |table| ["scheduler wrr", table, RS1, RS2];
         fate(&record(&lines(before), &lines(after)))
     };
-    assert_eq!(turns("flows 1K", "flows 1K")[2], 0.0);
-    assert_eq!(turns("flows 1K", "flows 2K"), [50.0, 0.0, 50.0]);
+    assert_eq!(turns("flows 1K", "flows 1K")[2], 0);
+    assert_eq!(turns("flows 1K", "flows 2K"), [500, 0, 500]);
 
     // Another key leads every flow to another slot.
     let by = |key| [key, RS1, RS2];
     let other = record(&by("scheduler maglev"), &by("scheduler sh"));
     let [stay, held, breaks] = fate(&other);
-    assert!(held == 0.0 && (stay - breaks).abs() < 1.0, "{other}");
+    assert!(held == 0 && (stay - breaks).abs() < 10, "{other}");
     assert_eq!(other["pools"][0]["slots"], Value::Null);
     // The same name at another address is another host.
     let moved = record(
         &by("flows auto"),
         &["flows auto", "backend rs1 192.0.2.99", RS2],
     );
-    assert_eq!(fate(&moved)[2].round(), 50.0, "{moved}");
+    assert_eq!(fate(&moved)[2], 500, "{moved}");
 }
 
 #[test]

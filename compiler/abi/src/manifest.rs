@@ -349,7 +349,7 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "tests")]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::kind::Kind;
 
@@ -408,6 +408,22 @@ mod tests {
         let mut changed = manifest();
         change(&mut changed);
         assert!(!changed.fits(&layout()), "{what}");
+    }
+
+    #[test]
+    fn a_capacity_is_place_for_more_backends_than_there_are() {
+        let mut pool = manifest().pools[0].clone();
+        assert_eq!(
+            (pool.ids(), pool.slots()),
+            (3, 16_384),
+            "the highest id is 2"
+        );
+        pool.capacity = Some(40);
+        assert_eq!((pool.ids(), pool.slots()), (40, 65_536));
+        let text = serde_json::to_string(&pool).unwrap();
+        assert_eq!(serde_json::from_str::<Pool>(&text).unwrap(), pool);
+        pool.capacity = None;
+        assert!(!serde_json::to_string(&pool).unwrap().contains("capacity"));
     }
 
     #[test]
