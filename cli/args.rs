@@ -14,7 +14,7 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::bench::{Against, Bench, Flows};
-pub use self::run::{Binding, LabKind, Modes, Moves, Run, Unpin, Way, default_engine};
+pub use self::run::{Binding, LabKind, Modes, Moves, Plan, Run, Unpin, Way, default_engine};
 pub use self::tools::{Completions, Lsp, Man};
 
 /// What `lvsc` alone prints.
@@ -23,7 +23,7 @@ lvsc compiles load-balancer policies to XDP programs, WebAssembly and machine co
 
 write     check, fmt, fix, explain, graph, trace
 make      build, test, bench
-operate   run, unpin
+operate   plan, run, unpin
 tools     lsp, completions, man
 
 try       lvsc run            (four hosts, real TCP, direct routing: about a second)
@@ -179,6 +179,8 @@ pub enum Command {
     Build(Build),
     /// Measure what a packet costs on each engine
     Bench(Bench),
+    /// Say what another policy would do to the flows of this one
+    Plan(Plan),
     /// Forward packets: in a lab, over a capture, on an interface
     Run(Run),
     /// Take off what `run --pin` left on an interface

@@ -10,6 +10,7 @@ pub mod fmt;
 pub mod graph;
 pub mod lsp;
 pub mod man;
+pub mod plan;
 pub mod run;
 pub mod test;
 pub mod trace;

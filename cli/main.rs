@@ -14,6 +14,7 @@ mod lsp;
 mod offload;
 mod only;
 mod percent;
+mod plan;
 mod policy;
 mod remedy;
 mod subject;
@@ -72,6 +73,7 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Fix(args)) => commands::fix::run(args, global, ui),
         Some(Command::Explain(args)) => commands::explain::run(args, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),
+        Some(Command::Plan(args)) => commands::plan::run(args, ui),
         Some(Command::Unpin(args)) => commands::unpin::run(args, ui),
         Some(Command::Lsp(_)) => commands::lsp::run(ui),
         Some(Command::Completions(args)) => {

@@ -44,6 +44,9 @@ mod reload;
 #[path = "attach/reserve.rs"]
 mod reserve;
 #[cfg(target_os = "linux")]
+#[path = "attach/rolling.rs"]
+mod rolling;
+#[cfg(target_os = "linux")]
 #[path = "attach/shared.rs"]
 mod shared;
 #[cfg(target_os = "linux")]
@@ -82,7 +85,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 32] = [
+    let cases: [Case; 33] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -207,6 +210,10 @@ fn main() -> std::process::ExitCode {
         (
             "what_is_pinned_is_gone_on_with_under_its_name",
             again::what_is_pinned_is_gone_on_with_under_its_name,
+        ),
+        (
+            "no_connection_breaks_while_backends_come_drain_and_go",
+            rolling::no_connection_breaks_while_backends_come_drain_and_go,
         ),
     ];
     for (name, case) in cases {

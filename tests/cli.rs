@@ -21,6 +21,8 @@ mod fmt;
 mod help;
 #[path = "cli/judgement.rs"]
 mod judgement;
+#[path = "cli/plan.rs"]
+mod plan;
 #[path = "cli/settings.rs"]
 mod settings;
 mod support;

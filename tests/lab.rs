@@ -428,7 +428,7 @@ fn an_attached_director_ends_with_its_record(command: &mut Command) {
     assert_eq!(said.code, 0, "{}", said.err);
     assert!(said.err.contains("forwarding on eth0"), "{}", said.err);
     let record: Value = serde_json::from_str(&said.out).expect("JSON");
-    let expected = "version engine threads devices frames send drop pass reasons overrun counters keyed backends";
+    let expected = "version engine threads devices frames send drop pass reasons overrun counters keyed backends pools";
     assert_eq!(keys(&record).join(" "), expected);
     assert_eq!(record["overrun"], 0);
     let counter = &record["counters"][0];

@@ -80,6 +80,7 @@ fn published(count: u32, rounds: u32, tracking: Option<Tracking>) -> Duration {
             backends: backends.collect(),
             flows,
             slow_start: None,
+            capacity: None,
             counters: 0,
         }],
         ..Manifest::default()

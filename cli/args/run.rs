@@ -215,6 +215,29 @@ pub enum Moves {
     ZeroCopy,
 }
 
+/// `lvsc plan`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc plan [OPTIONS] <OLD> <NEW>",
+    after_help = "\
+All backends are taken to be up, and their MACs known; each slot of a ring has as many connections.
+
+Examples:
+  lvsc plan web.lvs next.lvs
+  git show HEAD:web.lvs | lvsc plan - web.lvs     what a change would do, before it is saved to where it runs"
+)]
+pub struct Plan {
+    /// The policy that is in force; `-` is standard input
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The policy that takes over; `-` is standard input
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// `lvsc unpin`
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -34,7 +34,7 @@ use self::worker::{Crew, Hand, Paused, Worker};
 
 pub use self::capture::{RunError, run_capture};
 pub use self::event::{AnyEngine, Change, Event, Notice, Switch};
-pub use self::summary::{BackendSummary, KeyedSummary, Summary};
+pub use self::summary::{BackendSummary, KeyedSummary, PoolSummary, Summary};
 
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
 const PATIENCE: u64 = 2;

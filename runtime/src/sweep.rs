@@ -168,6 +168,7 @@ mod tests {
                 flows: Some(flows),
                 slow_start: None,
                 counters: 0,
+                capacity: None,
             }],
             ..Manifest::default()
         }
@@ -277,7 +278,7 @@ mod tests {
             let entry = Entry {
                 tag: entry,
                 backend: 1,
-                seconds: 120,
+                seconds: 110,
                 flags: 0,
             };
             image.store(table.at(index, 0), Width::B8, entry.to_bits());

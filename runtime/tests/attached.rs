@@ -80,6 +80,7 @@ mod linux {
                 flows: None,
                 slow_start: None,
                 counters: 0,
+                capacity: None,
             }],
             vips: vec![Vip {
                 address: plan().vip.into(),

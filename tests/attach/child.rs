@@ -97,7 +97,7 @@ pub fn could_not(place: &Namespace, args: &[&str], words: &[&str]) -> String {
 }
 
 /// The longest wait for a line.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A director that forwards.
 pub struct Running {

@@ -53,7 +53,8 @@ fn policy(backends: [&str; 2], more: &str, size: &str) -> String {
     )
 }
 
-fn built(target: &str, text: &str) -> Vec<u8> {
+/// What is built of a policy for a target.
+pub fn built(target: &str, text: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let policy = file(folder.path(), "web.lvs", text);
     let artifact = format!("{policy}.{target}");

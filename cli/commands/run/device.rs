@@ -166,7 +166,7 @@ mod linux {
     use lvsc_abi::engine::Placing;
     use lvsc_abi::image::Count;
     use lvsc_runtime::director::interface::{AttachError, Attached, Io, Order};
-    use lvsc_runtime::director::{KeyedSummary, Summary};
+    use lvsc_runtime::director::{KeyedSummary, PoolSummary, Summary};
     use serde_json::json;
 
     use super::super::notice::{tell, words};
@@ -317,6 +317,7 @@ mod linux {
                 .into_iter()
                 .map(|row| format!("  {row}")),
         );
+        lines.extend(changing(summary));
         let counters = summary.counters.iter().map(|(name, count)| {
             let packets = number(count.packets as usize, "packet");
             vec![name.clone(), packets, number(count.bytes as usize, "byte")]
@@ -325,6 +326,30 @@ mod linux {
         lines.extend(counters.into_iter().map(|row| format!("  {row}")));
         lines.extend(summary.keyed.iter().flat_map(cells));
         lines.join("\n")
+    }
+
+    /// The pools some of whose slots have changed, and the flows that are left where they were.
+    fn changing(summary: &Summary) -> Vec<String> {
+        let pools = summary.pools.iter().filter(|pool| pool.changing > 0);
+        let line = |pool: &PoolSummary| {
+            let own = summary.backends.iter();
+            let own = own.filter(|backend| backend.pool == pool.name);
+            let left = own.filter_map(|backend| Some((backend, backend.flows.filter(|n| *n > 0)?)));
+            let left = left.map(|(backend, flows)| {
+                format!(
+                    "; {} left on {}",
+                    number(flows as usize, "flow"),
+                    backend.name
+                )
+            });
+            let (changing, slots) = (pool.changing, pool.slots);
+            let left = left.collect::<String>();
+            format!(
+                "  {}: {changing} of {slots} slots in transition{left}",
+                pool.name
+            )
+        };
+        pools.map(line).collect()
     }
 
     /// A counter's cells, those with the most packets first.
@@ -358,8 +383,12 @@ mod linux {
                 "mac": backend.mac,
                 "packets": backend.count.packets,
                 "bytes": backend.count.bytes,
+                "flows": backend.flows,
             })
         });
+        let pools = summary.pools.iter().map(
+            |pool| json!({ "name": pool.name, "changing": pool.changing, "slots": pool.slots }),
+        );
         let counters = summary.counters.iter().map(
             |(name, count)| json!({ "name": name, "packets": count.packets, "bytes": count.bytes }),
         );
@@ -390,6 +419,7 @@ mod linux {
             "counters": counters.collect::<Vec<_>>(),
             "keyed": keyed.collect::<Vec<_>>(),
             "backends": backends.collect::<Vec<_>>(),
+            "pools": pools.collect::<Vec<_>>(),
         })
     }
 

@@ -93,6 +93,10 @@ pub struct Pool {
     pub slow_start: Option<u32>,
     /// Index of the counter of backend 0; backend n has the one n further.
     pub counters: u32,
+    /// The number of backends for which there is a place, where the policy says it: ids are below it. Else there is one for
+    /// each id up to the highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
 }
 
 /// A pool's connection table.
@@ -190,10 +194,17 @@ impl Pool {
             .filter(|flows| flows.tracking == Tracking::Changed)
     }
 
-    /// One more than the highest id.
+    /// The number of ids that have a place: one more than the highest, or as many as the policy says.
     pub fn ids(&self) -> u32 {
         let ids = self.backends.iter().map(|backend| u32::from(backend.id));
-        ids.max().map_or(0, |highest| highest + 1)
+        let needed = ids.max().map_or(0, |highest| highest + 1);
+        needed.max(self.capacity.unwrap_or(0))
+    }
+
+    /// Slots of its ring.
+    pub fn slots(&self) -> u32 {
+        let capacity = self.capacity.map_or(0, |capacity| capacity as usize);
+        self.scheduler.ring_size(self.backends.len().max(capacity))
     }
 }
 
@@ -341,7 +352,7 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "tests")]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::kind::Kind;
 
@@ -380,6 +391,7 @@ mod tests {
                 }),
                 slow_start: None,
                 counters: 1,
+                capacity: None,
             }],
             counters: vec![counter; 4],
             keyed: vec![clients(8)],
@@ -400,6 +412,22 @@ mod tests {
         let mut changed = manifest();
         change(&mut changed);
         assert!(!changed.fits(&layout()), "{what}");
+    }
+
+    #[test]
+    fn a_capacity_is_place_for_more_backends_than_there_are() {
+        let mut pool = manifest().pools[0].clone();
+        assert_eq!(
+            (pool.ids(), pool.slots()),
+            (3, 16_384),
+            "the highest id is 2"
+        );
+        pool.capacity = Some(40);
+        assert_eq!((pool.ids(), pool.slots()), (40, 65_536));
+        let text = serde_json::to_string(&pool).unwrap();
+        assert_eq!(serde_json::from_str::<Pool>(&text).unwrap(), pool);
+        pool.capacity = None;
+        assert!(!serde_json::to_string(&pool).unwrap().contains("capacity"));
     }
 
     #[test]

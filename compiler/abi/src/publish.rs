@@ -274,6 +274,7 @@ mod tests {
             }),
             slow_start: None,
             counters: 0,
+            capacity: None,
         };
         Manifest {
             interfaces: vec![Interface::default()],

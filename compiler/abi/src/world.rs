@@ -256,6 +256,7 @@ mod tests {
                 flows: None,
                 slow_start: None,
                 counters: 0,
+                capacity: None,
             }],
             ..Manifest::default()
         }

@@ -27,16 +27,15 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
         manifest.interfaces.len() as u32,
     );
     for pool in &manifest.pools {
-        let ring_size = pool.scheduler.ring_size(pool.backends.len());
         let named = |kind: &str| format!("{kind}.{}", pool.name);
         layout.add(&named("backends"), Element::Backend, pool.ids() + 1);
-        layout.add(&named("ring"), Element::Slot, ring_size);
+        layout.add(&named("ring"), Element::Slot, pool.slots());
         if let Some(flows) = pool.flows {
             let element = flows.tracking.element();
             layout.add(&named("flows"), element, flows.entries.max(BUCKET));
         }
         if pool.changed().is_some() {
-            layout.add(&named("changes"), Element::Change, ring_size);
+            layout.add(&named("changes"), Element::Change, pool.slots());
         }
         if counts(pool) {
             layout.add(&named("cursor"), Element::Cursor, WORKERS);

@@ -217,6 +217,7 @@ fn manifest() -> Manifest {
             flows,
             slow_start: None,
             counters: first,
+            capacity: None,
         }
     });
     let interface = |name: &str| Interface {

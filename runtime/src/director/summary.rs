@@ -95,6 +95,8 @@ pub struct Summary {
     pub keyed: Vec<KeyedSummary>,
     /// The backends, in the order of the policy.
     pub backends: Vec<BackendSummary>,
+    /// The pools that note flows whose slots have changed, in the order of the policy.
+    pub pools: Vec<PoolSummary>,
     /// Packets given to the engine.
     pub decided: u64,
     /// Packets that each thread gave to its engine, the director's own first; none where the engine takes them by itself.
@@ -135,6 +137,17 @@ pub struct BackendSummary {
     pub count: Count,
     /// Flows that name it and have not expired; `None` where its pool has no connection table.
     pub flows: Option<u64>,
+}
+
+/// How far a pool is with changes of its backends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolSummary {
+    /// Its name.
+    pub name: String,
+    /// Slots of the ring some of whose flows may be noted for another backend.
+    pub changing: u64,
+    /// All slots of the ring.
+    pub slots: u32,
 }
 
 impl Summary {
@@ -199,6 +212,7 @@ pub(super) fn of(
             .collect(),
         keyed: keyed(manifest, engine),
         backends: backends(manifest, world, engine),
+        pools: pools(manifest, engine),
         decided: tally.decided,
         threads: threads.iter().map(|thread| thread.decided).collect(),
         spent: tally.spent,
@@ -235,6 +249,17 @@ fn keyed(manifest: &Manifest, engine: &dyn Engine) -> Vec<KeyedSummary> {
         }
     });
     each.collect()
+}
+
+fn pools(manifest: &Manifest, engine: &dyn Engine) -> Vec<PoolSummary> {
+    let each = manifest.pools.iter();
+    each.filter(|pool| pool.changed().is_some())
+        .map(|pool| PoolSummary {
+            name: pool.name.clone(),
+            changing: sweep::changing(pool, engine.image()),
+            slots: pool.slots(),
+        })
+        .collect()
 }
 
 fn backends(manifest: &Manifest, world: &World, engine: &dyn Engine) -> Vec<BackendSummary> {

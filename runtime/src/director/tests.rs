@@ -132,6 +132,7 @@ pub(super) fn manifest() -> Manifest {
             }),
             slow_start: None,
             counters: 1,
+            capacity: None,
         }],
         counters: vec![
             counter("unlucky", CounterKind::Reason),

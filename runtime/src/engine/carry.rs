@@ -11,7 +11,7 @@ use std::time::Duration;
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
-use lvsc_abi::manifest::{Backend, Manifest, Pool};
+use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
 mod slots;
@@ -188,11 +188,12 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
     let mut named = (0..)
         .zip(&new.counters)
         .filter(|(_, known)| !known.is_of_nobody());
-    let counters = named.all(|(index, known)| {
-        let before = old.counter(known.kind, &known.name);
-        before.map_or(index as usize >= old.counters.len(), |before| {
-            before == index
-        })
+    let counters = named.all(|(index, known): (u32, &Counter)| {
+        match old.counter(known.kind, &known.name) {
+            Some(before) => before == index,
+            // What was nobody's has counted nothing.
+            None => (old.counters.get(index as usize)).is_none_or(Counter::is_of_nobody),
+        }
     });
     interfaces(old) == interfaces(new) && backends && counters && old.keyed == new.keyed
 }

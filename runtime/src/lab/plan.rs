@@ -253,6 +253,7 @@ mod tests {
             flows: None,
             slow_start: None,
             counters: 0,
+            capacity: None,
         };
         Manifest {
             interfaces: vec![Interface::default()],

@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let given = self.given_ids(item);
         let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
-        let (mut flows, mut full) = (None, false);
+        let (mut flows, mut capacity, mut full) = (None, None, false);
         let mut slow_start = None;
         let before = self.diagnostics.len();
         for line in &item.lines {
@@ -98,6 +98,9 @@ impl<'a> Checker<'a> {
                 PoolLine::Prop(prop) if prop.name.text == "slow_start" => {
                     slow_start = self.slow_start(prop).map(|time| (time, prop.span));
                 }
+                PoolLine::Prop(prop) if prop.name.text == "capacity" => {
+                    capacity = self.capacity_of_pool(prop).map(|found| (found, prop.span));
+                }
                 PoolLine::Prop(prop) => {
                     let _: Option<()> = self.later(&format!("`{}`", prop.name.text), prop.span);
                 }
@@ -125,6 +128,9 @@ impl<'a> Checker<'a> {
         self.weightless(&backends, &places, flows.as_ref());
         self.unheeded_weight(&backends, &places, scheduler);
         self.unheeded_start(slow_start, scheduler);
+        if let Some(capacity) = capacity {
+            self.within(capacity, &backends, &places);
+        }
         if flows.is_some() {
             self.counter(CounterKind::Refused, &name, item.name.span);
         }
@@ -135,6 +141,7 @@ impl<'a> Checker<'a> {
             flows,
             slow_start: slow_start.map(|(time, _)| time),
             counters: self.policy.manifest.counters.len() as u32,
+            capacity: capacity.map(|(capacity, _)| capacity),
         };
         // One for each id, whether a backend has it or not.
         for id in 0..pool.ids() {
@@ -164,6 +171,34 @@ impl<'a> Checker<'a> {
             ids.extend(number.and_then(|number| u16::try_from(number).ok()));
         }
         ids
+    }
+
+    /// `capacity 32`
+    fn capacity_of_pool(&mut self, prop: &'a ast::Prop) -> Option<u32> {
+        let message = format!("`capacity` is a number of backends, from 1 to {BACKENDS_MAX}");
+        let [value] = prop.values.as_slice() else {
+            return self.bad_value(&message, prop.span);
+        };
+        let number = self.constant_number(value)?;
+        let fits = usize::try_from(number).is_ok_and(|number| (1..=BACKENDS_MAX).contains(&number));
+        if !fits {
+            return self.bad_value(&message, value.span);
+        }
+        Some(number as u32)
+    }
+
+    /// Every backend has its place among as many as the pool says that it can have.
+    fn within(&mut self, (capacity, line): (u32, Span), backends: &[Backend], places: &[Span]) {
+        let mut each = backends.iter().zip(places);
+        let beyond = each.find(|(backend, _)| u32::from(backend.id) >= capacity);
+        if let Some((backend, place)) = beyond {
+            let id = backend.id;
+            let message = format!("there is no place for a backend with the id {id}");
+            let error = Diagnostic::error(Code::BadValue, message, *place)
+                .secondary(line, format!("places for the ids 0 to {}", capacity - 1))
+                .note("raise `capacity`; a backend without an `id` has the first free one");
+            self.report(error);
+        }
     }
 
     fn scheduler(&mut self, line: &'a ast::Scheduler) -> Option<Scheduler> {

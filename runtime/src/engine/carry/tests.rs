@@ -26,6 +26,7 @@ fn manifest(names: &[&str]) -> Manifest {
             }),
             slow_start: None,
             counters: 0,
+            capacity: None,
         }],
         counters: names.iter().map(counter).collect(),
         ..Manifest::default()
@@ -321,6 +322,19 @@ fn an_image_goes_on_where_every_id_means_the_same() {
     assert!(!same(&["a", "b"], &["b", "a"]));
     assert!(!same(&["a", "b"], &["b"]));
     assert!(!same(&["a", "b"], &["a", "c"]), "another one has its id");
+    let (mut before, mut now) = (manifest(&["a"]), manifest(&["a", "b"]));
+    before.counters.push(Counter::of_nobody("web", 1));
+    for manifest in [&mut before, &mut now] {
+        manifest.counters.push(Counter {
+            name: "seen".to_owned(),
+            kind: CounterKind::Policy,
+        });
+    }
+    assert!(agree(&before, &now), "there was a place for it");
+    assert!(agree(&now, &before), "its place is left");
+    let mut other = before.clone();
+    other.counters.remove(1);
+    assert!(!agree(&other, &before), "a counter has moved");
     let mut other = manifest(&["a"]);
     other
         .interfaces

@@ -37,6 +37,7 @@ fn manifest(names: &[&str]) -> Manifest {
         }),
         slow_start: None,
         counters: 1,
+        capacity: None,
     };
     let counter = |name: &str, kind| Counter {
         name: name.to_owned(),

@@ -222,6 +222,7 @@ mod tests {
             flows: None,
             slow_start: None,
             counters: 0,
+            capacity: None,
         };
         let manifest = Manifest {
             interfaces: vec![Interface::default()],

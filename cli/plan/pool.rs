@@ -1,0 +1,377 @@
+//! One pool before and after a change: its shares, the slots that move, and what becomes of its connections.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lvsc_abi::image::{Bytes, Image, Width};
+use lvsc_abi::layout::slot;
+use lvsc_abi::manifest::{Backend, Pool, Tracking};
+use lvsc_abi::scheduler::Pick;
+use lvsc_pipeline::pipeline::{Pipeline, Step};
+use lvsc_pipeline::words;
+use lvsc_runtime::engine::carry::Carried;
+use serde::Serialize;
+
+/// Whether a pool is in both policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// In the new one alone.
+    Added,
+    /// In the old one alone.
+    Removed,
+    /// In both.
+    Kept,
+}
+
+/// What a change does to a pool. Shares are from 0 to 1.
+#[derive(Debug, Serialize)]
+pub struct PoolPlan {
+    /// Its name.
+    pub name: String,
+    /// Whether it is in both policies.
+    pub life: Life,
+    /// The scheduler, and the table: `maglev, flows auto`.
+    pub kind: String,
+    /// The backends of both policies.
+    pub backends: Vec<Change>,
+    /// Slots of the ring that name another backend, and of how many; `None` where a slot says nothing of a flow.
+    pub slots: Option<Slots>,
+    /// What becomes of the connections that there are.
+    pub connections: Option<Connections>,
+}
+
+/// A backend before and after.
+#[derive(Debug, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub name: String,
+    /// What is said of it otherwise than before.
+    pub what: Vec<What>,
+    /// Its share of flows before.
+    pub before: f64,
+    /// Its share of new flows.
+    pub after: f64,
+}
+
+/// What is said otherwise of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// It was not there.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// Its weight.
+    Weight(u32, u32),
+    /// It drains.
+    Drained,
+    /// It does not drain any more.
+    Undrained,
+    /// It is for need alone, or no longer.
+    Backup(bool),
+    /// Its address: it is another host.
+    Address,
+    /// Its MAC, port or interface.
+    Way,
+}
+
+/// Slots that move.
+#[derive(Debug, Serialize)]
+pub struct Slots {
+    /// All of them.
+    pub all: usize,
+    /// Those that name another backend.
+    pub moved: usize,
+    /// From which backend to which, by name; `None` is nobody.
+    pub moves: Vec<Move>,
+}
+
+/// Slots that go from one backend to another.
+#[derive(Debug, Serialize)]
+pub struct Move {
+    /// Whose they were.
+    pub from: Option<String>,
+    /// Whose they are.
+    pub to: Option<String>,
+    /// How many.
+    pub slots: usize,
+}
+
+/// What becomes of connections, each slot with as many: shares of all.
+#[derive(Debug, Default, Serialize)]
+pub struct Connections {
+    /// They stay, for the ring says so.
+    pub stay: f64,
+    /// They stay, for a table has them.
+    pub held: f64,
+    /// They break.
+    pub breaks: f64,
+    /// Why they break.
+    pub why: BTreeSet<String>,
+    /// Flows that an earlier change has noted are forgotten.
+    pub forgets: bool,
+}
+
+impl PoolPlan {
+    /// A pool that only one of the policies has.
+    pub fn of_one(pool: &Pool, life: Life) -> PoolPlan {
+        PoolPlan {
+            name: pool.name.clone(),
+            life,
+            kind: kind(pool),
+            backends: Vec::new(),
+            slots: None,
+            connections: None,
+        }
+    }
+}
+
+fn kind(pool: &Pool) -> String {
+    let flows = match pool.flows.map(|flows| (flows.tracking, flows.entries)) {
+        None => "flows off".to_owned(),
+        Some((Tracking::Changed, _)) => "flows auto".to_owned(),
+        Some((Tracking::Every, entries)) => format!("flows {entries}"),
+    };
+    format!("{}, {flows}", pool.scheduler)
+}
+
+/// The backend of each slot of a pool's ring, by its name.
+pub fn ring(pool: &Pool, image: &Bytes) -> Vec<Option<String>> {
+    let Some((_, section)) = image.layout().named(&format!("ring.{}", pool.name)) else {
+        return Vec::new();
+    };
+    let each = 0..u64::from(section.length);
+    let name = |index| {
+        let word = image.load(section.at(index, 0), Width::B4);
+        let known = pool.backend((word & slot::BACKEND) as u16)?;
+        Some(known.name.clone())
+    };
+    each.map(name).collect()
+}
+
+/// By what flows are told apart wherever a backend of the pool is selected.
+pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
+    let steps = pipeline.graph.node_weights().map(|node| &node.step);
+    let keys = steps.filter_map(|step| match step {
+        Step::Select { pool, key, .. } if pipeline.pool(*pool).name == name => Some(*key),
+        Step::Select { .. }
+        | Step::Parse(_)
+        | Step::Match(_)
+        | Step::Let(..)
+        | Step::Rewrite(..)
+        | Step::Count(_)
+        | Step::CountCell(..)
+        | Step::CountKey(..)
+        | Step::Verdict(_) => None,
+    });
+    let alternatives = keys.flat_map(|key| &pipeline.choice(key).alternatives);
+    let words = alternatives.map(|known| {
+        let key = known
+            .key
+            .iter()
+            .map(|part| words::expression(pipeline, part));
+        let when = words::expression(pipeline, &known.condition);
+        format!("{when}: {}", key.collect::<Vec<_>>().join(", "))
+    });
+    words.collect()
+}
+
+type Ring = [Option<String>];
+/// How many slots, or pairs of them, lead from whom to whom.
+type Pairs<'a> = BTreeMap<(Option<&'a str>, Option<&'a str>), usize>;
+
+/// A pool of both policies, with its rings.
+pub fn compared(
+    (was, before): (&Pool, &Ring),
+    (pool, after): (&Pool, &Ring),
+    keys: &[BTreeSet<String>; 2],
+    carried: &Carried,
+) -> PoolPlan {
+    let [old_keys, new_keys] = keys;
+    let same_key = old_keys.is_subset(new_keys);
+    let by_hash = [was, pool].map(|pool| pool.scheduler.pick() == Pick::Hash) == [true; 2];
+    let slots = (same_key && by_hash).then(|| side_by_side(before, after));
+    // Who is not found by a slot may get any backend.
+    let pairs = slots.clone().unwrap_or_else(|| crossed(before, after));
+    PoolPlan {
+        name: pool.name.clone(),
+        life: Life::Kept,
+        kind: kind(pool),
+        backends: changes((was, before), (pool, after)),
+        connections: Some(connections((was, pool), &pairs, same_key, carried)),
+        slots: slots.map(|pairs| moved(&pairs)),
+    }
+}
+
+/// Each slot of the larger ring, in both: an index is masked to each one's length.
+fn side_by_side<'a>(before: &'a Ring, after: &'a Ring) -> Pairs<'a> {
+    let mut pairs = Pairs::new();
+    let length = before.len().max(after.len());
+    let each = before.iter().cycle().zip(after.iter().cycle()).take(length);
+    for (from, to) in each {
+        *pairs.entry((from.as_deref(), to.as_deref())).or_default() += 1;
+    }
+    pairs
+}
+
+/// Each slot of one with each of the other.
+fn crossed<'a>(before: &'a Ring, after: &'a Ring) -> Pairs<'a> {
+    let [before, after] = [before, after].map(|ring| {
+        let mut shares: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for backend in ring {
+            *shares.entry(backend.as_deref()).or_default() += 1;
+        }
+        shares
+    });
+    let mut pairs = Pairs::new();
+    for (from, slots) in &before {
+        pairs.extend(
+            after
+                .iter()
+                .map(|(to, others)| ((*from, *to), slots * others)),
+        );
+    }
+    pairs
+}
+
+fn moved(pairs: &Pairs<'_>) -> Slots {
+    let moves = pairs.iter().filter(|((from, to), _)| from != to);
+    let moves: Vec<Move> = moves
+        .map(|((from, to), slots)| Move {
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+            slots: *slots,
+        })
+        .collect();
+    Slots {
+        all: pairs.values().sum(),
+        moved: moves.iter().map(|one| one.slots).sum(),
+        moves,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "far fewer than 2^52 pairs of slots"
+)]
+fn share(part: usize, all: usize) -> f64 {
+    part as f64 / all.max(1) as f64
+}
+
+fn changes((was, before): (&Pool, &Ring), (pool, after): (&Pool, &Ring)) -> Vec<Change> {
+    let of = |pool: &Pool, name: &str| -> Option<Backend> {
+        let mut known = pool.backends.iter();
+        known.find(|known| known.name == name).cloned()
+    };
+    let part = |ring: &Ring, name: &str| {
+        let own = ring
+            .iter()
+            .filter(|backend| backend.as_deref() == Some(name));
+        share(own.count(), ring.len())
+    };
+    let gone = was
+        .backends
+        .iter()
+        .filter(|known| of(pool, &known.name).is_none());
+    let all = pool.backends.iter().chain(gone);
+    let change = |backend: &Backend| Change {
+        what: told(
+            of(was, &backend.name).as_ref(),
+            of(pool, &backend.name).as_ref(),
+        ),
+        before: part(before, &backend.name),
+        after: part(after, &backend.name),
+        name: backend.name.clone(),
+    };
+    all.map(change).collect()
+}
+
+fn told(before: Option<&Backend>, after: Option<&Backend>) -> Vec<What> {
+    let (before, after) = match (before, after) {
+        (None, _) => return vec![What::Added],
+        (_, None) => return vec![What::Removed],
+        (Some(before), Some(after)) => (before, after),
+    };
+    let way = |backend: &Backend| (backend.mac, backend.port, backend.interface);
+    let mut told = Vec::new();
+    if before.weight != after.weight {
+        told.push(What::Weight(before.weight, after.weight));
+    }
+    match (before.drain, after.drain) {
+        (false, true) => told.push(What::Drained),
+        (true, false) => told.push(What::Undrained),
+        (true, true) | (false, false) => {}
+    }
+    if before.backup != after.backup {
+        told.push(What::Backup(after.backup));
+    }
+    if before.address != after.address {
+        told.push(What::Address);
+    } else if way(before) != way(after) {
+        told.push(What::Way);
+    }
+    told
+}
+
+fn connections(
+    (was, pool): (&Pool, &Pool),
+    pairs: &Pairs<'_>,
+    same_key: bool,
+    carried: &Carried,
+) -> Connections {
+    let kept = |kind: &str| carried.kept.contains(&format!("{kind}.{}", pool.name));
+    let remembers = was.changed().is_some() && pool.changed().is_some() && kept("ring");
+    let has_all = |pool: &Pool| pool.flows.is_some() && pool.changed().is_none();
+    let holds = same_key && (remembers || has_all(was) && has_all(pool) && kept("flows"));
+    let mut found = Connections {
+        forgets: remembers && !kept("flows"),
+        ..Connections::default()
+    };
+    let all = pairs.iter().filter(|((from, _), _)| from.is_some());
+    let all: usize = all.map(|(_, slots)| slots).sum();
+    for ((from, to), slots) in pairs {
+        let Some(from) = from else { continue };
+        let part = share(*slots, all);
+        let one = |pool: &Pool| {
+            pool.backends
+                .iter()
+                .find(|known| known.name == *from)
+                .map(|known| known.address)
+        };
+        let why = match (one(was), one(pool)) {
+            (_, None) => Some(format!("{from} is gone")),
+            (before, now) if before != now => Some(format!("{from} is another host")),
+            _ if Some(*from) == *to => None,
+            _ if holds => {
+                found.held += part;
+                continue;
+            }
+            _ => Some(unheld((was, pool), same_key).to_owned()),
+        };
+        match why {
+            None => found.stay += part,
+            Some(why) => {
+                found.breaks += part;
+                found.why.insert(why);
+            }
+        }
+    }
+    found
+}
+
+/// Why no table keeps connections where they are.
+fn unheld((was, pool): (&Pool, &Pool), same_key: bool) -> &'static str {
+    if !same_key {
+        "flows are told apart by something else"
+    } else if pool.flows.is_none() {
+        "there is no table of flows"
+    } else if was.flows.is_none() {
+        "there was no table of flows"
+    } else if was.changed().is_some() != pool.changed().is_some() {
+        "the table is of another kind"
+    } else if pool.changed().is_some() {
+        "the ring is smaller"
+    } else {
+        "the table has another size"
+    }
+}
