@@ -60,10 +60,11 @@ pub fn policy(backends: &[&str], more: &str) -> String {
 pub const RS1: &str = "rs1 192.0.2.130";
 pub const RS2: &str = "rs2 192.0.2.134";
 
-/// A folder with a file in it.
+/// A folder with a file in it, saved in one step: who watches it sees no half of it.
 pub fn file(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> String {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
+    let (path, whole) = (folder.join(name), folder.join(format!(".{name}")));
+    std::fs::write(&whole, text).unwrap();
+    std::fs::rename(whole, &path).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
