@@ -2,7 +2,7 @@
 
 use lvsc_abi::flows::{
     BACKEND_SHIFT, CLOSING, CLOSING_LIFE, MARK_MASK, MARK_SHIFT, OPENING, OPENING_LIFE,
-    OPENING_MASK, SECONDS_MASK, SECONDS_SHIFT,
+    OPENING_MASK, SECONDS_MASK, SECONDS_SHIFT, VALID,
 };
 use lvsc_ir::program::{Binary, BlockId, Compare, Op, Value};
 
@@ -10,7 +10,7 @@ use super::{Asked, Told};
 use crate::lower::Lowering;
 
 impl Lowering<'_> {
-    /// Whether an entry is not too old.
+    /// Whether there is an entry still, which the sweep may have emptied since it was found, and it is not too old.
     pub(super) fn is_live(&mut self, asked: &Asked, word: Value, block: BlockId) -> Value {
         let opening = self.code.with(block, Binary::And, word, OPENING);
         let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
@@ -21,7 +21,9 @@ impl Lowering<'_> {
         let short = self.code.constant(block, OPENING_LIFE);
         let life = Op::Select(opening, short, asked.lookup.idle);
         let life = self.code.value(block, life);
-        self.code.compare(block, Compare::Le, age, life)
+        let young = self.code.compare(block, Compare::Le, age, life);
+        let used = self.code.with(block, Binary::And, word, VALID);
+        self.code.binary(block, Binary::And, young, used)
     }
 
     /// The backend of an entry. A packet that does not go on from the opening that made it is of an older connection.
