@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use lvsc_abi::flows::{Entry, IDLE_MAX, OPENING_LIFE, OPENING_MASK};
+use lvsc_abi::flows::{Entry, IDLE_MAX, OPENING_LIFE, OPENING_MASK, empty};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::Section;
 use lvsc_abi::manifest::{Flows, Manifest, Pool};
@@ -99,14 +99,6 @@ fn sweep(
     for index in part {
         let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, flows.idle.into());
         empty(image, table.at(index, 0), expired);
-    }
-}
-
-/// Empties an entry of this kind, unless a packet has just come that makes it another one.
-fn empty(image: &mut dyn Image, at: u64, is: impl Fn(Entry) -> bool) {
-    let word = image.load(at, Width::B8);
-    if Entry::from_bits(word).is_some_and(is) {
-        image.exchange(at, word, 0);
     }
 }
 

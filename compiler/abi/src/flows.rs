@@ -15,6 +15,8 @@
 //! It keeps the highest bits of the opening's sequence number, its *mark*, by which that packet is told from one of an
 //! older connection between the same ends: see [`fits`]. Its seconds are known modulo 64.
 
+use crate::image::{Image, Width};
+
 /// Entries in a bucket; eight of eight bytes are one cache line.
 pub const BUCKET: u32 = 8;
 /// What a search answers when no entry of the bucket fits.
@@ -113,6 +115,14 @@ impl Entry {
             idle
         };
         self.age(now) <= life
+    }
+}
+
+/// Empties the entry at `at` (bytes from the image's begin) where it is one of these, unless a packet has just made it another.
+pub fn empty(image: &mut dyn Image, at: u64, is: impl Fn(Entry) -> bool) {
+    let word = image.load(at, Width::B8);
+    if Entry::from_bits(word).is_some_and(is) {
+        image.exchange(at, word, 0);
     }
 }
 

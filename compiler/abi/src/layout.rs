@@ -72,6 +72,10 @@ pub mod slot {
     pub const NONE: u16 = 0xffff;
     /// As previous backend: nobody is kept any more, but some of the slot's flows are noted. See [`crate::slots`].
     pub const TAIL: u16 = 0xfffe;
+    /// The word of a slot.
+    pub const fn word(backend: u16, previous: u16) -> u32 {
+        backend as u32 | (previous as u32) << PREVIOUS_SHIFT
+    }
     /// A slot of a ring without a usable backend.
     pub const EMPTY: u32 = 0xffff_ffff;
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::flows::Entry;
+use crate::flows::{self, Entry};
 use crate::image::{Bytes, Image, Width};
 use crate::layout::{Element, Layout, Section, backend, clock, interface, slot};
 use crate::mac::Mac;
@@ -137,11 +137,8 @@ fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
         return;
     };
     for index in 0..u64::from(table.length) {
-        let at = table.at(index, 0);
-        let word = image.load(at, Width::B8);
-        if Entry::from_bits(word).is_some_and(|entry| gone.contains(&entry.backend)) {
-            image.exchange(at, word, 0);
-        }
+        let is_gone = |entry: Entry| gone.contains(&entry.backend);
+        flows::empty(image, table.at(index, 0), is_gone);
     }
 }
 
@@ -170,9 +167,8 @@ fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn 
         return change_ring(pool, &ring, now, image);
     }
     for index in 0..section.length {
-        let word = ring.get(index as usize).map_or(slot::EMPTY, |id| {
-            u32::from(*id) | u32::from(slot::NONE) << slot::PREVIOUS_SHIFT
-        });
+        let backend = ring.get(index as usize).copied().unwrap_or(slot::NONE);
+        let word = slot::word(backend, slot::NONE);
         write(
             image,
             section.at(u64::from(index), 0),

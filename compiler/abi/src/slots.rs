@@ -120,8 +120,7 @@ impl Slot {
         };
         time(change::SINCE, before.since, self.since);
         time(change::ELSEWHERE, before.elsewhere, self.elsewhere);
-        let word =
-            |slot: Slot| u64::from(slot.backend) | u64::from(slot.previous) << slot::PREVIOUS_SHIFT;
+        let word = |slot: Slot| u64::from(slot::word(slot.backend, slot.previous));
         if word(self) != word(before) {
             image.store(ring.at(index, 0), Width::B4, word(self));
         }

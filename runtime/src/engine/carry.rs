@@ -210,21 +210,22 @@ pub fn turn(
     // not, nobody is: the image speaks of the new ids first.
     if agree(old, new) {
         publish(image);
-        return give(old, new, image);
+        return give(old, new, image, true);
     }
-    let carried = give(old, new, image);
+    let carried = give(old, new, image, false);
     publish(image);
     carried
 }
 
-fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image) -> Carried {
+/// Gives what an image holds to the new policy; `goes_on` says whether ids mean the same to both.
+fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) -> Carried {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
     let mut carried = Carried::default();
     for section in sections {
         match section.element {
             // The kernel goes on counting: what need not move is not touched.
             Element::Counter if section.name == COUNTERS => {
-                if !agree(old, new) {
+                if !goes_on {
                     let counted = counted_in(image, &section);
                     counters((old, &counted), (new, image, &section));
                 }

@@ -2,7 +2,7 @@
 //! numbers here are the numbers there.
 
 use lvsc_abi::flows::{CLOSING, MARK_FROM, MARK_SHIFT, OPENING, SECONDS_SHIFT, TAG_SHIFT, VALID};
-use lvsc_abi::layout::{backend, change, slot};
+use lvsc_abi::layout::{change, slot};
 use lvsc_abi::manifest::Flows;
 use lvsc_abi::slots::LEARN;
 use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, SectionAccess, Value};
@@ -178,9 +178,7 @@ impl Lowering<'_> {
         let some = self.code.compare(block, Compare::Ne, previous, tail);
         let from = element(self.sections.pool(lookup.pool).backends, previous, 0, 8);
         let record = self.code.load(block, Class::Config, from);
-        let shift = u64::from(backend::FLAGS_SHIFT);
-        let flags = self.code.with(block, Binary::Shr, record, shift);
-        let flag = self.code.with(block, Binary::And, flags, backend::USABLE);
+        let flag = self.usable_flag(block, record);
         let zero = self.code.constant(block, 0);
         let usable = self.code.compare(block, Compare::Ne, flag, zero);
         Asked {

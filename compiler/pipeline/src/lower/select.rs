@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lvsc_abi::layout::{backend, slot};
 use lvsc_abi::manifest::Tracking;
-use lvsc_ir::program::{Binary, Class, Op, Value};
+use lvsc_ir::program::{Binary, BlockId, Class, Op, Value};
 
 use super::Lowering;
 use super::changed::Changed;
@@ -145,14 +145,17 @@ impl Lowering<'_> {
         path.push(record);
     }
 
+    /// Not 0 where a backend's record is that of a usable one.
+    pub(super) fn usable_flag(&mut self, block: BlockId, record: Value) -> Value {
+        let flags = u64::from(backend::FLAGS_SHIFT);
+        let flags = self.code.with(block, Binary::Shr, record, flags);
+        self.code.with(block, Binary::And, flags, backend::USABLE)
+    }
+
     /// Splits by whether the candidate is usable; on the no side it is popped.
     pub(super) fn usable(&mut self, mut path: Path) -> Split {
         let (id, record) = pop_candidate(&mut path);
-        let flags = u64::from(backend::FLAGS_SHIFT);
-        let flags = self.code.with(path.block, Binary::Shr, record, flags);
-        let usable = self
-            .code
-            .with(path.block, Binary::And, flags, backend::USABLE);
+        let usable = self.usable_flag(path.block, record);
         let mut split = self.test(usable, path);
         for path in &mut split.yes {
             path.push(id);

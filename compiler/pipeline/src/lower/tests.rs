@@ -5,6 +5,7 @@
 
 mod cells;
 mod changed;
+mod raced;
 mod random;
 
 use std::cell::Cell;

@@ -75,7 +75,7 @@ pub(super) fn give_ids(image: &mut dyn Image, section: &Section, ids: &BTreeMap<
         let before = image.load(at, Width::B4);
         let backend = id(before as u16, slot::NONE);
         let previous = id((before >> slot::PREVIOUS_SHIFT) as u16, slot::TAIL);
-        let after = u64::from(backend) | u64::from(previous) << slot::PREVIOUS_SHIFT;
+        let after = u64::from(slot::word(backend, previous));
         if after != before {
             image.store(at, Width::B4, after);
         }

@@ -5,9 +5,10 @@ use std::cell::Cell;
 use lvsc_abi::cells::identity;
 use lvsc_abi::flows::TAG_SHIFT;
 use lvsc_abi::image::{Bytes, Image, Width};
-use lvsc_abi::layout::{Layout, counter};
+use lvsc_abi::layout::counter;
 use lvsc_abi::manifest::{Counter, CounterKind, KeyPart, KeyTable, Keyed, Shape};
 
+use super::raced::Raced;
 use super::*;
 use crate::pipeline::{Alternative, Choice, ChoiceId, KeyedId, Kind, Step};
 
@@ -135,38 +136,6 @@ fn a_key_with_another_ones_tag_or_without_a_free_cell_gets_none() {
     }
 }
 
-/// An image in which another worker takes the first cell right before this one would.
-struct Raced {
-    image: Bytes,
-    /// Where the cell is.
-    at: u64,
-    /// How often it was read: by the search for the key's own, by that for a free one, by the exchange.
-    reads: Cell<u32>,
-    /// Whose the cell then is.
-    winner: u64,
-}
-
-impl Image for Raced {
-    fn layout(&self) -> &Layout {
-        self.image.layout()
-    }
-
-    fn load(&self, at: u64, width: Width) -> u64 {
-        if at == self.at {
-            self.reads.set(self.reads.get() + 1);
-            if self.reads.get() > 2 {
-                return self.winner;
-            }
-        }
-        self.image.load(at, width)
-    }
-
-    fn store(&mut self, at: u64, width: Width, value: u64) {
-        assert_ne!(at, self.at, "the cell is another one's");
-        self.image.store(at, width, value);
-    }
-}
-
 #[test]
 fn where_another_worker_is_faster_its_cell_is_the_keys_or_there_is_none() {
     let pipeline = clients();
@@ -177,6 +146,8 @@ fn where_another_worker_is_faster_its_cell_is_the_keys_or_there_is_none() {
             let mut raced = Raced {
                 image: image.clone(),
                 at,
+                // By the search for the key's own cell and by that for a free one.
+                free: 2,
                 reads: Cell::new(0),
                 winner,
             };

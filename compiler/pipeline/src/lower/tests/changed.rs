@@ -4,9 +4,10 @@ use std::cell::Cell;
 
 use lvsc_abi::flows::{BACKEND_SHIFT, TAG_SHIFT, VALID};
 use lvsc_abi::image::{Bytes, Image, Width};
-use lvsc_abi::layout::{Layout, counter, slot};
+use lvsc_abi::layout::{counter, slot};
 use lvsc_abi::manifest::{CounterKind, Tracking};
 
+use super::raced::Raced;
 use super::*;
 use crate::pipeline::Signs;
 
@@ -41,37 +42,6 @@ fn moving() -> (Pipeline, Bytes) {
     (pipeline, image)
 }
 
-/// An image in which another worker takes the first place of the table right before this one would.
-struct Raced {
-    image: Bytes,
-    at: u64,
-    /// How often it was read: by the searches for the flow and for a place, for the word there, by the exchange.
-    reads: Cell<u32>,
-    /// What it then is.
-    winner: u64,
-}
-
-impl Image for Raced {
-    fn layout(&self) -> &Layout {
-        self.image.layout()
-    }
-
-    fn load(&self, at: u64, width: Width) -> u64 {
-        if at == self.at {
-            self.reads.set(self.reads.get() + 1);
-            if self.reads.get() > 3 {
-                return self.winner;
-            }
-        }
-        self.image.load(at, width)
-    }
-
-    fn store(&mut self, at: u64, width: Width, value: u64) {
-        assert_ne!(at, self.at, "the place is another one's");
-        self.image.store(at, width, value);
-    }
-}
-
 fn run(program: &Verified, image: &mut dyn Image) {
     let mut packet = Packet {
         frame: &mut ethernet(0x0800, &ip4(6, &tcp(40000, 80))),
@@ -101,6 +71,8 @@ fn a_flow_that_another_one_was_faster_than_stays_with_the_backend_before() {
             let mut raced = Raced {
                 image: image.clone(),
                 at,
+                // By the searches for the flow and for a place, and for the word there.
+                free: 3,
                 reads: Cell::new(0),
                 winner,
             };
