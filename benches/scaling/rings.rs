@@ -64,11 +64,7 @@ fn candidates(count: u32, weights: u32) -> Vec<Candidate> {
 
 /// The time in which an image gets to say that a backend is gone, or is back, by turns.
 fn published(count: u32, rounds: u32, tracking: Option<Tracking>) -> Duration {
-    let flows = tracking.map(|tracking| Flows {
-        entries: 1 << 18,
-        idle: 7200,
-        tracking,
-    });
+    let flows = tracking.map(|tracking| Flows::new(tracking, 1 << 18, 7200));
     let backends = (0..count).map(|id| {
         let [.., high, low] = id.to_be_bytes();
         Backend::new(id as u16, format!("rs{id}"), [10, 0, high, low])

@@ -8,20 +8,25 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::{BATCH, Engine, EngineError, FRAMES, Packet, Room};
-use lvsc_abi::flows::{self, ABSENT, BUCKET, Entry};
+use lvsc_abi::flows::{self, ABSENT, BUCKET, CLOSING, Entry, NEW};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{backend, clock, interface, slot};
-use lvsc_abi::manifest::{CounterKind, Pool, Vip};
+use lvsc_abi::manifest::{CounterKind, Flows, Pool, Vip};
 use lvsc_abi::scheduler::Pick;
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::layout::layout;
 use lvsc_pipeline::pipeline::Pipeline;
 
-/// The bytes that are looked at: Ethernet, IPv4, ports.
-const HEAD: usize = 38;
+/// The bytes that are looked at: Ethernet, IPv4, ports, flags of TCP.
+const HEAD: usize = 48;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+/// Flags of TCP.
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
 
 /// A cache line of flows.
 #[derive(Clone)]
@@ -60,6 +65,7 @@ struct State {
     counts: Vec<[u64; 2]>,
     /// Empty without a connection table.
     lines: Vec<Line>,
+    flows: Option<Flows>,
     idle: u64,
     cursor: u64,
     takes_turns: bool,
@@ -141,6 +147,7 @@ impl State {
             counts: vec![[0; 2]; backends.len()],
             backends,
             lines: vec![Line([0; BUCKET as usize]); (entries / BUCKET) as usize],
+            flows: every,
             idle: every.map_or(0, |flows| u64::from(flows.idle)),
             cursor: 0,
             takes_turns: pool.scheduler.pick() == Pick::Cursor,
@@ -170,18 +177,18 @@ impl State {
         for (packet, key) in packets.iter().zip(&mut keys) {
             *key = head(frames, packet).and_then(|head| {
                 let key = self.key(of, head)?;
-                Some((hash::ring(key), hash::table(key, self.seed)))
+                Some((hash::ring(key), hash::table(key, self.seed), told(head)))
             });
         }
         let lines = keys
             .iter()
             .flatten()
-            .filter_map(|(_, table)| self.lines.get(self.line(*table)));
+            .filter_map(|(_, table, _)| self.lines.get(self.line(*table)));
         std::hint::black_box(lines.fold(0, |sum, Line(words)| sum ^ words[0]));
         for (packet, key) in packets.iter_mut().zip(keys) {
             packet.verdict = match key.and_then(|key| Some((key, head(frames, packet)?))) {
-                Some(((ring, table), head)) => {
-                    let backend = self.choose(ring, table);
+                Some(((ring, table, told), head)) => {
+                    let backend = self.choose(ring, table, told);
                     self.forward(backend, packet.length, head)
                 }
                 None => Verdict::Pass,
@@ -239,8 +246,8 @@ impl State {
 
     /// The backend of a flow.
     #[inline]
-    fn choose(&mut self, ring_hash: u64, table_hash: u64) -> u16 {
-        let (tag, seconds) = (flows::tag(table_hash), self.now as u16);
+    fn choose(&mut self, ring_hash: u64, table_hash: u64, told: Told) -> u16 {
+        let tag = flows::tag(table_hash);
         let line = self.line(table_hash);
         let Some(Line(words)) = self.lines.get(line) else {
             return slot::NONE;
@@ -254,7 +261,12 @@ impl State {
             None => flows::vacant(words, self.now, self.idle),
         };
         let backend = match live {
-            Some(entry) if entry.seconds == seconds => return entry.backend,
+            Some(entry)
+                if told == Told::NOTHING
+                    && (entry.seconds, entry.flags) == (self.now as u16, 0) =>
+            {
+                return entry.backend;
+            }
             Some(entry) => entry.backend,
             None if place == ABSENT => return self.slot(ring_hash),
             None if self.takes_turns => {
@@ -263,11 +275,27 @@ impl State {
             }
             None => self.slot(ring_hash),
         };
+        let before = live.map_or(NEW, |entry| entry.flags);
+        let flags = match (told.closes, told.opens) {
+            (true, _) => CLOSING,
+            (false, true) if before == 0 => 0,
+            (false, true) => NEW,
+            (false, false) => before & CLOSING,
+        };
+        let Some(flows) = self.flows else {
+            return backend;
+        };
+        let life = match flags {
+            0 if told.udp => flows.lives.udp,
+            0 => flows.lives.tcp,
+            NEW => flows.opening(),
+            _ => flows.lives.closing,
+        };
         let entry = Entry {
             tag: tag as u32,
             backend,
-            seconds,
-            flags: 0,
+            seconds: (self.now.wrapping_sub(u64::from(flows.idle - life))) as u16,
+            flags,
         };
         let words = self.lines.get_mut(line).map(|Line(words)| words);
         if let Some(word) = words.and_then(|words| words.get_mut(place as usize)) {
@@ -280,6 +308,34 @@ impl State {
     fn slot(&self, index: u64) -> u16 {
         let index = index as usize & self.ring.len().wrapping_sub(1);
         self.ring.get(index).copied().unwrap_or(slot::NONE)
+    }
+}
+
+/// What a packet tells of its flow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Told {
+    udp: bool,
+    opens: bool,
+    closes: bool,
+}
+
+impl Told {
+    const NOTHING: Told = Told {
+        udp: false,
+        opens: false,
+        closes: false,
+    };
+}
+
+/// Of a frame that has a key.
+#[inline]
+fn told(head: &[u8; HEAD]) -> Told {
+    let udp = head[23] == UDP;
+    let flags = head[47];
+    Told {
+        udp,
+        opens: !udp && flags & (SYN | ACK) == SYN,
+        closes: !udp && flags & (FIN | RST) != 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The packets that a policy is measured with, made of the policy itself.
 
 use lvsc_abi::engine::BATCH;
-use lvsc_abi::notation::describe;
+use lvsc_abi::notation::{decode, describe};
 use lvsc_abi::train::{SHORTEST, Train};
 use lvsc_abi::verdict::Verdict;
 use lvsc_abi::world::World;
@@ -15,6 +15,9 @@ use crate::failure::Failure;
 use crate::policy::Checked;
 use crate::testing;
 
+/// Flags of TCP.
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
 /// So many packets are decided by all before anything is timed.
 pub const TRIED: u32 = 2 * BATCH as u32;
 
@@ -42,21 +45,41 @@ pub struct Measured {
     pub verdict: Verdict,
 }
 
-/// The packets of the `test` blocks, in their order, padded as on a wire.
+/// The packets of the `test` blocks, in their order, padded as on a wire. Before one that opens a connection comes the same of
+/// one that is there: nearly all packets are.
 fn of_tests(policy: &Policy, world: &World) -> Vec<Came> {
     let steps = policy.tests.iter().flat_map(|test| &test.steps);
     let came = steps.filter_map(|step| match &step.kind {
         TestKind::Send { layers, interface } => {
             let ingress = interface.0 as u8;
             let frame = testing::frame(layers, world, ingress).ok()?;
-            Some(padded(frame, ingress))
+            Some([confirmed(&frame), Some(frame)].map(|frame| Some(padded(frame?, ingress))))
         }
         TestKind::Expect { .. }
         | TestKind::SameBackend
         | TestKind::Backend { .. }
         | TestKind::Advance(_) => None,
     });
-    came.collect()
+    came.flatten().flatten().collect()
+}
+
+/// The frame with ACK where it has SYN alone (RFC 9293, section 3.1); `None` where it is no such segment.
+fn confirmed(frame: &[u8]) -> Option<Vec<u8>> {
+    let headers = decode(frame);
+    let tcp = headers.iter().find(|header| header.name == "tcp")?;
+    let mut frame = frame.to_vec();
+    let segment = frame.get_mut(tcp.offset..)?;
+    let flags = segment.get_mut(13)?;
+    if *flags != SYN {
+        return None;
+    }
+    *flags = ACK;
+    let sum = segment.get_mut(16..)?.first_chunk_mut::<2>()?;
+    // RFC 1624, equation 3.
+    let mended = u32::from(!u16::from_be_bytes(*sum)) + u32::from(!u16::from(SYN)) + u32::from(ACK);
+    let mended = (mended & 0xffff) + (mended >> 16);
+    *sum = (!((mended & 0xffff) + (mended >> 16)) as u16).to_be_bytes();
+    Some(frame)
 }
 
 /// A frame as long as one on a wire is at least.

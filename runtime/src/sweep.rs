@@ -147,11 +147,7 @@ mod tests {
     const LENGTH: u64 = 64;
 
     fn manifest() -> Manifest {
-        let flows = Flows {
-            entries: LENGTH as u32,
-            idle: 10,
-            tracking: Tracking::Every,
-        };
+        let flows = Flows::new(Tracking::Every, LENGTH as u32, 10);
         Manifest {
             pools: vec![Pool {
                 name: "web".to_owned(),

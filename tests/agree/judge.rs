@@ -2,7 +2,7 @@
 
 use lvsc_abi::cells::identity;
 use lvsc_abi::engine::{BATCH, Packet, Room};
-use lvsc_abi::flows::{CLOSING, Entry, OPENING};
+use lvsc_abi::flows::{CLOSING, Entry, NEW, OPENING};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, slot};
@@ -327,12 +327,14 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
         .map(|(_, section)| section.clone())
         .collect();
     for table in tables {
+        let is_noted = table.element == Element::Noted;
+        let opening = if is_noted { OPENING } else { NEW };
         for index in (0..u64::from(table.length)).filter(|index| index * 5 / 8 % 3 != 0) {
             let entry = Entry {
                 tag: index as u32,
                 backend: (index % 3) as u16,
                 seconds: (seconds - index % 13) as u16,
-                flags: [0, OPENING, 0, CLOSING, 0][(index % 5) as usize],
+                flags: [0, opening, 0, CLOSING, 0][(index % 5) as usize],
             };
             image.store(table.at(index, 0), Width::B8, entry.to_bits());
         }
@@ -361,6 +363,8 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
         .map(|(_, section)| section.clone())
         .collect();
     for table in tables {
+        let is_noted = table.element == Element::Noted;
+        let opening = if is_noted { OPENING } else { NEW };
         for index in (0..u64::from(table.length)).filter(|index| index % 8 < 1 + index / 8 * 3) {
             let whose = identity((index + 1).wrapping_mul(hash::MULTIPLY));
             image.store(table.at(index, 0), Width::B8, whose);

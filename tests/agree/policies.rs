@@ -25,11 +25,13 @@ pool counted {
   backend c 192.0.2.1
   backend d 192.0.2.7 weight 2
   flows 32 idle 10s
+  timeout closing 4s udp 6s
 }
 pool empty {
   scheduler rr
   backend e 192.0.2.9 weight 0
-  flows 16 idle 5s
+  flows 16
+  timeout tcp 20s other 12s udp 5s
 }
 pool large {
   scheduler maglev

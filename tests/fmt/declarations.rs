@@ -115,6 +115,7 @@ impl Writer {
             }
             1 => self.prop(&[
                 "flows",
+                "timeout",
                 "slow_start",
                 "persist",
                 "check",

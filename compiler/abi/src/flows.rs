@@ -9,11 +9,12 @@
 //! probability 8 / 2^28 = 3e-8, given that the bucket is full. An entry that is older than its pool's idle time is as
 //! good as none. Seconds are the low 16 bits of the coarse clock, so an age is known modulo 18 hours: the one who feeds
 //! the image empties what has expired before that, and every entry when the clock leaps. An entry that is to live
-//! shorter than `idle` is entered as if it were older.
+//! shorter than `idle` is entered as if it were older: so it expires in time, whoever looks.
 //!
 //! An entry that an opening made, a TCP SYN, lives [`OPENING_LIFE`] seconds until a later packet of the flow confirms it.
-//! It keeps the highest bits of the opening's sequence number, its *mark*, by which that packet is told from one of an
-//! older connection between the same ends: see [`fits`]. Its seconds are known modulo 64.
+//! In a table of every flow it is [`NEW`], and entered as older. In one of flows whose slots have changed it is
+//! [`OPENING`]: it keeps the highest bits of the opening's sequence number, its *mark*, by which that packet is told from
+//! one of an older connection between the same ends: see [`fits`]. Its seconds are known modulo 64.
 
 use crate::image::{Image, Width};
 
@@ -27,6 +28,8 @@ pub const VALID: u64 = 1;
 pub const OPENING: u64 = 2;
 /// Flag of an entry whose flow is being closed.
 pub const CLOSING: u64 = 4;
+/// Flag of an entry in a table of every flow that an opening made and no later packet has confirmed.
+pub const NEW: u64 = 8;
 /// Bits to the right of the tag.
 pub const TAG_SHIFT: u32 = 36;
 /// Bits to the right of the backend id.
@@ -50,6 +53,30 @@ pub const OPENING_LIFE: u64 = 10;
 /// Seconds that an entry lives at most once its flow is being closed: those of IPVS for FIN (`ip_vs_proto_tcp.c`).
 pub const CLOSING_LIFE: u32 = 120;
 
+/// Flags of TCP that tell how old a connection is (RFC 9293, section 3.1).
+pub mod tcp {
+    /// FIN.
+    pub const FIN: u64 = 0x01;
+    /// SYN.
+    pub const SYN: u64 = 0x02;
+    /// RST.
+    pub const RST: u64 = 0x04;
+    /// ACK.
+    pub const ACK: u64 = 0x10;
+    /// A segment without any of these neither opens nor closes.
+    pub const TELLING: u64 = FIN | SYN | RST;
+
+    /// Whether a segment with these flags closes its connection.
+    pub const fn closes(flags: u64) -> bool {
+        flags & (FIN | RST) != 0
+    }
+
+    /// Whether it opens it.
+    pub const fn opens(flags: u64) -> bool {
+        flags & (SYN | ACK | FIN | RST) == SYN
+    }
+}
+
 /// An entry of the connection table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -59,7 +86,7 @@ pub struct Entry {
     pub backend: u16,
     /// Low 16 bits of the clock when the flow was last seen (seconds); of an opening the mark, and six bits.
     pub seconds: u16,
-    /// [`OPENING`], [`CLOSING`].
+    /// [`OPENING`], [`CLOSING`], [`NEW`].
     pub flags: u64,
 }
 
@@ -80,7 +107,7 @@ impl Entry {
             tag: (bits >> TAG_SHIFT) as u32,
             backend: (bits >> BACKEND_SHIFT) as u16,
             seconds: (bits >> SECONDS_SHIFT) as u16,
-            flags: bits & (OPENING | CLOSING),
+            flags: bits & (OPENING | CLOSING | NEW),
         })
     }
 

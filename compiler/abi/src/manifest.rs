@@ -12,14 +12,16 @@ use crate::mac::Mac;
 use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
+mod flows;
 mod keyed;
 
+pub use self::flows::{FlowKind, Flows, Lives, Tracking};
 #[cfg(test)]
 pub(crate) use self::keyed::clients;
 pub use self::keyed::{KeyPart, KeyTable, Keyed, Shape};
 
 /// Version of the encoding.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What a policy declares, as far as running it needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,39 +99,6 @@ pub struct Pool {
     /// each id up to the highest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,
-}
-
-/// A pool's connection table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flows {
-    /// Number of entries, a power of two.
-    pub entries: u32,
-    /// Seconds without a packet after which an entry may be taken by another flow.
-    pub idle: u32,
-    /// Which flows are in it.
-    #[serde(default)]
-    pub tracking: Tracking,
-}
-
-/// Which flows are in a connection table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tracking {
-    /// Every one.
-    #[default]
-    Every,
-    /// Those whose slot in the ring has changed: see [`crate::slots`].
-    Changed,
-}
-
-impl Tracking {
-    /// What the entries are.
-    pub const fn element(self) -> Element {
-        match self {
-            Tracking::Every => Element::Flow,
-            Tracking::Changed => Element::Noted,
-        }
-    }
 }
 
 /// A real server.
@@ -324,7 +293,9 @@ impl Manifest {
                     && section(&own("changes"), Element::Change).is_some()
                     && pool.flows.is_none_or(|flows| {
                         let element = flows.tracking.element();
-                        section(&own("flows"), element).is_some() && flows.idle <= IDLE_MAX
+                        section(&own("flows"), element).is_some()
+                            && flows.idle <= IDLE_MAX
+                            && flows.idle == flows.lives.longest()
                     })
             })
     }
@@ -384,11 +355,7 @@ mod tests {
                 name: "web".to_owned(),
                 scheduler: Scheduler::Wrr,
                 backends: vec![backend(0), backend(2)],
-                flows: Some(Flows {
-                    entries: 8,
-                    idle: 60,
-                    tracking: Tracking::Every,
-                }),
+                flows: Some(Flows::new(Tracking::Every, 8, 60)),
                 slow_start: None,
                 counters: 1,
                 capacity: None,
@@ -462,11 +429,7 @@ mod tests {
         });
         refused("a wide key without a table", |m| m.keyed[0].table = None);
         refused("an age that cannot be told", |m| {
-            m.pools[0].flows = Some(Flows {
-                entries: 8,
-                idle: IDLE_MAX + 1,
-                tracking: Tracking::Every,
-            });
+            m.pools[0].flows = Some(Flows::new(Tracking::Every, 8, IDLE_MAX + 1));
         });
     }
 

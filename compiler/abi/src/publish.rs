@@ -263,11 +263,7 @@ mod tests {
             name: "web".to_owned(),
             scheduler: Scheduler::Wrr,
             backends: vec![backend(0, 3), backend(1, 1), backend(2, 0)],
-            flows: Some(Flows {
-                entries: 8,
-                idle: 10,
-                tracking: Tracking::Every,
-            }),
+            flows: Some(Flows::new(Tracking::Every, 8, 10)),
             slow_start: None,
             counters: 0,
             capacity: None,

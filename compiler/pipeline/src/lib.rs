@@ -24,7 +24,7 @@
 //! Without a connection table the backend is `slot(h)`. With one, `t` is the table hash of `h` with the clock's seed, the
 //! bucket is `t` modulo the number of buckets, and `now` the clock's seconds. With a table of every flow:
 //! 1. The bucket has an entry with the flow's tag, it is not older than `idle`, and its backend is usable: that is the
-//!    backend. Unless the packet is passive, the entry's seconds become `now`.
+//!    backend. Unless the packet is passive, the entry is written anew as below.
 //! 2. Else a passive packet gets `slot(h)`, and nothing is written.
 //! 3. Else a place is sought: the entry with the flow's tag if there is one, else the first that is empty or older than
 //!    `idle`. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
@@ -33,9 +33,16 @@
 //!    another worker was faster with the same flow, its backend is taken. One that was done between this worker's search for
 //!    the flow and that for a place is not seen: the flow then has two entries, of which the first is found from then on.
 //!
+//! An entry is new ([`lvsc_abi::flows::NEW`]), being closed ([`lvsc_abi::flows::CLOSING`]), or plain. The alternative's signs
+//! tell whether the packet opens its flow or closes it ([`lvsc_abi::flows::tcp`]); what has no signs does neither. One that closes makes
+//! the entry one that is being closed. One that opens leaves a plain one plain, and makes any other new, and so the first of a flow.
+//! Any other packet leaves one that is being closed so, and makes any other plain. The entry's life is that of openings or of flows
+//! that are being closed ([`lvsc_abi::manifest::Flows`]), else that of the alternative's kind, and its seconds become `now` less the
+//! seconds by which that is shorter than `idle`.
+//!
 //! With a table of flows whose slots have changed, the slot also names a previous backend `p` ([`lvsc_abi::slots`]), which is
 //! kept where it is one and usable. `changes.<pool>[h]` has the times `since` and `elsewhere`. The alternative's signs tell
-//! whether the packet closes its flow, and if not, whether it opens it; what has no signs does neither, and its mark is 0:
+//! as above whether the packet closes or opens its flow; what has no signs has the mark 0:
 //! 1. `p` is none: the backend is `slot(h)`, and no table is asked.
 //! 2. The bucket has a living entry ([`lvsc_abi::flows::Entry::is_live`]) with the flow's tag. Where an opening made it and
 //!    the packet is none and not passive, and its mark does not fit, and `p` is kept, its backend becomes `p`. If its backend

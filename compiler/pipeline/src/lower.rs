@@ -13,6 +13,7 @@ mod cells;
 mod changed;
 mod code;
 mod conditions;
+mod every;
 mod fields;
 mod flows;
 mod headers;

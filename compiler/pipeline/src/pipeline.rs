@@ -1,7 +1,7 @@
 //! The pipeline: headers, expressions, and a graph of what is done to a packet. Knows no source text, no instruction.
 
 pub use lvsc_abi::kind::Kind;
-use lvsc_abi::manifest::{Keyed, Manifest};
+use lvsc_abi::manifest::{FlowKind, Keyed, Manifest, Tracking};
 use lvsc_abi::place::{Place, Sources};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
@@ -163,26 +163,32 @@ pub struct Alternative {
     pub passive: bool,
     /// What tells how old the flow is; `None` where nothing does.
     pub signs: Option<Signs>,
+    /// What the flow is.
+    pub kind: FlowKind,
 }
 
 /// What tells in a packet how old its flow is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signs {
-    /// The condition that it opens the flow.
-    pub opening: Expr,
-    /// The sequence number, 32 bits, by which a later packet is known to go on from the opening
-    /// ([`lvsc_abi::flows::fits`]); `None` where there is none.
-    pub sequence: Option<Expr>,
-    /// The condition that it closes the flow.
-    pub closing: Expr,
+pub enum Signs {
+    /// It is a segment of TCP.
+    Segment {
+        /// Its flags, 8 bits ([`lvsc_abi::flows::tcp`]).
+        flags: Expr,
+        /// Its sequence number, 32 bits, by which it is known to go on from an opening ([`lvsc_abi::flows::fits`]).
+        sequence: Expr,
+    },
+    /// It opens the flow where this condition holds; nothing tells what goes on from that, and nothing closes it.
+    Opening(Expr),
 }
 
 impl Signs {
-    /// The conditions and the value.
+    /// The condition and the values.
     pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
-        [&self.opening, &self.closing]
-            .into_iter()
-            .chain(&self.sequence)
+        let (first, second) = match self {
+            Signs::Segment { flags, sequence } => (flags, Some(sequence)),
+            Signs::Opening(condition) => (condition, None),
+        };
+        std::iter::once(first).chain(second)
     }
 }
 
@@ -393,13 +399,19 @@ impl Pipeline {
             .expect("a choice id belongs to its pipeline")
     }
 
-    /// The signs of a key's alternatives, by their index, where the pool asks for them.
+    /// The signs of a key's alternatives, by their index, where the pool asks for them: a table of every flow asks for those
+    /// of segments alone.
     pub fn signs(&self, pool: PoolId, key: ChoiceId) -> impl Iterator<Item = (usize, &Signs)> {
-        let asked = self.pool(pool).changed().is_some();
+        let tracking = self.pool(pool).flows.map(|flows| flows.tracking);
+        let asked = move |signs: &Signs| match tracking {
+            None => false,
+            Some(Tracking::Every) => matches!(signs, Signs::Segment { .. }),
+            Some(Tracking::Changed) => true,
+        };
         let alternatives = self.choice(key).alternatives.iter().enumerate();
         alternatives
-            .filter(move |_| asked)
             .filter_map(|(index, alternative)| Some((index, alternative.signs.as_ref()?)))
+            .filter(move |(_, signs)| asked(signs))
     }
 
     /// The pool with this id.

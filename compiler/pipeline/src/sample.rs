@@ -190,11 +190,7 @@ fn manifest() -> Manifest {
         counter("no_backend", CounterKind::Reason),
         counter("seen", CounterKind::Policy),
     ];
-    let table = Some(Flows {
-        entries: 8,
-        idle: IDLE,
-        tracking: lvsc_abi::manifest::Tracking::Every,
-    });
+    let table = Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, IDLE));
     let pools = [
         ("plain", Scheduler::Maglev, None),
         ("kept", Scheduler::Maglev, table),

@@ -125,11 +125,7 @@ pub(super) fn manifest() -> Manifest {
             name: "web".to_owned(),
             scheduler: Scheduler::Wrr,
             backends: vec![backend(0, Some(Mac([2, 0, 0, 0, 0, 9]))), backend(1, None)],
-            flows: Some(Flows {
-                entries: 8,
-                idle: 10,
-                tracking: lvsc_abi::manifest::Tracking::Every,
-            }),
+            flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
             slow_start: None,
             counters: 1,
             capacity: None,

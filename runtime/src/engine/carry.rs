@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lvsc_abi::flows::Entry;
+use lvsc_abi::flows::{CLOSING, Entry, NEW};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
@@ -63,10 +63,11 @@ pub fn catch_up(
             before.element == section.element && fits
         };
         let before = before.filter(|(_, before)| same(before));
-        let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| hosts(old, new));
-        let (Some((_, before)), Some(ids)) = (before, ids) else {
+        let pools = pools(old_manifest, new_manifest, section);
+        let (Some((_, before)), Some((old_pool, new_pool))) = (before, pools) else {
             continue;
         };
+        let ids = hosts(old_pool, new_pool);
         for index in 0..u64::from(section.length.max(before.length)) {
             let word = old.load(before.at(index, 0), Width::B8);
             let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
@@ -77,6 +78,7 @@ pub fn catch_up(
             };
             // A flow that began meanwhile may have been noted again: its first backend has its connection.
             let there = new.load(at, Width::B8);
+            let entry = aged(old_pool, new_pool, entry);
             let carried = match Entry::from_bits(there) {
                 None => Some(entry),
                 Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
@@ -260,7 +262,7 @@ pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
         }
         if let Some((pool, _)) = pools(manifest, manifest, &section) {
             let ids = pool.backends.iter().map(|known| (known.id, Some(known.id)));
-            give_ids(image, &section, &ids.collect());
+            give_ids(image, &section, &ids.collect(), |entry| entry);
         }
     }
 }
@@ -352,10 +354,11 @@ fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Sec
     let same = |ids: &BTreeMap<u16, Option<u16>>| ids.iter().all(|(old, new)| *new == Some(*old));
     if let Some((before, now)) = pools(old, new, section) {
         let ids = hosts(before, now);
-        return if same(&ids) {
+        let younger = [NEW, CLOSING].map(|flag| younger(before, now, flag));
+        return if same(&ids) && younger == [0, 0] {
             0
         } else {
-            give_ids(image, section, &ids)
+            give_ids(image, section, &ids, |entry| aged(before, now, entry))
         };
     }
     if section.element == Element::Slot
@@ -369,8 +372,14 @@ fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Sec
     0
 }
 
-/// Gives the entries of a section the ids that belong to theirs, and empties those that none does: so many.
-fn give_ids(image: &mut dyn Image, section: &Section, ids: &BTreeMap<u16, Option<u16>>) -> u64 {
+/// Gives the entries of a section the ids that belong to theirs, and the times that `aged` says, and empties those that none
+/// does: so many.
+fn give_ids(
+    image: &mut dyn Image,
+    section: &Section,
+    ids: &BTreeMap<u16, Option<u16>>,
+    aged: impl Fn(Entry) -> Entry,
+) -> u64 {
     let mut lost = 0;
     for index in 0..u64::from(section.length) {
         let at = section.at(index, 0);
@@ -380,13 +389,28 @@ fn give_ids(image: &mut dyn Image, section: &Section, ids: &BTreeMap<u16, Option
         };
         let id = ids.get(&entry.backend).copied().flatten();
         lost += u64::from(id.is_none());
-        if id != Some(entry.backend) {
-            let word = id.map_or(0, |backend| Entry { backend, ..entry }.to_bits());
+        let word = id.map_or(0, |backend| aged(Entry { backend, ..entry }).to_bits());
+        if word != before {
             // The kernel goes on: a packet may just have made it that of another backend, or of another flow.
             image.exchange(at, before, word);
         }
     }
     lost
+}
+
+/// Seconds by which an entry with these flags is younger where the one policy's times become the other's.
+fn younger(before: &Pool, now: &Pool, flags: u64) -> u16 {
+    let rest = |pool: &Pool| pool.flows.map_or(0, |flows| flows.rest(flags));
+    rest(before).wrapping_sub(rest(now)) as u16
+}
+
+/// The entry under the other policy: what is to live shorter than others does so, whatever the time of these is now.
+fn aged(before: &Pool, now: &Pool, entry: Entry) -> Entry {
+    let younger = younger(before, now, entry.flags);
+    Entry {
+        seconds: entry.seconds.wrapping_add(younger),
+        ..entry
+    }
 }
 
 /// The pool whose flows lie in a section, in both policies.

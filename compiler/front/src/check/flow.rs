@@ -5,8 +5,9 @@
 //! too, so that they meet. Behind IPv6's extension headers the protocol is that of the ports or of the fragments. Headers
 //! are those of the prelude's `net.lvs`, by name.
 
+use lvsc_abi::manifest::FlowKind;
 use lvsc_pipeline::pipeline::{
-    Alternative, Binary, Choice, Compare, Expr, FieldId, Header, HeaderId, Signs,
+    Alternative, Choice, Compare, Expr, FieldId, Header, HeaderId, Signs,
 };
 
 /// Names of the flow's parts, in the order of an alternative's key.
@@ -20,13 +21,12 @@ pub(super) enum Part {
 }
 
 /// The headers with ports, and the protocols that say so (RFC 9293, RFC 768, RFC 9260).
-const PORTS: [(&str, u128); 3] = [("tcp", 6), ("udp", 17), ("sctp", 132)];
+const PORTS: [(&str, u128, FlowKind); 3] = [
+    ("tcp", 6, FlowKind::Tcp),
+    ("udp", 17, FlowKind::Udp),
+    ("sctp", 132, FlowKind::Other),
+];
 
-/// Flags of TCP.
-const FIN: u128 = 0x01;
-const SYN: u128 = 0x02;
-const RST: u128 = 0x04;
-const ACK: u128 = 0x10;
 /// Versions of QUIC, and the kind that an Initial is there (RFC 9000, section 17.2; RFC 9369, section 3.2).
 const INITIALS: [(u128, u128); 2] = [(1, 0), (0x6b33_43cf, 1)];
 
@@ -99,26 +99,16 @@ impl Finder<'_> {
         Some(Expr::Field(header, FieldId(field as u16)))
     }
 
-    /// What tells in a packet of this protocol how old its flow is. TCP (RFC 9293, section 3.1): SYN without ACK opens a
-    /// connection, FIN and RST close it. UDP: an Initial opens a connection of QUIC (`prelude/quic.lvs`), and leaves nothing by
+    /// What tells in a packet of this protocol how old its flow is. UDP: an Initial opens a connection of QUIC (`prelude/quic.lvs`), and leaves nothing by
     /// which a later packet could be told.
     fn signs(&self, protocol: &str) -> Option<Signs> {
         let both = |a, b| Expr::And(Box::new(a), Box::new(b));
         match protocol {
             "tcp" => {
                 let tcp = self.header("tcp")?;
-                let flags = self.field(tcp, "flags")?;
-                let masked = |bits| {
-                    let bits = Expr::Constant {
-                        value: bits,
-                        width: 8,
-                    };
-                    Expr::Binary(Binary::And, Box::new(flags.clone()), Box::new(bits))
-                };
-                Some(Signs {
-                    opening: is(Compare::Eq, masked(SYN | ACK), SYN, 8),
-                    sequence: Some(self.field(tcp, "seq")?),
-                    closing: is(Compare::Ne, masked(FIN | RST), 0, 8),
+                Some(Signs::Segment {
+                    flags: self.field(tcp, "flags")?,
+                    sequence: self.field(tcp, "seq")?,
                 })
             }
             "udp" => {
@@ -129,11 +119,10 @@ impl Finder<'_> {
                     Some(both(version, kind))
                 };
                 let [first, second] = INITIALS.map(initial);
-                Some(Signs {
-                    opening: Expr::Or(Box::new(first?), Box::new(second?)),
-                    sequence: None,
-                    closing: Expr::FALSE,
-                })
+                Some(Signs::Opening(Expr::Or(
+                    Box::new(first?),
+                    Box::new(second?),
+                )))
             }
             _ => None,
         }
@@ -159,7 +148,7 @@ impl Finder<'_> {
             let (value, width) = (0, 16);
             [(); 2].map(|()| Expr::Constant { value, width })
         };
-        let way = |what: &str, condition: Option<Expr>, protocol: Expr, ports: [Expr; 2], signs| {
+        let way = |what: &str, condition: Option<Expr>, protocol: Expr, ports: [Expr; 2]| {
             let present = Expr::Present(ip);
             Alternative {
                 name: format!("{}{what}", packet.ip),
@@ -174,19 +163,14 @@ impl Finder<'_> {
                     .chain(ports)
                     .collect(),
                 passive: packet.quoted,
-                signs,
+                signs: None,
+                kind: FlowKind::Other,
             }
         };
         let condition = self.is_fragment(fragment)?;
         let protocol = self.field(fragment, "protocol")?;
-        let mut found = vec![way(
-            " fragment",
-            Some(condition),
-            protocol,
-            portless(),
-            None,
-        )];
-        for (name, value) in PORTS {
+        let mut found = vec![way(" fragment", Some(condition), protocol, portless())];
+        for (name, value, kind) in PORTS {
             let Some(id) = self.header(&format!("{}{name}", packet.prefix)) else {
                 continue;
             };
@@ -194,10 +178,14 @@ impl Finder<'_> {
             let ports = [self.field(id, src)?, self.field(id, dst)?];
             let present = Some(Expr::Present(id));
             let signs = self.signs(name).filter(|_| !packet.quoted);
-            found.push(way(&format!(" {name}"), present, protocol, ports, signs));
+            found.push(Alternative {
+                signs,
+                kind,
+                ..way(&format!(" {name}"), present, protocol, ports)
+            });
         }
         let protocol = self.field(ip, "protocol")?;
-        found.push(way("", None, protocol, portless(), None));
+        found.push(way("", None, protocol, portless()));
         Some(found)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lvsc_abi::flows::IDLE_MAX;
-use lvsc_abi::manifest::{Flows, Tracking};
+use lvsc_abi::flows::{CLOSING_LIFE, IDLE_MAX};
+use lvsc_abi::manifest::{Flows, Lives, Tracking};
 use lvsc_abi::scheduler::{Pick, Scheduler};
 
 use super::Checker;
@@ -14,30 +14,98 @@ use crate::syntax::ast::{self, Expr, ExprKind, LitKind, Prop};
 
 /// Most entries of a connection table: 512 MiB.
 const FLOWS_MAX: u128 = 1 << 26;
-/// The table of a counting scheduler that has no `flows` line.
-const EVERY: Flows = Flows {
-    entries: 1 << 16,
-    idle: 900,
-    tracking: Tracking::Every,
+/// Entries of the table of a counting scheduler that has no `flows` line.
+const EVERY: u32 = 1 << 16;
+/// How long flows live where no line says it: as in IPVS (`net/netfilter/ipvs/ip_vs_proto_tcp.c`, `ip_vs_proto_udp.c`).
+const LIVES: Lives = Lives {
+    tcp: 900,
+    closing: CLOSING_LIFE,
+    udp: 300,
+    other: 900,
 };
-/// The table of a scheduler that picks by hash and has no `flows` line: it is asked only while something changes, and then
-/// for as long as a connection may be silent (RFC 5382, section 5).
-const CHANGED: Flows = Flows {
-    entries: 1 << 18,
-    idle: 7200,
-    tracking: Tracking::Changed,
-};
+/// Entries of the table of a scheduler that picks by hash and has no `flows` line.
+const CHANGED: u32 = 1 << 18;
+/// Seconds that flows live there: it is asked only while something changes, and then for as long as a connection may be
+/// silent (RFC 5382, section 5).
+const SILENT: u32 = 7200;
+
+/// What a `timeout` line says.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Timeouts {
+    tcp: Option<u32>,
+    closing: Option<u32>,
+    udp: Option<u32>,
+    other: Option<u32>,
+}
+
+impl Timeouts {
+    /// These, and where the line says nothing, the others. A connection that is being closed lives no longer than one that is
+    /// not, unless the line says so.
+    fn over(self, lives: Lives) -> Lives {
+        let tcp = self.tcp.unwrap_or(lives.tcp);
+        Lives {
+            tcp,
+            closing: self.closing.unwrap_or(lives.closing.min(tcp)),
+            udp: self.udp.unwrap_or(lives.udp),
+            other: self.other.unwrap_or(lives.other),
+        }
+    }
+}
+
+fn every() -> Flows {
+    Flows::new(Tracking::Every, EVERY, 0).with(LIVES)
+}
+
+fn changed() -> Flows {
+    Flows::new(Tracking::Changed, CHANGED, SILENT)
+}
 
 impl<'a> Checker<'a> {
+    /// `timeout tcp 15m closing 2m udp 5m other 15m`, each of them or some.
+    pub(super) fn timeout(&mut self, prop: &'a Prop) -> Option<Timeouts> {
+        let mut timeouts = Timeouts::default();
+        let mut rest = prop.values.as_slice();
+        while let [of, time, behind @ ..] = rest {
+            let name = word_of(of).map_or("", |name| &name.text);
+            let place = match name {
+                "tcp" => &mut timeouts.tcp,
+                "closing" => &mut timeouts.closing,
+                "udp" => &mut timeouts.udp,
+                "other" => &mut timeouts.other,
+                _ => return self.bad_timeout(of.span),
+            };
+            if place.is_some() {
+                return self.bad_value(&format!("`{name}` stands here twice"), of.span);
+            }
+            let limit = Duration::from_secs(IDLE_MAX.into());
+            *place = Some(self.seconds(time, limit, "a timeout is a time from 1s to 9h")?);
+            rest = behind;
+        }
+        match (rest, prop.values.as_slice()) {
+            ([], [_, ..]) => Some(timeouts),
+            ([last, ..], _) => self.bad_timeout(last.span),
+            ([], []) => self.bad_timeout(prop.span),
+        }
+    }
+
+    fn bad_timeout<T>(&mut self, span: Span) -> Option<T> {
+        let message = "`timeout` takes `tcp`, `closing`, `udp` or `other`, each with a time";
+        self.report(
+            Diagnostic::error(Code::BadValue, message, span)
+                .note("write `timeout tcp 15m closing 2m udp 5m`"),
+        );
+        None
+    }
+
     /// `flows off`, `flows auto`, `flows auto 1M idle 2h`, `flows 64K idle 15m`. `Some(None)` is `off`.
     pub(super) fn flows(&mut self, prop: &'a Prop) -> Option<Option<Flows>> {
         let word = |value| word_of(value).map_or("", |name| &name.text);
         let mut rest = prop.values.as_slice();
-        let mut flows = EVERY;
+        let mut flows = every();
         match rest {
             [] => return self.bad_flows(prop.span),
             [only] if word(only) == "off" => return Some(None),
-            [first, behind @ ..] if word(first) == "auto" => (flows, rest) = (CHANGED, behind),
+            [first, behind @ ..] if word(first) == "auto" => (flows, rest) = (changed(), behind),
             [..] => {}
         }
         // What is no word is a number, right or wrong.
@@ -51,7 +119,8 @@ impl<'a> Checker<'a> {
             [] => {}
             [idle, value] if word(idle) == "idle" => {
                 let limit = Duration::from_secs(IDLE_MAX.into());
-                flows.idle = self.seconds(value, limit, "`idle` is a time from 1s to 9h")?;
+                let idle = self.seconds(value, limit, "`idle` is a time from 1s to 9h")?;
+                flows = flows.with(Lives::of(idle));
             }
             [..] => return self.bad_flows(prop.span),
         }
@@ -103,11 +172,38 @@ impl<'a> Checker<'a> {
         &mut self,
         (scheduler, place): (Scheduler, Span),
         written: Option<(Option<Flows>, Span)>,
+        timeouts: Option<(Timeouts, Span)>,
+    ) -> Option<Flows> {
+        let table = self.table_of((scheduler, place), written);
+        let Some((timeouts, span)) = timeouts else {
+            return table;
+        };
+        match table {
+            Some(flows) if flows.tracking == Tracking::Every => {
+                Some(flows.with(timeouts.over(flows.lives)))
+            }
+            Some(_) | None => {
+                let message = "these timeouts are those of a table of every flow";
+                let mut error = Diagnostic::error(Code::FlowsNeeded, message, span)
+                    .note("write `flows 64K`, or leave `timeout` out; `flows auto idle 2h` has one time for all");
+                if let Some((_, line)) = written {
+                    error = error.secondary(line, "this is none");
+                }
+                self.report(error);
+                table
+            }
+        }
+    }
+
+    fn table_of(
+        &mut self,
+        (scheduler, place): (Scheduler, Span),
+        written: Option<(Option<Flows>, Span)>,
     ) -> Option<Flows> {
         let Some((written, span)) = written else {
             return Some(match scheduler.pick() {
-                Pick::Hash => CHANGED,
-                Pick::Cursor => EVERY,
+                Pick::Hash => changed(),
+                Pick::Cursor => every(),
             });
         };
         let every = written.is_some_and(|flows| flows.tracking == Tracking::Every);

@@ -1,5 +1,6 @@
 //! Header declarations: their places in the parse graph, their fields on the wire, and groups of them.
 
+use lvsc_abi::manifest::FlowKind;
 use lvsc_pipeline::pipeline::{
     After, Alternative, Choice, ChoiceId, Expr, Field, Header, HeaderId, Kind,
 };
@@ -337,5 +338,6 @@ fn present(name: &str, header: HeaderId) -> Alternative {
         key: Vec::new(),
         passive: false,
         signs: None,
+        kind: FlowKind::Other,
     }
 }

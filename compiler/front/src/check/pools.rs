@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
         let given = self.given_ids(item);
         let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut capacity, mut full) = (None, None, false);
-        let mut slow_start = None;
+        let (mut slow_start, mut timeouts) = (None, None);
         let before = self.diagnostics.len();
         for line in &item.lines {
             match line {
@@ -94,6 +94,9 @@ impl<'a> Checker<'a> {
                 }
                 PoolLine::Prop(prop) if prop.name.text == "flows" => {
                     flows = self.flows(prop).map(|found| (found, prop.span));
+                }
+                PoolLine::Prop(prop) if prop.name.text == "timeout" => {
+                    timeouts = self.timeout(prop).map(|found| (found, prop.span));
                 }
                 PoolLine::Prop(prop) if prop.name.text == "slow_start" => {
                     slow_start = self.slow_start(prop).map(|time| (time, prop.span));
@@ -124,7 +127,7 @@ impl<'a> Checker<'a> {
         }
         let name = item.name.text.clone();
         self.keys.push(key);
-        let flows = self.table(scheduler, flows);
+        let flows = self.table(scheduler, flows, timeouts);
         self.weightless(&backends, &places, flows.as_ref());
         self.unheeded_weight(&backends, &places, scheduler);
         self.unheeded_start(slow_start, scheduler);

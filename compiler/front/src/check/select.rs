@@ -1,6 +1,6 @@
 //! `select`: the pool, what identifies the flow, and what is done without a usable backend.
 
-use lvsc_abi::manifest::CounterKind;
+use lvsc_abi::manifest::{CounterKind, FlowKind};
 use lvsc_abi::scheduler::Scheduler;
 use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Expr, Outcome, PoolId, VariableKind};
 
@@ -156,6 +156,7 @@ impl<'a> Checker<'a> {
                 key: key.into_iter().collect::<Option<_>>()?,
                 // They are those of the whole flow, and this is another one.
                 signs: None,
+                kind: FlowKind::Other,
                 ..way.alternative
             });
         }
@@ -177,6 +178,7 @@ impl<'a> Checker<'a> {
                 key: Vec::new(),
                 passive: false,
                 signs: None,
+                kind: FlowKind::Other,
             },
             parts: Vec::new(),
         }];

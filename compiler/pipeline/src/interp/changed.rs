@@ -1,6 +1,6 @@
 //! Choosing a backend with a table of the flows whose slots have changed.
 
-use lvsc_abi::flows::{self, CLOSING, CLOSING_LIFE, Entry, MARK_SHIFT, OPENING, OPENING_MASK};
+use lvsc_abi::flows::{self, CLOSING, Entry, MARK_SHIFT, OPENING, OPENING_MASK};
 use lvsc_abi::image::Width;
 use lvsc_abi::layout::{change, slot};
 use lvsc_abi::manifest::Flows;
@@ -9,14 +9,14 @@ use lvsc_abi::slots::LEARN;
 use super::flows::Bucket;
 use super::packet::Running;
 use super::{Selected, Table};
-use crate::pipeline::PoolId;
+use crate::pipeline::{PoolId, Signs};
 
 /// What a packet tells of its flow.
 #[derive(Clone, Copy, Default)]
-struct Told {
-    passive: bool,
-    opening: bool,
-    closing: bool,
+pub(super) struct Told {
+    pub(super) passive: bool,
+    pub(super) opening: bool,
+    pub(super) closing: bool,
     /// It has a sequence number, and this is its mark.
     mark: Option<u64>,
 }
@@ -52,7 +52,7 @@ impl Running<'_> {
                 selected.table = Table::Hit;
                 selected.entry = Some(bucket.first + found);
                 if !told.passive {
-                    let entry = seen(entry, bucket.now, told, idle);
+                    let entry = seen(entry, bucket.now, told, flows);
                     self.note(&bucket, found, entry, (index, backend), pool);
                 }
                 return entry.backend;
@@ -95,30 +95,44 @@ impl Running<'_> {
                 seconds: (mark.unwrap_or(0) << MARK_SHIFT) as u16,
                 flags: mark.map_or(0, |_| OPENING),
             };
-            let entry = seen(entry, bucket.now, told, idle);
+            let entry = seen(entry, bucket.now, told, flows);
             self.note(&bucket, place, entry, (index, backend), pool);
             selected.entry = Some(bucket.first + place);
         }
         chosen
     }
 
-    fn told(&self, selected: &Selected) -> Told {
+    pub(super) fn told(&self, selected: &Selected) -> Told {
         let Some(alternative) = self.taken(selected) else {
             return Told::default();
         };
-        let Some(signs) = &alternative.signs else {
+        let index = selected.alternative;
+        let mut signs = self.pipeline.signs(selected.pool, selected.key);
+        let signs = signs.find(|(asked, _)| Some(*asked) == index);
+        let Some((_, signs)) = signs else {
             return Told {
                 passive: alternative.passive,
                 ..Told::default()
             };
         };
-        let sequence = signs.sequence.as_ref();
-        let closing = self.holds(&signs.closing);
-        Told {
+        let told = Told {
             passive: alternative.passive,
-            opening: !closing && self.holds(&signs.opening),
-            closing,
-            mark: sequence.map(|sequence| flows::mark(self.value_or_zero(sequence) as u64)),
+            ..Told::default()
+        };
+        match signs {
+            Signs::Segment { flags, sequence } => {
+                let flags = self.value_or_zero(flags) as u64;
+                Told {
+                    opening: flows::tcp::opens(flags),
+                    closing: flows::tcp::closes(flags),
+                    mark: Some(flows::mark(self.value_or_zero(sequence) as u64)),
+                    ..told
+                }
+            }
+            Signs::Opening(condition) => Told {
+                opening: self.holds(condition),
+                ..told
+            },
         }
     }
 
@@ -143,11 +157,11 @@ impl Running<'_> {
 }
 
 /// The entry behind a packet of its flow.
-fn seen(entry: Entry, now: u64, told: Told, idle: u64) -> Entry {
+fn seen(entry: Entry, now: u64, told: Told, flows: Flows) -> Entry {
     let closing = told.closing || !told.opening && entry.flags & CLOSING != 0;
     let (seconds, flags) = if closing {
-        let life = u64::from(CLOSING_LIFE).min(idle);
-        (now.wrapping_sub(idle - life), CLOSING)
+        let rest = flows.idle - flows.lives.closing;
+        (now.wrapping_sub(rest.into()), CLOSING)
     } else if told.opening && entry.is_opening() {
         let seconds = entry.mark() << MARK_SHIFT | now & OPENING_MASK;
         (seconds, OPENING)

@@ -1,12 +1,13 @@
 //! Choosing a backend with a table of every flow.
 
-use lvsc_abi::flows::{self, Entry};
+use lvsc_abi::flows::{self, CLOSING, Entry, NEW};
 use lvsc_abi::hash;
 use lvsc_abi::image::Width;
 use lvsc_abi::layout::{Section, clock};
-use lvsc_abi::manifest::Flows;
+use lvsc_abi::manifest::{FlowKind, Flows};
 use lvsc_abi::scheduler::Pick;
 
+use super::changed::Told;
 use super::packet::Running;
 use super::{Selected, Table};
 use crate::pipeline::PoolId;
@@ -29,7 +30,9 @@ impl Running<'_> {
     /// The backend with a table of every flow; the key was absorbed into `state`.
     pub(super) fn tracked(&mut self, flows: Flows, state: u64, selected: &mut Selected) -> u16 {
         let (pool, hash) = (selected.pool, selected.hash);
-        let is_passive = self.taken(selected).is_some_and(|taken| taken.passive);
+        let told = self.told(selected);
+        let kind = self.taken(selected).map(|taken| taken.kind);
+        let life = flows.lives.by(kind.unwrap_or(FlowKind::Other));
         let bucket = self.bucket(pool, state);
         let idle = u64::from(flows.idle);
         // 1.
@@ -39,13 +42,15 @@ impl Running<'_> {
         if let Some(known) = live.filter(|known| self.is_usable(pool, known.backend)) {
             selected.table = Table::Hit;
             selected.entry = Some(bucket.first + found);
-            if !is_passive {
-                self.refresh(&bucket, found);
+            if !told.passive {
+                let entry = seen(known, bucket.now, told, (flows, life));
+                self.image
+                    .store(bucket.at(found), Width::B8, entry.to_bits());
             }
             return known.backend;
         }
         // 2.
-        if is_passive {
+        if told.passive {
             selected.table = Table::Passive;
             return self.slot(hash, selected);
         }
@@ -70,13 +75,13 @@ impl Running<'_> {
         };
         let id = self.slot(index, selected);
         if self.is_usable(pool, id) {
-            let seconds = bucket.now as u16;
             let entry = Entry {
                 tag: bucket.tag as u32,
                 backend: id,
-                seconds,
-                flags: 0,
+                seconds: 0,
+                flags: NEW,
             };
+            let entry = seen(entry, bucket.now, told, (flows, life));
             self.image
                 .store(bucket.at(place), Width::B8, entry.to_bits());
             selected.entry = Some(bucket.first + place);
@@ -102,14 +107,6 @@ impl Running<'_> {
         }
     }
 
-    /// The entry's seconds become now.
-    fn refresh(&mut self, bucket: &Bucket, position: u64) {
-        let at = bucket.at(position);
-        let kept = self.image.load(at, Width::B8) & !(flows::SECONDS_MASK << flows::SECONDS_SHIFT);
-        let seconds = (bucket.now & flows::SECONDS_MASK) << flows::SECONDS_SHIFT;
-        self.image.store(at, Width::B8, kept | seconds);
-    }
-
     /// The worker's element of the cursor, which then is one more.
     fn turn(&mut self, pool: PoolId) -> u64 {
         let cursor = self.section(self.sections.pool(pool).cursor).at(0, 0);
@@ -130,5 +127,28 @@ impl Bucket {
             .get(position as usize)
             .copied()
             .and_then(Entry::from_bits)
+    }
+}
+
+/// The entry behind a packet of its flow, which lives `life` seconds while it is neither new nor being closed.
+fn seen(entry: Entry, now: u64, told: Told, (flows, life): (Flows, u32)) -> Entry {
+    let flag = if told.closing {
+        CLOSING
+    } else if told.opening && entry.flags != 0 {
+        NEW
+    } else if told.opening {
+        0
+    } else {
+        entry.flags & CLOSING
+    };
+    let life = match flag {
+        CLOSING => flows.lives.closing,
+        NEW => flows.opening(),
+        _ => life,
+    };
+    Entry {
+        seconds: now.wrapping_sub(u64::from(flows.idle - life)) as u16,
+        flags: flag,
+        ..entry
     }
 }

@@ -13,7 +13,7 @@ use super::flows::{Lookup, pop_place, push_place};
 use super::select::pop_candidate;
 use super::state::{Path, Split};
 use super::{Lowering, element};
-use crate::pipeline::{Expr, PoolId, Signs};
+use crate::pipeline::{PoolId, Signs};
 
 /// Paths behind the question whether a packet's slot has changed.
 #[derive(Default)]
@@ -37,6 +37,7 @@ impl Changed {
 /// What is asked of the table. All of its values are made before the first branch.
 #[derive(Clone, Copy)]
 struct Asked {
+    flows: Flows,
     lookup: Lookup,
     /// The slot's index.
     index: Value,
@@ -99,51 +100,58 @@ impl Lowering<'_> {
         found
     }
 
-    /// Pushes what a packet tells of its flow: whether it opens it, the flag that an entry gets, the mark.
+    /// Pushes what a packet tells of its flow: whether it opens it and has no flags that say so, the flags of a segment, the
+    /// mark; 0 where there is none.
     fn told(&mut self, signs: Option<&Signs>, path: Path) -> Vec<Path> {
-        let Some(signs) = signs else {
-            return self.tell((0, 0), vec![path], None);
-        };
-        let sequence = signs.sequence.as_ref();
-        let opening = if sequence.is_some() { OPENING } else { 0 };
-        let closed = self.branch(&signs.closing, path);
-        let opened = self.branch_each(&signs.opening, closed.no);
-        let mut told = self.tell((0, CLOSING), closed.yes, sequence);
-        told.extend(self.tell((1, opening), opened.yes, sequence));
-        told.extend(self.tell((0, 0), opened.no, sequence));
-        told
-    }
-
-    fn tell(
-        &mut self,
-        (opens, flag): (u64, u64),
-        paths: Vec<Path>,
-        sequence: Option<&Expr>,
-    ) -> Vec<Path> {
-        let mut told = Vec::new();
-        for mut path in paths {
-            for value in [opens, flag] {
-                let value = self.code.constant(path.block, value);
-                path.push(value);
+        match signs {
+            None => vec![self.push_all([0, 0, 0], path)],
+            Some(Signs::Opening(condition)) => {
+                let Split { yes, no } = self.branch(condition, path);
+                let opened = yes.into_iter().map(|path| (1, path));
+                let told = opened.chain(no.into_iter().map(|path| (0, path)));
+                told.map(|(opens, path)| self.push_all([opens, 0, 0], path))
+                    .collect()
             }
-            match sequence {
-                None => {
-                    let none = self.code.constant(path.block, 0);
-                    path.push(none);
-                    told.push(path);
+            Some(Signs::Segment { flags, sequence }) => {
+                let path = self.push_all([0], path);
+                let paths = self.value_or_zero(flags, vec![path]);
+                let mut paths = self.value_or_zero(sequence, paths);
+                for path in &mut paths {
+                    let sequence = path.pop().low;
+                    let from = u64::from(MARK_FROM);
+                    let mark = self.code.with(path.block, Binary::Shr, sequence, from);
+                    path.push(mark);
                 }
-                Some(sequence) => {
-                    for mut path in self.value_or_zero(sequence, vec![path]) {
-                        let sequence = path.pop().low;
-                        let from = u64::from(MARK_FROM);
-                        let mark = self.code.with(path.block, Binary::Shr, sequence, from);
-                        path.push(mark);
-                        told.push(path);
-                    }
-                }
+                paths
             }
         }
-        told
+    }
+
+    fn push_all<const N: usize>(&mut self, values: [u64; N], mut path: Path) -> Path {
+        for value in values {
+            let value = self.code.constant(path.block, value);
+            path.push(value);
+        }
+        path
+    }
+
+    /// With whether it opens its flow, the flags and the mark on the stack.
+    fn tells(&mut self, path: &mut Path) -> Told {
+        let [mark, flags, opens] = [(); 3].map(|()| path.pop().low);
+        let block = path.block;
+        let told = self.segment(flags, block);
+        let [zero, opening, closing] = [0, OPENING, CLOSING].map(|n| self.code.constant(block, n));
+        let flag = self
+            .code
+            .value(block, Op::Select(told.closes, closing, zero));
+        let flag = self
+            .code
+            .value(block, Op::Select(told.opens, opening, flag));
+        Told {
+            opens: self.code.binary(block, Binary::Or, opens, told.opens),
+            flag,
+            mark,
+        }
     }
 
     /// Splits by whether there is a usable backend, whether the slot has changed or not.
@@ -156,21 +164,20 @@ impl Lowering<'_> {
         }
         for mut path in self.join(changed.passive) {
             let lookup = self.lookup(pool, flows, &mut path);
-            let asked = self.asked(lookup, &mut path);
+            let asked = self.asked(flows, lookup, &mut path);
             split.extend(self.told_of(&asked, path));
         }
         for mut path in self.join(changed.active) {
             let lookup = self.lookup(pool, flows, &mut path);
-            let [mark, flag, opens] = [(); 3].map(|()| path.pop().low);
-            let told = Told { opens, flag, mark };
-            let asked = self.asked(lookup, &mut path);
+            let told = self.tells(&mut path);
+            let asked = self.asked(flows, lookup, &mut path);
             split.extend(self.part_of(&asked, &told, path));
         }
         split
     }
 
     /// With the slot's word on the stack.
-    fn asked(&mut self, lookup: Lookup, path: &mut Path) -> Asked {
+    fn asked(&mut self, flows: Flows, lookup: Lookup, path: &mut Path) -> Asked {
         let (word, block) = (path.pop().low, path.block);
         let shift = u64::from(slot::PREVIOUS_SHIFT);
         let previous = self.code.with(block, Binary::Shr, word, shift);
@@ -182,6 +189,7 @@ impl Lowering<'_> {
         let zero = self.code.constant(block, 0);
         let usable = self.code.compare(block, Compare::Ne, flag, zero);
         Asked {
+            flows,
             lookup,
             index: self.ring_hash(block, lookup.state),
             backend: self.code.with(block, Binary::And, word, slot::BACKEND),

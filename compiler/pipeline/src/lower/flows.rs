@@ -1,15 +1,13 @@
-//! Choosing a backend with a table of every flow. The crate's documentation tells the steps; the numbers here are the
-//! numbers there.
+//! Connection tables: the way into one, and what is done with a place there.
 
+use lvsc_abi::flows::tcp::{ACK, FIN, RST, SYN};
 use lvsc_abi::flows::{
     ABSENT, BACKEND_SHIFT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID,
 };
 use lvsc_abi::layout::{SectionId, clock, slot};
 use lvsc_abi::manifest::Flows;
-use lvsc_abi::scheduler::Pick;
 use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
 
-use super::select::{Part, pop_candidate};
 use super::state::{Path, Split};
 use super::{Lowering, element};
 use crate::pipeline::PoolId;
@@ -51,57 +49,23 @@ pub(super) struct Exchanged {
     pub(super) same: Value,
 }
 
+/// What a segment of TCP does to its connection: not 0 where it does.
+#[derive(Clone, Copy)]
+pub(super) struct Does {
+    pub(super) opens: Value,
+    pub(super) closes: Value,
+}
+
 impl Lowering<'_> {
-    /// Splits by whether the flow, whose key was absorbed into what is on the stack, has or gets a usable backend.
-    pub(super) fn by_flow(
-        &mut self,
-        pool: PoolId,
-        flows: Flows,
-        part: Part,
-        mut path: Path,
-    ) -> Split {
-        let lookup = self.lookup(pool, flows, &mut path);
-        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
-        let Split {
-            yes: hit,
-            no: missed,
-        } = self.seek(&lookup, find, path);
-        let (mut split, mut stale) = (Split::default(), Vec::new());
-        for path in hit {
-            let known = self.known(&lookup, part, path);
-            split.yes.extend(known.yes);
-            stale.extend(known.no);
+    /// What a segment with these flags does; without flags nothing.
+    pub(super) fn segment(&mut self, flags: Value, block: BlockId) -> Does {
+        let code = &mut self.code;
+        let asked = code.with(block, Binary::And, flags, SYN | ACK | FIN | RST);
+        let opening = code.constant(block, SYN);
+        Does {
+            opens: code.compare(block, Compare::Eq, asked, opening),
+            closes: code.with(block, Binary::And, flags, FIN | RST),
         }
-        match part {
-            Part::Passive => {
-                for path in &mut stale {
-                    pop_place(path);
-                }
-                stale.extend(missed);
-                for mut path in self.join(stale) {
-                    self.push_ring_slot(pool, lookup.state, &mut path);
-                    split.extend(self.usable(path));
-                }
-            }
-            Part::Active | Part::Told(_) => {
-                for path in missed {
-                    let vacant =
-                        Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
-                    let Split {
-                        yes: room,
-                        no: full,
-                    } = self.seek(&lookup, vacant, path);
-                    stale.extend(room);
-                    for path in full {
-                        split.extend(self.refused(&lookup, path));
-                    }
-                }
-                for path in self.join(stale) {
-                    split.extend(self.enter(&lookup, path));
-                }
-            }
-        }
-        split
     }
 
     /// With the key's state on the stack.
@@ -162,106 +126,11 @@ impl Lowering<'_> {
         split
     }
 
-    /// 1. Splits by whether the flow's entry is not too old and its backend is usable. If so, the backend is on the stack
-    ///    and the entry is refreshed; else the place still is.
-    fn known(&mut self, lookup: &Lookup, part: Part, mut path: Path) -> Split {
-        let place = pop_place(&mut path);
-        push_place(&mut path, place);
-        let age = self.age(lookup, path.block, place.word);
-        let lives = (self.code).compare(path.block, Compare::Le, age, lookup.idle);
-        let Split { yes: live, no } = self.test(lives, path);
-        let mut split = Split {
-            yes: Vec::new(),
-            no,
-        };
-        for mut path in live {
-            let id = self.entry_backend(path.block, place.word);
-            self.push_candidate(lookup.pool, id, &mut path);
-            let Split { yes, no } = self.usable(path);
-            split.no.extend(no);
-            for mut path in yes {
-                let (id, record) = pop_candidate(&mut path);
-                pop_place(&mut path);
-                path.push(id);
-                path.push(record);
-                match part {
-                    Part::Passive => split.yes.push(path),
-                    Part::Active | Part::Told(_) => {
-                        split.yes.extend(self.refresh(lookup, place, age, path));
-                    }
-                }
-            }
-        }
-        Split {
-            yes: self.join(split.yes),
-            no: split.no,
-        }
-    }
-
-    /// Seconds since the flow of an entry was last seen.
-    fn age(&mut self, lookup: &Lookup, block: BlockId, word: Value) -> Value {
-        let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
-        let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
-        self.code.with(block, Binary::And, age, SECONDS_MASK)
-    }
-
-    /// Makes the entry's seconds those of now; writes only where that changes it, so that a flow costs one write a
-    /// second and not one a packet.
-    fn refresh(&mut self, lookup: &Lookup, place: Place, age: Value, path: Path) -> Vec<Path> {
-        let split = self.test(age, path);
-        for path in &split.yes {
-            let block = path.block;
-            let kept = !(SECONDS_MASK << SECONDS_SHIFT);
-            let kept = self.code.with(block, Binary::And, place.word, kept);
-            let new = self.code.binary(block, Binary::Or, kept, lookup.seconds);
-            let to = element(lookup.section, place.at, 0, 8);
-            self.code.value(block, Op::Exchange(to, new, place.word));
-        }
-        split.all()
-    }
-
-    /// 3. No place: the flow is counted as refused and goes where the ring says.
-    fn refused(&mut self, lookup: &Lookup, mut path: Path) -> Split {
-        self.count_refused(lookup.pool, path.block);
-        self.push_ring_slot(lookup.pool, lookup.state, &mut path);
-        self.usable(path)
-    }
-
     pub(super) fn count_refused(&mut self, pool: PoolId, block: BlockId) {
         let counter = u64::from(self.sections.pool(pool).refused);
         let counter = self.code.constant(block, counter);
         self.code
             .effect(block, Op::Count(self.sections.counters, counter));
-    }
-
-    /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
-    fn enter(&mut self, lookup: &Lookup, mut path: Path) -> Split {
-        let place = pop_place(&mut path);
-        let index = self.pick(lookup, path.block);
-        self.push_slot(lookup.pool, index, &mut path);
-        let Split { yes, no } = self.usable(path);
-        let mut split = Split {
-            yes: Vec::new(),
-            no,
-        };
-        for mut path in yes {
-            let (id, record) = pop_candidate(&mut path);
-            let new = self.entry(lookup, id, path.block);
-            path.push(id);
-            path.push(record);
-            split.extend(self.exchange(lookup, place, new, path));
-        }
-        split
-    }
-
-    /// The word of a new entry, seen now.
-    fn entry(&mut self, lookup: &Lookup, id: Value, block: BlockId) -> Value {
-        let flow = self.flow_of(lookup, block);
-        let backend = self
-            .code
-            .with(block, Binary::Shl, id, u64::from(BACKEND_SHIFT));
-        let rest = self.code.binary(block, Binary::Or, backend, lookup.seconds);
-        self.code.binary(block, Binary::Or, flow, rest)
     }
 
     /// What tells in an entry that it is in use, by this flow.
@@ -270,56 +139,6 @@ impl Lowering<'_> {
             .code
             .with(block, Binary::Shl, lookup.tag, u64::from(TAG_SHIFT));
         self.code.with(block, Binary::Or, tag, VALID)
-    }
-
-    /// Where in the ring a new flow's backend stands.
-    fn pick(&mut self, lookup: &Lookup, block: BlockId) -> Value {
-        match self.pipeline.pool(lookup.pool).scheduler.pick() {
-            Pick::Hash => self.ring_hash(block, lookup.state),
-            Pick::Cursor => {
-                let worker = self.code.value(block, Op::Worker);
-                let cursor = element(self.sections.pool(lookup.pool).cursor, worker, 0, 8);
-                let now = self.code.load(block, Class::Shared, cursor);
-                let next = self.code.with(block, Binary::Add, now, 1);
-                self.code.effect(block, Op::Store(cursor, next));
-                now
-            }
-        }
-    }
-
-    /// Exchanges the new entry for what was found, with its candidate on the stack; another worker's entry for the same flow
-    /// wins.
-    pub(super) fn exchange(
-        &mut self,
-        lookup: &Lookup,
-        place: Place,
-        new: Value,
-        mut path: Path,
-    ) -> Split {
-        let (id, record) = pop_candidate(&mut path);
-        let block = path.block;
-        let Exchanged {
-            before,
-            beaten,
-            same,
-        } = self.try_exchange(lookup, place, new, block);
-        let beaten = self.code.binary(block, Binary::And, beaten, same);
-        let Split {
-            yes: beaten,
-            no: mut settled,
-        } = self.test(beaten, path);
-        for path in &mut settled {
-            path.push(id);
-            path.push(record);
-        }
-        let mut split = Split {
-            yes: settled,
-            no: Vec::new(),
-        };
-        for path in beaten {
-            split.extend(self.theirs(lookup, before, path));
-        }
-        split
     }
 
     /// Exchanges the new entry for what was found.

@@ -9,15 +9,16 @@ use lvsc_ir::program::{Binary, BlockId, Class, Op, Value};
 use super::Lowering;
 use super::changed::Changed;
 use super::conditions::taken;
+use super::every::Every;
 use super::likely::Guess;
 use super::state::{Binding, Path, Split};
-use crate::pipeline::{ChoiceId, Pipeline, PoolId, Signs, VariableId};
+use crate::pipeline::{Alternative, ChoiceId, Pipeline, PoolId, Signs, VariableId};
 
 /// How a packet belongs to its flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
-    /// It makes and refreshes the flow's entry.
-    Active,
+    /// It makes and refreshes the flow's entry, which lives so many seconds; 0 where nobody asks.
+    Active(u32),
     /// It does, and its signs tell how old the flow is; those of the key's alternative with this index.
     Told(usize),
     /// It only looks up.
@@ -37,6 +38,7 @@ impl Lowering<'_> {
         let flows = self.pipeline.pool(pool).flows;
         let mut split = Split::default();
         let mut changed = Changed::default();
+        let mut every = Every::default();
         for (part, mut paths) in keyed {
             let signs = signs_of(self.pipeline, key, part);
             self.needs = self.behind.clone();
@@ -54,9 +56,11 @@ impl Lowering<'_> {
             for path in self.join(hashed) {
                 match flows.map(|flows| (flows.tracking, flows)) {
                     None => split.extend(self.by_ring(pool, path)),
-                    Some((Tracking::Every, flows)) => {
-                        split.extend(self.by_flow(pool, flows, part, path));
-                    }
+                    Some((Tracking::Every, flows)) => every.extend(match part {
+                        Part::Active(life) => self.tell_every(flows, life, None, path),
+                        Part::Told(_) => self.tell_every(flows, flows.lives.tcp, signs, path),
+                        Part::Passive => Every::passive(path),
+                    }),
                     Some((Tracking::Changed, _)) => {
                         let is_passive = part == Part::Passive;
                         changed.extend(self.by_slot(pool, is_passive, signs, path));
@@ -66,6 +70,7 @@ impl Lowering<'_> {
         }
         self.needs = self.behind.clone();
         if let Some(flows) = flows {
+            split.extend(self.by_every(pool, flows, every));
             split.extend(self.by_change(pool, flows, changed));
         }
         let Split { mut yes, no } = self.join_split(split);
@@ -91,7 +96,14 @@ impl Lowering<'_> {
         paths: Vec<Path>,
     ) -> BTreeMap<Part, Vec<Path>> {
         let alternatives = &self.pipeline.choice(key).alternatives;
-        let tracked = self.pipeline.pool(pool).flows.is_some();
+        let flows = self.pipeline.pool(pool).flows;
+        let life = |alternative: Option<&Alternative>| match (flows, alternative) {
+            (Some(flows), Some(found)) if flows.tracking == Tracking::Every => {
+                flows.lives.by(found.kind)
+            }
+            (Some(flows), None) if flows.tracking == Tracking::Every => flows.lives.other,
+            (Some(_) | None, _) => 0,
+        };
         let signed: Vec<usize> = (self.pipeline.signs(pool, key))
             .map(|(index, _)| index)
             .collect();
@@ -100,12 +112,12 @@ impl Lowering<'_> {
             for path in self.choose(key, path) {
                 let alternative = taken(&path, key).and_then(|index| alternatives.get(index));
                 let parts = alternative.map_or(&[][..], |alternative| &alternative.key);
-                let passive = tracked && alternative.is_some_and(|found| found.passive);
+                let passive = flows.is_some() && alternative.is_some_and(|found| found.passive);
                 let told = taken(&path, key).filter(|index| signed.contains(index));
                 let part = match told {
                     _ if passive => Part::Passive,
                     Some(index) => Part::Told(index),
-                    None => Part::Active,
+                    None => Part::Active(life(alternative)),
                 };
                 found
                     .entry(part)
@@ -169,7 +181,7 @@ impl Lowering<'_> {
 fn signs_of(pipeline: &Pipeline, key: ChoiceId, part: Part) -> Option<&Signs> {
     match part {
         Part::Told(index) => pipeline.choice(key).alternatives[index].signs.as_ref(),
-        Part::Active | Part::Passive => None,
+        Part::Active(_) | Part::Passive => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Headers as the prelude has them, made by hand.
 
+use lvsc_abi::manifest::FlowKind;
+
 use crate::pipeline::{
     After, Alternative, Binary, Choice, ChoiceId, Compare, Expr, Field, FieldId, Header, HeaderId,
     Kind, Set, SetId,
@@ -234,6 +236,7 @@ pub(crate) fn choices() -> Vec<Choice> {
         key: key.iter().map(|name| field(name)).collect(),
         passive: name.starts_with("quoted"),
         signs: None,
+        kind: FlowKind::Other,
     };
     let ends = ["ip4.src", "ip4.dst", "ip4.protocol"];
     let with = |ports: [&'static str; 2]| [ends.as_slice(), ports.as_slice()].concat();

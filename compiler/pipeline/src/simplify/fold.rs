@@ -2,7 +2,7 @@
 //! not replaced by a 0 where it is compared. Only where a condition is decided are absent and 0 the same.
 
 use crate::interp;
-use crate::pipeline::{Binary, Compare, Expr, Pipeline, Step};
+use crate::pipeline::{Binary, Compare, Expr, Pipeline, Signs, Step};
 
 /// What becomes of the expression.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,13 +40,13 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
             .key
             .iter_mut()
             .for_each(|part| fold.inside(part, Use::Value));
-        if let Some(signs) = &mut alternative.signs {
-            fold.inside(&mut signs.opening, Use::Condition);
-            fold.inside(&mut signs.closing, Use::Condition);
-            signs
-                .sequence
-                .iter_mut()
-                .for_each(|part| fold.inside(part, Use::Value));
+        match &mut alternative.signs {
+            Some(Signs::Segment { flags, sequence }) => {
+                fold.inside(flags, Use::Value);
+                fold.inside(sequence, Use::Value);
+            }
+            Some(Signs::Opening(condition)) => fold.inside(condition, Use::Condition),
+            None => {}
         }
     }
     for header in &mut headers {

@@ -8,6 +8,8 @@ use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
 use lvsc_abi::scheduler::Scheduler;
 
+mod times;
+
 fn manifest(names: &[&str]) -> Manifest {
     let backend = |(id, name): (usize, &&str)| Backend::new(id as u16, *name, [192, 0, 2, 1]);
     let counter = |name: &&str| Counter {
@@ -19,11 +21,7 @@ fn manifest(names: &[&str]) -> Manifest {
             name: "web".to_owned(),
             scheduler: Scheduler::Wrr,
             backends: names.iter().enumerate().map(backend).collect(),
-            flows: Some(Flows {
-                entries: 8,
-                idle: 10,
-                tracking: lvsc_abi::manifest::Tracking::Every,
-            }),
+            flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
             slow_start: None,
             counters: 0,
             capacity: None,

@@ -30,11 +30,7 @@ fn manifest(names: &[&str]) -> Manifest {
         name: "web".to_owned(),
         scheduler: Scheduler::Wrr,
         backends: names.iter().enumerate().map(backend).collect(),
-        flows: Some(Flows {
-            entries: 8,
-            idle: 10,
-            tracking: lvsc_abi::manifest::Tracking::Every,
-        }),
+        flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
         slow_start: None,
         counters: 1,
         capacity: None,

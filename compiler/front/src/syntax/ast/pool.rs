@@ -21,7 +21,7 @@ pub enum PoolLine {
     Scheduler(Scheduler),
     /// `backend [ NAME ] address options`.
     Backend(Backend),
-    /// `flows ..`, `slow_start ..`, `persist ..`, `check ..`, `quorum ..`, `capacity ..`.
+    /// `flows ..`, `timeout ..`, `slow_start ..`, `persist ..`, `check ..`, `quorum ..`, `capacity ..`.
     Prop(Prop),
 }
 

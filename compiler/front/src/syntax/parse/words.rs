@@ -30,10 +30,11 @@ pub const STATEMENTS: [&str; 11] = [
 ];
 
 /// What begins a line of a pool.
-pub const POOL_LINES: [&str; 8] = [
+pub const POOL_LINES: [&str; 9] = [
     "scheduler",
     "backend",
     "flows",
+    "timeout",
     "slow_start",
     "persist",
     "check",

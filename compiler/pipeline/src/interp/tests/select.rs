@@ -1,6 +1,6 @@
 //! Choosing a backend: every step of the crate's documentation.
 
-use lvsc_abi::flows::{Entry, tag};
+use lvsc_abi::flows::{CLOSING, Entry, NEW, tag};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{clock, slot};
@@ -321,15 +321,17 @@ fn the_seed_moves_buckets_and_not_slots() {
 }
 
 #[test]
-fn other_flags_of_an_entry_stay_when_it_is_refreshed() {
+fn a_packet_confirms_a_flow_and_does_not_open_again_one_that_is_being_closed() {
     let mut world = world(KEPT);
     ask(&mut world, &flow(1));
     let at = world.section("flows.kept").at(0, 0);
     let word = world.image.load(at, Width::B8);
-    world.image.store(at, Width::B8, word | 0b1010);
-    world.set_seconds(1001);
-    ask(&mut world, &flow(1));
-    assert_eq!(world.image.load(at, Width::B8), (word + 0x10) | 0b1010);
+    for (before, after) in [(NEW, 0), (CLOSING, CLOSING)] {
+        world.image.store(at, Width::B8, word | before);
+        world.set_seconds(1001);
+        ask(&mut world, &flow(1));
+        assert_eq!(world.image.load(at, Width::B8), (word + 0x10) | after);
+    }
 }
 
 #[test]

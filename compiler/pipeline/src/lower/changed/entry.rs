@@ -1,8 +1,8 @@
 //! The words of entries: read and made without a branch.
 
 use lvsc_abi::flows::{
-    BACKEND_SHIFT, CLOSING, CLOSING_LIFE, MARK_MASK, MARK_SHIFT, OPENING, OPENING_LIFE,
-    OPENING_MASK, SECONDS_MASK, SECONDS_SHIFT, VALID,
+    BACKEND_SHIFT, CLOSING, MARK_MASK, MARK_SHIFT, OPENING, OPENING_LIFE, OPENING_MASK,
+    SECONDS_MASK, SECONDS_SHIFT, VALID,
 };
 use lvsc_ir::program::{Binary, BlockId, Compare, Op, Value};
 
@@ -93,11 +93,9 @@ impl Lowering<'_> {
 
     /// The seconds of an entry that is to live as long as a flow that is being closed.
     fn aged(&mut self, asked: &Asked, block: BlockId) -> Value {
-        let life = self.code.constant(block, u64::from(CLOSING_LIFE));
-        let (now, idle) = (asked.lookup.now, asked.lookup.idle);
-        let less = self.code.compare(block, Compare::Lt, idle, life);
-        let life = self.code.value(block, Op::Select(less, idle, life));
-        let rest = self.code.binary(block, Binary::Sub, idle, life);
+        let rest = asked.flows.idle - asked.flows.lives.closing;
+        let rest = self.code.constant(block, rest.into());
+        let now = asked.lookup.now;
         let seconds = self.code.binary(block, Binary::Sub, now, rest);
         let seconds = self.code.with(block, Binary::And, seconds, SECONDS_MASK);
         self.code

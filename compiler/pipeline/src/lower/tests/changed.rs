@@ -24,11 +24,7 @@ fn moving() -> (Pipeline, Bytes) {
         .iter_mut()
         .flat_map(|c| &mut c.alternatives)
     {
-        alternative.signs = Some(Signs {
-            opening: Expr::TRUE,
-            sequence: None,
-            closing: number(0, 1),
-        });
+        alternative.signs = Some(Signs::Opening(Expr::TRUE));
     }
     let pool = &mut pipeline.manifest.pools[usize::from(KEPT.0)];
     let flows = pool.flows.as_mut().unwrap();

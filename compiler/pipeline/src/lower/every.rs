@@ -1,0 +1,320 @@
+//! Choosing a backend with a table of every flow. The crate's documentation tells the steps; the numbers here are the
+//! numbers there.
+
+use lvsc_abi::flows::tcp::TELLING;
+use lvsc_abi::flows::{SECONDS_MASK, SECONDS_SHIFT, VALID};
+use lvsc_abi::manifest::Flows;
+use lvsc_abi::scheduler::Pick;
+use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
+
+mod entry;
+
+use super::flows::{Exchanged, Lookup, Place, pop_place, push_place};
+use super::select::pop_candidate;
+use super::state::{Path, Split};
+use super::{Lowering, element};
+use crate::pipeline::{PoolId, Signs};
+
+/// Paths to a table of every flow.
+#[derive(Default)]
+pub(super) struct Every {
+    /// The packet is one of the flow. On the stack: what it tells of it, and the state of its key.
+    active: Vec<Path>,
+    /// It only tells of the flow. On the stack: the state of its key.
+    passive: Vec<Path>,
+}
+
+impl Every {
+    /// A passive packet, with the state of its key on the stack.
+    pub(super) fn passive(path: Path) -> Every {
+        Every {
+            active: Vec::new(),
+            passive: vec![path],
+        }
+    }
+
+    pub(super) fn extend(&mut self, other: Every) {
+        self.active.extend(other.active);
+        self.passive.extend(other.passive);
+    }
+}
+
+/// What is asked of the table by a packet of the flow. All of its values are made before the first branch.
+#[derive(Clone, Copy)]
+struct Asked {
+    flows: Flows,
+    lookup: Lookup,
+    /// Seconds by which the entry of a flow that is neither new nor being closed is entered as older.
+    rest: Value,
+    /// The flags of a segment, else 0.
+    flags: Value,
+    /// The seconds of such an entry, where they lie in it.
+    seconds: Value,
+    /// 0 where the packet neither opens nor closes it.
+    tells: Value,
+}
+
+impl Lowering<'_> {
+    /// Pushes what a packet tells of its flow, which lives `life` seconds, below the state of its key.
+    pub(super) fn tell_every(
+        &mut self,
+        flows: Flows,
+        life: u32,
+        signs: Option<&Signs>,
+        mut path: Path,
+    ) -> Every {
+        let state = path.pop().low;
+        let rest = u64::from(flows.idle.saturating_sub(life));
+        let rest = self.code.constant(path.block, rest);
+        path.push(rest);
+        let mut paths = match signs {
+            Some(Signs::Segment { flags, .. }) => self.value_or_zero(flags, vec![path]),
+            Some(Signs::Opening(_)) | None => {
+                let none = self.code.constant(path.block, 0);
+                path.push(none);
+                vec![path]
+            }
+        };
+        for path in &mut paths {
+            path.push(state);
+        }
+        Every {
+            active: paths,
+            passive: Vec::new(),
+        }
+    }
+
+    /// Splits by whether the flow has or gets a usable backend.
+    pub(super) fn by_every(&mut self, pool: PoolId, flows: Flows, every: Every) -> Split {
+        let mut split = Split::default();
+        for path in self.join(every.passive) {
+            split.extend(self.passive(pool, flows, path));
+        }
+        for mut path in self.join(every.active) {
+            let lookup = self.lookup(pool, flows, &mut path);
+            let [flags, rest] = [(); 2].map(|()| path.pop().low);
+            let block = path.block;
+            let asked = Asked {
+                flows,
+                lookup,
+                rest,
+                flags,
+                seconds: self.seconds(&lookup, rest, block),
+                tells: self.code.with(block, Binary::And, flags, TELLING),
+            };
+            split.extend(self.of_flow(&asked, path));
+        }
+        split
+    }
+
+    /// 2. A passive packet, with the state of its key on the stack.
+    fn passive(&mut self, pool: PoolId, flows: Flows, mut path: Path) -> Split {
+        let lookup = self.lookup(pool, flows, &mut path);
+        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+        let Split {
+            yes: found,
+            no: mut unknown,
+        } = self.seek(&lookup, find, path);
+        let mut split = Split::default();
+        for mut path in found {
+            let place = pop_place(&mut path);
+            let lives = self.lives(&lookup, place.word, path.block);
+            let used = self.code.with(path.block, Binary::And, place.word, VALID);
+            let lives = self.code.binary(path.block, Binary::And, lives, used);
+            let Split { yes, no } = self.test(lives, path);
+            unknown.extend(no);
+            for mut path in yes {
+                let id = self.entry_backend(path.block, place.word);
+                self.push_candidate(pool, id, &mut path);
+                let Split { yes, no } = self.usable(path);
+                split.yes.extend(yes);
+                unknown.extend(no);
+            }
+        }
+        for mut path in self.join(unknown) {
+            self.push_ring_slot(pool, lookup.state, &mut path);
+            split.extend(self.usable(path));
+        }
+        split
+    }
+
+    /// A packet of the flow.
+    fn of_flow(&mut self, asked: &Asked, path: Path) -> Split {
+        let lookup = &asked.lookup;
+        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+        let Split {
+            yes: found,
+            no: missed,
+        } = self.seek(lookup, find, path);
+        let (mut split, mut stale) = (Split::default(), Vec::new());
+        for path in found {
+            let known = self.known(asked, path);
+            split.yes.extend(known.yes);
+            stale.extend(known.no);
+        }
+        for path in missed {
+            let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
+            let Split { yes, no: full } = self.seek(lookup, vacant, path);
+            stale.extend(yes);
+            for path in full {
+                split.extend(self.refused(lookup, path));
+            }
+        }
+        for path in self.join(stale) {
+            split.extend(self.enter(asked, path));
+        }
+        split
+    }
+
+    /// 1. Splits by whether the flow's entry is not too old and its backend is usable. If so, the backend is on the stack
+    ///    and the entry is written anew; else the place still is.
+    fn known(&mut self, asked: &Asked, mut path: Path) -> Split {
+        let place = pop_place(&mut path);
+        push_place(&mut path, place);
+        let lives = self.lives(&asked.lookup, place.word, path.block);
+        let Split { yes: live, no } = self.test(lives, path);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for mut path in live {
+            let id = self.entry_backend(path.block, place.word);
+            self.push_candidate(asked.lookup.pool, id, &mut path);
+            let Split { yes, no } = self.usable(path);
+            split.no.extend(no);
+            for mut path in yes {
+                let candidate = pop_candidate(&mut path);
+                pop_place(&mut path);
+                let Split { yes: mut seen, no } = self.see(asked, place, path);
+                for path in &mut seen {
+                    path.push(candidate.0);
+                    path.push(candidate.1);
+                }
+                split.yes.extend(seen);
+                split.no.extend(no.into_iter().map(|mut path| {
+                    push_place(&mut path, place);
+                    path
+                }));
+            }
+        }
+        Split {
+            yes: self.join(split.yes),
+            no: split.no,
+        }
+    }
+
+    /// Whether what a word says is not too old.
+    fn lives(&mut self, lookup: &Lookup, word: Value, block: BlockId) -> Value {
+        let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
+        let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
+        let age = self.code.with(block, Binary::And, age, SECONDS_MASK);
+        self.code.compare(block, Compare::Le, age, lookup.idle)
+    }
+
+    /// Writes the flow's entry anew, where that changes it: so a flow costs one write a second and not one a packet. On the no
+    /// side there is none any more: the sweep has emptied it since it was found.
+    fn see(&mut self, asked: &Asked, place: Place, path: Path) -> Split {
+        // Nearly every packet is one of a flow that is neither new nor being closed, and changes nothing.
+        let plain = self.plain(asked, place.word, path.block);
+        let differs = self.code.binary(path.block, Binary::Xor, plain, place.word);
+        let differs = self
+            .code
+            .binary(path.block, Binary::Or, differs, asked.tells);
+        let Split {
+            yes,
+            no: mut settled,
+        } = self.test(differs, path);
+        let mut gone = Vec::new();
+        for path in yes {
+            let used = self.code.with(path.block, Binary::And, place.word, VALID);
+            let Split { yes, no } = self.test(used, path);
+            gone.extend(no);
+            for path in yes {
+                let new = self.again(asked, place.word, path.block);
+                let differs = (self.code).compare(path.block, Compare::Ne, new, place.word);
+                let Split { yes, no } = self.test(differs, path);
+                for path in &yes {
+                    let to = element(asked.lookup.section, place.at, 0, 8);
+                    self.code
+                        .value(path.block, Op::Exchange(to, new, place.word));
+                }
+                settled.extend(yes.into_iter().chain(no));
+            }
+        }
+        Split {
+            yes: settled,
+            no: gone,
+        }
+    }
+
+    /// 3. No place: the flow is counted as refused and goes where the ring says.
+    fn refused(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+        self.count_refused(lookup.pool, path.block);
+        self.push_ring_slot(lookup.pool, lookup.state, &mut path);
+        self.usable(path)
+    }
+
+    /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
+    fn enter(&mut self, asked: &Asked, mut path: Path) -> Split {
+        let place = pop_place(&mut path);
+        let index = self.pick(&asked.lookup, path.block);
+        self.push_slot(asked.lookup.pool, index, &mut path);
+        let Split { yes, no } = self.usable(path);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for mut path in yes {
+            let (id, record) = pop_candidate(&mut path);
+            let new = self.first(asked, id, path.block);
+            path.push(id);
+            path.push(record);
+            split.extend(self.exchange(&asked.lookup, place, new, path));
+        }
+        split
+    }
+
+    /// Where in the ring a new flow's backend stands.
+    fn pick(&mut self, lookup: &Lookup, block: BlockId) -> Value {
+        match self.pipeline.pool(lookup.pool).scheduler.pick() {
+            Pick::Hash => self.ring_hash(block, lookup.state),
+            Pick::Cursor => {
+                let worker = self.code.value(block, Op::Worker);
+                let cursor = element(self.sections.pool(lookup.pool).cursor, worker, 0, 8);
+                let now = self.code.load(block, Class::Shared, cursor);
+                let next = self.code.with(block, Binary::Add, now, 1);
+                self.code.effect(block, Op::Store(cursor, next));
+                now
+            }
+        }
+    }
+
+    /// Exchanges the new entry for what was found, with its candidate on the stack; another worker's entry for the same flow
+    /// wins.
+    fn exchange(&mut self, lookup: &Lookup, place: Place, new: Value, mut path: Path) -> Split {
+        let (id, record) = pop_candidate(&mut path);
+        let block = path.block;
+        let Exchanged {
+            before,
+            beaten,
+            same,
+        } = self.try_exchange(lookup, place, new, block);
+        let beaten = self.code.binary(block, Binary::And, beaten, same);
+        let Split {
+            yes: beaten,
+            no: mut settled,
+        } = self.test(beaten, path);
+        for path in &mut settled {
+            path.push(id);
+            path.push(record);
+        }
+        let mut split = Split {
+            yes: settled,
+            no: Vec::new(),
+        };
+        for path in beaten {
+            split.extend(self.theirs(lookup, before, path));
+        }
+        split
+    }
+}
