@@ -48,8 +48,8 @@ struct Asked {
     rest: Value,
     /// The flags of a segment, else 0.
     flags: Value,
-    /// The seconds of such an entry, where they lie in it.
-    seconds: Value,
+    /// Such an entry, without tag and backend, seen now.
+    plain: Value,
     /// 0 where the packet neither opens nor closes it.
     tells: Value,
 }
@@ -99,7 +99,7 @@ impl Lowering<'_> {
                 lookup,
                 rest,
                 flags,
-                seconds: self.seconds(&lookup, rest, block),
+                plain: self.plain(&lookup, rest, block),
                 tells: self.code.with(block, Binary::And, flags, TELLING),
             };
             split.extend(self.of_flow(&asked, path));
@@ -215,11 +215,7 @@ impl Lowering<'_> {
     /// side there is none any more: the sweep has emptied it since it was found.
     fn see(&mut self, asked: &Asked, place: Place, path: Path) -> Split {
         // Nearly every packet is one of a flow that is neither new nor being closed, and changes nothing.
-        let plain = self.plain(asked, place.word, path.block);
-        let differs = self.code.binary(path.block, Binary::Xor, plain, place.word);
-        let differs = self
-            .code
-            .binary(path.block, Binary::Or, differs, asked.tells);
+        let differs = self.differs(asked, place.word, path.block);
         let Split {
             yes,
             no: mut settled,

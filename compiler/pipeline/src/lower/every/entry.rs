@@ -11,18 +11,26 @@ use crate::lower::flows::Lookup;
 const KEPT: u64 = u64::MAX << BACKEND_SHIFT | VALID;
 
 impl Lowering<'_> {
+    /// An entry without tag, backend and flags, seen now and entered as if it were `rest` seconds older.
+    pub(super) fn plain(&mut self, lookup: &Lookup, rest: Value, block: BlockId) -> Value {
+        let seconds = self.seconds(lookup, rest, block);
+        self.code.with(block, Binary::Or, seconds, VALID)
+    }
+
     /// The seconds of an entry that is entered as if it were `rest` seconds older, where they lie in it.
-    pub(super) fn seconds(&mut self, lookup: &Lookup, rest: Value, block: BlockId) -> Value {
+    fn seconds(&mut self, lookup: &Lookup, rest: Value, block: BlockId) -> Value {
         let seconds = self.code.binary(block, Binary::Sub, lookup.now, rest);
         let seconds = self.code.with(block, Binary::And, seconds, SECONDS_MASK);
         self.code
             .with(block, Binary::Shl, seconds, u64::from(SECONDS_SHIFT))
     }
 
-    /// The word of an entry whose flow is neither new nor being closed, seen now.
-    pub(super) fn plain(&mut self, asked: &Asked, word: Value, block: BlockId) -> Value {
-        let kept = self.code.with(block, Binary::And, word, KEPT);
-        self.code.binary(block, Binary::Or, kept, asked.seconds)
+    /// 0 where a packet leaves an entry as it is: it is one of a flow that is neither new nor being closed, seen now, and the
+    /// packet changes none of that.
+    pub(super) fn differs(&mut self, asked: &Asked, word: Value, block: BlockId) -> Value {
+        let differs = self.code.binary(block, Binary::Xor, word, asked.plain);
+        let differs = self.code.with(block, Binary::And, differs, !KEPT | VALID);
+        self.code.binary(block, Binary::Or, differs, asked.tells)
     }
 
     /// The word of an entry behind a packet of its flow.
