@@ -96,6 +96,9 @@ impl Hand {
         if manifest.counters.iter().any(counts) || !manifest.keyed.is_empty() {
             return None;
         }
+        if pool.counts_flows() {
+            return None;
+        }
         Some(Hand {
             pool: pool.clone(),
             of: Of {

@@ -10,6 +10,7 @@ use std::ops::Range;
 use lvsc_abi::flows::{Entry, IDLE_MAX, OPENING_LIFE, OPENING_MASK, empty};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::Section;
+use lvsc_abi::loads;
 use lvsc_abi::manifest::{Flows, Manifest, Pool};
 use lvsc_abi::slots::Slot;
 
@@ -21,7 +22,7 @@ const OPENING_LEAP: u64 = OPENING_MASK - OPENING_LIFE - ROUND;
 /// Sweeps tables as the clock goes on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sweeper {
-    /// The part that was swept last, below [`ROUND`].
+    /// The part that was swept last, below [`ROUND`]. Once in a round what counts flows is counted anew.
     part: u64,
 }
 
@@ -40,7 +41,12 @@ impl Sweeper {
                 let (Some(flows), Some(table)) = (pool.flows, section(pool, "flows", image)) else {
                     continue;
                 };
-                sweep(flows, (&table, self.part_of(&table)), (passed, now), image);
+                let part = (&table, self.part_of(&table));
+                sweep((pool, flows), part, (passed, now), image);
+                if self.part == 0 {
+                    loads::recount(pool, image);
+                }
+                loads::open_and_close(pool, image);
                 if pool.changed().is_some() {
                     self.go_on(pool, flows, before, image);
                 }
@@ -80,9 +86,9 @@ impl Sweeper {
     }
 }
 
-/// Empties what has expired in a part of a table. `passed` seconds have gone since the clock said the time before.
+/// Empties what has expired in a part of a table; its backends have so many flows less. `passed` seconds have gone since the clock said the time before.
 fn sweep(
-    flows: Flows,
+    (pool, flows): (&Pool, Flows),
     (table, part): (&Section, Range<u64>),
     (passed, now): (u64, u64),
     image: &mut dyn Image,
@@ -96,9 +102,13 @@ fn sweep(
         };
         passed > most
     };
+    let loads = section(pool, "loads", image);
     for index in part {
         let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, flows.idle.into());
-        empty(image, table.at(index, 0), expired);
+        let gone = empty(image, table.at(index, 0), expired);
+        if let (Some(entry), Some(loads)) = (gone, &loads) {
+            loads::forget(image, loads, entry);
+        }
     }
 }
 

@@ -39,6 +39,38 @@ pool large {
   backend g 192.0.2.12
   flows 64K idle 20s
 }
+pool least {
+  scheduler wlc
+  backend k 192.0.2.1 weight 2
+  backend l 192.0.2.2 limit 9
+  backend m 192.0.2.3
+  flows 32 idle 15s
+}
+pool drawn {
+  scheduler twos
+  backend n 192.0.2.1
+  backend o 192.0.2.2 weight 2
+  backend p 192.0.2.3
+  flows 32 idle 9s
+}
+pool ready {
+  scheduler nq
+  backend q 192.0.2.1 weight 2
+  backend r 192.0.2.2
+  flows 16 idle 9s
+}
+pool spilt {
+  scheduler ovf
+  backend s 192.0.2.1 weight 5
+  backend t 192.0.2.2 weight 3
+  flows 16 idle 9s
+}
+pool turns {
+  scheduler rr
+  backend u 192.0.2.1 limit 4 reopen 2
+  backend v 192.0.2.2 limit 5
+  flows 16 idle 9s
+}
 counter one
 counter two
 counter cells by ip.ecn, ip.dscp
@@ -47,6 +79,11 @@ counter talks by flow capacity 16
 counter stations by eth.src, ip.ttl capacity 8
 header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
 ";
+
+/// The pools above.
+const POOLS: [&str; 10] = [
+    "hashed", "counted", "empty", "large", "kept", "least", "drawn", "ready", "spilt", "turns",
+];
 
 /// Conditions that may be asked anywhere.
 const CONDITIONS: [&str; 32] = [
@@ -385,7 +422,7 @@ impl Writer {
     /// Chooses a backend; gives its name.
     fn select(&mut self, depth: usize, present: &[&str]) -> String {
         let backend = self.name("b");
-        let pool = ["hashed", "counted", "empty", "large", "kept"][self.choose(5)];
+        let pool = POOLS[self.choose(POOLS.len())];
         let key = match self.choose(4) {
             0 => " by ip.src",
             1 if present.contains(&"tcp") => " by ip.src, tcp.src",

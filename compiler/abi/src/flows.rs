@@ -145,12 +145,12 @@ impl Entry {
     }
 }
 
-/// Empties the entry at `at` (bytes from the image's begin) where it is one of these, unless a packet has just made it another.
-pub fn empty(image: &mut dyn Image, at: u64, is: impl Fn(Entry) -> bool) {
+/// Empties the entry at `at` (bytes from the image's begin) where it is one of these, unless a packet has just made it another;
+/// gives the one that was there.
+pub fn empty(image: &mut dyn Image, at: u64, is: impl Fn(Entry) -> bool) -> Option<Entry> {
     let word = image.load(at, Width::B8);
-    if Entry::from_bits(word).is_some_and(is) {
-        image.exchange(at, word, 0);
-    }
+    let entry = Entry::from_bits(word).filter(|entry| is(*entry))?;
+    image.exchange(at, word, 0).then_some(entry)
 }
 
 /// The mark of a sequence number.

@@ -90,6 +90,18 @@ pub mod change {
     pub const MASK: u64 = 0xffff_ffff;
 }
 
+/// Offsets (bytes) inside an element of a `loads.<pool>` section. See [`crate::loads`].
+pub mod load {
+    /// The flows that a backend has, u64.
+    pub const COUNTS: u16 = 0;
+    /// Its weight for new ones, u32; 0 where it takes none.
+    pub const WEIGHT: u16 = 8;
+    /// The number of flows from which on it takes no new ones, u32.
+    pub const LIMIT: u16 = 12;
+    /// Its id, u32.
+    pub const ID: u16 = 16;
+}
+
 /// Offsets (bytes) inside a counter: an element of section `counters`, or of a section `counts.<counter>`.
 pub mod counter {
     /// Packets, u64, wraps.
@@ -120,6 +132,8 @@ pub enum Element {
     Noted,
     /// The times of a ring slot that has changed: see [`change`].
     Change,
+    /// What a backend has to do: see [`load`].
+    Load,
     /// A worker's place in a ring, u64, counting up.
     Cursor,
     /// Packets and bytes: see [`counter`].
@@ -136,7 +150,7 @@ impl Element {
     /// Size of one element (bytes), a power of two.
     pub const fn stride(self) -> u32 {
         match self {
-            Element::Header => 32,
+            Element::Header | Element::Load => 32,
             Element::Clock | Element::Interface | Element::Counter => 16,
             Element::Backend
             | Element::Flow
@@ -162,6 +176,7 @@ impl Element {
             | Element::Flow
             | Element::Noted
             | Element::Change
+            | Element::Load
             | Element::Cursor
             | Element::Word
             | Element::Cell

@@ -11,6 +11,7 @@ pub mod hash;
 pub mod image;
 pub mod kind;
 pub mod layout;
+pub mod loads;
 pub mod mac;
 pub mod manifest;
 pub mod module;

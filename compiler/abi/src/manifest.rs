@@ -124,6 +124,18 @@ pub struct Backend {
     /// It takes flows only where no other one can.
     #[serde(default, skip_serializing_if = "is_false")]
     pub backup: bool,
+    /// How many flows it takes, where the policy says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+}
+
+/// How many flows a backend takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// With so many it takes no more.
+    pub flows: u32,
+    /// Then with fewer than so many it does again; at most `flows`.
+    pub reopen: u32,
 }
 
 impl Backend {
@@ -139,6 +151,7 @@ impl Backend {
             interface: 0,
             drain: false,
             backup: false,
+            limit: None,
         }
     }
 }
@@ -161,6 +174,16 @@ impl Pool {
     pub fn changed(&self) -> Option<Flows> {
         self.flows
             .filter(|flows| flows.tracking == Tracking::Changed)
+    }
+
+    /// Whether its flows are counted by backend ([`crate::loads`]).
+    pub fn counts_flows(&self) -> bool {
+        self.scheduler.pick().counts() || self.has_limits()
+    }
+
+    /// Whether a backend takes no more than so many flows.
+    pub fn has_limits(&self) -> bool {
+        self.backends.iter().any(|backend| backend.limit.is_some())
     }
 
     /// The number of ids that have a place: one more than the highest, or as many as the policy says.
@@ -290,6 +313,8 @@ impl Manifest {
                     && pool.backends.iter().all(fits)
                     && section(&own("ring"), Element::Slot).is_some()
                     && section(&own("cursor"), Element::Cursor).is_some()
+                    && (!pool.counts_flows()
+                        || holds(&own("loads"), Element::Load, pool.ids() as usize + 1))
                     && section(&own("changes"), Element::Change).is_some()
                     && pool.flows.is_none_or(|flows| {
                         let element = flows.tracking.element();
@@ -447,6 +472,7 @@ mod tests {
                     | Element::Interface
                     | Element::Backend
                     | Element::Slot
+                    | Element::Load
                     | Element::Cursor
                     | Element::Counter
                     | Element::Word

@@ -95,6 +95,7 @@ impl Placement {
                 | Element::Interface
                 | Element::Backend
                 | Element::Slot
+                | Element::Load
                 | Element::Word => (Part::Data, 1, section.size()),
                 Element::Flow
                 | Element::Noted

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::flows::{self, Entry};
 use crate::image::{Bytes, Image, Width};
-use crate::layout::{Element, Layout, Section, backend, clock, interface, slot};
+use crate::layout::{Element, Layout, Section, backend, clock, interface, load, slot};
+use crate::loads::UNLIMITED;
 use crate::mac::Mac;
 use crate::manifest::{Manifest, Pool};
 use crate::ramp;
@@ -156,12 +157,13 @@ fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn 
     let chosen = if first.is_empty() { backups } else { first };
     let weights = ramp::weights(pool, chosen.iter().map(|(_, state)| *state), now);
     let candidates: Vec<Candidate> = (chosen.iter().zip(weights))
-        .map(|((backend, _), weight)| Candidate {
+        .map(|((backend, state), weight)| Candidate {
             id: backend.id,
             name: backend.name.clone(),
-            weight,
+            weight: pool.scheduler.heeded(state.weight, weight),
         })
         .collect();
+    publish_loads(pool, &candidates, image);
     let ring = pool.scheduler.fill(&candidates, section.length);
     if pool.changed().is_some() {
         return change_ring(pool, &ring, now, image);
@@ -175,6 +177,34 @@ fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn 
             Width::B4,
             u64::from(word),
         );
+    }
+}
+
+/// Who may be given new flows, as the schedulers that count flows see it, and how many. Whose flows they are is left alone.
+fn publish_loads(pool: &Pool, candidates: &[Candidate], image: &mut dyn Image) {
+    let Some(section) = section(image, &format!("loads.{}", pool.name)) else {
+        return;
+    };
+    let mut weights = vec![0; section.length as usize];
+    for candidate in candidates {
+        if let Some(weight) = weights.get_mut(usize::from(candidate.id)) {
+            *weight = candidate.weight;
+        }
+    }
+    for (id, weight) in (0..).zip(weights) {
+        let limit = pool.backend(id as u16).and_then(|backend| backend.limit);
+        let limits = limit.map_or([UNLIMITED; 2], |limit| [limit.flows, limit.reopen]);
+        // Which of them holds depends on how many flows it has, and has had.
+        let known = image.load(section.at(id, load::LIMIT), Width::B4) as u32;
+        let limit = limits.into_iter().find(|limit| *limit == known);
+        let limit = limit.unwrap_or(limits[0]);
+        for (field, value) in [
+            (load::ID, id as u32),
+            (load::LIMIT, limit),
+            (load::WEIGHT, weight),
+        ] {
+            write(image, section.at(id, field), Width::B4, value.into());
+        }
     }
 }
 

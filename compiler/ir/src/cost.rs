@@ -228,9 +228,10 @@ fn looked_at(op: &Op) -> Option<(SectionId, Value)> {
         Op::Find(section, index, _)
         | Op::Vacant(section, index, ..)
         | Op::Count(section, index) => Some((section, index)),
-        Op::Load(_, access) | Op::Store(access, _) | Op::Exchange(access, ..) => {
-            Some((access.section, access.index))
-        }
+        Op::Load(_, access)
+        | Op::Store(access, _)
+        | Op::Raise(access, _)
+        | Op::Exchange(access, ..) => Some((access.section, access.index)),
         Op::Const(_)
         | Op::FrameLength
         | Op::Ingress
@@ -257,7 +258,7 @@ fn steps_of(op: &Op) -> u32 {
             1
         }
         Op::Select(..) | Op::Load(..) | Op::Store(..) | Op::Worker => 2,
-        Op::Exchange(..) => 10,
+        Op::Exchange(..) | Op::Raise(..) => 10,
         Op::Count(..) => 6,
         Op::Find(..) => 12,
         Op::Vacant(..) => 16,

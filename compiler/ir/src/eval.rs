@@ -150,6 +150,10 @@ impl Machine<'_, '_, '_> {
                     .store(self.at(*access), width(access.bytes), self.get(*value));
                 0
             }
+            Op::Raise(access, value) => {
+                self.add(self.at(*access), self.get(*value));
+                0
+            }
             Op::Exchange(access, new, expected) => {
                 let at = self.at(*access);
                 let before = self.image.load(at, Width::B8);

@@ -95,6 +95,8 @@ pub enum Op {
     /// `exchange flows.web[v1] = v2 if v3`: atomically stores v2 where the eight-byte element equals v3; gives the
     /// element as it was before.
     Exchange(SectionAccess, Value, Value),
+    /// `raise loads.web[v1]+0 by v2`: atomically adds v2 to eight bytes of a section; wraps.
+    Raise(SectionAccess, Value),
     /// `find flows.web[v1], v2`: position (0 to 7) in bucket v1 of the valid entry with tag v2, else 8; see
     /// [`lvsc_abi::flows::find`]. A shared read of the bucket.
     Find(SectionId, Value, Value),
@@ -261,7 +263,7 @@ impl Op {
     /// Whether the instruction makes a value.
     pub fn has_result(&self) -> bool {
         match self {
-            Op::StoreFrame(..) | Op::Store(..) | Op::Count(..) => false,
+            Op::StoreFrame(..) | Op::Store(..) | Op::Raise(..) | Op::Count(..) => false,
             Op::Const(_)
             | Op::FrameLength
             | Op::Ingress
@@ -283,6 +285,7 @@ impl Op {
         match self {
             Op::StoreFrame(..)
             | Op::Store(..)
+            | Op::Raise(..)
             | Op::Exchange(..)
             | Op::Find(..)
             | Op::Vacant(..)
@@ -313,7 +316,9 @@ impl Op {
             Op::LoadFrame(access) => [access.base, None, None],
             Op::StoreFrame(access, value) => [access.base, Some(value), None],
             Op::Load(_, access) => [Some(access.index), None, None],
-            Op::Store(access, value) => [Some(access.index), Some(value), None],
+            Op::Store(access, value) | Op::Raise(access, value) => {
+                [Some(access.index), Some(value), None]
+            }
             Op::Exchange(access, new, expected) => [Some(access.index), Some(new), Some(expected)],
         };
         found.into_iter().flatten()
@@ -339,7 +344,7 @@ impl Op {
                 visit(value);
             }
             Op::Load(_, access) => visit(&mut access.index),
-            Op::Store(access, value) => {
+            Op::Store(access, value) | Op::Raise(access, value) => {
                 visit(&mut access.index);
                 visit(value);
             }

@@ -90,7 +90,9 @@ pub fn of_op(op: &Op, known: impl Fn(Value) -> Range) -> Range {
         Op::LoadFrame(access) => Range::up_to(bytes_mask(access.bytes)),
         Op::Load(_, access) => Range::up_to(bytes_mask(access.bytes)),
         Op::Find(..) | Op::Vacant(..) => Range::up_to(ABSENT),
-        Op::Exchange(..) | Op::StoreFrame(..) | Op::Store(..) | Op::Count(..) => Range::ALL,
+        Op::Exchange(..) | Op::StoreFrame(..) | Op::Store(..) | Op::Raise(..) | Op::Count(..) => {
+            Range::ALL
+        }
     }
 }
 

@@ -308,7 +308,7 @@ impl<'a, 'b> Maker<'a, 'b> {
         let [ring, backends, flows, counters, cursor, clock] = [0, 1, 2, 3, 4, 5].map(SectionId);
         let index = self.value(id);
         let sections = [ring, backends, clock, flows, cursor];
-        match self.tape.below(8) {
+        match self.tape.below(9) {
             0 => Op::Count(counters, index),
             1 => Op::Find(flows, index, self.value(id)),
             2 => Op::Vacant(flows, index, self.value(id), self.value(id)),
@@ -326,6 +326,16 @@ impl<'a, 'b> Maker<'a, 'b> {
                 let section = self.tape.one(&[cursor, flows]).unwrap_or(cursor);
                 let access = self.section_access(section, index);
                 Op::Store(access, self.value(id))
+            }
+            6 => {
+                let (section, bytes) = (self.tape.one(&[cursor, flows]).unwrap_or(cursor), 8);
+                let access = SectionAccess {
+                    section,
+                    index,
+                    offset: 0,
+                    bytes,
+                };
+                Op::Raise(access, self.value(id))
             }
             5 => {
                 let section = self.tape.one(&sections).unwrap_or(ring);

@@ -233,6 +233,7 @@ fn check_instructions(
                 check_class(layout, *class, access.section, at)?;
             }
             Op::Store(access, _) => check_access(layout, *access, at)?,
+            Op::Raise(access, _) => check_raise(layout, *access, at)?,
             Op::Exchange(access, ..) => check_exchange(layout, *access, at)?,
             Op::Find(section, ..) | Op::Vacant(section, ..) => {
                 let fits = |found: &Section| {
@@ -331,7 +332,8 @@ fn check_class(
         | Element::Cursor
         | Element::Counter
         | Element::Cell
-        | Element::Key => true,
+        | Element::Key
+        | Element::Load => true,
         Element::Header
         | Element::Clock
         | Element::Interface
@@ -359,6 +361,14 @@ fn check_exchange(layout: &Layout, access: SectionAccess, at: At) -> Result<(), 
         fits,
         VerifyError::NoWord { at, section },
     )
+}
+
+fn check_raise(layout: &Layout, access: SectionAccess, at: At) -> Result<(), VerifyError> {
+    check_access(layout, access, at)?;
+    let section = access.section;
+    let whole = access.bytes == 8 && access.offset.is_multiple_of(8);
+    let error = VerifyError::NoWord { at, section };
+    check_section(layout, section, at, |_| whole, error)
 }
 
 fn check_divisor(

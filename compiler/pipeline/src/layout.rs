@@ -2,7 +2,7 @@
 
 use lvsc_abi::flows::BUCKET;
 use lvsc_abi::layout::{Element, Layout, SectionId, WORKERS};
-use lvsc_abi::manifest::{CounterKind, Pool};
+use lvsc_abi::manifest::CounterKind;
 use lvsc_abi::scheduler::Pick;
 
 use crate::members::Method;
@@ -37,8 +37,12 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
         if pool.changed().is_some() {
             layout.add(&named("changes"), Element::Change, pool.slots());
         }
-        if counts(pool) {
+        if pool.scheduler.pick() == Pick::Cursor {
             layout.add(&named("cursor"), Element::Cursor, WORKERS);
+        }
+        if pool.counts_flows() {
+            // As with `backends`: "none" has a weight of 0.
+            layout.add(&named("loads"), Element::Load, pool.ids() + 1);
         }
     }
     for fixed in &manifest.fixed {
@@ -57,10 +61,6 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
         layout.add(&keyed.section("counts"), Element::Counter, keyed.cells());
     }
     layout
-}
-
-fn counts(pool: &Pool) -> bool {
-    pool.scheduler.pick() == Pick::Cursor
 }
 
 /// The ids of a layout's sections.
@@ -114,8 +114,10 @@ pub struct PoolSections {
     pub flows: SectionId,
     /// `changes.<pool>`; an id of no section where the pool does not note flows whose slots have changed.
     pub changes: SectionId,
-    /// `cursor.<pool>`; an id of no section where the scheduler picks by hash.
+    /// `cursor.<pool>`; an id of no section where the scheduler does not pick in turn.
     pub cursor: SectionId,
+    /// `loads.<pool>`; an id of no section where nobody asks how many flows backends have.
+    pub loads: SectionId,
     /// The counter of flows that found no place in the table; 0 where there is no table.
     pub refused: u32,
 }
@@ -146,6 +148,7 @@ impl Sections {
                 flows: own("flows"),
                 changes: own("changes"),
                 cursor: own("cursor"),
+                loads: own("loads"),
                 refused: refused.unwrap_or(0),
             }
         });

@@ -20,6 +20,7 @@ mod headers;
 mod join;
 mod key;
 mod likely;
+mod loads;
 mod members;
 mod needs;
 mod select;

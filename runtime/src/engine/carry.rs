@@ -11,6 +11,7 @@ use std::time::Duration;
 use lvsc_abi::flows::{CLOSING, Entry, NEW};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
+use lvsc_abi::loads;
 use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
@@ -88,6 +89,7 @@ pub fn catch_up(
             }
         }
     }
+    recount(new_manifest, new);
     keyed::catch_up((old_manifest, old, then), (new_manifest, new));
     if let Some((_, section)) = new.layout().named(COUNTERS) {
         let (section, now) = (section.clone(), counted_of(old, COUNTERS));
@@ -147,7 +149,14 @@ pub fn carry(
             (Element::Slot, _) if slots::pools(new_manifest, new_manifest, &section).is_none() => {
                 continue;
             }
-            (Element::Header | Element::Interface | Element::Backend | Element::Word, _) => {
+            (
+                Element::Header
+                | Element::Interface
+                | Element::Backend
+                | Element::Load
+                | Element::Word,
+                _,
+            ) => {
                 continue;
             }
             (
@@ -168,6 +177,7 @@ pub fn carry(
         }
         carried.kept.push(section.name);
     }
+    recount(new_manifest, new);
     carried
 }
 
@@ -245,10 +255,15 @@ fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) ->
                 carried.lost += renumber(old, new, image, &section);
             }
             Element::Clock | Element::Cursor | Element::Change => {}
-            Element::Header | Element::Interface | Element::Backend | Element::Word => continue,
+            Element::Header
+            | Element::Interface
+            | Element::Backend
+            | Element::Load
+            | Element::Word => continue,
         }
         carried.kept.push(section.name);
     }
+    recount(new, image);
     carried
 }
 
@@ -264,6 +279,14 @@ pub fn forget_strays(manifest: &Manifest, image: &mut dyn Image) {
             let ids = pool.backends.iter().map(|known| (known.id, Some(known.id)));
             give_ids(image, &section, &ids.collect(), |entry| entry);
         }
+    }
+    recount(manifest, image);
+}
+
+/// Counts anew whose flows there are.
+fn recount(manifest: &Manifest, image: &mut dyn Image) {
+    for pool in &manifest.pools {
+        loads::recount(pool, image);
     }
 }
 

@@ -5,7 +5,7 @@
 //! ones.
 
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
-use cranelift_codegen::ir::{self, InstBuilder as _};
+use cranelift_codegen::ir::{self, AtomicRmwOp, InstBuilder as _};
 use lvsc_abi::layout::{Element, SectionId, counter};
 use lvsc_ir::program::{Class, SectionAccess, Value};
 
@@ -140,6 +140,16 @@ impl Select<'_, '_> {
             4 => ins.istore32(flags, value, at.base, at.offset),
             _ => ins.store(flags, value, at.base, at.offset),
         };
+    }
+
+    pub(crate) fn raise(&mut self, access: SectionAccess, value: Value) {
+        let flags = self.flags(Memory::Image).with_aligned();
+        let at = self.access(access);
+        let address = self.whole(at);
+        let value = self.value(value);
+        self.builder
+            .ins()
+            .atomic_rmw(I64, flags, AtomicRmwOp::Add, address, value);
     }
 
     pub(crate) fn exchange(

@@ -370,6 +370,10 @@ impl<'a, 'f> Select<'a, 'f> {
                 self.store(*access, *value);
                 return None;
             }
+            Op::Raise(access, value) => {
+                self.raise(*access, *value);
+                return None;
+            }
             Op::Exchange(access, new, expected) => self.exchange(*access, *new, *expected),
             Op::Find(section, index, tag) => self.find(*section, *index, *tag),
             Op::Vacant(section, index, now, idle) => self.vacant(*section, *index, *now, *idle),

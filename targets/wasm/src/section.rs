@@ -70,6 +70,15 @@ impl Select<'_> {
         };
     }
 
+    pub(crate) fn raise(&mut self, access: SectionAccess, value: Value) {
+        let offset = self.address(access);
+        self.value(value);
+        self.code
+            .sink()
+            .i64_atomic_rmw_add(memory(offset, 3))
+            .drop();
+    }
+
     pub(crate) fn exchange(&mut self, access: SectionAccess, new: Value, expected: Value) {
         let offset = self.address(access);
         self.value(expected);

@@ -368,6 +368,7 @@ impl<'a> Select<'a> {
             Op::StoreFrame(access, value) => self.store_frame(*access, *value),
             Op::Load(_, access) => self.load(*access),
             Op::Store(access, value) => self.store(*access, *value),
+            Op::Raise(access, value) => self.raise(*access, *value),
             Op::Exchange(access, new, expected) => self.exchange(*access, *new, *expected),
             Op::Find(section, index, tag) => self.find(*section, *index, *tag),
             Op::Vacant(section, index, now, idle) => self.vacant(*section, *index, *now, *idle),

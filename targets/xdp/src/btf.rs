@@ -154,6 +154,18 @@ impl Btf {
                     &[("next", long, 8), ("rest", rest, element.stride() - 8)],
                 )
             }
+            Element::Load => {
+                let rest = self.array(self.integer(1), element.stride() - 20);
+                let members = [
+                    ("active", word, 4),
+                    ("inactive", word, 4),
+                    ("weight", word, 4),
+                    ("limit", word, 4),
+                    ("id", word, 4),
+                    ("rest", rest, element.stride() - 20),
+                ];
+                self.structure("load", &members)
+            }
             Element::Change => {
                 self.structure("change", &[("since", word, 4), ("elsewhere", word, 4)])
             }

@@ -60,6 +60,7 @@ fn of_op(
         | Op::Swap(..)
         | Op::LoadFrame(_)
         | Op::Exchange(..)
+        | Op::Raise(..)
         | Op::StoreFrame(..)
         | Op::Store(..)
         | Op::Count(..) => NOTHING,

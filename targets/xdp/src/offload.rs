@@ -71,6 +71,7 @@ pub fn obstacles(program: &Verified, manifest: &Manifest) -> BTreeSet<(Place, Ob
                 Op::Load(..) | Op::Find(..) | Op::Vacant(..) => &[Obstacle::Data],
                 Op::Store(..) => &[Obstacle::Write],
                 Op::Exchange(..) => &[Obstacle::Exchange],
+                Op::Raise(..) => &[Obstacle::Data],
                 Op::Count(..) => &[Obstacle::Data, Obstacle::Write, Obstacle::Cpu],
                 Op::Worker => &[Obstacle::Cpu],
                 Op::Ingress if several => &[Obstacle::Ingress],

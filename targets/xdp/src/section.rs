@@ -59,6 +59,12 @@ impl Select<'_> {
         self.push(Inst::Store(access.bytes, address, offset, value));
     }
 
+    pub(crate) fn raise(&mut self, access: SectionAccess, value: Value) {
+        let (address, offset) = self.element(access);
+        let value = self.register(value);
+        self.push(Inst::AddTo(address, offset, value));
+    }
+
     pub(crate) fn exchange(
         &mut self,
         access: SectionAccess,

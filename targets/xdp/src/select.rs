@@ -377,6 +377,10 @@ impl Select<'_> {
                 self.store_section(access, value);
                 None
             }
+            Op::Raise(access, value) => {
+                self.raise(access, value);
+                None
+            }
             Op::Exchange(access, new, expected) => Some(self.exchange(access, new, expected)),
             Op::Find(section, index, tag) => {
                 let hit = self.find(section, index, tag);

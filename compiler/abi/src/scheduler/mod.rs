@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::loads::Measure;
+
 /// The largest ring.
 pub const RING_MAX: u32 = 65_536;
 /// The smallest ring: with fewer slots a removal among few backends may move more than 2 % of the others' (2.8 % was seen
@@ -39,6 +41,18 @@ pub enum Scheduler {
     Rendezvous,
     /// Weighted failover: the heaviest backend has all flows (`ip_vs_fo`).
     Fo,
+    /// Least connections: of 256 for each active flow and 1 for each that is being closed; weights other than 0 ignored.
+    Lc,
+    /// Weighted least connections: the same over the weight.
+    Wlc,
+    /// Shortest expected delay: active flows and one more, over the weight.
+    Sed,
+    /// Never queue: the first that has no active flow, else as [`Scheduler::Sed`].
+    Nq,
+    /// Weighted overflow: the heaviest backend with no more active flows than its weight.
+    Ovf,
+    /// Of two backends drawn by weight the one that [`Scheduler::Wlc`] would take.
+    Twos,
 }
 
 /// What generated code does at a `select`.
@@ -48,6 +62,22 @@ pub enum Pick {
     Hash,
     /// `ring[cursor++ & mask]`: needs a connection table, for each packet would go elsewhere.
     Cursor,
+    /// The backend that has least to do ([`loads::least`]).
+    Least(Measure),
+    /// Of `ring[hash(key) & mask]` and the slot of the hash's other half the one that has less to do.
+    Two,
+}
+
+impl Pick {
+    /// Whether it needs to know how many flows each backend has.
+    pub const fn counts(self) -> bool {
+        matches!(self, Pick::Least(_) | Pick::Two)
+    }
+
+    /// Whether it needs a table of every flow.
+    pub const fn needs_every(self) -> bool {
+        !matches!(self, Pick::Hash)
+    }
 }
 
 /// A backend that may be given flows.
@@ -63,7 +93,7 @@ pub struct Candidate {
 
 impl Scheduler {
     /// All of them, in the order in which they are listed to people.
-    pub const ALL: [Scheduler; 7] = [
+    pub const ALL: [Scheduler; 13] = [
         Scheduler::Rr,
         Scheduler::Wrr,
         Scheduler::Maglev,
@@ -71,6 +101,12 @@ impl Scheduler {
         Scheduler::Dh,
         Scheduler::Rendezvous,
         Scheduler::Fo,
+        Scheduler::Lc,
+        Scheduler::Wlc,
+        Scheduler::Sed,
+        Scheduler::Nq,
+        Scheduler::Ovf,
+        Scheduler::Twos,
     ];
 
     /// The word in a policy.
@@ -83,6 +119,12 @@ impl Scheduler {
             Scheduler::Dh => "dh",
             Scheduler::Rendezvous => "rendezvous",
             Scheduler::Fo => "fo",
+            Scheduler::Lc => "lc",
+            Scheduler::Wlc => "wlc",
+            Scheduler::Sed => "sed",
+            Scheduler::Nq => "nq",
+            Scheduler::Ovf => "ovf",
+            Scheduler::Twos => "twos",
         }
     }
 
@@ -102,6 +144,32 @@ impl Scheduler {
             | Scheduler::Dh
             | Scheduler::Rendezvous
             | Scheduler::Fo => Pick::Hash,
+            Scheduler::Lc | Scheduler::Wlc => Pick::Least(Measure::Connections),
+            Scheduler::Sed => Pick::Least(Measure::Delay),
+            Scheduler::Nq => Pick::Least(Measure::Idle),
+            Scheduler::Ovf => Pick::Least(Measure::Overflow),
+            Scheduler::Twos => Pick::Two,
+        }
+    }
+
+    /// What it makes of a backend's weight, of which slow start has now left so much.
+    pub const fn heeded(self, weight: u32, ramped: u32) -> u32 {
+        match self {
+            // It asks whether a weight is 0 and no more.
+            Scheduler::Lc => (weight > 0) as u32,
+            // To it a weight is a number of flows.
+            Scheduler::Ovf => weight,
+            Scheduler::Rr
+            | Scheduler::Wrr
+            | Scheduler::Maglev
+            | Scheduler::Sh
+            | Scheduler::Dh
+            | Scheduler::Rendezvous
+            | Scheduler::Fo
+            | Scheduler::Wlc
+            | Scheduler::Sed
+            | Scheduler::Nq
+            | Scheduler::Twos => ramped,
         }
     }
 
@@ -131,7 +199,15 @@ impl Scheduler {
         match self {
             Scheduler::Rr => weighted::fill(&sorted, size, |_| 1),
             Scheduler::Wrr => weighted::fill(&sorted, size, |candidate| candidate.weight),
-            Scheduler::Maglev | Scheduler::Sh | Scheduler::Dh => maglev::fill(&sorted, size),
+            Scheduler::Maglev
+            | Scheduler::Sh
+            | Scheduler::Dh
+            | Scheduler::Lc
+            | Scheduler::Wlc
+            | Scheduler::Sed
+            | Scheduler::Nq
+            | Scheduler::Ovf
+            | Scheduler::Twos => maglev::fill(&sorted, size),
             Scheduler::Rendezvous => rendezvous::fill(&sorted, size),
             Scheduler::Fo => fo::fill(&sorted, size),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lvsc_abi::flows::{CLOSING_LIFE, IDLE_MAX};
 use lvsc_abi::manifest::{Flows, Lives, Tracking};
-use lvsc_abi::scheduler::{Pick, Scheduler};
+use lvsc_abi::scheduler::Scheduler;
 
 use super::Checker;
 use super::pools::word_of;
@@ -201,13 +201,14 @@ impl<'a> Checker<'a> {
         written: Option<(Option<Flows>, Span)>,
     ) -> Option<Flows> {
         let Some((written, span)) = written else {
-            return Some(match scheduler.pick() {
-                Pick::Hash => changed(),
-                Pick::Cursor => every(),
+            return Some(if scheduler.pick().needs_every() {
+                every()
+            } else {
+                changed()
             });
         };
         let every = written.is_some_and(|flows| flows.tracking == Tracking::Every);
-        if scheduler.pick() == Pick::Cursor && !every {
+        if scheduler.pick().needs_every() && !every {
             let message = format!("`{scheduler}` cannot do without a table of every flow");
             self.report(
                 Diagnostic::error(Code::FlowsNeeded, message, span)

@@ -33,6 +33,7 @@ mod header_fields;
 mod headers;
 mod interfaces;
 mod known;
+mod limits;
 mod names;
 mod once;
 mod overlap;

@@ -10,6 +10,7 @@ use lvsc_abi::scheduler::Scheduler;
 use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
+use super::limits::{FLOWS_MAX, Limits};
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -21,7 +22,7 @@ const ID_MAX: u16 = slot::TAIL - 1;
 /// Most backends of a pool.
 const BACKENDS_MAX: usize = ID_MAX as usize + 1;
 /// Schedulers that the language knows and this version does not have.
-const LATER: [&str; 8] = ["lc", "wlc", "sed", "nq", "lblc", "lblcr", "ovf", "twos"];
+const LATER: [&str; 2] = ["lblc", "lblcr"];
 
 impl<'a> Checker<'a> {
     pub(super) fn unicast(&mut self, mac: Mac, span: Span) -> Option<Mac> {
@@ -129,6 +130,8 @@ impl<'a> Checker<'a> {
         self.keys.push(key);
         let flows = self.table(scheduler, flows, timeouts);
         self.weightless(&backends, &places, flows.as_ref());
+        self.limited(&backends, &places, flows.as_ref());
+        self.compared(scheduler, &backends, capacity);
         self.unheeded_weight(&backends, &places, scheduler);
         self.unheeded_start(slow_start, scheduler);
         if let Some(capacity) = capacity {
@@ -250,9 +253,11 @@ impl<'a> Checker<'a> {
             port,
             ..Backend::new(slot::NONE, name, address)
         };
+        let mut limits = Limits::default();
         for option in &line.options {
-            self.option(option, &mut backend)?;
+            self.option(option, &mut backend, &mut limits)?;
         }
+        backend.limit = self.limit(limits)?;
         if backend.id == slot::NONE {
             backend.id = ids.next()?; // there are as many of them as backends
         }
@@ -272,7 +277,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn option(&mut self, option: &'a ast::BackendOption, backend: &mut Backend) -> Option<()> {
+    fn option(
+        &mut self,
+        option: &'a ast::BackendOption,
+        backend: &mut Backend,
+        limits: &mut Limits,
+    ) -> Option<()> {
         let word = option.name.text.as_str();
         match (word, option.value.as_ref()) {
             ("weight", Some(value)) => {
@@ -311,11 +321,20 @@ impl<'a> Checker<'a> {
             }
             ("drain", _) => backend.drain = true,
             ("backup", _) => backend.backup = true,
-            ("weight" | "mac" | "via" | "id", None) => {
+            ("weight" | "mac" | "via" | "id" | "limit" | "reopen", None) => {
                 return self.bad_value(&format!("`{word}` needs a value"), option.span);
             }
-            ("limit" | "reopen", _) => {
-                return self.later(&format!("`{word}` of a backend"), option.span);
+            ("limit" | "reopen", Some(value)) => {
+                let number = self.constant_number(value)?;
+                let Ok(flows @ 1..=FLOWS_MAX) = u32::try_from(number) else {
+                    let message = format!("`{word}` is a number of flows from 1 to {FLOWS_MAX}");
+                    return self.bad_value(&message, value.span);
+                };
+                if word == "limit" {
+                    limits.limit = Some((flows, option.span));
+                } else {
+                    limits.reopen = Some((flows, option.span));
+                }
             }
             _ => {} // the parser has said that there is no such property
         }

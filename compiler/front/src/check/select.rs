@@ -102,7 +102,13 @@ impl<'a> Checker<'a> {
                 | Scheduler::Wrr
                 | Scheduler::Maglev
                 | Scheduler::Rendezvous
-                | Scheduler::Fo,
+                | Scheduler::Fo
+                | Scheduler::Lc
+                | Scheduler::Wlc
+                | Scheduler::Sed
+                | Scheduler::Nq
+                | Scheduler::Ovf
+                | Scheduler::Twos,
             )
             | None => None,
         };

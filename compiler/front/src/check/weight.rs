@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Warns of a weight that makes no share: `rr` only asks whether it is 0.
+    /// Warns of a weight that makes no share, where the scheduler only asks whether it is 0.
     pub(super) fn unheeded_weight(
         &mut self,
         backends: &[Backend],
@@ -50,13 +50,13 @@ impl<'a> Checker<'a> {
     ) {
         let mut weights = backends.iter().zip(places);
         let heavy = weights.find(|(backend, _)| backend.weight > 1);
-        if let (Scheduler::Rr, Some((backend, line))) = (scheduler, heavy) {
-            let message = "`rr` gives every backend the same share";
+        if let (Some((backend, line)), Some(heeding)) = (heavy, heeding(scheduler)) {
+            let message = format!("`{scheduler}` gives every backend the same share");
             self.report(
                 Diagnostic::warning(Code::WithoutEffect, message, *line)
                     .label(format!("weight {} changes nothing", backend.weight))
-                    .secondary(place, "this scheduler takes them in turn")
-                    .note("`scheduler wrr` takes each as often as its weight says"),
+                    .secondary(place, "this scheduler asks whether it is 0")
+                    .note(format!("`scheduler {heeding}` goes by weights")),
             );
         }
     }
@@ -76,14 +76,42 @@ impl<'a> Checker<'a> {
         slow_start: Option<(u32, Span)>,
         (scheduler, place): (Scheduler, Span),
     ) {
-        if let (Scheduler::Rr, Some((_, line))) = (scheduler, slow_start) {
-            let message = "`rr` gives every backend the same share";
+        let Some((_, line)) = slow_start else {
+            return;
+        };
+        let warning = |message| {
+            Diagnostic::warning(Code::WithoutEffect, message, line)
+                .label("a weight that grows changes nothing")
+        };
+        if let Some(heeding) = heeding(scheduler) {
+            let message = format!("`{scheduler}` gives every backend the same share");
             self.report(
-                Diagnostic::warning(Code::WithoutEffect, message, line)
-                    .label("a weight that grows changes nothing")
-                    .secondary(place, "this scheduler takes them in turn")
-                    .note("`scheduler wrr` takes each as often as its weight says"),
+                warning(message)
+                    .secondary(place, "this scheduler asks whether it is 0")
+                    .note(format!("`scheduler {heeding}` goes by weights")),
             );
+        } else if scheduler == Scheduler::Ovf {
+            let message = "to `ovf` a weight is a number of flows".to_owned();
+            self.report(warning(message).secondary(place, "this scheduler"));
         }
+    }
+}
+
+/// The scheduler that goes by weights, where this one does not, and is the same otherwise.
+fn heeding(scheduler: Scheduler) -> Option<Scheduler> {
+    match scheduler {
+        Scheduler::Rr => Some(Scheduler::Wrr),
+        Scheduler::Lc => Some(Scheduler::Wlc),
+        Scheduler::Wrr
+        | Scheduler::Maglev
+        | Scheduler::Sh
+        | Scheduler::Dh
+        | Scheduler::Rendezvous
+        | Scheduler::Fo
+        | Scheduler::Wlc
+        | Scheduler::Sed
+        | Scheduler::Nq
+        | Scheduler::Ovf
+        | Scheduler::Twos => None,
     }
 }

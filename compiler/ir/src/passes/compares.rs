@@ -298,6 +298,7 @@ impl Bits {
             | Op::Load(..)
             | Op::Store(..)
             | Op::Exchange(..)
+            | Op::Raise(..)
             | Op::Find(..)
             | Op::Vacant(..)
             | Op::Count(..) => None,

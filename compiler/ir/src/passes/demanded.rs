@@ -138,7 +138,7 @@ fn of_operands(
                 .for_each(|base| demand(base, u64::MAX));
             demand(value, bytes_mask(access.bytes));
         }
-        Op::Store(access, value) => {
+        Op::Store(access, value) | Op::Raise(access, value) => {
             demand(access.index, u64::MAX);
             demand(value, bytes_mask(access.bytes));
         }

@@ -109,6 +109,7 @@ impl Reversed {
             | Op::Load(..)
             | Op::Store(..)
             | Op::Exchange(..)
+            | Op::Raise(..)
             | Op::Find(..)
             | Op::Vacant(..)
             | Op::Count(..) => None,
@@ -183,6 +184,7 @@ impl Reversed {
             | Op::Load(..)
             | Op::Store(..)
             | Op::Exchange(..)
+            | Op::Raise(..)
             | Op::Find(..)
             | Op::Vacant(..)
             | Op::Count(..) => false,

@@ -45,6 +45,7 @@ pub(super) fn simplify(inst: &Inst, output: &mut Output<'_>) -> Simpler {
         | Op::Worker
         | Op::Load(..)
         | Op::Exchange(..)
+        | Op::Raise(..)
         | Op::Find(..)
         | Op::Vacant(..)
         | Op::Count(..) => No,

@@ -106,6 +106,7 @@ impl Reader {
             Element::Flow,
             Element::Noted,
             Element::Change,
+            Element::Load,
             Element::Cursor,
             Element::Counter,
             Element::Word,
@@ -259,6 +260,13 @@ impl Reader {
             let access = self.access(cursor, bytes)?;
             cursor.expect("=", "`=`")?;
             return Ok(Some(Op::Store(access, self.value(cursor)?)));
+        }
+        if cursor.takes_word("raise") {
+            let access = self.access(cursor, 8)?;
+            if !cursor.takes_word("by") {
+                return Err(cursor.expected("`by`"));
+            }
+            return Ok(Some(Op::Raise(access, self.value(cursor)?)));
         }
         if cursor.takes_word("count") {
             let (section, index) = self.element(cursor)?;

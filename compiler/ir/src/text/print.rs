@@ -118,6 +118,11 @@ impl Printer<'_> {
                 self.access(f, *access)?;
                 write!(f, " = v{}", value.0)
             }
+            Op::Raise(access, value) => {
+                write!(f, "raise ")?;
+                self.access(f, *access)?;
+                write!(f, " by v{}", value.0)
+            }
             Op::Exchange(access, new, expected) => {
                 let name = self.name(access.section);
                 write!(
@@ -226,6 +231,7 @@ pub(super) fn element_name(element: Element) -> &'static str {
         Element::Flow => "flow",
         Element::Noted => "noted",
         Element::Change => "change",
+        Element::Load => "load",
         Element::Cursor => "cursor",
         Element::Counter => "counter",
         Element::Word => "word",

@@ -3,7 +3,8 @@
 use lvsc_abi::flows::{self, CLOSING, Entry, NEW};
 use lvsc_abi::hash;
 use lvsc_abi::image::Width;
-use lvsc_abi::layout::{Section, clock};
+use lvsc_abi::layout::{Section, clock, load, slot};
+use lvsc_abi::loads::{self, Load, Measure};
 use lvsc_abi::manifest::{FlowKind, Flows};
 use lvsc_abi::scheduler::Pick;
 
@@ -44,8 +45,7 @@ impl Running<'_> {
             selected.entry = Some(bucket.first + found);
             if !told.passive {
                 let entry = seen(known, bucket.now, told, (flows, life));
-                self.image
-                    .store(bucket.at(found), Width::B8, entry.to_bits());
+                self.write(pool, bucket.at(found), entry);
             }
             return known.backend;
         }
@@ -69,11 +69,7 @@ impl Running<'_> {
         } else {
             Table::New
         };
-        let index = match self.pipeline.pool(pool).scheduler.pick() {
-            Pick::Hash => hash,
-            Pick::Cursor => self.turn(pool),
-        };
-        let id = self.slot(index, selected);
+        let id = self.pick(selected);
         if self.is_usable(pool, id) {
             let entry = Entry {
                 tag: bucket.tag as u32,
@@ -82,8 +78,7 @@ impl Running<'_> {
                 flags: NEW,
             };
             let entry = seen(entry, bucket.now, told, (flows, life));
-            self.image
-                .store(bucket.at(place), Width::B8, entry.to_bits());
+            self.write(pool, bucket.at(place), entry);
             selected.entry = Some(bucket.first + place);
         }
         id
@@ -105,6 +100,56 @@ impl Running<'_> {
             now,
             table,
         }
+    }
+
+    /// Writes an entry, and counts whose flows there are.
+    fn write(&mut self, pool: PoolId, at: u64, entry: Entry) {
+        let before = Entry::from_bits(self.image.load(at, Width::B8));
+        self.image.store(at, Width::B8, entry.to_bits());
+        if self.pipeline.pool(pool).counts_flows() {
+            let loads = self.section(self.sections.pool(pool).loads);
+            if let Some(before) = before {
+                loads::forget(self.image, &loads, before);
+            }
+            let counts = loads.at(entry.backend.into(), load::COUNTS);
+            self.image.add(counts, loads::unit(entry));
+        }
+    }
+
+    /// The backend that the scheduler has for a new flow.
+    fn pick(&mut self, selected: &mut Selected) -> u16 {
+        let (pool, hash) = (selected.pool, selected.hash);
+        let id = match self.pipeline.pool(pool).scheduler.pick() {
+            Pick::Hash => self.slot(hash, selected),
+            Pick::Cursor => {
+                let turn = self.turn(pool);
+                self.slot(turn, selected)
+            }
+            Pick::Least(measure) => return self.least(pool, measure),
+            Pick::Two => {
+                let [first, second] = [hash, hash >> 32].map(|index| self.slot(index, selected));
+                if loads::second_has_less(self.load(pool, first), self.load(pool, second)) {
+                    second
+                } else {
+                    first
+                }
+            }
+        };
+        if self.pipeline.pool(pool).has_limits() && self.load(pool, id).is_full() {
+            return self.least(pool, Measure::Connections);
+        }
+        id
+    }
+
+    fn least(&self, pool: PoolId, measure: Measure) -> u16 {
+        let ids = 0..self.pipeline.pool(pool).ids() as u16;
+        let loads = ids.map(|id| self.load(pool, id));
+        loads::least(measure, loads).map_or(slot::NONE, |id| id as u16)
+    }
+
+    fn load(&self, pool: PoolId, id: u16) -> Load {
+        let loads = self.section(self.sections.pool(pool).loads);
+        Load::load(self.image, &loads, id.into())
     }
 
     /// The worker's element of the cursor, which then is one more.

@@ -9,7 +9,7 @@ use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
 
 mod entry;
 
-use super::flows::{Exchanged, Lookup, Place, pop_place, push_place};
+use super::flows::{Lookup, Place, pop_place, push_place};
 use super::select::pop_candidate;
 use super::state::{Path, Split};
 use super::{Lowering, element};
@@ -185,7 +185,7 @@ impl Lowering<'_> {
             for mut path in yes {
                 let candidate = pop_candidate(&mut path);
                 pop_place(&mut path);
-                let Split { yes: mut seen, no } = self.see(asked, place, path);
+                let Split { yes: mut seen, no } = self.see(asked, candidate.0, place, path);
                 for path in &mut seen {
                     path.push(candidate.0);
                     path.push(candidate.1);
@@ -213,7 +213,7 @@ impl Lowering<'_> {
 
     /// Writes the flow's entry anew, where that changes it: so a flow costs one write a second and not one a packet. On the no
     /// side there is none any more: the sweep has emptied it since it was found.
-    fn see(&mut self, asked: &Asked, place: Place, path: Path) -> Split {
+    fn see(&mut self, asked: &Asked, id: Value, place: Place, path: Path) -> Split {
         // Nearly every packet is one of a flow that is neither new nor being closed, and changes nothing.
         let differs = self.differs(asked, place.word, path.block);
         let Split {
@@ -229,12 +229,14 @@ impl Lowering<'_> {
                 let new = self.again(asked, place.word, path.block);
                 let differs = (self.code).compare(path.block, Compare::Ne, new, place.word);
                 let Split { yes, no } = self.test(differs, path);
-                for path in &yes {
+                settled.extend(no);
+                for path in yes {
                     let to = element(asked.lookup.section, place.at, 0, 8);
-                    self.code
-                        .value(path.block, Op::Exchange(to, new, place.word));
+                    let exchange = Op::Exchange(to, new, place.word);
+                    let before = self.code.value(path.block, exchange);
+                    let pool = asked.lookup.pool;
+                    settled.extend(self.count_again(pool, before, (id, new, place.word), path));
                 }
-                settled.extend(yes.into_iter().chain(no));
             }
         }
         Split {
@@ -252,64 +254,72 @@ impl Lowering<'_> {
 
     /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
     fn enter(&mut self, asked: &Asked, mut path: Path) -> Split {
+        let pool = asked.lookup.pool;
         let place = pop_place(&mut path);
-        let index = self.pick(&asked.lookup, path.block);
-        self.push_slot(asked.lookup.pool, index, &mut path);
-        let Split { yes, no } = self.usable(path);
-        let mut split = Split {
-            yes: Vec::new(),
-            no,
-        };
-        for mut path in yes {
-            let (id, record) = pop_candidate(&mut path);
-            let new = self.first(asked, id, path.block);
-            path.push(id);
-            path.push(record);
-            split.extend(self.exchange(&asked.lookup, place, new, path));
+        let mut split = Split::default();
+        for mut path in self.pick(&asked.lookup, path) {
+            let id = path.pop().low;
+            self.push_candidate(pool, id, &mut path);
+            let Split { yes, no } = self.usable(path);
+            split.no.extend(no);
+            for path in yes {
+                split.extend(self.exchange(asked, place, path));
+            }
         }
         split
     }
 
-    /// Where in the ring a new flow's backend stands.
-    fn pick(&mut self, lookup: &Lookup, block: BlockId) -> Value {
-        match self.pipeline.pool(lookup.pool).scheduler.pick() {
-            Pick::Hash => self.ring_hash(block, lookup.state),
+    /// Pushes the id of a new flow's backend.
+    fn pick(&mut self, lookup: &Lookup, mut path: Path) -> Vec<Path> {
+        let (pool, block) = (lookup.pool, path.block);
+        let id = match self.pipeline.pool(pool).scheduler.pick() {
+            Pick::Hash => {
+                let hash = self.ring_hash(block, lookup.state);
+                self.slot_id(pool, hash, block)
+            }
             Pick::Cursor => {
                 let worker = self.code.value(block, Op::Worker);
-                let cursor = element(self.sections.pool(lookup.pool).cursor, worker, 0, 8);
+                let cursor = element(self.sections.pool(pool).cursor, worker, 0, 8);
                 let now = self.code.load(block, Class::Shared, cursor);
                 let next = self.code.with(block, Binary::Add, now, 1);
                 self.code.effect(block, Op::Store(cursor, next));
-                now
+                self.slot_id(pool, now, block)
             }
-        }
+            Pick::Least(measure) => {
+                let id = self.least(pool, measure, block);
+                path.push(id);
+                return vec![path];
+            }
+            Pick::Two => {
+                let hash = self.ring_hash(block, lookup.state);
+                let other = self.code.with(block, Binary::Shr, hash, 32);
+                let ids = [hash, other].map(|index| self.slot_id(pool, index, block));
+                self.lesser(pool, ids, block)
+            }
+        };
+        path.push(id);
+        self.within_limits(pool, path)
     }
 
-    /// Exchanges the new entry for what was found, with its candidate on the stack; another worker's entry for the same flow
+    /// Exchanges a new entry for what was found, with its candidate on the stack; another worker's entry for the same flow
     /// wins.
-    fn exchange(&mut self, lookup: &Lookup, place: Place, new: Value, mut path: Path) -> Split {
+    fn exchange(&mut self, asked: &Asked, place: Place, mut path: Path) -> Split {
         let (id, record) = pop_candidate(&mut path);
-        let block = path.block;
-        let Exchanged {
-            before,
-            beaten,
-            same,
-        } = self.try_exchange(lookup, place, new, block);
-        let beaten = self.code.binary(block, Binary::And, beaten, same);
-        let Split {
-            yes: beaten,
-            no: mut settled,
-        } = self.test(beaten, path);
-        for path in &mut settled {
-            path.push(id);
-            path.push(record);
-        }
-        let mut split = Split {
-            yes: settled,
-            no: Vec::new(),
-        };
-        for path in beaten {
-            split.extend(self.theirs(lookup, before, path));
+        let (lookup, block) = (&asked.lookup, path.block);
+        let new = self.first(asked, id, block);
+        let made = self.try_exchange(lookup, place, new, block);
+        let mut split = Split::default();
+        for path in self.count_first(lookup.pool, &made, (id, new, place.word), path) {
+            let beaten = (self.code).binary(path.block, Binary::And, made.beaten, made.same);
+            let Split { yes: beaten, no } = self.test(beaten, path);
+            for mut path in no {
+                path.push(id);
+                path.push(record);
+                split.yes.push(path);
+            }
+            for path in beaten {
+                split.extend(self.theirs(lookup, made.before, path));
+            }
         }
         split
     }

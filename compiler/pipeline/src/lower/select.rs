@@ -143,10 +143,15 @@ impl Lowering<'_> {
 
     /// Pushes the candidate `slot(index)`.
     pub(super) fn push_slot(&mut self, pool: PoolId, index: Value, path: &mut Path) {
-        let from = super::element(self.sections.pool(pool).ring, index, 0, 4);
-        let slot = self.code.load(path.block, Class::Config, from);
-        let id = self.code.with(path.block, Binary::And, slot, slot::BACKEND);
+        let id = self.slot_id(pool, index, path.block);
         self.push_candidate(pool, id, path);
+    }
+
+    /// The id in `slot(index)`.
+    pub(super) fn slot_id(&mut self, pool: PoolId, index: Value, block: BlockId) -> Value {
+        let from = super::element(self.sections.pool(pool).ring, index, 0, 4);
+        let slot = self.code.load(block, Class::Config, from);
+        self.code.with(block, Binary::And, slot, slot::BACKEND)
     }
 
     /// Pushes the candidate of this id.

@@ -1,0 +1,208 @@
+//! Choosing by how many flows each backend has, and counting them: see [`lvsc_abi::loads`]. Made without a branch.
+
+use lvsc_abi::flows::{CLOSING, VALID};
+use lvsc_abi::layout::{load, slot};
+use lvsc_abi::loads::{ACTIVE, ACTIVE_COST, ACTIVE_MASK, INACTIVE, INACTIVE_SHIFT, Measure};
+use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
+
+use super::flows::Exchanged;
+use super::state::{Path, Split};
+use super::{Lowering, element};
+use crate::pipeline::PoolId;
+
+/// A backend that may be given a flow.
+#[derive(Clone, Copy)]
+struct Candidate {
+    id: Value,
+    cost: Value,
+    weight: Value,
+}
+
+impl Lowering<'_> {
+    /// The id of the backend that has least to do, of the first of equals; that of nobody where none takes flows.
+    pub(super) fn least(&mut self, pool: PoolId, measure: Measure, block: BlockId) -> Value {
+        let [none, cost, weight] =
+            [u64::from(slot::NONE), 1, 0].map(|value| self.code.constant(block, value));
+        let mut least = Candidate {
+            id: none,
+            cost,
+            weight,
+        };
+        for id in 0..self.pipeline.pool(pool).ids() {
+            let id = self.code.constant(block, id.into());
+            let next = self.measured(pool, measure, id, block);
+            let less = self.has_less(next, least, block);
+            let mut pick = |a, b| self.code.value(block, Op::Select(less, a, b));
+            least = Candidate {
+                id: pick(next.id, least.id),
+                cost: pick(next.cost, least.cost),
+                weight: pick(next.weight, least.weight),
+            };
+        }
+        least.id
+    }
+
+    /// The one of two backends that has less to do, the first of equals.
+    pub(super) fn lesser(&mut self, pool: PoolId, ids: [Value; 2], block: BlockId) -> Value {
+        let [first, second] = ids.map(|id| self.measured(pool, Measure::Connections, id, block));
+        let less = self.has_less(second, first, block);
+        self.code
+            .value(block, Op::Select(less, second.id, first.id))
+    }
+
+    fn has_less(&mut self, one: Candidate, than: Candidate, block: BlockId) -> Value {
+        let mut product = |a, b| self.code.binary(block, Binary::Mul, a, b);
+        let (own, other) = (
+            product(one.cost, than.weight),
+            product(than.cost, one.weight),
+        );
+        self.code.compare(block, Compare::Lt, own, other)
+    }
+
+    fn measured(
+        &mut self,
+        pool: PoolId,
+        measure: Measure,
+        index: Value,
+        block: BlockId,
+    ) -> Candidate {
+        let id = self.load_field(pool, (index, load::ID, 4), block);
+        let counts = self.load_field(pool, (index, load::COUNTS, 8), block);
+        let mut weight = self.load_field(pool, (index, load::WEIGHT, 4), block);
+        let active = self.code.with(block, Binary::And, counts, ACTIVE_MASK);
+        let [zero, one] = [0, 1].map(|value| self.code.constant(block, value));
+        if self.pipeline.pool(pool).has_limits() {
+            let full = self.full(pool, (index, counts), block);
+            weight = self.code.value(block, Op::Select(full, zero, weight));
+        }
+        let cost = match measure {
+            Measure::Connections => {
+                let shift = u64::from(INACTIVE_SHIFT);
+                let inactive = self.code.with(block, Binary::Shr, counts, shift);
+                let active = (self.code).with(block, Binary::Mul, active, ACTIVE_COST);
+                self.code.binary(block, Binary::Add, active, inactive)
+            }
+            Measure::Delay => self.code.with(block, Binary::Add, active, 1),
+            Measure::Idle => {
+                let next = self.code.with(block, Binary::Add, active, 1);
+                self.code.value(block, Op::Select(active, next, zero))
+            }
+            Measure::Overflow => {
+                let over = self.code.compare(block, Compare::Lt, weight, active);
+                weight = self.code.value(block, Op::Select(over, zero, weight));
+                one
+            }
+        };
+        Candidate { id, cost, weight }
+    }
+
+    /// Whether a backend has as many flows as it takes.
+    fn full(&mut self, pool: PoolId, (index, counts): (Value, Value), block: BlockId) -> Value {
+        let limit = self.load_field(pool, (index, load::LIMIT, 4), block);
+        let active = self.code.with(block, Binary::And, counts, ACTIVE_MASK);
+        let shift = u64::from(INACTIVE_SHIFT);
+        let inactive = self.code.with(block, Binary::Shr, counts, shift);
+        let total = self.code.binary(block, Binary::Add, active, inactive);
+        self.code.compare(block, Compare::Le, limit, total)
+    }
+
+    fn load_field(
+        &mut self,
+        pool: PoolId,
+        (index, field, bytes): (Value, u16, u8),
+        block: BlockId,
+    ) -> Value {
+        let from = element(self.sections.pool(pool).loads, index, field, bytes);
+        self.code.load(block, Class::Shared, from)
+    }
+
+    /// With a backend's id on the stack: where it is full, that of the one that has least to do takes its place.
+    pub(super) fn within_limits(&mut self, pool: PoolId, mut path: Path) -> Vec<Path> {
+        if !self.pipeline.pool(pool).has_limits() {
+            return vec![path];
+        }
+        let id = path.pop().low;
+        let counts = self.load_field(pool, (id, load::COUNTS, 8), path.block);
+        let full = self.full(pool, (id, counts), path.block);
+        let Split { mut yes, mut no } = self.test(full, path);
+        for path in &mut yes {
+            let least = self.least(pool, Measure::Connections, path.block);
+            path.push(least);
+        }
+        for path in &mut no {
+            path.push(id);
+        }
+        yes.extend(no);
+        self.join(yes)
+    }
+
+    /// Counts a flow whose first entry was exchanged for what was in its place; who had that has a flow less.
+    pub(super) fn count_first(
+        &mut self,
+        pool: PoolId,
+        made: &Exchanged,
+        (id, new, old): (Value, Value, Value),
+        path: Path,
+    ) -> Vec<Path> {
+        if !self.pipeline.pool(pool).counts_flows() {
+            return vec![path];
+        }
+        let Split { yes, no } = self.test(made.beaten, path);
+        let mut paths = yes;
+        for path in no {
+            let one = self.unit(new, path.block);
+            self.raise(pool, id, one, path.block);
+            let used = self.code.with(path.block, Binary::And, old, VALID);
+            let Split { yes, no } = self.test(used, path);
+            for path in &yes {
+                let block = path.block;
+                let id = self.entry_backend(block, old);
+                let one = self.unit(old, block);
+                let zero = self.code.constant(block, 0);
+                let less = self.code.binary(block, Binary::Sub, zero, one);
+                self.raise(pool, id, less, block);
+            }
+            paths.extend(yes.into_iter().chain(no));
+        }
+        self.join(paths)
+    }
+
+    /// Counts a flow otherwise whose entry was exchanged for another one of its backend, where it is one of the other kind now.
+    pub(super) fn count_again(
+        &mut self,
+        pool: PoolId,
+        before: Value,
+        (id, new, old): (Value, Value, Value),
+        path: Path,
+    ) -> Vec<Path> {
+        if !self.pipeline.pool(pool).counts_flows() {
+            return vec![path];
+        }
+        let block = path.block;
+        let done = self.code.compare(block, Compare::Eq, before, old);
+        let turned = self.code.binary(block, Binary::Xor, new, old);
+        let turned = self.code.with(block, Binary::And, turned, CLOSING);
+        let zero = self.code.constant(block, 0);
+        let turned = self.code.value(block, Op::Select(done, turned, zero));
+        let Split { yes, no } = self.test(turned, path);
+        for path in &yes {
+            let [now, then] = [new, old].map(|word| self.unit(word, path.block));
+            let more = self.code.binary(path.block, Binary::Sub, now, then);
+            self.raise(pool, id, more, path.block);
+        }
+        self.join(yes.into_iter().chain(no).collect())
+    }
+
+    /// What an entry counts.
+    fn unit(&mut self, word: Value, block: BlockId) -> Value {
+        let closing = self.code.with(block, Binary::And, word, CLOSING);
+        let [inactive, active] = [INACTIVE, ACTIVE].map(|unit| self.code.constant(block, unit));
+        self.code
+            .value(block, Op::Select(closing, inactive, active))
+    }
+
+    fn raise(&mut self, pool: PoolId, id: Value, by: Value, block: BlockId) {
+        let to = element(self.sections.pool(pool).loads, id, load::COUNTS, 8);
+        self.code.effect(block, Op::Raise(to, by));
+    }
+}
