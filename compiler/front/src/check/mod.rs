@@ -31,6 +31,7 @@ mod flows;
 mod functions;
 mod header_fields;
 mod headers;
+mod ids;
 mod interfaces;
 mod known;
 mod names;

@@ -54,6 +54,12 @@ fn a_header_brings_those_before_it() {
 }
 
 #[test]
+fn what_names_a_backend_needs_its_headers() {
+    let simple = simplify(policy(&[Stmt::Named(TURNS, field("vlan[1].vid"), vec![])]));
+    assert!(parsed(&simple).contains(&header("vlan[1]")));
+}
+
+#[test]
 fn a_selects_key_needs_its_headers() {
     let simple = simplify(policy(&[Stmt::Select(PLAIN, vec![])]));
     assert_eq!(parsed(&simple).len(), 10);
