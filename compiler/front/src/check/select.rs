@@ -40,6 +40,8 @@ impl<'a> Checker<'a> {
             Some(_) | None => self.unknown_name(&found.from, &[Sort::Pool]),
         };
         let id = found.id.as_ref().map(|id| self.id_of(&id.value, scope));
+        let named = pool.filter(|_| id.is_some());
+        self.named.extend(named.map(|pool| usize::from(pool.0)));
         let key = self.key_of(pool, &found.by, span, scope);
         let otherwise = if let Some(block) = &found.otherwise {
             let before = self.left_out;
