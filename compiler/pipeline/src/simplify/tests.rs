@@ -149,6 +149,26 @@ fn what_does_the_same_is_shared_whatever_its_variables_are() {
 }
 
 #[test]
+fn what_names_a_backend_by_the_same_field_is_shared() {
+    let named = |field_name| {
+        let end = Outcome::Send(InterfaceRef::OfBackend(RS[0]));
+        vec![
+            Stmt::Named(PLAIN, field(field_name), drop_it()),
+            Stmt::End(end),
+        ]
+    };
+    let count = |pipeline| shared(pipeline).graph.node_count();
+    let alone = count(either(named("ip4.dscp"), Vec::new()));
+    assert_eq!(
+        count(either(named("ip4.dscp"), named("ip4.dscp"))),
+        alone - 1,
+        "the match leads to one node, and the end is not reached"
+    );
+    let other = count(either(named("ip4.dscp"), named("ip4.ttl")));
+    assert_eq!(other, alone, "one more names, and all behind it is shared");
+}
+
+#[test]
 fn what_reads_another_variable_is_no_twin() {
     let same = || bound(PORT, "tcp.src", PORT);
     for other in [
