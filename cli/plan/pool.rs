@@ -155,6 +155,7 @@ pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
     let keys = steps.filter_map(|step| match step {
         Step::Select { pool, key, .. } if pipeline.pool(*pool).name == name => Some(*key),
         Step::Select { .. }
+        | Step::Named { .. }
         | Step::Parse(_)
         | Step::Match(_)
         | Step::Let(..)

@@ -426,6 +426,18 @@ impl Writer {
         let key = match self.choose(4) {
             0 => " by ip.src",
             1 if present.contains(&"tcp") => " by ip.src, tcp.src",
+            2 => {
+                let ids = [
+                    " by id(ip.dscp)",
+                    " by id(ip.ttl & 3)",
+                    " by id(tcp.dst % 80)",
+                    " by id(shim.kind)",
+                    " by id(eth.src)",
+                    " by id(flow.sport)",
+                    " by id(vlan.vid / 10)",
+                ];
+                ids[self.choose(ids.len())]
+            }
             _ => "",
         };
         let otherwise = if self.choose(3) == 0 {

@@ -67,7 +67,17 @@ impl Writer {
                 self.any_name();
                 self.w("from");
                 self.name();
-                self.maybe(Self::by);
+                self.maybe(|w| {
+                    if w.below(3) == 0 {
+                        w.w("by");
+                        w.w("id");
+                        w.w("(");
+                        w.expr();
+                        w.w(")");
+                    } else {
+                        w.by();
+                    }
+                });
                 self.maybe(|w| {
                     w.w("else");
                     w.block();

@@ -63,16 +63,24 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
         StmtKind::Select {
             pool,
             variable,
+            id,
             key,
             otherwise,
         } => {
+            let (pool, variable, key) = (*pool, *variable, *key);
             let no = block(graph, otherwise, next);
-            let step = Step::Select {
-                pool: *pool,
-                variable: *variable,
-                key: *key,
+            let select = Step::Select {
+                pool,
+                variable,
+                key,
             };
-            (step, vec![(next, Edge::Yes), (no, Edge::No)])
+            let edges = [(next, Edge::Yes), (no, Edge::No)];
+            let select = add(graph, select, stmt.place, &edges);
+            let Some(id) = id.clone() else {
+                return select;
+            };
+            let named = Step::Named { pool, variable, id };
+            (named, vec![(next, Edge::Yes), (select, Edge::No)])
         }
         StmtKind::Let(variable, value) => (
             Step::Let(*variable, value.clone()),

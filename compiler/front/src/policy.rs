@@ -116,6 +116,8 @@ pub enum StmtKind {
         pool: PoolId,
         /// To which variable.
         variable: VariableId,
+        /// What names a backend, before its scheduler is asked.
+        id: Option<Expr>,
         /// What identifies the flow.
         key: ChoiceId,
         /// Without a usable backend.

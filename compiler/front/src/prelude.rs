@@ -11,9 +11,10 @@ pub(crate) const FILES: [Text; 3] = [
 ];
 
 /// What `use NAME` takes in besides.
-pub(crate) const MODULES: [Text; 3] = [
+pub(crate) const MODULES: [Text; 4] = [
     ("prelude/arp.lvs", include_str!("prelude/arp.lvs")),
     ("prelude/gre.lvs", include_str!("prelude/gre.lvs")),
+    ("prelude/quic_lb.lvs", include_str!("prelude/quic_lb.lvs")),
     ("prelude/vxlan.lvs", include_str!("prelude/vxlan.lvs")),
 ];
 

@@ -22,7 +22,8 @@ type Passed = usize;
 const RING: Passed = 1;
 const TABLE: Passed = 2;
 const ENTRY: Passed = 4;
-const KINDS: usize = 8;
+const RECORD: Passed = 8;
+const KINDS: usize = 16;
 
 /// A way through a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +56,14 @@ pub fn ways(program: &Verified, layout: &Layout) -> Vec<Way> {
             walk.shortest(sent(|kind| kind == 0)),
         ),
         (
+            "sent by id",
+            true,
+            walk.shortest(sent(|kind| kind == RECORD)),
+        ),
+        (
             "sent by ring",
             true,
-            walk.shortest(sent(|kind| kind == RING)),
+            walk.shortest(sent(|kind| kind & !RECORD == RING)),
         ),
         (
             "sent by table",
@@ -67,7 +73,7 @@ pub fn ways(program: &Verified, layout: &Layout) -> Vec<Way> {
         (
             "sent, a new flow",
             false,
-            walk.shortest(sent(|kind| kind == RING | TABLE | ENTRY)),
+            walk.shortest(sent(|kind| kind & !RECORD == RING | TABLE | ENTRY)),
         ),
         (
             "dropped",
@@ -203,6 +209,7 @@ impl<'a> Walk<'a> {
             );
             match element {
                 Some(Element::Slot) if read => RING,
+                Some(Element::Backend) if read => RECORD,
                 Some(Element::Flow | Element::Noted) if found => TABLE,
                 Some(Element::Flow | Element::Noted) if written => ENTRY,
                 _ => 0,
@@ -391,6 +398,18 @@ mod tests {
                 assert_eq!(few < many, !way.lines.is_empty(), "{few} {many}");
             }
         }
+    }
+
+    #[test]
+    fn a_backend_that_no_ring_names_is_one_by_id() {
+        let (ways, _) = of(
+            "section backends.web backend 4\nsection ring.web slot 1024\nb0:\n  \
+            bounds +8 b1() else b4()\nb1:\n  v0 = frame.le8 +0\n  v1 = load.config8 backends.web[v0]+0\n  \
+            if v1 b2() else b3()\nb2:\n  return send v1\nb3:\n  v2 = load.config4 ring.web[v0]+0\n  \
+            v3 = load.config8 backends.web[v2]+0\n  return send v3\nb4:\n  return drop\n",
+        );
+        let names: Vec<&str> = ways.iter().map(|way| way.name).collect();
+        assert_eq!(names, ["sent by id", "sent by ring", "dropped"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn dot(pipeline: &Pipeline) -> String {
             .replace('\\', "\\\\")
             .replace('"', "\\\"");
         let shape = match step.step {
-            Step::Match(_) | Step::Select { .. } => ", shape=diamond",
+            Step::Match(_) | Step::Named { .. } | Step::Select { .. } => ", shape=diamond",
             Step::Verdict(_) => ", style=rounded",
             Step::Parse(_)
             | Step::Let(..)
@@ -49,7 +49,7 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
         let step = pipeline.step(*node);
         let label = words::step(pipeline, step).replace('"', "#quot;");
         let (open, close) = match step.step {
-            Step::Match(_) | Step::Select { .. } => ("{\"", "\"}"),
+            Step::Match(_) | Step::Named { .. } | Step::Select { .. } => ("{\"", "\"}"),
             Step::Verdict(_) => ("([\"", "\"])"),
             Step::Parse(_)
             | Step::Let(..)
@@ -95,7 +95,7 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
         Step::Parse(_) => "parse",
         Step::Match(_) => "match",
         Step::Let(..) => "let",
-        Step::Select { .. } => "select",
+        Step::Named { .. } | Step::Select { .. } => "select",
         Step::Rewrite(..) => "rewrite",
         Step::Count(_) | Step::CountCell(..) | Step::CountKey(..) => "count",
         Step::Verdict(_) => "verdict",

@@ -17,6 +17,7 @@ mod bits;
 mod cells;
 mod changed;
 mod flows;
+mod named;
 mod packet;
 mod select;
 mod values;
@@ -48,6 +49,8 @@ pub enum Event<'a> {
     Decided(&'a Expr, bool, Vec<Fact>),
     /// A value was bound.
     Bound(VariableId, u128),
+    /// A packet was asked which backend it names.
+    Named(Named),
     /// A pool was asked.
     Selected(Selected),
     /// A field was written.
@@ -86,6 +89,17 @@ pub struct Rewritten {
     pub after: u128,
     /// The header's checksum before and after, where it was mended.
     pub checksum: Option<(u16, u16)>,
+}
+
+/// What a packet said when it was asked which backend it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The pool.
+    pub pool: PoolId,
+    /// The value; `None` where it is absent.
+    pub id: Option<u128>,
+    /// The backend of this id; `None` where there is none that is usable.
+    pub backend: Option<u16>,
 }
 
 /// How a pool was asked and what it answered.
@@ -209,6 +223,12 @@ pub fn run(
                 see(Event::Bound(*variable, value));
                 Edge::Next
             }
+            Step::Named { pool, variable, id } => {
+                let named = running.named(*pool, id);
+                let backend = named.backend;
+                see(Event::Named(named));
+                running.chosen(*variable, backend)
+            }
             Step::Select {
                 pool,
                 variable,
@@ -217,14 +237,7 @@ pub fn run(
                 let selected = running.select(*pool, *key);
                 let backend = selected.backend;
                 see(Event::Selected(selected));
-                if let Some(id) = backend {
-                    running.bind(*variable, u128::from(id));
-                }
-                if backend.is_some() {
-                    Edge::Yes
-                } else {
-                    Edge::No
-                }
+                running.chosen(*variable, backend)
             }
             Step::Rewrite(header, field, value) => {
                 let value = running.value_or_zero(value);

@@ -16,6 +16,11 @@
 //! **Choices.** A choice is a list of alternatives; the first whose condition holds is taken. Groups of headers (`ip` is
 //! `ip4` or `ip6`) and the flow are choices.
 //!
+//! **Named.** The value of `id`, where it is there and below the number of the pool's ids
+//! ([`lvsc_abi::manifest::Pool::ids`]), names the backend whose record is `backends.<pool>[id]`. Where that is usable, the
+//! pool's counter of that backend counts, then `Yes`: no ring is read, no table is asked and nothing is noted. Else `No`,
+//! and what follows chooses as if nothing had been asked.
+//!
 //! **Select.** The key of the alternative that is taken is hashed (`h`, see [`lvsc_abi::hash`]; the values are written one
 //! after the other, each at its width). `slot(x)` is the backend in `ring.<pool>[x]`, whose record is
 //! `backends.<pool>[slot]`; indices are masked to the section's length, and a pool's `backends` section has at least one

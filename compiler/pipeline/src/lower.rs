@@ -22,6 +22,7 @@ mod key;
 mod likely;
 mod loads;
 mod members;
+mod named;
 mod needs;
 mod select;
 mod state;
@@ -145,6 +146,11 @@ impl Lowering<'_> {
                         .insert(*variable, Binding::Value(value));
                 }
                 self.go(node, Edge::Next, paths);
+            }
+            Step::Named { pool, variable, id } => {
+                let split = self.named(*pool, *variable, id, paths);
+                self.go(node, Edge::Yes, split.yes);
+                self.go(node, Edge::No, split.no);
             }
             Step::Select {
                 pool,

@@ -319,6 +319,16 @@ pub enum Step {
     Match(Expr),
     /// Binds a value. `Next`.
     Let(VariableId, Expr),
+    /// Takes the backend whose id a value is, and counts the packet for it. `Yes` with the variable bound; `No` where the
+    /// value is absent or the id that of no usable backend.
+    Named {
+        /// Of which pool.
+        pool: PoolId,
+        /// What the backend is bound to.
+        variable: VariableId,
+        /// The id, at most 64 bits.
+        id: Expr,
+    },
     /// Chooses a backend and counts the packet for it. `Yes` with the variable bound, `No` without a usable backend.
     Select {
         /// From which pool.

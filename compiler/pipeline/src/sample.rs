@@ -55,6 +55,8 @@ pub(crate) enum Stmt {
     Bind(VariableId, Expr),
     /// From the pool into its variable, by the flow; what is done without a backend.
     Select(PoolId, Vec<Stmt>),
+    /// The same, where the packet does not name one by this id.
+    Named(PoolId, Expr, Vec<Stmt>),
     Set(&'static str, Expr),
     /// An assignment to a field of any header.
     SetIn(HeaderId, FieldId, Expr),
@@ -153,6 +155,16 @@ impl Draft {
                     pool: *pool,
                     variable,
                     key: FLOW,
+                };
+                (step, vec![(Edge::Yes, next), (Edge::No, no)])
+            }
+            Stmt::Named(pool, id, otherwise) => {
+                let no = self.statement(&Stmt::Select(*pool, otherwise.clone()), line, next);
+                let variable = RS[usize::from(pool.0)];
+                let step = Step::Named {
+                    pool: *pool,
+                    variable,
+                    id: id.clone(),
                 };
                 (step, vec![(Edge::Yes, next), (Edge::No, no)])
             }

@@ -138,7 +138,7 @@ struct Asked {
 impl Asked {
     fn in_step(&mut self, step: &Step) {
         match step {
-            Step::Match(expr) | Step::Let(_, expr) => self.by(expr),
+            Step::Match(expr) | Step::Let(_, expr) | Step::Named { id: expr, .. } => self.by(expr),
             Step::Rewrite(header, _, expr) => {
                 self.headers.insert(*header);
                 self.by(expr);

@@ -28,7 +28,7 @@ pub fn nodes(pipeline: &Pipeline) -> Vec<Reached> {
 /// The edges that leave a node, in the order in which they are shown.
 pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
     let edges: &[Edge] = match pipeline.step(node).step {
-        Step::Match(_) | Step::Select { .. } => &[Edge::Yes, Edge::No],
+        Step::Match(_) | Step::Named { .. } | Step::Select { .. } => &[Edge::Yes, Edge::No],
         Step::Parse(_)
         | Step::Let(..)
         | Step::Rewrite(..)
@@ -44,8 +44,8 @@ pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
 }
 
 /// The graph, a line a node: its number, what it does, where it leads if not to what is read next, its place in the
-/// policy. Below a `match` stands what is done where it holds, below a `select` what is done without a backend; what
-/// comes out of there, and the other way, goes on behind it.
+/// policy. Below a `match` stands what is done where it holds, below a `select` what is done without a backend
+/// (of one `by id`: where the packet names none); what comes out of there, and the other way, goes on behind it.
 pub fn graph(pipeline: &Pipeline) -> String {
     graph_with(pipeline, |_| String::new())
 }
@@ -184,8 +184,10 @@ impl<'a> Reading<'a> {
         depth: usize,
         next: Option<NodeIndex>,
     ) -> Vec<NodeIndex> {
-        let is_select = matches!(self.pipeline.step(node).step, Step::Select { .. });
-        let below = if is_select { Edge::No } else { Edge::Yes };
+        let below = match self.pipeline.step(node).step {
+            Step::Named { .. } | Step::Select { .. } => Edge::No,
+            _ => Edge::Yes,
+        };
         let own: Vec<NodeIndex> = ways
             .iter()
             .map(|(_, to)| *to)

@@ -1,9 +1,10 @@
 //! What happened to a packet, in words: an observer of the interpreter. Knows no terminal and no source text; whoever
 //! shows a trace puts the policy's lines beside it.
 
+use lvsc_abi::manifest::Pool;
 use lvsc_abi::place::Place;
 
-use crate::interp::{CountedKey, Event, Observer, Rewritten, Selected, Table};
+use crate::interp::{CountedKey, Event, Named, Observer, Rewritten, Selected, Table};
 use crate::pipeline::{Expr, Outcome, Pipeline};
 use crate::words;
 
@@ -57,20 +58,25 @@ impl<'a> Trace<'a> {
         format!("{word}: {why}")
     }
 
+    /// `rs2 (192.168.46.130) from web: the packet names backend 2`
+    fn named(&self, named: &Named) -> String {
+        let pool = self.pipeline.pool(named.pool);
+        let Some(id) = named.id else {
+            return format!("the packet names no backend of {}", pool.name);
+        };
+        let known = u16::try_from(id).ok().and_then(|id| who(pool, id));
+        let says = format!("the packet names backend {id}");
+        match (known, named.backend) {
+            (Some(known), Some(_)) => format!("{known} from {}: {says}", pool.name),
+            (Some(known), None) => format!("{says} of {}, {known}, which is not usable", pool.name),
+            (None, _) => format!("{says}, which {} does not have", pool.name),
+        }
+    }
+
     /// `192.168.46.130 from web: a new flow, slot 17 of ring.web, entry 93 of flows.web; key ip4 tcp, hash 0x..`
     fn selected(&self, selected: &Selected) -> String {
         let pool = self.pipeline.pool(selected.pool);
-        let name = |id: u16| {
-            let backend = pool.backend(id)?;
-            let address = backend.address.to_string();
-            let is_named = backend.name != address;
-            Some(if is_named {
-                format!("{} ({address})", backend.name)
-            } else {
-                address
-            })
-        };
-        let picked = name(selected.picked);
+        let picked = who(pool, selected.picked);
         let who = match selected.backend {
             Some(id) => picked.clone().unwrap_or_else(|| format!("backend {id}")),
             None => "no backend".to_owned(),
@@ -172,6 +178,17 @@ impl<'a> Trace<'a> {
     }
 }
 
+/// `rs2 (192.168.46.130)`, or the address alone where the backend has no other name.
+fn who(pool: &Pool, id: u16) -> Option<String> {
+    let backend = pool.backend(id)?;
+    let address = backend.address.to_string();
+    Some(if backend.name == address {
+        address
+    } else {
+        format!("{} ({address})", backend.name)
+    })
+}
+
 impl Observer for Trace<'_> {
     fn see(&mut self, place: Place, event: Event<'_>) {
         let pipeline = self.pipeline;
@@ -191,6 +208,7 @@ impl Observer for Trace<'_> {
                     format!("{} is {value}", pipeline.variable(variable).name),
                 )
             }
+            Event::Named(named) => ("select", self.named(&named)),
             Event::Selected(selected) => ("select", self.selected(&selected)),
             Event::Rewritten(rewritten) => ("rewrite", self.rewritten(&rewritten)),
             Event::Counted(counter) => ("count", words::counter(pipeline, counter.0).to_owned()),

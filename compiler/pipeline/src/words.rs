@@ -96,6 +96,14 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
             let name = &pipeline.variable(*variable).name;
             format!("let {name} = {}", expression(pipeline, value))
         }
+        Step::Named { pool, variable, id } => {
+            format!(
+                "select {} from {} by id({})",
+                pipeline.variable(*variable).name,
+                pipeline.pool(*pool).name,
+                expression(pipeline, id)
+            )
+        }
         Step::Select {
             pool,
             variable,

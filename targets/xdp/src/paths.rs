@@ -11,12 +11,14 @@ use crate::verdict;
 const CLASS: u8 = 7;
 const OPERATION: u8 = 0xf0;
 
-/// What a way has passed: it has looked into a ring, into a connection table, it has written an entry there.
+/// What a way has passed: it has looked into a ring, into a connection table, it has written an entry there, it has read a
+/// backend's record.
 type Passed = usize;
 const RING: Passed = 1;
 const TABLE: Passed = 2;
 const ENTRY: Passed = 4;
-const KINDS: usize = 8;
+const RECORD: Passed = 8;
+const KINDS: usize = 16;
 
 /// The shortest and the longest way (instructions that are executed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +42,15 @@ pub(crate) fn figures(code: &Code, layout: &Layout) -> Vec<(&'static str, u64)> 
     let most = passed.iter().flatten().map(|span| span.most).max();
     let found = [
         ("instructions without a pool", least(|kind| kind == 0)),
-        ("instructions by ring", least(|kind| kind == RING)),
+        ("instructions by id", least(|kind| kind == RECORD)),
+        ("instructions by ring", least(|kind| kind & !RECORD == RING)),
         (
             "instructions by table",
             least(|kind| kind & (RING | TABLE) == TABLE),
         ),
         (
             "instructions of a new flow",
-            least(|kind| kind == RING | TABLE | ENTRY),
+            least(|kind| kind & !RECORD == RING | TABLE | ENTRY),
         ),
         ("instructions to pass, at most", most),
     ];
@@ -63,9 +66,21 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
         let Symbol::Section(id) = symbol else {
             return None;
         };
-        let rings = layout[*id].element == Element::Slot;
-        let tables = layout[*id].element.is_flow();
-        (rings || tables).then_some((*index, if rings { RING } else { TABLE }))
+        let passed = match layout[*id].element {
+            Element::Slot => RING,
+            Element::Backend => RECORD,
+            Element::Flow | Element::Noted => TABLE,
+            Element::Header
+            | Element::Clock
+            | Element::Interface
+            | Element::Change
+            | Element::Cursor
+            | Element::Counter
+            | Element::Word
+            | Element::Cell
+            | Element::Key => return None,
+        };
+        Some((*index, passed))
     });
     let mut looks = looks.peekable();
     let mut reached: Vec<Spans> = vec![Spans::default(); code.insns.len() + 1];
@@ -75,26 +90,29 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
     while let Some(insn) = code.insns.get(index) {
         let look = looks.next_if(|(at, _)| *at == index);
         let entry = if insn.is_exchange() { ENTRY } else { 0 };
-        let here = after(reached[index], look.map_or(0, |(_, passed)| passed) | entry);
+        let here = after(
+            &reached[index],
+            look.map_or(0, |(_, passed)| passed) | entry,
+        );
         let size = if insn.opcode == 0x18 { 2 } else { 1 };
         if is_exit(*insn) {
             match ends_with(code, index) {
-                verdict::PASS => join(&mut passed, here),
+                verdict::PASS => join(&mut passed, &here),
                 verdict::DROP => {}
-                _ => join(&mut sent, here),
+                _ => join(&mut sent, &here),
             }
         }
         for next in successors(*insn, index, size) {
-            join(&mut reached[next], here);
+            join(&mut reached[next], &here);
         }
         index += size;
     }
     (sent, passed)
 }
 
-fn after(before: Spans, passed: Passed) -> Spans {
+fn after(before: &Spans, passed: Passed) -> Spans {
     let mut spans = Spans::default();
-    for (kind, span) in before.into_iter().enumerate() {
+    for (kind, span) in before.iter().enumerate() {
         let kind = kind | passed;
         let longer = span.map(|span| Span {
             least: span.least + 1,
@@ -105,9 +123,9 @@ fn after(before: Spans, passed: Passed) -> Spans {
     spans
 }
 
-fn join(spans: &mut Spans, others: Spans) {
+fn join(spans: &mut Spans, others: &Spans) {
     for (span, other) in spans.iter_mut().zip(others) {
-        merge(span, other);
+        merge(span, *other);
     }
 }
 

@@ -31,6 +31,7 @@ mod flows;
 mod functions;
 mod header_fields;
 mod headers;
+mod ids;
 mod interfaces;
 mod known;
 mod limits;
@@ -95,6 +96,7 @@ pub(crate) fn check(texts: &Texts, sources: &SourceMap) -> (Option<Policy>, Vec<
     checker.functions(&items);
     checker.actions(&items);
     checker.statements(&items);
+    checker.unnamed();
     checker.destinations();
     checker.reach();
     checker.tests(&items);
@@ -124,6 +126,10 @@ struct Checker<'a> {
     pending: Vec<&'a str>,
     /// What identifies a flow where the `select` does not say: by pool, empty for the default of its scheduler.
     keys: Vec<&'a [ast::Expr]>,
+    /// Backends that the scheduler gives nothing, by pool.
+    weightless: Vec<(usize, Diagnostic)>,
+    /// Pools of whose backends packets may name one.
+    named: BTreeSet<usize>,
     /// The ports that backends are given: the pool, the port and its place.
     ports: Vec<(usize, u16, Span)>,
     /// What the checksums of headers are over.
@@ -165,6 +171,8 @@ impl<'a> Checker<'a> {
             too_long: BTreeSet::new(),
             pending: Vec::new(),
             keys: Vec::new(),
+            weightless: Vec::new(),
+            named: BTreeSet::new(),
             ports: Vec::new(),
             checksums: Vec::new(),
             below: BTreeMap::new(),

@@ -39,6 +39,9 @@ impl<'a> Checker<'a> {
             Some(Thing::Broken) => None,
             Some(_) | None => self.unknown_name(&found.from, &[Sort::Pool]),
         };
+        let id = found.id.as_ref().map(|id| self.id_of(&id.value, scope));
+        let named = pool.filter(|_| id.is_some());
+        self.named.extend(named.map(|pool| usize::from(pool.0)));
         let key = self.key_of(pool, &found.by, span, scope);
         let otherwise = if let Some(block) = &found.otherwise {
             let before = self.left_out;
@@ -60,12 +63,17 @@ impl<'a> Checker<'a> {
             self.end(Outcome::Drop(counter), span).block
         };
         let (pool, key) = (pool?, key?);
+        let id = match id {
+            Some(id) => Some(id?),
+            None => None,
+        };
         let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
         Some(self.one(
             StmtKind::Select {
                 pool,
                 variable,
+                id,
                 key,
                 otherwise,
             },

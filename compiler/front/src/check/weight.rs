@@ -14,8 +14,8 @@ use crate::syntax::ast::Prop;
 const SLOWEST: Duration = Duration::from_hours(1);
 
 impl<'a> Checker<'a> {
-    /// Warns of backends that drain, by name or by weight 0, in a pool that has others, and no connection table: without one
-    /// there is nothing to drain.
+    /// Notes backends that drain, by name or by weight 0, in a pool that has others, and no connection table: without one
+    /// there is nothing to drain, unless packets name them.
     pub(super) fn weightless(
         &mut self,
         backends: &[Backend],
@@ -33,11 +33,20 @@ impl<'a> Checker<'a> {
                 (false, _) => continue,
             };
             let message = "this backend gets no packets";
-            self.report(
-                Diagnostic::warning(Code::WeightlessBackend, message, *place)
-                    .label(format!("{what}, in a pool without a connection table"))
-                    .note("with `flows auto` it keeps the flows that it has, and gets no new ones"),
-            );
+            let found = Diagnostic::warning(Code::WeightlessBackend, message, *place)
+                .label(format!("{what}, in a pool without a connection table"))
+                .note("with `flows auto` it keeps the flows that it has, and gets no new ones");
+            let pool = self.policy.manifest.pools.len();
+            self.weightless.push((pool, found));
+        }
+    }
+
+    /// Warns of those that are in no pool whose backends packets name.
+    pub(super) fn unnamed(&mut self) {
+        for (pool, found) in std::mem::take(&mut self.weightless) {
+            if !self.named.contains(&pool) {
+                self.report(found);
+            }
         }
     }
 

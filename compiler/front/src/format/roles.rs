@@ -133,6 +133,10 @@ impl<'a> Roles<'a> {
             }
             StmtKind::Let(step) => self.step(step),
             StmtKind::Select(select) => {
+                if let Some(id) = &select.id {
+                    self.mark(self.behind(id.word), Role::Call);
+                    self.expr(&id.value);
+                }
                 self.exprs(&select.by);
                 self.blocks(select.otherwise.as_ref());
             }

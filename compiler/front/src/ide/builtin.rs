@@ -53,6 +53,12 @@ pub static ROOTS: [Builtin; 2] = [
     ),
 ];
 
+/// What may stand behind the `by` of a `select`.
+pub static BY_ID: Builtin = word(
+    "id",
+    "the packet names the backend: the one with this id, where it can serve; else the pool's scheduler chooses",
+);
+
 /// Fields of a backend.
 pub static BACKEND: [Builtin; 3] = [
     field("mac", "the MAC of its next hop"),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use lvsc_abi::options::{MODES, TARGETS};
 
 use super::builtin::{
-    Builtin, CHECKSUMS, INTERFACE_LINES, NETS, PARAMETERS, ROOTS, SCHEDULERS, STATES, TYPES, named,
+    BY_ID, Builtin, CHECKSUMS, INTERFACE_LINES, NETS, PARAMETERS, ROOTS, SCHEDULERS, STATES, TYPES,
+    named,
 };
 use super::context::{Block, Context};
 use super::member::Member;
@@ -437,6 +438,10 @@ impl List<'_> {
             ("select", _) if words == 2 => self.words(&["from"]),
             ("select", name) if words >= 4 && !name.is_empty() && name != "by" => {
                 self.words(&["by", "else"]);
+            }
+            ("select", "by") => {
+                self.builtins(std::slice::from_ref(&BY_ID));
+                self.values();
             }
             ("send", "send") => self.interfaces(),
             ("drop", "drop") => self.symbols(|kind| kind == Kind::Reason),

@@ -3,7 +3,7 @@
 mod packets;
 mod paths;
 
-use super::builtin::{Builtin, CHECKSUMS, PARAMETERS, ROOTS, SCHEDULERS, TYPES, named};
+use super::builtin::{BY_ID, Builtin, CHECKSUMS, PARAMETERS, ROOTS, SCHEDULERS, TYPES, named};
 use super::declare::{self, Globals};
 use super::symbol::{Kind, SymbolId, Value};
 use super::{Index, Meaning, Paint};
@@ -365,6 +365,10 @@ impl Resolver<'_> {
 
     fn select(&mut self, found: &Select, whole: Span, block: Span) {
         let from = self.global(&found.from);
+        if let Some(id) = &found.id {
+            self.index.note(id.word, Meaning::Builtin(&BY_ID));
+            self.expr(&id.value);
+        }
         self.exprs(&found.by);
         if let Some(block) = &found.otherwise {
             self.block(block);

@@ -15,8 +15,8 @@ pub use self::expr::{
 };
 pub use self::pool::{Backend, BackendOption, Pool, PoolLine, Scheduler};
 pub use self::stmt::{
-    Arm, Assign, AssignOp, Block, Branch, Call, Count, Drop, Let, Log, Match, Pop, Push, PushField,
-    Select, Send, Stmt, StmtKind, Switch,
+    Arm, Assign, AssignOp, Block, Branch, ById, Call, Count, Drop, Let, Log, Match, Pop, Push,
+    PushField, Select, Send, Stmt, StmtKind, Switch,
 };
 pub use self::table::{MatchKind, Set, SetEntry, Table, TableEntry, TableKey, TableLine};
 pub use self::testing::{

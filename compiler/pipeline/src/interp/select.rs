@@ -31,8 +31,7 @@ impl Running<'_> {
             Some((Tracking::Changed, flows)) => self.changed(flows, state, &mut selected),
         };
         if self.is_usable(pool, selected.picked) {
-            let first = u64::from(self.pipeline.pool(pool).counters);
-            self.count(first + u64::from(selected.picked));
+            self.count_for(pool, selected.picked);
             selected.backend = Some(selected.picked);
         }
         selected

@@ -4,6 +4,7 @@
 
 mod conditions;
 mod engine;
+mod named;
 mod presence;
 mod rewrite;
 mod select;

@@ -141,6 +141,10 @@ impl Needs {
                 self.variables.remove(variable);
                 self.expr(pipeline, value, Within::Step);
             }
+            Step::Named { variable, id, .. } => {
+                self.variables.remove(variable);
+                self.expr(pipeline, id, Within::Step);
+            }
             Step::Select {
                 pool,
                 variable,

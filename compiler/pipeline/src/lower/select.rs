@@ -75,16 +75,21 @@ impl Lowering<'_> {
         }
         let Split { mut yes, no } = self.join_split(split);
         for path in &mut yes {
-            let (id, record) = pop_candidate(path);
-            let first = u64::from(self.pipeline.pool(pool).counters);
-            let counter = self.code.with(path.block, Binary::Add, id, first);
-            self.code
-                .effect(path.block, Op::Count(self.sections.counters, counter));
-            path.state
-                .variables
-                .insert(variable, Binding::Backend { id, record });
+            self.give(pool, variable, path);
         }
         Split { yes, no }
+    }
+
+    /// Pops the candidate, counts the packet for it and binds the variable.
+    pub(super) fn give(&mut self, pool: PoolId, variable: VariableId, path: &mut Path) {
+        let (id, record) = pop_candidate(path);
+        let first = u64::from(self.pipeline.pool(pool).counters);
+        let counter = self.code.with(path.block, Binary::Add, id, first);
+        self.code
+            .effect(path.block, Op::Count(self.sections.counters, counter));
+        path.state
+            .variables
+            .insert(variable, Binding::Backend { id, record });
     }
 
     /// Pushes the key's words; the paths by how the packet belongs to its flow. Without a connection table there is

@@ -22,7 +22,9 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
     for node in graph.node_weights_mut() {
         match &mut node.step {
             Step::Match(expr) => fold.inside(expr, Use::Condition),
-            Step::Let(_, expr) | Step::Rewrite(_, _, expr) => fold.inside(expr, Use::Value),
+            Step::Let(_, expr) | Step::Rewrite(_, _, expr) | Step::Named { id: expr, .. } => {
+                fold.inside(expr, Use::Value);
+            }
             Step::Parse(_)
             | Step::Select { .. }
             | Step::Count(_)

@@ -40,7 +40,9 @@ pub(super) fn conditions(pipeline: &Pipeline) -> Vec<(NodeIndex, Expr)> {
             }
             // Headers may lie on each other, so a write may change any field.
             Step::Rewrite(..) => known.retain(|(expr, _)| !reads_frame(pipeline, expr)),
-            Step::Let(variable, _) | Step::Select { variable, .. } => {
+            Step::Let(variable, _)
+            | Step::Named { variable, .. }
+            | Step::Select { variable, .. } => {
                 known.retain(|(expr, _)| !reads_variable(pipeline, expr, *variable));
             }
             Step::Parse(_)

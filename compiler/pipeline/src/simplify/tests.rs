@@ -54,6 +54,12 @@ fn a_header_brings_those_before_it() {
 }
 
 #[test]
+fn what_names_a_backend_needs_its_headers() {
+    let simple = simplify(policy(&[Stmt::Named(TURNS, field("vlan[1].vid"), vec![])]));
+    assert!(parsed(&simple).contains(&header("vlan[1]")));
+}
+
+#[test]
 fn a_selects_key_needs_its_headers() {
     let simple = simplify(policy(&[Stmt::Select(PLAIN, vec![])]));
     assert_eq!(parsed(&simple).len(), 10);
@@ -140,6 +146,26 @@ fn what_does_the_same_is_shared_whatever_its_variables_are() {
     let first = first.filter(|node| matches!(node.step, Step::Let(..)));
     let lines: Vec<u32> = first.map(|node| node.place.line).collect();
     assert_eq!(lines, [2], "the place is the first one's");
+}
+
+#[test]
+fn what_names_a_backend_by_the_same_field_is_shared() {
+    let named = |field_name| {
+        let end = Outcome::Send(InterfaceRef::OfBackend(RS[0]));
+        vec![
+            Stmt::Named(PLAIN, field(field_name), drop_it()),
+            Stmt::End(end),
+        ]
+    };
+    let count = |pipeline| shared(pipeline).graph.node_count();
+    let alone = count(either(named("ip4.dscp"), Vec::new()));
+    assert_eq!(
+        count(either(named("ip4.dscp"), named("ip4.dscp"))),
+        alone - 1,
+        "the match leads to one node, and the end is not reached"
+    );
+    let other = count(either(named("ip4.dscp"), named("ip4.ttl")));
+    assert_eq!(other, alone, "one more names, and all behind it is shared");
 }
 
 #[test]

@@ -126,7 +126,9 @@ type Visit<'a> = &'a mut dyn FnMut(&mut VariableId);
 /// The variable that the step binds.
 fn bound(step: &mut Step) -> Option<&mut VariableId> {
     match step {
-        Step::Let(variable, _) | Step::Select { variable, .. } => Some(variable),
+        Step::Let(variable, _) | Step::Named { variable, .. } | Step::Select { variable, .. } => {
+            Some(variable)
+        }
         Step::Parse(_)
         | Step::Match(_)
         | Step::Rewrite(..)
@@ -140,7 +142,10 @@ fn bound(step: &mut Step) -> Option<&mut VariableId> {
 /// Calls `visit` with each variable that the step reads itself.
 fn read(step: &mut Step, visit: Visit<'_>) {
     match step {
-        Step::Match(expr) | Step::Let(_, expr) | Step::Rewrite(_, _, expr) => in_expr(expr, visit),
+        Step::Match(expr)
+        | Step::Let(_, expr)
+        | Step::Named { id: expr, .. }
+        | Step::Rewrite(_, _, expr) => in_expr(expr, visit),
         Step::CountCell(_, variable) => visit(variable),
         Step::Verdict(Outcome::Send(interface)) => in_interface(interface, visit),
         Step::Parse(_)

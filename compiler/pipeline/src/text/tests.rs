@@ -60,6 +60,30 @@ fn text_reads_like_the_policy() {
 }
 
 #[test]
+fn what_is_done_where_a_packet_names_none_is_indented() {
+    let pipeline = simplify(policy(&[
+        Stmt::Named(
+            PLAIN,
+            field("udp.dst"),
+            vec![Stmt::End(Outcome::Drop(NO_BACKEND))],
+        ),
+        Stmt::End(Outcome::Send(InterfaceRef::OfBackend(RS[0]))),
+    ]));
+    let expected = [
+        "  1  select plain from plain by id(udp.dst)  # test.lvs:1",
+        "  2    select plain from plain by flow  # test.lvs:1",
+        "  3      drop no_backend  # test.lvs:3",
+        "  4  send plain.interface  # test.lvs:2",
+    ];
+    assert_eq!(
+        graph(&pipeline).lines().skip(1).collect::<Vec<_>>(),
+        expected
+    );
+    let dot = drawing::dot(&pipeline);
+    assert!(dot.contains("by id(udp.dst)\", shape=diamond"), "{dot}");
+}
+
+#[test]
 fn what_is_not_read_next_is_jumped_to() {
     let inner = Stmt::When(eq("tcp.dst", 81), vec![], vec![]);
     let mut pipeline = policy(&[

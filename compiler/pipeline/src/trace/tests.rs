@@ -78,6 +78,35 @@ fn a_condition_that_does_not_hold_names_the_part_that_decided() {
 }
 
 #[test]
+fn a_select_says_which_backend_a_packet_names() {
+    let mut world = World::new(policy(&[Stmt::Named(PLAIN, field("udp.dst"), vec![])]));
+    let said = |world: &mut World, frame: &[u8]| {
+        let lines = lines(world, frame);
+        let found = lines.iter().find_map(|line| line.split_once("select   "));
+        found.unwrap().1.to_owned()
+    };
+    let to = |id| ethernet(0x0800, &ip4(17, &udp(7, id, &[])));
+    assert_eq!(
+        said(&mut world, &to(2)),
+        "rs2 (192.0.2.12) from plain: the packet names backend 2"
+    );
+    assert_eq!(
+        said(&mut world, &to(443)),
+        "the packet names backend 443, which plain does not have"
+    );
+    let other = ethernet(0x0800, &ip4(6, &tcp(40000, 80)));
+    assert_eq!(
+        said(&mut world, &other),
+        "the packet names no backend of plain"
+    );
+    world.set_usable(PLAIN, 2, false);
+    assert_eq!(
+        said(&mut world, &to(2)),
+        "the packet names backend 2 of plain, rs2 (192.0.2.12), which is not usable"
+    );
+}
+
+#[test]
 fn a_select_says_why_it_has_this_backend_or_none() {
     let mut world = direct_routing();
     let frame = ethernet(0x0800, &ip4(6, &tcp(40000, 80)));

@@ -88,6 +88,8 @@ fn inside_of_a_line_there_is_what_fits_its_place() {
     completes("match ip.dst $", "and or in", "VIP");
     completes("select x from $", "web", "VIP hits");
     completes("select x from web $", "by else", "VIP");
+    completes("select x from web by $", "id flow ip", "web.macs and");
+    completes("select x from web by id($", "ip VIP", "id by");
     completes("match tcp { send $", "ingress lan", "VIP");
     completes("drop $", "closed loop", "VIP");
     completes("count $", "hits", "VIP");

@@ -104,6 +104,7 @@ fn what_the_checker_does_not_know_yet_has_names_all_the_same() {
 #[test]
 fn hovers_tell_what_is_to_be_known() {
     let text = SMALL.replace("drop closed", "dr(rs)");
+    let text = text.replace("rs from web", "rs from web by id(ip.dscp)");
     let index = index(&text);
     let told = |word: &str, into: usize| {
         let hovers = index.hover(index.policy(), text.find(word).unwrap() + into);
@@ -143,6 +144,8 @@ fn hovers_tell_what_is_to_be_known() {
             .concat()
             .contains("20 bytes of fixed fields")
     );
+    let id = told("by id", 4).concat();
+    assert!(id.starts_with("id | the packet names the backend"), "{id}");
     assert_eq!(told("match ", 1), Vec::<String>::new());
 }
 

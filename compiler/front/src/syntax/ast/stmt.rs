@@ -30,7 +30,7 @@ pub enum StmtKind {
     Switch(Switch),
     /// `let NAME [ : type ] = expr`.
     Let(Let),
-    /// `select NAME from NAME [ by exprs ] [ else block ]`.
+    /// `select NAME from NAME [ by ( id(expr) | exprs ) ] [ else block ]`.
     Select(Select),
     /// `path = expr`, `path += expr`, `path -= expr`.
     Assign(Assign),
@@ -107,17 +107,28 @@ pub struct Let {
     pub span: Span,
 }
 
-/// `select NAME from NAME [ by exprs ] [ else block ]`.
+/// `select NAME from NAME [ by ( id(expr) | exprs ) ] [ else block ]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Select {
     /// What the choice is called.
     pub name: Name,
     /// The pool or the table.
     pub from: Name,
+    /// `id(expr)`: what names the backend.
+    pub id: Option<ById>,
     /// What decides; empty for the default.
     pub by: Vec<Expr>,
     /// When there is none.
     pub otherwise: Option<Block>,
+}
+
+/// `id(expr)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ById {
+    /// The word.
+    pub word: Span,
+    /// The id of the backend.
+    pub value: Expr,
 }
 
 /// How an assignment changes its target.

@@ -12,6 +12,7 @@ mod lines;
 mod path;
 mod pattern;
 mod pool;
+mod select;
 mod stmt;
 mod stream;
 mod table;

@@ -11,6 +11,7 @@ use super::fault::{Parsed, give_up};
 use super::lines::{self, with_block};
 use super::path::{arguments, index, path, place};
 use super::pattern::patterns;
+use super::select::select;
 use super::stream::Tokens;
 use super::terminal::{keyword, name, nested, newlines, sym, text, word};
 use super::types::type_of;
@@ -18,7 +19,7 @@ use super::words::{STATEMENTS, unknown};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::syntax::ast::{
     Arm, Assign, AssignOp, Block, Branch, Call, Count, Drop, Expr, Let, Log, Match, Name, Pop,
-    Push, PushField, Select, Send, Stmt, StmtKind, Switch,
+    Push, PushField, Send, Stmt, StmtKind, Switch,
 };
 use crate::syntax::token::Sym;
 
@@ -171,20 +172,6 @@ pub fn by(i: Tokens<'_>) -> Parsed<'_, Vec<Expr>> {
     opt(preceded(word("by"), cut(exprs)))
         .map(Option::unwrap_or_default)
         .parse(i)
-}
-
-fn select(i: Tokens<'_>) -> Parsed<'_, StmtKind> {
-    let (i, (_, name, _, from, by)) = (word("select"), name, word("from"), name, by).parse(i)?;
-    let (i, otherwise) = opt(preceded(word("else"), cut(block))).parse(i)?;
-    Ok((
-        i,
-        StmtKind::Select(Select {
-            name,
-            from,
-            by,
-            otherwise,
-        }),
-    ))
 }
 
 fn push(i: Tokens<'_>) -> Parsed<'_, StmtKind> {

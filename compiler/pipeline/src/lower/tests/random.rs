@@ -100,8 +100,16 @@ impl<'a> Tape<'a> {
                 // Without a backend an earlier one of this pool is no longer bound, either.
                 self.selected = None;
                 let otherwise = vec![self.end()];
+                let named = (self.pick(2) == 1).then(|| {
+                    let width = [4, 8, 16, 64][self.pick(4)];
+                    self.value(width, 1)
+                });
                 self.selected = Some(pool);
-                Stmt::Select([PLAIN, KEPT, TURNS][pool], otherwise)
+                let pool = [PLAIN, KEPT, TURNS][pool];
+                match named {
+                    Some(id) => Stmt::Named(pool, id, otherwise),
+                    None => Stmt::Select(pool, otherwise),
+                }
             }
             _ => {
                 let condition = self.condition(2);

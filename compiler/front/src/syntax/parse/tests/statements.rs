@@ -93,13 +93,32 @@ fn a_select_may_say_by_what_and_what_else() {
         (select.name.text.as_str(), select.from.text.as_str()),
         ("rs", "web")
     );
-    assert!(select.by.is_empty() && select.otherwise.is_none());
+    assert!(select.by.is_empty() && select.otherwise.is_none() && select.id.is_none());
     let text = "select rs from web by ip.src, ip.dst else { drop full }";
     let StmtKind::Select(select) = stmt(text) else {
         panic!()
     };
     assert_eq!(show_all(&select.by), "ip.src, ip.dst");
+    assert!(select.id.is_none());
     assert_eq!(select.otherwise.unwrap().stmts.len(), 1);
+}
+
+#[test]
+fn a_select_may_go_by_an_id() {
+    let text = "select rs from web by id(ip.dscp & 7) else { pass }";
+    let StmtKind::Select(select) = stmt(text) else {
+        panic!()
+    };
+    let id = select.id.unwrap();
+    assert_eq!(show(&id.value), "(ip.dscp & 7)");
+    assert_eq!(&text[id.word.range()], "id");
+    assert!(select.by.is_empty() && select.otherwise.is_some());
+    // A field may be called so, too.
+    let StmtKind::Select(select) = stmt("select rs from web by id, id.id") else {
+        panic!()
+    };
+    assert_eq!(show_all(&select.by), "id, id.id");
+    assert!(select.id.is_none());
 }
 
 #[test]
