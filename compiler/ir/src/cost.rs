@@ -208,7 +208,7 @@ impl<'a> Walk<'a> {
                 matches!(inst.op, Op::Exchange(..)),
             );
             match element {
-                Some(Element::Slot) if read => RING,
+                Some(Element::Slot | Element::Load) if read => RING,
                 Some(Element::Backend) if read => RECORD,
                 Some(Element::Flow | Element::Noted) if found => TABLE,
                 Some(Element::Flow | Element::Noted) if written => ENTRY,

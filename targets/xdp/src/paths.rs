@@ -67,7 +67,8 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
             return None;
         };
         let passed = match layout[*id].element {
-            Element::Slot => RING,
+            // Where a new flow goes: to a slot of the ring, or to whom the loads say.
+            Element::Slot | Element::Load => RING,
             Element::Backend => RECORD,
             Element::Flow | Element::Noted => TABLE,
             Element::Header

@@ -285,11 +285,7 @@ impl Lowering<'_> {
                 self.code.effect(block, Op::Store(cursor, next));
                 self.slot_id(pool, now, block)
             }
-            Pick::Least(measure) => {
-                let id = self.least(pool, measure, block);
-                path.push(id);
-                return vec![path];
-            }
+            Pick::Least(measure) => return self.least(pool, measure, path),
             Pick::Two => {
                 let hash = self.ring_hash(block, lookup.state);
                 let other = self.code.with(block, Binary::Shr, hash, 32);

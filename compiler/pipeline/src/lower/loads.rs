@@ -1,4 +1,4 @@
-//! Choosing by how many flows each backend has, and counting them: see [`lvsc_abi::loads`]. Made without a branch.
+//! Choosing by how many flows each backend has, and counting them: see [`lvsc_abi::loads`].
 
 use lvsc_abi::flows::{CLOSING, VALID};
 use lvsc_abi::layout::{load, slot};
@@ -18,28 +18,47 @@ struct Candidate {
     weight: Value,
 }
 
-impl Lowering<'_> {
-    /// The id of the backend that has least to do, of the first of equals; that of nobody where none takes flows.
-    pub(super) fn least(&mut self, pool: PoolId, measure: Measure, block: BlockId) -> Value {
-        let [none, cost, weight] =
-            [u64::from(slot::NONE), 1, 0].map(|value| self.code.constant(block, value));
-        let mut least = Candidate {
-            id: none,
-            cost,
-            weight,
-        };
-        for id in 0..self.pipeline.pool(pool).ids() {
-            let id = self.code.constant(block, id.into());
-            let next = self.measured(pool, measure, id, block);
-            let less = self.has_less(next, least, block);
-            let mut pick = |a, b| self.code.value(block, Op::Select(less, a, b));
-            least = Candidate {
-                id: pick(next.id, least.id),
-                cost: pick(next.cost, least.cost),
-                weight: pick(next.weight, least.weight),
-            };
+impl Candidate {
+    fn push(self, path: &mut Path) {
+        let Candidate { id, cost, weight } = self;
+        for value in [id, cost, weight] {
+            path.push(value);
         }
-        least.id
+    }
+
+    fn pop(path: &mut Path) -> Candidate {
+        let [weight, cost, id] = [(); 3].map(|()| path.pop().low);
+        Candidate { id, cost, weight }
+    }
+}
+
+impl Lowering<'_> {
+    /// Pushes the id of the backend that has least to do, of the first of equals; that of nobody where none takes flows.
+    pub(super) fn least(&mut self, pool: PoolId, measure: Measure, mut path: Path) -> Vec<Path> {
+        for value in [u64::from(slot::NONE), 1, 0] {
+            let value = self.code.constant(path.block, value);
+            path.push(value);
+        }
+        let mut paths = vec![path];
+        for id in 0..self.pipeline.pool(pool).ids() {
+            for mut path in std::mem::take(&mut paths) {
+                let least = Candidate::pop(&mut path);
+                let id = self.code.constant(path.block, id.into());
+                let next = self.measured(pool, measure, id, path.block);
+                let less = self.has_less(next, least, path.block);
+                // One branch for all three: the kernel's verifier follows both sides of each.
+                let mut split = self.test(less, path);
+                split.yes.iter_mut().for_each(|path| next.push(path));
+                split.no.iter_mut().for_each(|path| least.push(path));
+                paths.extend(split.all());
+            }
+            paths = self.join(paths);
+        }
+        for path in &mut paths {
+            let least = Candidate::pop(path);
+            path.push(least.id);
+        }
+        paths
     }
 
     /// The one of two backends that has less to do, the first of equals.
@@ -48,6 +67,13 @@ impl Lowering<'_> {
         let less = self.has_less(second, first, block);
         self.code
             .value(block, Op::Select(less, second.id, first.id))
+    }
+
+    /// A value where a flag is 1, else 0.
+    fn only_if(&mut self, flag: Value, value: Value, block: BlockId) -> Value {
+        let zero = self.code.constant(block, 0);
+        let mask = self.code.binary(block, Binary::Sub, zero, flag);
+        self.code.binary(block, Binary::And, value, mask)
     }
 
     fn has_less(&mut self, one: Candidate, than: Candidate, block: BlockId) -> Value {
@@ -70,10 +96,11 @@ impl Lowering<'_> {
         let counts = self.load_field(pool, (index, load::COUNTS, 8), block);
         let mut weight = self.load_field(pool, (index, load::WEIGHT, 4), block);
         let active = self.code.with(block, Binary::And, counts, ACTIVE_MASK);
-        let [zero, one] = [0, 1].map(|value| self.code.constant(block, value));
+        let one = self.code.constant(block, 1);
         if self.pipeline.pool(pool).has_limits() {
             let full = self.full(pool, (index, counts), block);
-            weight = self.code.value(block, Op::Select(full, zero, weight));
+            let open = self.code.binary(block, Binary::Xor, full, one);
+            weight = self.only_if(open, weight, block);
         }
         let cost = match measure {
             Measure::Connections => {
@@ -85,11 +112,13 @@ impl Lowering<'_> {
             Measure::Delay => self.code.with(block, Binary::Add, active, 1),
             Measure::Idle => {
                 let next = self.code.with(block, Binary::Add, active, 1);
-                self.code.value(block, Op::Select(active, next, zero))
+                let zero = self.code.constant(block, 0);
+                let busy = self.code.compare(block, Compare::Lt, zero, active);
+                self.only_if(busy, next, block)
             }
             Measure::Overflow => {
-                let over = self.code.compare(block, Compare::Lt, weight, active);
-                weight = self.code.value(block, Op::Select(over, zero, weight));
+                let within = self.code.compare(block, Compare::Le, active, weight);
+                weight = self.only_if(within, weight, block);
                 one
             }
         };
@@ -124,16 +153,14 @@ impl Lowering<'_> {
         let id = path.pop().low;
         let counts = self.load_field(pool, (id, load::COUNTS, 8), path.block);
         let full = self.full(pool, (id, counts), path.block);
-        let Split { mut yes, mut no } = self.test(full, path);
-        for path in &mut yes {
-            let least = self.least(pool, Measure::Connections, path.block);
-            path.push(least);
-        }
-        for path in &mut no {
+        let Split { yes, no: mut paths } = self.test(full, path);
+        for path in &mut paths {
             path.push(id);
         }
-        yes.extend(no);
-        self.join(yes)
+        for path in yes {
+            paths.extend(self.least(pool, Measure::Connections, path));
+        }
+        self.join(paths)
     }
 
     /// Counts a flow whose first entry was exchanged for what was in its place; who had that has a flow less.
