@@ -137,7 +137,7 @@ impl Lowering<'_> {
             Step::Let(variable, value) => {
                 let mut paths = self.value_or_zero(value, paths);
                 for path in &mut paths {
-                    let value = path.pop().low;
+                    let value = path.pop();
                     path.state
                         .variables
                         .insert(*variable, Binding::Value(value));

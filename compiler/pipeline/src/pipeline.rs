@@ -112,7 +112,7 @@ pub struct Variable {
 /// What a variable holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VariableKind {
-    /// A value of this width (bits, 1 to 64).
+    /// A value of this width (bits, 1 to 128).
     Value(u16),
     /// A backend of this pool.
     Backend(PoolId),

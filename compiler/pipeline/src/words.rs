@@ -169,9 +169,11 @@ fn kind(pipeline: &Pipeline, expr: &Expr) -> Option<Kind> {
         Expr::Interface(_, InterfaceField::Mac) | Expr::Backend(_, BackendField::Mac) => {
             Some(Kind::Mac)
         }
-        Expr::Variable(id) if pipeline.variable(*id).kind == VariableKind::Value(48) => {
-            Some(Kind::Mac)
-        }
+        Expr::Variable(id) => match pipeline.variable(*id).kind {
+            VariableKind::Value(48) => Some(Kind::Mac),
+            VariableKind::Value(128) => Some(Kind::Ip6),
+            VariableKind::Value(_) | VariableKind::Backend(_) => None,
+        },
         _ => expr
             .parts()
             .into_iter()
