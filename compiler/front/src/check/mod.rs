@@ -13,6 +13,7 @@
 )]
 
 mod addresses;
+mod answer;
 mod arms;
 mod assign;
 mod branches;

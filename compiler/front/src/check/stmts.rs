@@ -97,6 +97,7 @@ impl<'a> Checker<'a> {
                 Some(self.end(Outcome::Drop(counter), span))
             }
             ast::StmtKind::Pass => Some(self.end(Outcome::Pass, span)),
+            ast::StmtKind::Answer => self.answer(span, scope),
             ast::StmtKind::Send(found) => match self.path(&found.to, scope)? {
                 Value::Interface(interface) => Some(self.end(Outcome::Send(interface), span)),
                 other => {
