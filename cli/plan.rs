@@ -174,6 +174,7 @@ fn gone((old, before): (&Manifest, &Layout), (new, now): (&Manifest, &Layout)) -
         | Element::Interface
         | Element::Backend
         | Element::Slot
+        | Element::Datagram
         | Element::Word => false,
     };
     let sections = before.sections().map(|(_, section)| section);

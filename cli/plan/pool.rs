@@ -158,6 +158,9 @@ pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
         | Step::Parse(_)
         | Step::Match(_)
         | Step::Let(..)
+        | Step::Hash(..)
+        | Step::Follow { .. }
+        | Step::Remember { .. }
         | Step::Rewrite(..)
         | Step::Count(_)
         | Step::CountCell(..)

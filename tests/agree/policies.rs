@@ -12,6 +12,7 @@ pool hashed {
   backend a 192.0.2.1
   backend b 192.0.2.2 weight 3
   flows off
+  FRAGMENTS
 }
 pool kept {
   scheduler maglev
@@ -19,23 +20,27 @@ pool kept {
   backend i 192.0.2.2 weight 3
   backend j 192.0.2.3
   flows auto 32 idle 30s
+  FRAGMENTS
 }
 pool counted {
   scheduler wrr
   backend c 192.0.2.1
   backend d 192.0.2.7 weight 2
   flows 32 idle 10s
+  FRAGMENTS
 }
 pool empty {
   scheduler rr
   backend e 192.0.2.9 weight 0
   flows 16 idle 5s
+  FRAGMENTS
 }
 pool large {
   scheduler maglev
   backend f 192.0.2.11
   backend g 192.0.2.12
   flows 64K idle 20s
+  FRAGMENTS
 }
 counter one
 counter two
@@ -45,6 +50,16 @@ counter talks by flow capacity 16
 counter stations by eth.src, ip.ttl capacity 8
 header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size words * 4; valid kind != 0 }
 ";
+
+/// What stands for `FRAGMENTS` in the pools.
+const FRAGMENTS: [&str; 6] = [
+    "",
+    "",
+    "fragments follow 8 for 20s",
+    "fragments follow",
+    "fragments drop",
+    "fragments pass",
+];
 
 /// Conditions that may be asked anywhere.
 const CONDITIONS: [&str; 32] = [
@@ -120,11 +135,12 @@ pub fn random() -> impl Strategy<Value = String> {
     prop::collection::vec(any::<u16>(), 1..80).prop_map(|choices| {
         let mut writer = Writer {
             choices: choices.into_iter(),
-            text: DECLARATIONS.to_owned(),
+            text: String::new(),
             names: 0,
             sets: Vec::new(),
             further: 1,
         };
+        writer.declarations();
         writer.statements(0, &mut Vec::new());
         writer.text + &writer.sets.join("\n")
     })
@@ -144,6 +160,16 @@ impl Writer {
     /// A number below `below`; 0 when there are no more choices.
     fn choose(&mut self, below: usize) -> usize {
         usize::from(self.choices.next().unwrap_or(0)) % below
+    }
+
+    fn declarations(&mut self) {
+        for line in DECLARATIONS.lines() {
+            let line = match line.trim() {
+                "FRAGMENTS" => FRAGMENTS[self.choose(FRAGMENTS.len())],
+                _ => line,
+            };
+            self.line(0, line);
+        }
     }
 
     fn line(&mut self, depth: usize, line: &str) {

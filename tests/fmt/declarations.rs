@@ -115,6 +115,7 @@ impl Writer {
             }
             1 => self.prop(&[
                 "flows",
+                "fragments",
                 "slow_start",
                 "persist",
                 "check",

@@ -268,6 +268,7 @@ mod tests {
                 idle: 10,
                 tracking: Tracking::Every,
             }),
+            fragments: None,
             slow_start: None,
             counters: 0,
             capacity: None,

@@ -5,7 +5,7 @@ use lvsc_pipeline::members;
 use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
-use crate::policy::{Branch, Policy, Stmt, StmtKind};
+use crate::policy::{Branch, Following, Policy, Stmt, StmtKind};
 
 /// The pipeline of a policy: what its statements do in order, and `pass` at the end.
 pub fn build(policy: &Policy) -> Pipeline {
@@ -64,15 +64,44 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
             pool,
             variable,
             key,
+            following,
             otherwise,
         } => {
+            let (pool, variable) = (*pool, *variable);
             let no = block(graph, otherwise, next);
+            let behind = following.map_or(next, |following| {
+                let (datagram, _) = following.first;
+                let step = Step::Remember {
+                    pool,
+                    variable,
+                    datagram,
+                };
+                add(graph, step, stmt.place, &[(next, Edge::Next)])
+            });
             let step = Step::Select {
-                pool: *pool,
-                variable: *variable,
+                pool,
+                variable,
                 key: *key,
             };
-            (step, vec![(next, Edge::Yes), (no, Edge::No)])
+            let edges = vec![(behind, Edge::Yes), (no, Edge::No)];
+            let Some(Following { later, first }) = following else {
+                return add(graph, step, stmt.place, &edges);
+            };
+            let select = add(graph, step, stmt.place, &edges);
+            let (datagram, _) = *later;
+            let step = Step::Follow {
+                pool,
+                variable,
+                datagram,
+            };
+            let edges = [(next, Edge::Yes), (select, Edge::No)];
+            let follow = add(graph, step, stmt.place, &edges);
+            return [first, later]
+                .into_iter()
+                .fold(follow, |to, (variable, key)| {
+                    let step = Step::Hash(*variable, *key);
+                    add(graph, step, stmt.place, &[(to, Edge::Next)])
+                });
         }
         StmtKind::Let(variable, value) => (
             Step::Let(*variable, value.clone()),

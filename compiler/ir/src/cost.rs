@@ -203,8 +203,8 @@ impl<'a> Walk<'a> {
             );
             match element {
                 Some(Element::Slot) if read => RING,
-                Some(Element::Flow | Element::Noted) if found => TABLE,
-                Some(Element::Flow | Element::Noted) if written => ENTRY,
+                Some(element) if element.is_flow() && found => TABLE,
+                Some(element) if element.is_flow() && written => ENTRY,
                 _ => 0,
             }
         });

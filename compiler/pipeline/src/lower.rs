@@ -15,6 +15,7 @@ mod code;
 mod conditions;
 mod fields;
 mod flows;
+mod fragments;
 mod headers;
 mod join;
 mod key;
@@ -177,6 +178,27 @@ impl Lowering<'_> {
             }
             Step::CountKey(keyed, key) => {
                 let paths = self.count_key(*keyed, *key, paths);
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Hash(variable, key) => {
+                let paths = self.hash(*variable, *key, paths);
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Follow {
+                pool,
+                variable,
+                datagram,
+            } => {
+                let split = self.follow(*pool, *variable, *datagram, paths);
+                self.go(node, Edge::Yes, split.yes);
+                self.go(node, Edge::No, split.no);
+            }
+            Step::Remember {
+                pool,
+                variable,
+                datagram,
+            } => {
+                let paths = self.remember(*pool, *variable, *datagram, paths);
                 self.go(node, Edge::Next, paths);
             }
             Step::Verdict(outcome) => paths.into_iter().for_each(|path| self.end(*outcome, &path)),

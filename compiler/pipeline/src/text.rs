@@ -28,8 +28,10 @@ pub fn nodes(pipeline: &Pipeline) -> Vec<Reached> {
 /// The edges that leave a node, in the order in which they are shown.
 pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
     let edges: &[Edge] = match pipeline.step(node).step {
-        Step::Match(_) | Step::Select { .. } => &[Edge::Yes, Edge::No],
+        Step::Match(_) | Step::Select { .. } | Step::Follow { .. } => &[Edge::Yes, Edge::No],
         Step::Parse(_)
+        | Step::Hash(..)
+        | Step::Remember { .. }
         | Step::Let(..)
         | Step::Rewrite(..)
         | Step::Count(_)
@@ -45,7 +47,7 @@ pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
 
 /// The graph, a line a node: its number, what it does, where it leads if not to what is read next, its place in the
 /// policy. Below a `match` stands what is done where it holds, below a `select` what is done without a backend; what
-/// comes out of there, and the other way, goes on behind it.
+/// comes out of there, and the other way, goes on behind it; so it is with a `follow`.
 pub fn graph(pipeline: &Pipeline) -> String {
     graph_with(pipeline, |_| String::new())
 }
@@ -184,7 +186,8 @@ impl<'a> Reading<'a> {
         depth: usize,
         next: Option<NodeIndex>,
     ) -> Vec<NodeIndex> {
-        let is_select = matches!(self.pipeline.step(node).step, Step::Select { .. });
+        let step = &self.pipeline.step(node).step;
+        let is_select = matches!(step, Step::Select { .. } | Step::Follow { .. });
         let below = if is_select { Edge::No } else { Edge::Yes };
         let own: Vec<NodeIndex> = ways
             .iter()

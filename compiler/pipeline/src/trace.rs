@@ -1,9 +1,10 @@
 //! What happened to a packet, in words: an observer of the interpreter. Knows no terminal and no source text; whoever
 //! shows a trace puts the policy's lines beside it.
 
+use lvsc_abi::manifest::Pool;
 use lvsc_abi::place::Place;
 
-use crate::interp::{CountedKey, Event, Observer, Rewritten, Selected, Table};
+use crate::interp::{CountedKey, Event, Observer, Remembered, Rewritten, Selected, Table};
 use crate::pipeline::{Expr, Outcome, Pipeline};
 use crate::words;
 
@@ -12,7 +13,7 @@ use crate::words;
 pub struct Happened {
     /// The construct of the policy; line 0 where there is none.
     pub place: Place,
-    /// `header`, `match`, `let`, `select`, `rewrite`, `count`, `verdict`: for filters and for JSON.
+    /// `header`, `match`, `let`, `select`, `follow`, `remember`, `rewrite`, `count`, `verdict`: for filters and for JSON.
     pub kind: &'static str,
     /// What happened, in words.
     pub text: String,
@@ -60,16 +61,7 @@ impl<'a> Trace<'a> {
     /// `192.168.46.130 from web: a new flow, slot 17 of ring.web, entry 93 of flows.web; key ip4 tcp, hash 0x..`
     fn selected(&self, selected: &Selected) -> String {
         let pool = self.pipeline.pool(selected.pool);
-        let name = |id: u16| {
-            let backend = pool.backend(id)?;
-            let address = backend.address.to_string();
-            let is_named = backend.name != address;
-            Some(if is_named {
-                format!("{} ({address})", backend.name)
-            } else {
-                address
-            })
-        };
+        let name = |id| name(pool, id);
         let picked = name(selected.picked);
         let who = match selected.backend {
             Some(id) => picked.clone().unwrap_or_else(|| format!("backend {id}")),
@@ -114,6 +106,18 @@ impl<'a> Trace<'a> {
             "{who} from {}: {how}; key {key}, hash {:#018x}",
             pool.name, selected.hash
         )
+    }
+
+    /// `192.168.46.130 from web, entry 93 of fragments.web`
+    fn remembered(&self, remembered: Remembered) -> String {
+        let Remembered {
+            pool,
+            entry,
+            backend,
+        } = remembered;
+        let pool = self.pipeline.pool(pool);
+        let who = name(pool, backend).unwrap_or_else(|| format!("backend {backend}"));
+        format!("{who} from {0}, entry {entry} of fragments.{0}", pool.name)
     }
 
     fn rewritten(&self, rewritten: &Rewritten) -> String {
@@ -172,6 +176,18 @@ impl<'a> Trace<'a> {
     }
 }
 
+/// A backend's name, with its address where that is another one.
+fn name(pool: &Pool, id: u16) -> Option<String> {
+    let backend = pool.backend(id)?;
+    let address = backend.address.to_string();
+    let is_named = backend.name != address;
+    Some(if is_named {
+        format!("{} ({address})", backend.name)
+    } else {
+        address
+    })
+}
+
 impl Observer for Trace<'_> {
     fn see(&mut self, place: Place, event: Event<'_>) {
         let pipeline = self.pipeline;
@@ -192,6 +208,14 @@ impl Observer for Trace<'_> {
                 )
             }
             Event::Selected(selected) => ("select", self.selected(&selected)),
+            Event::Followed(followed) => {
+                let who = self.remembered(followed);
+                ("follow", format!("{who}: that of the first fragment"))
+            }
+            Event::Remembered(remembered) => {
+                let who = self.remembered(remembered);
+                ("remember", format!("{who}: for what follows this fragment"))
+            }
             Event::Rewritten(rewritten) => ("rewrite", self.rewritten(&rewritten)),
             Event::Counted(counter) => ("count", words::counter(pipeline, counter.0).to_owned()),
             Event::CountedCell(id, cell) => {

@@ -110,6 +110,28 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
                 pipeline.pool(*pool).name
             )
         }
+        Step::Hash(variable, key) => {
+            let (variable, key) = (pipeline.variable(*variable), pipeline.choice(*key));
+            format!("hash {} by {}", variable.name, key.name)
+        }
+        Step::Follow {
+            pool,
+            variable,
+            datagram,
+        } => {
+            let [variable, datagram] = [variable, datagram].map(|id| &pipeline.variable(*id).name);
+            let pool = &pipeline.pool(*pool).name;
+            format!("follow {variable} of {datagram} from {pool}")
+        }
+        Step::Remember {
+            pool,
+            variable,
+            datagram,
+        } => {
+            let [variable, datagram] = [variable, datagram].map(|id| &pipeline.variable(*id).name);
+            let pool = &pipeline.pool(*pool).name;
+            format!("remember {variable} of {datagram} in {pool}")
+        }
         Step::Rewrite(header, id, value) => {
             let kind = pipeline.field(*header, *id).kind;
             format!(

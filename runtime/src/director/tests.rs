@@ -130,6 +130,7 @@ pub(super) fn manifest() -> Manifest {
                 idle: 10,
                 tracking: lvsc_abi::manifest::Tracking::Every,
             }),
+            fragments: None,
             slow_start: None,
             counters: 1,
             capacity: None,

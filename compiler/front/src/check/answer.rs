@@ -1,7 +1,7 @@
 //! `answer`: the director replies to an echo request itself (RFC 792; RFC 4443, section 4.2).
 //!
 //! Which packet is one that can be answered says `echo` of the prelude's `icmp` and `icmp6`. Exchanged addresses leave every
-//! sum that is over both as it is, also that of ICMPv6 over its pseudo-header: no checksum but those of the written headers
+//! sum that is over both as it is, also that of `icmp6` over its pseudo-header: no checksum but those of the written headers
 //! themselves is to be mended.
 
 use lvsc_abi::manifest::CounterKind;
@@ -115,7 +115,7 @@ impl Checker<'_> {
     }
 
     /// The header with this name.
-    fn instance_named(&self, name: &str) -> Option<HeaderId> {
+    pub(super) fn instance_named(&self, name: &str) -> Option<HeaderId> {
         let mut headers = self.policy.headers.iter();
         let found = headers.position(|header| header.name == name)?;
         Some(HeaderId(found as u16))

@@ -29,6 +29,7 @@ mod expr;
 mod fields;
 mod flow;
 mod flows;
+mod fragments;
 mod functions;
 mod header_fields;
 mod headers;
@@ -68,6 +69,7 @@ use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 use self::call::Bodies;
 use self::checksum::Checksum;
 use self::expand::Expansions;
+use self::fragments::Treatment;
 use self::names::Names;
 use self::presence::{Implied, Shapes};
 use crate::diagnostics::{Code, Diagnostic};
@@ -124,6 +126,8 @@ struct Checker<'a> {
     pending: Vec<&'a str>,
     /// What identifies a flow where the `select` does not say: by pool, empty for the default of its scheduler.
     keys: Vec<&'a [ast::Expr]>,
+    /// What is done with fragments: by pool.
+    fragments: Vec<Treatment>,
     /// The ports that backends are given: the pool, the port and its place.
     ports: Vec<(usize, u16, Span)>,
     /// What the checksums of headers are over.
@@ -165,6 +169,7 @@ impl<'a> Checker<'a> {
             too_long: BTreeSet::new(),
             pending: Vec::new(),
             keys: Vec::new(),
+            fragments: Vec::new(),
             ports: Vec::new(),
             checksums: Vec::new(),
             below: BTreeMap::new(),

@@ -10,6 +10,7 @@ use lvsc_abi::scheduler::Scheduler;
 use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
+use super::fragments::Treatment;
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -67,6 +68,7 @@ impl<'a> Checker<'a> {
         let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut capacity, mut full) = (None, None, false);
         let mut slow_start = None;
+        let mut treatment = Treatment::default();
         let before = self.diagnostics.len();
         for line in &item.lines {
             match line {
@@ -94,6 +96,9 @@ impl<'a> Checker<'a> {
                 }
                 PoolLine::Prop(prop) if prop.name.text == "flows" => {
                     flows = self.flows(prop).map(|found| (found, prop.span));
+                }
+                PoolLine::Prop(prop) if prop.name.text == "fragments" => {
+                    treatment = self.fragments_line(prop).unwrap_or_default();
                 }
                 PoolLine::Prop(prop) if prop.name.text == "slow_start" => {
                     slow_start = self.slow_start(prop).map(|time| (time, prop.span));
@@ -124,6 +129,7 @@ impl<'a> Checker<'a> {
         }
         let name = item.name.text.clone();
         self.keys.push(key);
+        self.fragments.push(treatment);
         let flows = self.table(scheduler, flows);
         self.weightless(&backends, &places, flows.as_ref());
         self.unheeded_weight(&backends, &places, scheduler);
@@ -139,6 +145,10 @@ impl<'a> Checker<'a> {
             scheduler: scheduler.0,
             backends,
             flows,
+            fragments: match treatment {
+                Treatment::Follow(fragments) => Some(fragments),
+                Treatment::Meet | Treatment::Drop | Treatment::Pass => None,
+            },
             slow_start: slow_start.map(|(time, _)| time),
             counters: self.policy.manifest.counters.len() as u32,
             capacity: capacity.map(|(capacity, _)| capacity),

@@ -123,7 +123,8 @@ impl<'a> Walk<'a> {
                 span: branch.span,
             };
             let (yes, no) = (self.can(step(true)), self.can(step(false)));
-            if decided(&branch.condition).is_none() {
+            let is_written = branch.span.start < branch.span.end;
+            if is_written && decided(&branch.condition).is_none() {
                 let dead = (!yes).then(|| self.dead(&branch.condition, branch.span));
                 self.note(branch.span, dead);
             }

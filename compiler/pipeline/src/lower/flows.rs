@@ -106,6 +106,17 @@ impl Lowering<'_> {
 
     /// With the key's state on the stack.
     pub(super) fn lookup(&mut self, pool: PoolId, flows: Flows, path: &mut Path) -> Lookup {
+        let section = self.sections.pool(pool).flows;
+        self.lookup_in(pool, (section, flows.idle), path)
+    }
+
+    /// The same in a table of this pool, whose entries live so long (seconds).
+    pub(super) fn lookup_in(
+        &mut self,
+        pool: PoolId,
+        (section, idle): (SectionId, u32),
+        path: &mut Path,
+    ) -> Lookup {
         let state = path.pop().low;
         let block = path.block;
         let zero = self.code.constant(block, 0);
@@ -121,8 +132,7 @@ impl Lowering<'_> {
         let seconds = self
             .code
             .with(block, Binary::Shl, seconds, u64::from(SECONDS_SHIFT));
-        let idle = self.code.constant(block, u64::from(flows.idle));
-        let section = self.sections.pool(pool).flows;
+        let idle = self.code.constant(block, u64::from(idle));
         Lookup {
             pool,
             section,
@@ -199,7 +209,7 @@ impl Lowering<'_> {
     }
 
     /// Seconds since the flow of an entry was last seen.
-    fn age(&mut self, lookup: &Lookup, block: BlockId, word: Value) -> Value {
+    pub(super) fn age(&mut self, lookup: &Lookup, block: BlockId, word: Value) -> Value {
         let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
         let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
         self.code.with(block, Binary::And, age, SECONDS_MASK)
@@ -255,7 +265,7 @@ impl Lowering<'_> {
     }
 
     /// The word of a new entry, seen now.
-    fn entry(&mut self, lookup: &Lookup, id: Value, block: BlockId) -> Value {
+    pub(super) fn entry(&mut self, lookup: &Lookup, id: Value, block: BlockId) -> Value {
         let flow = self.flow_of(lookup, block);
         let backend = self
             .code

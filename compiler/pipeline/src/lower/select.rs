@@ -70,16 +70,21 @@ impl Lowering<'_> {
         }
         let Split { mut yes, no } = self.join_split(split);
         for path in &mut yes {
-            let (id, record) = pop_candidate(path);
-            let first = u64::from(self.pipeline.pool(pool).counters);
-            let counter = self.code.with(path.block, Binary::Add, id, first);
-            self.code
-                .effect(path.block, Op::Count(self.sections.counters, counter));
-            path.state
-                .variables
-                .insert(variable, Binding::Backend { id, record });
+            self.chosen(pool, variable, path);
         }
         Split { yes, no }
+    }
+
+    /// The candidate on the stack is the packet's backend: it is counted, and the variable bound.
+    pub(super) fn chosen(&mut self, pool: PoolId, variable: VariableId, path: &mut Path) {
+        let (id, record) = pop_candidate(path);
+        let first = u64::from(self.pipeline.pool(pool).counters);
+        let counter = self.code.with(path.block, Binary::Add, id, first);
+        self.code
+            .effect(path.block, Op::Count(self.sections.counters, counter));
+        path.state
+            .variables
+            .insert(variable, Binding::Backend { id, record });
     }
 
     /// Pushes the key's words; the paths by how the packet belongs to its flow. Without a connection table there is

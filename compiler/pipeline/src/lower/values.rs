@@ -323,7 +323,7 @@ pub(super) fn mask(width: u16) -> u64 {
 }
 
 /// What a variable holds: a checked policy binds before it uses.
-fn binding(path: &Path, variable: VariableId) -> Binding {
+pub(super) fn binding(path: &Path, variable: VariableId) -> Binding {
     *path
         .state
         .variables

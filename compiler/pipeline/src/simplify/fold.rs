@@ -25,6 +25,9 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
             Step::Let(_, expr) | Step::Rewrite(_, _, expr) => fold.inside(expr, Use::Value),
             Step::Parse(_)
             | Step::Select { .. }
+            | Step::Hash(..)
+            | Step::Follow { .. }
+            | Step::Remember { .. }
             | Step::Count(_)
             | Step::CountCell(..)
             | Step::CountKey(..)

@@ -8,6 +8,8 @@ use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
 use lvsc_abi::scheduler::Scheduler;
 
+mod datagrams;
+
 fn manifest(names: &[&str]) -> Manifest {
     let backend = |(id, name): (usize, &&str)| Backend::new(id as u16, *name, [192, 0, 2, 1]);
     let counter = |name: &&str| Counter {
@@ -24,6 +26,7 @@ fn manifest(names: &[&str]) -> Manifest {
                 idle: 10,
                 tracking: lvsc_abi::manifest::Tracking::Every,
             }),
+            fragments: None,
             slow_start: None,
             counters: 0,
             capacity: None,

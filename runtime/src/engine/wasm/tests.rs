@@ -35,6 +35,7 @@ fn manifest(names: &[&str]) -> Manifest {
             idle: 10,
             tracking: lvsc_abi::manifest::Tracking::Every,
         }),
+        fragments: None,
         slow_start: None,
         counters: 1,
         capacity: None,

@@ -31,10 +31,11 @@ pub const STATEMENTS: [&str; 12] = [
 ];
 
 /// What begins a line of a pool.
-pub const POOL_LINES: [&str; 8] = [
+pub const POOL_LINES: [&str; 9] = [
     "scheduler",
     "backend",
     "flows",
+    "fragments",
     "slow_start",
     "persist",
     "check",
