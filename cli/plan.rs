@@ -175,6 +175,7 @@ fn gone((old, before): (&Manifest, &Layout), (new, now): (&Manifest, &Layout)) -
         | Element::Backend
         | Element::Slot
         | Element::Load
+        | Element::Datagram
         | Element::Word => false,
     };
     let sections = before.sections().map(|(_, section)| section);

@@ -75,6 +75,7 @@ fn published(count: u32, rounds: u32, tracking: Option<Tracking>) -> Duration {
             scheduler: Scheduler::Maglev,
             backends: backends.collect(),
             flows,
+            fragments: None,
             slow_start: None,
             capacity: None,
             counters: 0,

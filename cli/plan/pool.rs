@@ -149,7 +149,8 @@ pub fn ring(pool: &Pool, image: &Bytes) -> Vec<Option<String>> {
     each.map(name).collect()
 }
 
-/// By what flows are told apart wherever a backend of the pool is selected.
+/// By what flows are told apart wherever a backend of the pool is selected. When it is by which of these is no part of it: that
+/// a pool takes fragments otherwise tells whole packets no other way apart.
 pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
     let steps = pipeline.graph.node_weights().map(|node| &node.step);
     let keys = steps.filter_map(|step| match step {
@@ -159,6 +160,9 @@ pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
         | Step::Parse(_)
         | Step::Match(_)
         | Step::Let(..)
+        | Step::Hash(..)
+        | Step::Follow { .. }
+        | Step::Remember { .. }
         | Step::Rewrite(..)
         | Step::Count(_)
         | Step::CountCell(..)
@@ -167,12 +171,9 @@ pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
     });
     let alternatives = keys.flat_map(|key| &pipeline.choice(key).alternatives);
     let words = alternatives.map(|known| {
-        let key = known
-            .key
-            .iter()
-            .map(|part| words::expression(pipeline, part));
-        let when = words::expression(pipeline, &known.condition);
-        format!("{when}: {}", key.collect::<Vec<_>>().join(", "))
+        let parts = known.key.iter();
+        let parts = parts.map(|part| words::expression(pipeline, part));
+        parts.collect::<Vec<_>>().join(", ")
     });
     words.collect()
 }

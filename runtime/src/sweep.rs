@@ -38,16 +38,22 @@ impl Sweeper {
         for _ in 0..passed.min(ROUND) {
             self.part = (self.part + 1) % ROUND;
             for pool in &manifest.pools {
-                let (Some(flows), Some(table)) = (pool.flows, section(pool, "flows", image)) else {
-                    continue;
-                };
-                let part = (&table, self.part_of(&table));
-                sweep((pool, flows), part, (passed, now), image);
+                let tables = [
+                    ("flows", pool.flows.map(|flows| flows.idle)),
+                    ("fragments", pool.fragments.map(|fragments| fragments.life)),
+                ];
+                for (kind, idle) in tables {
+                    if let (Some(idle), Some(table)) = (idle, section(pool, kind, image)) {
+                        let part = (&table, self.part_of(&table));
+                        let loads = section(pool, "loads", image).filter(|_| kind == "flows");
+                        sweep((idle.into(), loads), part, (passed, now), image);
+                    }
+                }
                 if self.part == 0 {
                     loads::recount(pool, image);
                 }
                 loads::open_and_close(pool, image);
-                if pool.changed().is_some() {
+                if let Some(flows) = pool.changed() {
                     self.go_on(pool, flows, before, image);
                 }
             }
@@ -86,9 +92,10 @@ impl Sweeper {
     }
 }
 
-/// Empties what has expired in a part of a table; its backends have so many flows less. `passed` seconds have gone since the clock said the time before.
+/// Empties what has expired in a part of a table, where entries live `idle` seconds; backends whose loads are counted have so
+/// many flows less. `passed` seconds have gone since the clock said the time before.
 fn sweep(
-    (pool, flows): (&Pool, Flows),
+    (idle, loads): (u64, Option<Section>),
     (table, part): (&Section, Range<u64>),
     (passed, now): (u64, u64),
     image: &mut dyn Image,
@@ -102,9 +109,8 @@ fn sweep(
         };
         passed > most
     };
-    let loads = section(pool, "loads", image);
     for index in part {
-        let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, flows.idle.into());
+        let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, idle);
         let gone = empty(image, table.at(index, 0), expired);
         if let (Some(entry), Some(loads)) = (gone, &loads) {
             loads::forget(image, loads, entry);
@@ -151,7 +157,7 @@ mod tests {
     use lvsc_abi::flows::OPENING;
     use lvsc_abi::image::Bytes;
     use lvsc_abi::layout::{Element, Layout, change, slot};
-    use lvsc_abi::manifest::Tracking;
+    use lvsc_abi::manifest::{Fragments, Tracking};
     use lvsc_abi::scheduler::Scheduler;
 
     const LENGTH: u64 = 64;
@@ -164,6 +170,7 @@ mod tests {
                 scheduler: Scheduler::Wrr,
                 backends: Vec::new(),
                 flows: Some(flows),
+                fragments: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,
@@ -217,6 +224,30 @@ mod tests {
             Sweeper::default().advance(&manifest(), (1000, 1000 + leap), &mut image);
             assert_eq!(left(&image), kept, "{leap} s");
         }
+    }
+
+    #[test]
+    fn datagrams_are_forgotten_when_their_time_is_over() {
+        let mut manifest = manifest();
+        manifest.pools[0].fragments = Some(Fragments {
+            entries: LENGTH as u32,
+            life: 3,
+        });
+        let mut layout = Layout::new();
+        layout.add("fragments.web", Element::Datagram, LENGTH as u32);
+        let mut image = Bytes::new(layout);
+        for index in 0..LENGTH {
+            let entry = Entry {
+                tag: 1,
+                backend: 0,
+                seconds: if index < 40 { 96 } else { 97 },
+                flags: 0,
+            };
+            let table = section(&manifest.pools[0], "fragments", &image).unwrap();
+            image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        }
+        Sweeper::default().advance(&manifest, (85, 100), &mut image);
+        assert_eq!(left(&image), 24, "what is as old as its life is known");
     }
 
     #[test]

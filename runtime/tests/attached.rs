@@ -78,6 +78,7 @@ mod linux {
                 scheduler: Scheduler::Maglev,
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
+                fragments: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

@@ -12,6 +12,7 @@ pool hashed {
   backend a 192.0.2.1
   backend b 192.0.2.2 weight 3
   flows off
+  FRAGMENTS
 }
 pool kept {
   scheduler maglev
@@ -19,6 +20,7 @@ pool kept {
   backend i 192.0.2.2 weight 3
   backend j 192.0.2.3
   flows auto 32 idle 30s
+  FRAGMENTS
 }
 pool counted {
   scheduler wrr
@@ -26,18 +28,21 @@ pool counted {
   backend d 192.0.2.7 weight 2
   flows 32 idle 10s
   timeout closing 4s udp 6s
+  FRAGMENTS
 }
 pool empty {
   scheduler rr
   backend e 192.0.2.9 weight 0
   flows 16
   timeout tcp 20s other 12s udp 5s
+  FRAGMENTS
 }
 pool large {
   scheduler maglev
   backend f 192.0.2.11
   backend g 192.0.2.12
   flows 64K idle 20s
+  FRAGMENTS
 }
 pool least {
   scheduler wlc
@@ -83,6 +88,16 @@ header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size wor
 /// The pools above.
 const POOLS: [&str; 10] = [
     "hashed", "counted", "empty", "large", "kept", "least", "drawn", "ready", "spilt", "turns",
+];
+
+/// What stands for `FRAGMENTS` in the pools.
+const FRAGMENTS: [&str; 6] = [
+    "",
+    "",
+    "fragments follow 8 for 20s",
+    "fragments follow",
+    "fragments drop",
+    "fragments pass",
 ];
 
 /// Conditions that may be asked anywhere.
@@ -159,11 +174,12 @@ pub fn random() -> impl Strategy<Value = String> {
     prop::collection::vec(any::<u16>(), 1..80).prop_map(|choices| {
         let mut writer = Writer {
             choices: choices.into_iter(),
-            text: DECLARATIONS.to_owned(),
+            text: String::new(),
             names: 0,
             sets: Vec::new(),
             further: 1,
         };
+        writer.declarations();
         writer.statements(0, &mut Vec::new());
         writer.text + &writer.sets.join("\n")
     })
@@ -183,6 +199,16 @@ impl Writer {
     /// A number below `below`; 0 when there are no more choices.
     fn choose(&mut self, below: usize) -> usize {
         usize::from(self.choices.next().unwrap_or(0)) % below
+    }
+
+    fn declarations(&mut self) {
+        for line in DECLARATIONS.lines() {
+            let line = match line.trim() {
+                "FRAGMENTS" => FRAGMENTS[self.choose(FRAGMENTS.len())],
+                _ => line,
+            };
+            self.line(0, line);
+        }
     }
 
     fn line(&mut self, depth: usize, line: &str) {

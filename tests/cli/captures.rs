@@ -127,6 +127,33 @@ fn a_trace_of_a_capture_says_which_frame_and_when() {
 }
 
 #[test]
+fn a_trace_says_whom_fragments_follow() {
+    let folder = folder();
+    let policy = "pool web { scheduler maglev; backend rs1 192.0.2.21; fragments follow }\n\
+                  match ip { select rs from web; dr(rs) }\n";
+    fs::write(folder.path().join("follow.lvs"), policy).expect("a file");
+    let [mut first, mut later] = [frame(1), frame(1)];
+    first[20] = 0x20; // more fragments
+    later[21] = 1; // the next eight bytes
+    fs::write(folder.path().join("in.pcap"), capture(&[first, later])).expect("a file");
+    let trace = ["trace", "follow.lvs", "--pcap", "in.pcap"];
+    let said = said(lvsc(folder.path()).args(trace));
+    let frames: Vec<&str> = said.out.split("\nframe ").collect();
+    let [first, later] = frames.as_slice() else {
+        panic!("{}", said.out)
+    };
+    assert!(
+        first.contains("of fragments.web: for what follows this fragment"),
+        "{first}"
+    );
+    assert!(
+        later.contains("of fragments.web: that of the first fragment"),
+        "{later}"
+    );
+    assert!(!later.contains("of ring.web"), "no pool is asked: {later}");
+}
+
+#[test]
 fn a_trace_names_what_only_looks_like_a_header() {
     let folder = folder();
     let mut short = frame(1);

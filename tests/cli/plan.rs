@@ -164,6 +164,25 @@ fn people_read_what_changes_and_why() {
 }
 
 #[test]
+fn what_becomes_of_fragments_moves_no_connection() {
+    for flows in ["flows off", "flows auto", "flows 1K"] {
+        let met = [flows, RS1, RS2];
+        for line in ["fragments follow", "fragments drop"] {
+            let other = [flows, RS1, RS2, line];
+            for (old, new) in [(&met[..], &other[..]), (&other, &met)] {
+                let record = record(old, new);
+                let [.., breaks] = fate(&record);
+                assert_eq!(
+                    (breaks, &record["anew"]),
+                    (0, &Value::Array(Vec::new())),
+                    "{record}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_is_said() {
     let folder = folder();
     let (good, wrong) = (policy(&[RS1]), "match ip.dest == 192.0.2.1 { pass }\n");

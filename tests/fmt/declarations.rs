@@ -116,6 +116,7 @@ impl Writer {
             1 => self.prop(&[
                 "flows",
                 "timeout",
+                "fragments",
                 "slow_start",
                 "persist",
                 "check",

@@ -57,7 +57,10 @@ impl Writer {
                 self.w("drop");
                 self.maybe(Self::any_name);
             }
-            9 => self.w("pass"),
+            9 => {
+                let word = self.pick(&["pass", "answer"]);
+                self.w(word);
+            }
             10 | 11 => {
                 self.w("send");
                 self.path();

@@ -130,6 +130,9 @@ pub enum Element {
     /// A flow entry of a table that has only flows whose slots have changed: see [`crate::slots`]. Otherwise as a
     /// [`Element::Flow`].
     Noted,
+    /// An entry of a table of datagrams that are in fragments: see [`crate::manifest::Fragments`]. Otherwise as a
+    /// [`Element::Flow`].
+    Datagram,
     /// The times of a ring slot that has changed: see [`change`].
     Change,
     /// What a backend has to do: see [`load`].
@@ -155,6 +158,7 @@ impl Element {
             Element::Backend
             | Element::Flow
             | Element::Noted
+            | Element::Datagram
             | Element::Change
             | Element::Word
             | Element::Cell
@@ -175,6 +179,7 @@ impl Element {
             | Element::Slot
             | Element::Flow
             | Element::Noted
+            | Element::Datagram
             | Element::Change
             | Element::Load
             | Element::Cursor
@@ -184,9 +189,9 @@ impl Element {
         }
     }
 
-    /// Whether it is a flow entry, of whatever table.
+    /// Whether it is an entry as those of flows are, of whatever table.
     pub const fn is_flow(self) -> bool {
-        matches!(self, Element::Flow | Element::Noted)
+        matches!(self, Element::Flow | Element::Noted | Element::Datagram)
     }
 }
 

@@ -328,6 +328,7 @@ mod tests {
             scheduler: Scheduler::Wlc,
             backends: vec![backend(0), backend(1)],
             flows: Some(Flows::new(Tracking::Every, 16, 60)),
+            fragments: None,
             slow_start: None,
             counters: 0,
             capacity: None,

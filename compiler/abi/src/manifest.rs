@@ -13,9 +13,13 @@ use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
 mod flows;
+mod fragments;
+mod interface;
 mod keyed;
 
 pub use self::flows::{FlowKind, Flows, Lives, Tracking};
+pub use self::fragments::Fragments;
+pub use self::interface::{Interface, Vip};
 #[cfg(test)]
 pub(crate) use self::keyed::clients;
 pub use self::keyed::{KeyPart, KeyTable, Keyed, Shape};
@@ -57,28 +61,6 @@ pub struct Fixed {
     pub words: Vec<u64>,
 }
 
-/// A virtual address, and the port where the policy fixes one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Vip {
-    /// The address.
-    pub address: IpAddr,
-    /// Prefix length; 32 or 128 for one address.
-    pub prefix: u8,
-    /// The destination port, where every path to a pool fixes the same.
-    pub port: Option<u16>,
-}
-
-/// An interface that the policy declares.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Interface {
-    /// The policy's name for it; bound to a device at run time.
-    pub name: String,
-    /// The MAC that the policy fixes.
-    pub mac: Option<Mac>,
-    /// The address that the policy fixes.
-    pub ip: Option<IpAddr>,
-}
-
 /// A pool of backends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
@@ -90,6 +72,9 @@ pub struct Pool {
     pub backends: Vec<Backend>,
     /// The connection table, where the pool keeps one.
     pub flows: Option<Flows>,
+    /// The table of datagrams, where the fragments of one follow its first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragments: Option<Fragments>,
     /// Seconds in which a backend that comes, or comes back, gets to its whole weight ([`crate::ramp`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<u32>,
@@ -316,6 +301,7 @@ impl Manifest {
                     && (!pool.counts_flows()
                         || holds(&own("loads"), Element::Load, pool.ids() as usize + 1))
                     && section(&own("changes"), Element::Change).is_some()
+                    && (pool.fragments).is_none_or(|known| known.fits(&pool.name, layout))
                     && pool.flows.is_none_or(|flows| {
                         let element = flows.tracking.element();
                         section(&own("flows"), element).is_some()
@@ -359,6 +345,7 @@ mod tests {
         layout.add("backends.web", Element::Backend, 4);
         layout.add("ring.web", Element::Slot, 64);
         layout.add("flows.web", Element::Flow, 8);
+        layout.add("fragments.web", Element::Datagram, 16);
         layout.add("changes.web", Element::Change, 64);
         layout.add("counters", Element::Counter, 4);
         layout.add("set.VIPS", Element::Word, 4);
@@ -381,6 +368,10 @@ mod tests {
                 scheduler: Scheduler::Wrr,
                 backends: vec![backend(0), backend(2)],
                 flows: Some(Flows::new(Tracking::Every, 8, 60)),
+                fragments: Some(Fragments {
+                    entries: 16,
+                    life: 30,
+                }),
                 slow_start: None,
                 counters: 1,
                 capacity: None,
@@ -453,6 +444,10 @@ mod tests {
             table.expect("a table").shapes[0].extend([part(64), part(64)]);
         });
         refused("a wide key without a table", |m| m.keyed[0].table = None);
+        refused("a datagram's age that cannot be told", |m| {
+            let fragments = m.pools[0].fragments.as_mut();
+            fragments.expect("a table").life = IDLE_MAX + 1;
+        });
         refused("an age that cannot be told", |m| {
             m.pools[0].flows = Some(Flows::new(Tracking::Every, 8, IDLE_MAX + 1));
         });
@@ -466,7 +461,7 @@ mod tests {
             for (_, section) in all.sections() {
                 let element = match section.element {
                     own if section != wrong => own,
-                    Element::Flow | Element::Noted => Element::Backend,
+                    Element::Flow | Element::Noted | Element::Datagram => Element::Backend,
                     Element::Header
                     | Element::Clock
                     | Element::Interface

@@ -99,6 +99,7 @@ impl Placement {
                 | Element::Word => (Part::Data, 1, section.size()),
                 Element::Flow
                 | Element::Noted
+                | Element::Datagram
                 | Element::Change
                 | Element::Cursor
                 | Element::Cell

@@ -254,6 +254,7 @@ mod tests {
                 scheduler: Scheduler::Wrr,
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
+                fragments: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

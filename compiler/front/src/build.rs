@@ -2,10 +2,12 @@
 
 use lvsc_abi::place::Place;
 use lvsc_pipeline::members;
-use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
+use lvsc_pipeline::pipeline::{
+    Edge, HeaderId, Node, Outcome, Pipeline, PoolId, Set, Step, VariableId,
+};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
-use crate::policy::{Branch, Policy, Stmt, StmtKind};
+use crate::policy::{Branch, Following, Policy, Stmt, StmtKind};
 
 /// The pipeline of a policy: what its statements do in order, and `pass` at the end.
 pub fn build(policy: &Policy) -> Pipeline {
@@ -65,22 +67,41 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
             variable,
             id,
             key,
+            following,
             otherwise,
         } => {
-            let (pool, variable, key) = (*pool, *variable, *key);
+            let (pool, variable) = (*pool, *variable);
             let no = block(graph, otherwise, next);
-            let select = Step::Select {
+            let behind = following.map_or(next, |following| {
+                let (datagram, _) = following.first;
+                let step = Step::Remember {
+                    pool,
+                    variable,
+                    datagram,
+                };
+                add(graph, step, stmt.place, &[(next, Edge::Next)])
+            });
+            let step = Step::Select {
                 pool,
                 variable,
-                key,
+                key: *key,
             };
-            let edges = [(next, Edge::Yes), (no, Edge::No)];
-            let select = add(graph, select, stmt.place, &edges);
+            let edges = [(behind, Edge::Yes), (no, Edge::No)];
+            let mut first = add(graph, step, stmt.place, &edges);
+            if let Some(following) = following {
+                first = follow(
+                    graph,
+                    (pool, variable),
+                    following,
+                    (next, first),
+                    stmt.place,
+                );
+            }
             let Some(id) = id.clone() else {
-                return select;
+                return first;
             };
             let named = Step::Named { pool, variable, id };
-            (named, vec![(next, Edge::Yes), (select, Edge::No)])
+            (named, vec![(next, Edge::Yes), (first, Edge::No)])
         }
         StmtKind::Let(variable, value) => (
             Step::Let(*variable, value.clone()),
@@ -98,6 +119,32 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
         StmtKind::Verdict(outcome) => (Step::Verdict(*outcome), Vec::new()),
     };
     add(graph, step, stmt.place, &edges)
+}
+
+/// Goes to `next` with the backend of a datagram whose first fragment was seen, else to `select`; before that both keys of the
+/// datagram are hashed.
+fn follow(
+    graph: &mut StableGraph<Node, Edge>,
+    (pool, variable): (PoolId, VariableId),
+    following: &Following,
+    (next, select): (NodeIndex, NodeIndex),
+    place: Place,
+) -> NodeIndex {
+    let Following { later, first } = following;
+    let (datagram, _) = *later;
+    let step = Step::Follow {
+        pool,
+        variable,
+        datagram,
+    };
+    let edges = [(next, Edge::Yes), (select, Edge::No)];
+    let follow = add(graph, step, place, &edges);
+    [first, later]
+        .into_iter()
+        .fold(follow, |to, (variable, key)| {
+            let step = Step::Hash(*variable, *key);
+            add(graph, step, place, &[(to, Edge::Next)])
+        })
 }
 
 /// A chain of conditions; gives the first.

@@ -120,6 +120,8 @@ pub enum StmtKind {
         id: Option<Expr>,
         /// What identifies the flow.
         key: ChoiceId,
+        /// Where later fragments follow the first one of their datagram.
+        following: Option<Following>,
         /// Without a usable backend.
         otherwise: Block,
     },
@@ -133,6 +135,15 @@ pub enum StmtKind {
     CountKey(KeyedId, ChoiceId),
     /// Ends the packet.
     Verdict(Outcome),
+}
+
+/// What fragments are known by: what the key of their datagram was absorbed into, and the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Following {
+    /// Of a later fragment.
+    pub later: (VariableId, ChoiceId),
+    /// Of a first one.
+    pub first: (VariableId, ChoiceId),
 }
 
 /// A block, and when it is done.

@@ -162,7 +162,7 @@ fn an_action_is_checked_whether_it_is_called_or_not() {
     );
     check(
         "action f(a: ip6addr) { match a == 2001:db8::1 { drop } }\nmatch ip6 { f(ip6.dst) }",
-        &["not-supported-yet ip6addr"],
+        &[],
     );
 }
 

@@ -210,8 +210,8 @@ impl<'a> Walk<'a> {
             match element {
                 Some(Element::Slot | Element::Load) if read => RING,
                 Some(Element::Backend) if read => RECORD,
-                Some(Element::Flow | Element::Noted) if found => TABLE,
-                Some(Element::Flow | Element::Noted) if written => ENTRY,
+                Some(element) if element.is_flow() && found => TABLE,
+                Some(element) if element.is_flow() && written => ENTRY,
                 _ => 0,
             }
         });

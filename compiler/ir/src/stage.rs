@@ -47,9 +47,9 @@ pub struct Resume {
 
 impl Stages {
     /// Cuts a verified program; `None` where no bucket is known before the first effect, so that one loop does as
-    /// well. So it does for a table of flows whose slots have changed: hardly a packet asks for it.
+    /// well. So it does for a table of flows whose slots have changed, or of datagrams in fragments: hardly a packet asks for it.
     pub fn of(program: &Program, layout: &Layout) -> Option<Stages> {
-        let asked = |section: SectionId| layout[section].element != Element::Noted;
+        let asked = |section: SectionId| layout[section].element == Element::Flow;
         let mut insts = program.blocks.values().flat_map(|block| &block.insts);
         if !insts.any(|inst| matches!(inst.op, Op::Find(section, ..) if asked(section))) {
             return None;

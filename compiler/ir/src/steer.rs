@@ -98,6 +98,7 @@ fn is_kept(element: Element) -> bool {
         | Element::Slot
         | Element::Flow
         | Element::Noted
+        | Element::Datagram
         | Element::Change
         | Element::Load
         | Element::Cursor

@@ -328,6 +328,7 @@ fn check_class(
     let changes = |found: &Section| match found.element {
         Element::Flow
         | Element::Noted
+        | Element::Datagram
         | Element::Change
         | Element::Cursor
         | Element::Counter

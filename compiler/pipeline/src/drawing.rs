@@ -18,10 +18,14 @@ pub fn dot(pipeline: &Pipeline) -> String {
             .replace('\\', "\\\\")
             .replace('"', "\\\"");
         let shape = match step.step {
-            Step::Match(_) | Step::Named { .. } | Step::Select { .. } => ", shape=diamond",
+            Step::Match(_) | Step::Named { .. } | Step::Select { .. } | Step::Follow { .. } => {
+                ", shape=diamond"
+            }
             Step::Verdict(_) => ", style=rounded",
             Step::Parse(_)
             | Step::Let(..)
+            | Step::Hash(..)
+            | Step::Remember { .. }
             | Step::Rewrite(..)
             | Step::Count(_)
             | Step::CountCell(..)
@@ -49,10 +53,14 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
         let step = pipeline.step(*node);
         let label = words::step(pipeline, step).replace('"', "#quot;");
         let (open, close) = match step.step {
-            Step::Match(_) | Step::Named { .. } | Step::Select { .. } => ("{\"", "\"}"),
+            Step::Match(_) | Step::Named { .. } | Step::Select { .. } | Step::Follow { .. } => {
+                ("{\"", "\"}")
+            }
             Step::Verdict(_) => ("([\"", "\"])"),
             Step::Parse(_)
             | Step::Let(..)
+            | Step::Hash(..)
+            | Step::Remember { .. }
             | Step::Rewrite(..)
             | Step::Count(_)
             | Step::CountCell(..)
@@ -96,6 +104,9 @@ fn shown(pipeline: &Pipeline, node: &Node) -> Value {
         Step::Match(_) => "match",
         Step::Let(..) => "let",
         Step::Named { .. } | Step::Select { .. } => "select",
+        Step::Hash(..) => "hash",
+        Step::Follow { .. } => "follow",
+        Step::Remember { .. } => "remember",
         Step::Rewrite(..) => "rewrite",
         Step::Count(_) | Step::CountCell(..) | Step::CountKey(..) => "count",
         Step::Verdict(_) => "verdict",

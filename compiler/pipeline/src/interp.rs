@@ -17,6 +17,7 @@ mod bits;
 mod cells;
 mod changed;
 mod flows;
+mod fragments;
 mod named;
 mod packet;
 mod select;
@@ -53,6 +54,10 @@ pub enum Event<'a> {
     Named(Named),
     /// A pool was asked.
     Selected(Selected),
+    /// A datagram's backend was known from its first fragment.
+    Followed(Remembered),
+    /// A datagram's backend is known from here on.
+    Remembered(Remembered),
     /// A field was written.
     Rewritten(Rewritten),
     /// A counter counted.
@@ -123,6 +128,17 @@ pub struct Selected {
     pub picked: u16,
     /// The backend's id; `None` without a usable one.
     pub backend: Option<u16>,
+}
+
+/// The backend of a datagram that is in fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The pool.
+    pub pool: PoolId,
+    /// Index of its entry in section `fragments.<pool>`.
+    pub entry: u64,
+    /// The backend's id.
+    pub backend: u16,
 }
 
 /// How a counter with a table counted.
@@ -238,6 +254,33 @@ pub fn run(
                 let backend = selected.backend;
                 see(Event::Selected(selected));
                 running.chosen(*variable, backend)
+            }
+            Step::Hash(variable, key) => {
+                let state = running.hash(*key);
+                running.bind(*variable, state.into());
+                Edge::Next
+            }
+            Step::Follow {
+                pool,
+                variable,
+                datagram,
+            } => match running.follow(*pool, *datagram) {
+                Some(followed) => {
+                    running.bind(*variable, followed.backend.into());
+                    see(Event::Followed(followed));
+                    Edge::Yes
+                }
+                None => Edge::No,
+            },
+            Step::Remember {
+                pool,
+                variable,
+                datagram,
+            } => {
+                if let Some(remembered) = running.remember(*pool, *variable, *datagram) {
+                    see(Event::Remembered(remembered));
+                }
+                Edge::Next
             }
             Step::Rewrite(header, field, value) => {
                 let value = running.value_or_zero(value);

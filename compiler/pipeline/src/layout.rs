@@ -34,6 +34,10 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
             let element = flows.tracking.element();
             layout.add(&named("flows"), element, flows.entries.max(BUCKET));
         }
+        if let Some(fragments) = pool.fragments {
+            let entries = fragments.entries.max(BUCKET);
+            layout.add(&named("fragments"), Element::Datagram, entries);
+        }
         if pool.changed().is_some() {
             layout.add(&named("changes"), Element::Change, pool.slots());
         }
@@ -112,6 +116,8 @@ pub struct PoolSections {
     pub ring: SectionId,
     /// `flows.<pool>`; an id of no section where the pool has no connection table.
     pub flows: SectionId,
+    /// `fragments.<pool>`; an id of no section where the fragments of a datagram do not follow its first one.
+    pub fragments: SectionId,
     /// `changes.<pool>`; an id of no section where the pool does not note flows whose slots have changed.
     pub changes: SectionId,
     /// `cursor.<pool>`; an id of no section where the scheduler does not pick in turn.
@@ -146,6 +152,7 @@ impl Sections {
                 backends: own("backends"),
                 ring: own("ring"),
                 flows: own("flows"),
+                fragments: own("fragments"),
                 changes: own("changes"),
                 cursor: own("cursor"),
                 loads: own("loads"),

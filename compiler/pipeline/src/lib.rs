@@ -66,6 +66,15 @@
 //!
 //! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.
 //!
+//! **Fragments.** A hash is what the key of the alternative that is taken was absorbed into ([`lvsc_abi::hash::state`]), and 0 where
+//! none is: so it tells of a fragment to which datagram it belongs, and of every other packet nothing. Where it is not 0, `t` is the
+//! table hash of it with the clock's seed, and the bucket that of `t` in `fragments.<pool>`:
+//! 1. To follow: the bucket has an entry with the datagram's tag, it is not older than `life`, and its backend is usable: that is
+//!    the backend, the pool's counter of it counts, then `Yes`. Nothing is written. Else `No`, and nothing counts.
+//! 2. To remember: a place is sought as with a table of every flow, where `life` takes the place of `idle`. With a place the new
+//!    entry, with the backend that the packet got, is exchanged for what was found there; without one, or where another worker
+//!    was faster, nothing is remembered.
+//!
 //! **Counting by key.** The key of the alternative that is taken becomes a row of words, and the packet is counted in the
 //! cell that the counter's table has for it, or gives it: [`lvsc_abi::cells`] tells how. Where another worker was faster
 //! with the same key, its cell is taken. Where it was faster with another one, or no cell is free, the counter's `Others`

@@ -16,6 +16,7 @@ mod conditions;
 mod every;
 mod fields;
 mod flows;
+mod fragments;
 mod headers;
 mod join;
 mod key;
@@ -140,7 +141,7 @@ impl Lowering<'_> {
             Step::Let(variable, value) => {
                 let mut paths = self.value_or_zero(value, paths);
                 for path in &mut paths {
-                    let value = path.pop().low;
+                    let value = path.pop();
                     path.state
                         .variables
                         .insert(*variable, Binding::Value(value));
@@ -185,6 +186,27 @@ impl Lowering<'_> {
             }
             Step::CountKey(keyed, key) => {
                 let paths = self.count_key(*keyed, *key, paths);
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Hash(variable, key) => {
+                let paths = self.hash(*variable, *key, paths);
+                self.go(node, Edge::Next, paths);
+            }
+            Step::Follow {
+                pool,
+                variable,
+                datagram,
+            } => {
+                let split = self.follow(*pool, *variable, *datagram, paths);
+                self.go(node, Edge::Yes, split.yes);
+                self.go(node, Edge::No, split.no);
+            }
+            Step::Remember {
+                pool,
+                variable,
+                datagram,
+            } => {
+                let paths = self.remember(*pool, *variable, *datagram, paths);
                 self.go(node, Edge::Next, paths);
             }
             Step::Verdict(outcome) => paths.into_iter().for_each(|path| self.end(*outcome, &path)),

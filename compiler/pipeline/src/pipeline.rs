@@ -1,11 +1,15 @@
 //! The pipeline: headers, expressions, and a graph of what is done to a packet. Knows no source text, no instruction.
 
+mod set;
+
 pub use lvsc_abi::kind::Kind;
 use lvsc_abi::manifest::{FlowKind, Keyed, Manifest, Tracking};
 use lvsc_abi::place::{Place, Sources};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 use petgraph::visit::EdgeRef;
+
+pub use self::set::Set;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -112,32 +116,10 @@ pub struct Variable {
 /// What a variable holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VariableKind {
-    /// A value of this width (bits, 1 to 64).
+    /// A value of this width (bits, 1 to 128).
     Value(u16),
     /// A backend of this pool.
     Backend(PoolId),
-}
-
-/// A constant set of values of one width.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Set {
-    /// Its name; empty for a literal.
-    pub name: String,
-    /// Width of the members (bits).
-    pub width: u16,
-    /// How people write the members.
-    pub kind: Kind,
-    /// Inclusive ranges, sorted; none reaches into another.
-    pub ranges: Vec<(u128, u128)>,
-}
-
-impl Set {
-    /// Whether a value is one of the members.
-    pub fn contains(&self, value: u128) -> bool {
-        let behind = self.ranges.partition_point(|(low, _)| *low <= value);
-        let before = behind.checked_sub(1).and_then(|at| self.ranges.get(at));
-        before.is_some_and(|(_, high)| value <= *high)
-    }
 }
 
 /// A list of alternatives; the first whose condition holds is taken.
@@ -337,6 +319,28 @@ pub enum Step {
         variable: VariableId,
         /// What identifies the flow.
         key: ChoiceId,
+    },
+    /// Binds what the packet's key was absorbed into ([`lvsc_abi::hash::state`]), 64 bits; 0 where no alternative is taken.
+    /// `Next`.
+    Hash(VariableId, ChoiceId),
+    /// Looks for the backend that is remembered of a datagram, and counts the packet for it. `Yes` with the variable bound,
+    /// `No` without a usable one.
+    Follow {
+        /// Whose table is asked.
+        pool: PoolId,
+        /// What the backend is bound to.
+        variable: VariableId,
+        /// What the datagram's key was absorbed into; 0 is no datagram.
+        datagram: VariableId,
+    },
+    /// Remembers the backend of a datagram. `Next`.
+    Remember {
+        /// In whose table.
+        pool: PoolId,
+        /// The backend.
+        variable: VariableId,
+        /// What the datagram's key was absorbed into; 0 is no datagram.
+        datagram: VariableId,
     },
     /// Writes a field of a present header and mends the header's checksum (RFC 1624, equation 3). `Next`.
     Rewrite(HeaderId, FieldId, Expr),

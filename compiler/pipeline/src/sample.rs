@@ -223,6 +223,7 @@ fn manifest() -> Manifest {
             scheduler,
             backends,
             flows,
+            fragments: None,
             slow_start: None,
             counters: first,
             capacity: None,

@@ -143,8 +143,15 @@ impl Asked {
                 self.headers.insert(*header);
                 self.by(expr);
             }
-            Step::Select { key, .. } | Step::CountKey(_, key) => self.choice(*key),
-            Step::Parse(_) | Step::Count(_) | Step::CountCell(..) | Step::Verdict(_) => {}
+            Step::Select { key, .. } | Step::CountKey(_, key) | Step::Hash(_, key) => {
+                self.choice(*key);
+            }
+            Step::Parse(_)
+            | Step::Follow { .. }
+            | Step::Remember { .. }
+            | Step::Count(_)
+            | Step::CountCell(..)
+            | Step::Verdict(_) => {}
         }
     }
 

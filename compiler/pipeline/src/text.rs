@@ -28,8 +28,12 @@ pub fn nodes(pipeline: &Pipeline) -> Vec<Reached> {
 /// The edges that leave a node, in the order in which they are shown.
 pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
     let edges: &[Edge] = match pipeline.step(node).step {
-        Step::Match(_) | Step::Named { .. } | Step::Select { .. } => &[Edge::Yes, Edge::No],
+        Step::Match(_) | Step::Named { .. } | Step::Select { .. } | Step::Follow { .. } => {
+            &[Edge::Yes, Edge::No]
+        }
         Step::Parse(_)
+        | Step::Hash(..)
+        | Step::Remember { .. }
         | Step::Let(..)
         | Step::Rewrite(..)
         | Step::Count(_)
@@ -45,7 +49,8 @@ pub fn edges(pipeline: &Pipeline, node: NodeIndex) -> Vec<(Edge, NodeIndex)> {
 
 /// The graph, a line a node: its number, what it does, where it leads if not to what is read next, its place in the
 /// policy. Below a `match` stands what is done where it holds, below a `select` what is done without a backend
-/// (of one `by id`: where the packet names none); what comes out of there, and the other way, goes on behind it.
+/// (of one `by id`: where the packet names none), and so it is with a `follow`; what comes out of there, and the other way,
+/// goes on behind it.
 pub fn graph(pipeline: &Pipeline) -> String {
     graph_with(pipeline, |_| String::new())
 }
@@ -185,7 +190,7 @@ impl<'a> Reading<'a> {
         next: Option<NodeIndex>,
     ) -> Vec<NodeIndex> {
         let below = match self.pipeline.step(node).step {
-            Step::Named { .. } | Step::Select { .. } => Edge::No,
+            Step::Named { .. } | Step::Select { .. } | Step::Follow { .. } => Edge::No,
             _ => Edge::Yes,
         };
         let own: Vec<NodeIndex> = ways

@@ -4,7 +4,7 @@
 use lvsc_abi::manifest::Pool;
 use lvsc_abi::place::Place;
 
-use crate::interp::{CountedKey, Event, Named, Observer, Rewritten, Selected, Table};
+use crate::interp::{CountedKey, Event, Named, Observer, Remembered, Rewritten, Selected, Table};
 use crate::pipeline::{Expr, Outcome, Pipeline};
 use crate::words;
 
@@ -13,7 +13,7 @@ use crate::words;
 pub struct Happened {
     /// The construct of the policy; line 0 where there is none.
     pub place: Place,
-    /// `header`, `match`, `let`, `select`, `rewrite`, `count`, `verdict`: for filters and for JSON.
+    /// `header`, `match`, `let`, `select`, `follow`, `remember`, `rewrite`, `count`, `verdict`: for filters and for JSON.
     pub kind: &'static str,
     /// What happened, in words.
     pub text: String,
@@ -122,6 +122,18 @@ impl<'a> Trace<'a> {
         )
     }
 
+    /// `192.168.46.130 from web, entry 93 of fragments.web`
+    fn remembered(&self, remembered: Remembered) -> String {
+        let Remembered {
+            pool,
+            entry,
+            backend,
+        } = remembered;
+        let pool = self.pipeline.pool(pool);
+        let who = who(pool, backend).unwrap_or_else(|| format!("backend {backend}"));
+        format!("{who} from {0}, entry {entry} of fragments.{0}", pool.name)
+    }
+
     fn rewritten(&self, rewritten: &Rewritten) -> String {
         let Rewritten {
             header,
@@ -210,6 +222,14 @@ impl Observer for Trace<'_> {
             }
             Event::Named(named) => ("select", self.named(&named)),
             Event::Selected(selected) => ("select", self.selected(&selected)),
+            Event::Followed(followed) => {
+                let who = self.remembered(followed);
+                ("follow", format!("{who}: that of the first fragment"))
+            }
+            Event::Remembered(remembered) => {
+                let who = self.remembered(remembered);
+                ("remember", format!("{who}: for what follows this fragment"))
+            }
             Event::Rewritten(rewritten) => ("rewrite", self.rewritten(&rewritten)),
             Event::Counted(counter) => ("count", words::counter(pipeline, counter.0).to_owned()),
             Event::CountedCell(id, cell) => {

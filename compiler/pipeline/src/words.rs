@@ -118,6 +118,28 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
                 pipeline.pool(*pool).name
             )
         }
+        Step::Hash(variable, key) => {
+            let (variable, key) = (pipeline.variable(*variable), pipeline.choice(*key));
+            format!("hash {} by {}", variable.name, key.name)
+        }
+        Step::Follow {
+            pool,
+            variable,
+            datagram,
+        } => {
+            let [variable, datagram] = [variable, datagram].map(|id| &pipeline.variable(*id).name);
+            let pool = &pipeline.pool(*pool).name;
+            format!("follow {variable} of {datagram} from {pool}")
+        }
+        Step::Remember {
+            pool,
+            variable,
+            datagram,
+        } => {
+            let [variable, datagram] = [variable, datagram].map(|id| &pipeline.variable(*id).name);
+            let pool = &pipeline.pool(*pool).name;
+            format!("remember {variable} of {datagram} in {pool}")
+        }
         Step::Rewrite(header, id, value) => {
             let kind = pipeline.field(*header, *id).kind;
             format!(
@@ -177,9 +199,11 @@ fn kind(pipeline: &Pipeline, expr: &Expr) -> Option<Kind> {
         Expr::Interface(_, InterfaceField::Mac) | Expr::Backend(_, BackendField::Mac) => {
             Some(Kind::Mac)
         }
-        Expr::Variable(id) if pipeline.variable(*id).kind == VariableKind::Value(48) => {
-            Some(Kind::Mac)
-        }
+        Expr::Variable(id) => match pipeline.variable(*id).kind {
+            VariableKind::Value(48) => Some(Kind::Mac),
+            VariableKind::Value(128) => Some(Kind::Ip6),
+            VariableKind::Value(_) | VariableKind::Backend(_) => None,
+        },
         _ => expr
             .parts()
             .into_iter()

@@ -3,7 +3,7 @@
 //! Sections match by name and shape. Flow entries name backends by id, and ids follow the order of a policy's lines, so
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
 //! and name, those with keys where the whole declaration is the same. Backends, interfaces and most rings are not carried:
-//! they are published anew. A ring that remembers whom its slots named before is, so that publishing changes it.
+//! they are published anew, and datagrams are forgotten: their fragments come within moments. A ring that remembers whom its slots named before is, so that publishing changes it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -154,7 +154,8 @@ pub fn carry(
                 | Element::Interface
                 | Element::Backend
                 | Element::Load
-                | Element::Word,
+                | Element::Word
+                | Element::Datagram,
                 _,
             ) => {
                 continue;
@@ -255,6 +256,10 @@ fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) ->
                 carried.lost += renumber(old, new, image, &section);
             }
             Element::Clock | Element::Cursor | Element::Change => {}
+            Element::Datagram => {
+                empty(image, &section);
+                continue;
+            }
             Element::Header
             | Element::Interface
             | Element::Backend

@@ -251,6 +251,7 @@ mod tests {
             scheduler: Scheduler::Maglev,
             backends: backends.iter().map(backend).collect(),
             flows: None,
+            fragments: None,
             slow_start: None,
             counters: 0,
             capacity: None,

@@ -172,6 +172,7 @@ impl Btf {
             Element::Backend
             | Element::Flow
             | Element::Noted
+            | Element::Datagram
             | Element::Word
             | Element::Cell
             | Element::Key => long,

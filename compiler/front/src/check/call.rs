@@ -157,12 +157,11 @@ impl<'a> Checker<'a> {
 
     /// The same of an action, which keeps its values in variables.
     fn parameter_of_action(&mut self, param: &'a ast::Typed) -> Option<Parameter> {
-        match self.parameter(param)? {
-            Parameter::Value(found) if found.width > 64 => {
-                self.later("a parameter of more than 64 bits", param.ty.span)
-            }
-            known => Some(known),
+        let found = self.parameter(param)?;
+        if let Parameter::Value(ty) = found {
+            self.kept(ty, param.ty.span)?;
         }
+        Some(found)
     }
 
     /// Binds a parameter; a value is computed once, before the action.

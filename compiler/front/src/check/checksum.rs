@@ -18,16 +18,19 @@ pub(super) enum Checksum {
     Header,
     /// `message`: the same sum, over the header and all that it carries (RFC 792).
     Message,
-    /// `transport`: also over a pseudo-header of addresses, protocol and length (RFC 768, RFC 9293).
+    /// `pseudo`: also over a pseudo-header of addresses, protocol and length (RFC 4443, section 2.3).
+    Pseudo,
+    /// `transport`: the same of what may leave its sender unfinished, for a device to complete (RFC 768, RFC 9293).
     Transport,
     /// `crc32c`: over the header and all that it carries (RFC 9260, appendix A).
     Crc32c,
 }
 
 impl Checksum {
-    const ALL: [(&'static str, Checksum); 4] = [
+    const ALL: [(&'static str, Checksum); 5] = [
         ("internet", Checksum::Header),
         ("message", Checksum::Message),
+        ("pseudo", Checksum::Pseudo),
         ("transport", Checksum::Transport),
         ("crc32c", Checksum::Crc32c),
     ];
@@ -35,7 +38,7 @@ impl Checksum {
     /// Width of the field that holds it (bits).
     fn width(self) -> u16 {
         match self {
-            Checksum::Header | Checksum::Message | Checksum::Transport => 16,
+            Checksum::Header | Checksum::Message | Checksum::Pseudo | Checksum::Transport => 16,
             Checksum::Crc32c => 32,
         }
     }
@@ -43,7 +46,7 @@ impl Checksum {
     /// A field of the header itself is written together with its checksum.
     fn mended(self) -> bool {
         match self {
-            Checksum::Header | Checksum::Message => true,
+            Checksum::Header | Checksum::Message | Checksum::Pseudo => true,
             Checksum::Transport | Checksum::Crc32c => false,
         }
     }
@@ -52,7 +55,15 @@ impl Checksum {
     fn carries(self) -> bool {
         match self {
             Checksum::Header => false,
-            Checksum::Message | Checksum::Transport | Checksum::Crc32c => true,
+            Checksum::Message | Checksum::Pseudo | Checksum::Transport | Checksum::Crc32c => true,
+        }
+    }
+
+    /// It is also over what stands beside the addresses.
+    fn has_pseudo_header(self) -> bool {
+        match self {
+            Checksum::Header | Checksum::Message | Checksum::Crc32c => false,
+            Checksum::Pseudo | Checksum::Transport => true,
         }
     }
 }
@@ -105,7 +116,7 @@ impl Checker<'_> {
                 !checksum.mended()
             } else {
                 (checksum.carries() && self.may_precede(*other, header))
-                    || (*checksum == Checksum::Transport
+                    || (checksum.has_pseudo_header()
                         && self.may_precede(header, *other)
                         && self.in_pseudo_header(header, field))
             }
@@ -147,7 +158,7 @@ impl Checker<'_> {
         let found = self.checksums.iter().find(|(other, checksum)| {
             *other == header
                 || (checksum.carries() && self.may_precede(*other, header))
-                || (*checksum == Checksum::Transport
+                || (checksum.has_pseudo_header()
                     && self.may_precede(header, *other)
                     && fields().any(|field| self.in_pseudo_header(header, field)))
         });

@@ -31,7 +31,7 @@ const PORTS: [(&str, u128, FlowKind); 3] = [
 const INITIALS: [(u128, u128); 2] = [(1, 0), (0x6b33_43cf, 1)];
 
 /// A comparison with a constant.
-fn is(compare: Compare, field: Expr, value: u128, width: u16) -> Expr {
+pub(super) fn is(compare: Compare, field: Expr, value: u128, width: u16) -> Expr {
     let value = Expr::Constant { value, width };
     Expr::Compare(compare, Box::new(field), Box::new(value))
 }
@@ -47,9 +47,18 @@ struct Packet {
     quoted: bool,
 }
 
+/// Which fragments have no ports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Portless {
+    /// All of them.
+    Fragments,
+    /// All but the first of a datagram.
+    Later,
+}
+
 /// The flow as a choice over these headers; no alternatives where the prelude's headers are missing.
-pub(super) fn choice(headers: &[Header]) -> Choice {
-    let find = Finder { headers };
+pub(super) fn choice(headers: &[Header], portless: Portless) -> Choice {
+    let find = Finder { headers, portless };
     let whole = |ip, fragment| Packet {
         ip,
         fragment,
@@ -83,6 +92,7 @@ pub(super) fn choice(headers: &[Header]) -> Choice {
 
 struct Finder<'a> {
     headers: &'a [Header],
+    portless: Portless,
 }
 
 impl Finder<'_> {
@@ -128,10 +138,13 @@ impl Finder<'_> {
         }
     }
 
-    /// More fragments follow, or this is not the first.
-    fn is_fragment(&self, header: HeaderId) -> Option<Expr> {
+    /// It is a fragment without ports: this is not the first, or more of them follow.
+    fn is_portless(&self, header: HeaderId) -> Option<Expr> {
         let more = is(Compare::Eq, self.field(header, "mf")?, 1, 1);
         let later = is(Compare::Ne, self.field(header, "offset")?, 0, 13);
+        if self.portless == Portless::Later {
+            return Some(later);
+        }
         Some(Expr::Or(Box::new(more), Box::new(later)))
     }
 
@@ -167,7 +180,7 @@ impl Finder<'_> {
                 kind: FlowKind::Other,
             }
         };
-        let condition = self.is_fragment(fragment)?;
+        let condition = self.is_portless(fragment)?;
         let protocol = self.field(fragment, "protocol")?;
         let mut found = vec![way(" fragment", Some(condition), protocol, portless())];
         for (name, value, kind) in PORTS {

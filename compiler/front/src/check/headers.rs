@@ -39,7 +39,7 @@ impl<'a> Checker<'a> {
         for (id, header) in computed {
             self.computed_fields(header, HeaderId(id as u16));
         }
-        let flow = flow::choice(&self.policy.headers);
+        let flow = flow::choice(&self.policy.headers, flow::Portless::Fragments);
         self.policy.choices.push(flow);
     }
 

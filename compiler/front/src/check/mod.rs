@@ -13,6 +13,7 @@
 )]
 
 mod addresses;
+mod answer;
 mod arms;
 mod assign;
 mod branches;
@@ -28,6 +29,7 @@ mod expr;
 mod fields;
 mod flow;
 mod flows;
+mod fragments;
 mod functions;
 mod header_fields;
 mod headers;
@@ -69,6 +71,7 @@ use lvsc_pipeline::pipeline::{CounterId, HeaderId};
 use self::call::Bodies;
 use self::checksum::Checksum;
 use self::expand::Expansions;
+use self::fragments::Treatment;
 use self::names::Names;
 use self::presence::{Implied, Shapes};
 use crate::diagnostics::{Code, Diagnostic};
@@ -130,6 +133,8 @@ struct Checker<'a> {
     weightless: Vec<(usize, Diagnostic)>,
     /// Pools of whose backends packets may name one.
     named: BTreeSet<usize>,
+    /// What is done with fragments: by pool.
+    fragments: Vec<Treatment>,
     /// The ports that backends are given: the pool, the port and its place.
     ports: Vec<(usize, u16, Span)>,
     /// What the checksums of headers are over.
@@ -173,6 +178,7 @@ impl<'a> Checker<'a> {
             keys: Vec::new(),
             weightless: Vec::new(),
             named: BTreeSet::new(),
+            fragments: Vec::new(),
             ports: Vec::new(),
             checksums: Vec::new(),
             below: BTreeMap::new(),

@@ -10,6 +10,7 @@ use lvsc_abi::scheduler::Scheduler;
 use lvsc_pipeline::pipeline::PoolId;
 
 use super::Checker;
+use super::fragments::Treatment;
 use super::limits::{FLOWS_MAX, Limits};
 use super::names::{Sort, Thing};
 use crate::diagnostics::{Code, Diagnostic};
@@ -68,6 +69,7 @@ impl<'a> Checker<'a> {
         let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut capacity, mut full) = (None, None, false);
         let (mut slow_start, mut timeouts) = (None, None);
+        let mut treatment = Treatment::default();
         let before = self.diagnostics.len();
         for line in &item.lines {
             match line {
@@ -99,6 +101,9 @@ impl<'a> Checker<'a> {
                 PoolLine::Prop(prop) if prop.name.text == "timeout" => {
                     timeouts = self.timeout(prop).map(|found| (found, prop.span));
                 }
+                PoolLine::Prop(prop) if prop.name.text == "fragments" => {
+                    treatment = self.fragments_line(prop).unwrap_or_default();
+                }
                 PoolLine::Prop(prop) if prop.name.text == "slow_start" => {
                     slow_start = self.slow_start(prop).map(|time| (time, prop.span));
                 }
@@ -128,6 +133,7 @@ impl<'a> Checker<'a> {
         }
         let name = item.name.text.clone();
         self.keys.push(key);
+        self.fragments.push(treatment);
         let flows = self.table(scheduler, flows, timeouts);
         self.weightless(&backends, &places, flows.as_ref());
         self.limited(&backends, &places, flows.as_ref());
@@ -145,6 +151,10 @@ impl<'a> Checker<'a> {
             scheduler: scheduler.0,
             backends,
             flows,
+            fragments: match treatment {
+                Treatment::Follow(fragments) => Some(fragments),
+                Treatment::Meet | Treatment::Drop | Treatment::Pass => None,
+            },
             slow_start: slow_start.map(|(time, _)| time),
             counters: self.policy.manifest.counters.len() as u32,
             capacity: capacity.map(|(capacity, _)| capacity),

@@ -23,6 +23,7 @@ impl Checker<'_> {
             policy: &self.policy,
             possible: Possible::new(&self.policy),
             path: Vec::new(),
+            from: 0,
             rewrites: 0,
             unsure: false,
             found: BTreeMap::new(),
@@ -49,11 +50,22 @@ struct Step<'a> {
     span: Span,
 }
 
+/// How much is known at a place.
+#[derive(Clone, Copy)]
+struct Mark {
+    length: usize,
+    from: usize,
+    rewrites: usize,
+    unsure: bool,
+}
+
 struct Walk<'a> {
     policy: &'a Policy,
     possible: Possible<'a>,
     path: Vec<Step<'a>>,
-    /// So many rewrites were seen.
+    /// What stands before this in the path was asked of another packet: a rewrite came since.
+    from: usize,
+    /// So many rewrites were seen on ways that lead here.
     rewrites: usize,
     /// One of them wrote what says where headers stand: that is still asked of the packet as it arrived.
     unsure: bool,
@@ -64,9 +76,9 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Walks through a block; says whether packets go on behind it.
     fn block(&mut self, block: &'a [Stmt]) -> bool {
-        let (outer, rewrites) = (self.path.len(), self.rewrites);
+        let before = self.mark();
         let goes_on = block.iter().all(|stmt| self.stmt(stmt));
-        self.leave(outer, rewrites);
+        self.leave(before, goes_on);
         goes_on
     }
 
@@ -85,8 +97,7 @@ impl<'a> Walk<'a> {
                 true
             }
             StmtKind::Rewrite(header, field, _) => {
-                // What was asked before was asked of another packet.
-                self.path.clear();
+                self.from = self.path.len();
                 self.rewrites += 1;
                 self.unsure |= self.shapes(*header, *field);
                 true
@@ -100,7 +111,7 @@ impl<'a> Walk<'a> {
     }
 
     fn branches(&mut self, branches: &'a [Branch], otherwise: &'a [Stmt]) -> bool {
-        let (outer, rewrites) = (self.path.len(), self.rewrites);
+        let before = self.mark();
         // What is known behind, as long as no way but the last one leads there.
         let mut behind = Vec::new();
         let mut ways = 0;
@@ -112,7 +123,8 @@ impl<'a> Walk<'a> {
                 span: branch.span,
             };
             let (yes, no) = (self.can(step(true)), self.can(step(false)));
-            if decided(&branch.condition).is_none() {
+            let is_written = branch.span.start < branch.span.end;
+            if is_written && decided(&branch.condition).is_none() {
                 let dead = (!yes).then(|| self.dead(&branch.condition, branch.span));
                 self.note(branch.span, dead);
             }
@@ -132,26 +144,39 @@ impl<'a> Walk<'a> {
             }
         }
         ways += usize::from(left && self.block(otherwise));
-        self.leave(outer, rewrites);
-        if ways == 1 && rewrites == self.rewrites {
+        self.leave(before, ways > 0);
+        if ways == 1 && before.rewrites == self.rewrites {
             self.path.extend(behind);
         }
         ways > 0
     }
 
     fn block_behind(&mut self, step: Step<'a>, block: &'a [Stmt]) -> bool {
-        let (outer, rewrites) = (self.path.len(), self.rewrites);
+        let before = self.mark();
         self.path.push(step);
         let goes_on = self.block(block);
-        self.leave(outer, rewrites);
+        self.leave(before, goes_on);
         goes_on
     }
 
-    /// Forgets what was asked behind a place of the path; all of it where a rewrite came since, which emptied the path: what
-    /// is in it is not of that place any more.
-    fn leave(&mut self, outer: usize, rewrites: usize) {
-        let kept = if rewrites == self.rewrites { outer } else { 0 };
-        self.path.truncate(kept);
+    fn mark(&self) -> Mark {
+        Mark {
+            length: self.path.len(),
+            from: self.from,
+            rewrites: self.rewrites,
+            unsure: self.unsure,
+        }
+    }
+
+    /// Forgets what was asked since, and what was written where no packet goes on. Behind a packet that was written and goes
+    /// on, nothing is known.
+    fn leave(&mut self, before: Mark, goes_on: bool) {
+        self.path.truncate(before.length);
+        if goes_on && self.rewrites != before.rewrites {
+            self.from = before.length;
+        } else {
+            (self.from, self.rewrites, self.unsure) = (before.from, before.rewrites, before.unsure);
+        }
     }
 
     /// Whether a header's presence is asked of this field, or of one that it may lie on.
@@ -191,12 +216,13 @@ impl<'a> Walk<'a> {
     }
 
     fn can(&mut self, step: Step<'a>) -> bool {
-        together(&mut self.possible, recent(&self.path), goal(step))
+        let path = recent(&self.path, self.from);
+        together(&mut self.possible, path, goal(step))
     }
 
     /// The least part of the path that leaves no packet for the goal.
     fn causes(&mut self, last: Goal<'a>) -> Vec<Step<'a>> {
-        let mut causes = recent(&self.path).to_vec();
+        let mut causes = recent(&self.path, self.from).to_vec();
         let mut at = 0;
         while at < causes.len() && !self.possible.is_tired() {
             let one = causes.remove(at);
@@ -244,7 +270,7 @@ impl<'a> Walk<'a> {
         for (family, quoted) in [("ip4", "quoted4"), ("ip6", "quoted6")] {
             let [family, quoted] = [family, quoted].map(|name| self.header(name));
             let (family, quoted) = (Goal::Header(family?, true), Goal::Header(quoted?, true));
-            let path = recent(&self.path);
+            let path = recent(&self.path, self.from);
             if !together(&mut self.possible, path, family) {
                 continue;
             }
@@ -280,10 +306,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// As much of the path as one question looks at.
-fn recent<'p, 'a>(path: &'p [Step<'a>]) -> &'p [Step<'a>] {
+/// As much of the path, from this place on, as one question looks at.
+fn recent<'p, 'a>(path: &'p [Step<'a>], from: usize) -> &'p [Step<'a>] {
     let old = path.len().saturating_sub(QUESTION_MAX);
-    path.get(old..).unwrap_or_default()
+    path.get(old.max(from)..).unwrap_or_default()
 }
 
 /// Whether a packet may come by this path and meet the goal.

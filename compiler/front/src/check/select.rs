@@ -62,23 +62,30 @@ impl<'a> Checker<'a> {
             let counter = self.counter(CounterKind::Reason, NO_BACKEND, span);
             self.end(Outcome::Drop(counter), span).block
         };
-        let (pool, key) = (pool?, key?);
+        let (pool, mut key) = (pool?, key?);
         let id = match id {
             Some(id) => Some(id?),
             None => None,
         };
+        let treatment = self.fragments.get(usize::from(pool.0)).copied();
+        let treatment = treatment.unwrap_or_default();
+        let mut block = self.before_select(treatment, span)?;
+        let following = self.following(treatment, span)?;
+        if following.is_some() {
+            key = self.key_with_ports(key, span)?;
+        }
         let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
-        Some(self.one(
-            StmtKind::Select {
-                pool,
-                variable,
-                id,
-                key,
-                otherwise,
-            },
-            span,
-        ))
+        let kind = StmtKind::Select {
+            pool,
+            variable,
+            id,
+            key,
+            following,
+            otherwise,
+        };
+        block.push(self.stmt(kind, span));
+        Some(Checked { block, ends: false })
     }
 
     /// What identifies the flow of a `select`: what its `by` names, else that of the pool, else what its scheduler goes by.

@@ -97,6 +97,7 @@ impl<'a> Checker<'a> {
                 Some(self.end(Outcome::Drop(counter), span))
             }
             ast::StmtKind::Pass => Some(self.end(Outcome::Pass, span)),
+            ast::StmtKind::Answer => self.answer(span, scope),
             ast::StmtKind::Send(found) => match self.path(&found.to, scope)? {
                 Value::Interface(interface) => Some(self.end(Outcome::Send(interface), span)),
                 other => {
@@ -144,13 +145,22 @@ impl<'a> Checker<'a> {
 
     fn let_stmt(&mut self, found: &'a ast::Let, scope: &mut Scope) -> Option<Checked> {
         let (expr, ty) = self.computed(found, scope)?;
-        if ty.width > 64 {
-            return self.later("a variable of more than 64 bits", found.value.span);
-        }
+        self.kept(ty, found.value.span)?;
         self.present(&expr, found.value.span, scope)?;
         let id = self.variable(&found.name, VariableKind::Value(ty.width));
         scope.bind(&found.name.text, Local::Value(id, ty));
         Some(self.one(StmtKind::Let(id, expr), found.span))
+    }
+
+    /// A variable holds a value that can be read.
+    pub(super) fn kept(&mut self, ty: Type, span: Span) -> Option<()> {
+        if ty.is_readable() {
+            return Some(());
+        }
+        let message = format!("a variable cannot hold {} bytes", ty.width / 8);
+        let error = Diagnostic::error(Code::TypeMismatch, message, span);
+        self.report(error.note("only values of up to 8 bytes, and of 16, can be kept"));
+        None
     }
 
     /// The value of a `let`, and its type.

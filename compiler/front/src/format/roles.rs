@@ -156,7 +156,11 @@ impl<'a> Roles<'a> {
                 self.exprs(&call.args);
             }
             StmtKind::Send(send) => self.path(&send.to),
-            StmtKind::Pop(_) | StmtKind::Log(_) | StmtKind::Drop(_) | StmtKind::Pass => {}
+            StmtKind::Pop(_)
+            | StmtKind::Log(_)
+            | StmtKind::Drop(_)
+            | StmtKind::Pass
+            | StmtKind::Answer => {}
         }
     }
 

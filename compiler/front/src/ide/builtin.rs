@@ -141,12 +141,16 @@ pub static PARAMETERS: [Builtin; 2] = [
 ];
 
 /// Rules of `checksum`.
-pub static CHECKSUMS: [Builtin; 4] = [
+pub static CHECKSUMS: [Builtin; 5] = [
     word("internet", "over the header (RFC 1071)"),
     word("message", "over the header and what it carries (RFC 792)"),
     word(
+        "pseudo",
+        "also over a pseudo-header of addresses, protocol and length (RFC 4443, section 2.3)",
+    ),
+    word(
         "transport",
-        "also over a pseudo-header of addresses, protocol and length (RFC 768, RFC 9293)",
+        "the same, which a sender may leave to its device (RFC 768, RFC 9293)",
     ),
     word(
         "crc32c",

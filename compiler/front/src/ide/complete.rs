@@ -331,6 +331,10 @@ impl List<'_> {
             (Block::Pool, "backend") => self.backend(context),
             (Block::Pool, "flows") if behind == "flows" => self.words(&["off", "auto"]),
             (Block::Pool, "flows") => self.words(&["idle"]),
+            (Block::Pool, "fragments") if behind == "fragments" => {
+                self.words(&["follow", "drop", "pass"]);
+            }
+            (Block::Pool, "fragments") => self.words(&["for"]),
             (Block::Table, "key") if context.last_sym().is_none() && behind != "key" => {
                 self.words(&KEY_KINDS);
             }

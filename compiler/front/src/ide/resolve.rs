@@ -320,7 +320,7 @@ impl Resolver<'_> {
                 self.global(&found.counter);
                 self.exprs(&found.cell);
             }
-            StmtKind::Log(_) | StmtKind::Pass => {}
+            StmtKind::Log(_) | StmtKind::Pass | StmtKind::Answer => {}
             StmtKind::Call(found) => {
                 self.global(&found.action);
                 self.exprs(&found.args);

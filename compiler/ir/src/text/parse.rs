@@ -105,6 +105,7 @@ impl Reader {
             Element::Slot,
             Element::Flow,
             Element::Noted,
+            Element::Datagram,
             Element::Change,
             Element::Load,
             Element::Cursor,

@@ -230,6 +230,7 @@ pub(super) fn element_name(element: Element) -> &'static str {
         Element::Slot => "slot",
         Element::Flow => "flow",
         Element::Noted => "noted",
+        Element::Datagram => "datagram",
         Element::Change => "change",
         Element::Load => "load",
         Element::Cursor => "cursor",

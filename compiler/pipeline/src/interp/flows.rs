@@ -3,7 +3,7 @@
 use lvsc_abi::flows::{self, CLOSING, Entry, NEW};
 use lvsc_abi::hash;
 use lvsc_abi::image::Width;
-use lvsc_abi::layout::{Section, clock, load, slot};
+use lvsc_abi::layout::{Section, SectionId, clock, load, slot};
 use lvsc_abi::loads::{self, Load, Measure};
 use lvsc_abi::manifest::{FlowKind, Flows};
 use lvsc_abi::scheduler::Pick;
@@ -15,7 +15,7 @@ use crate::pipeline::PoolId;
 
 /// The bucket of a flow, and what the clock says.
 pub(super) struct Bucket {
-    /// Section `flows.<pool>`.
+    /// Where it lies: section `flows.<pool>`, or another one with such entries.
     pub(super) table: Section,
     /// Index of the bucket's first entry.
     pub(super) first: u64,
@@ -85,10 +85,15 @@ impl Running<'_> {
     }
 
     pub(super) fn bucket(&self, pool: PoolId, state: u64) -> Bucket {
+        self.bucket_of(self.sections.pool(pool).flows, state)
+    }
+
+    /// The same in any table.
+    pub(super) fn bucket_of(&self, table: SectionId, state: u64) -> Bucket {
         let clock = self.section(self.sections.clock);
         let seed = self.image.load(clock.at(0, clock::SEED), Width::B8);
         let now = self.image.load(clock.at(0, clock::SECONDS), Width::B8);
-        let table = self.section(self.sections.pool(pool).flows);
+        let table = self.section(table);
         let size = u64::from(flows::BUCKET);
         let hash = hash::table(state, seed);
         let first = hash % (u64::from(table.length) / size) * size;

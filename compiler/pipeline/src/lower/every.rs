@@ -1,11 +1,11 @@
 //! Choosing a backend with a table of every flow. The crate's documentation tells the steps; the numbers here are the
 //! numbers there.
 
+use lvsc_abi::flows::VALID;
 use lvsc_abi::flows::tcp::TELLING;
-use lvsc_abi::flows::{SECONDS_MASK, SECONDS_SHIFT, VALID};
 use lvsc_abi::manifest::Flows;
 use lvsc_abi::scheduler::Pick;
-use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
+use lvsc_ir::program::{Binary, Class, Compare, Op, Value};
 
 mod entry;
 
@@ -119,8 +119,6 @@ impl Lowering<'_> {
         for mut path in found {
             let place = pop_place(&mut path);
             let lives = self.lives(&lookup, place.word, path.block);
-            let used = self.code.with(path.block, Binary::And, place.word, VALID);
-            let lives = self.code.binary(path.block, Binary::And, lives, used);
             let Split { yes, no } = self.test(lives, path);
             unknown.extend(no);
             for mut path in yes {
@@ -171,8 +169,8 @@ impl Lowering<'_> {
     fn known(&mut self, asked: &Asked, mut path: Path) -> Split {
         let place = pop_place(&mut path);
         push_place(&mut path, place);
-        let lives = self.lives(&asked.lookup, place.word, path.block);
-        let Split { yes: live, no } = self.test(lives, path);
+        let young = self.young(&asked.lookup, place.word, path.block);
+        let Split { yes: live, no } = self.test(young, path);
         let mut split = Split {
             yes: Vec::new(),
             no,
@@ -201,14 +199,6 @@ impl Lowering<'_> {
             yes: self.join(split.yes),
             no: split.no,
         }
-    }
-
-    /// Whether what a word says is not too old.
-    fn lives(&mut self, lookup: &Lookup, word: Value, block: BlockId) -> Value {
-        let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
-        let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
-        let age = self.code.with(block, Binary::And, age, SECONDS_MASK);
-        self.code.compare(block, Compare::Le, age, lookup.idle)
     }
 
     /// Writes the flow's entry anew, where that changes it: so a flow costs one write a second and not one a packet. On the no

@@ -70,6 +70,17 @@ impl Lowering<'_> {
 
     /// With the key's state on the stack.
     pub(super) fn lookup(&mut self, pool: PoolId, flows: Flows, path: &mut Path) -> Lookup {
+        let section = self.sections.pool(pool).flows;
+        self.lookup_in(pool, (section, flows.idle), path)
+    }
+
+    /// The same in a table of this pool, whose entries live so long (seconds).
+    pub(super) fn lookup_in(
+        &mut self,
+        pool: PoolId,
+        (section, idle): (SectionId, u32),
+        path: &mut Path,
+    ) -> Lookup {
         let state = path.pop().low;
         let block = path.block;
         let zero = self.code.constant(block, 0);
@@ -85,8 +96,7 @@ impl Lowering<'_> {
         let seconds = self
             .code
             .with(block, Binary::Shl, seconds, u64::from(SECONDS_SHIFT));
-        let idle = self.code.constant(block, u64::from(flows.idle));
-        let section = self.sections.pool(pool).flows;
+        let idle = self.code.constant(block, u64::from(idle));
         Lookup {
             pool,
             section,
@@ -126,11 +136,36 @@ impl Lowering<'_> {
         split
     }
 
+    /// Whether what a word says is not too old.
+    pub(super) fn young(&mut self, lookup: &Lookup, word: Value, block: BlockId) -> Value {
+        let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
+        let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
+        let age = self.code.with(block, Binary::And, age, SECONDS_MASK);
+        self.code.compare(block, Compare::Le, age, lookup.idle)
+    }
+
+    /// Whether there is an entry still, which the sweep may have emptied since it was found, and it is not too old.
+    pub(super) fn lives(&mut self, lookup: &Lookup, word: Value, block: BlockId) -> Value {
+        let young = self.young(lookup, word, block);
+        let used = self.code.with(block, Binary::And, word, VALID);
+        self.code.binary(block, Binary::And, young, used)
+    }
+
     pub(super) fn count_refused(&mut self, pool: PoolId, block: BlockId) {
         let counter = u64::from(self.sections.pool(pool).refused);
         let counter = self.code.constant(block, counter);
         self.code
             .effect(block, Op::Count(self.sections.counters, counter));
+    }
+
+    /// The word of a new entry, seen now.
+    pub(super) fn entry(&mut self, lookup: &Lookup, id: Value, block: BlockId) -> Value {
+        let flow = self.flow_of(lookup, block);
+        let backend = self
+            .code
+            .with(block, Binary::Shl, id, u64::from(BACKEND_SHIFT));
+        let rest = self.code.binary(block, Binary::Or, backend, lookup.seconds);
+        self.code.binary(block, Binary::Or, flow, rest)
     }
 
     /// What tells in an entry that it is in use, by this flow.

@@ -159,6 +159,19 @@ impl Needs {
                 }
             }
             Step::CountKey(_, key) => self.key(pipeline, *key),
+            Step::Hash(variable, key) => {
+                self.variables.remove(variable);
+                self.key(pipeline, *key);
+            }
+            Step::Follow {
+                variable, datagram, ..
+            } => {
+                self.variables.remove(variable);
+                self.variables.insert(*datagram);
+            }
+            Step::Remember {
+                variable, datagram, ..
+            } => self.variables.extend([*variable, *datagram]),
             Step::Rewrite(header, field, value) => {
                 self.forget(&Written::by(pipeline, overlap, *header, *field));
                 self.headers.insert(*header);

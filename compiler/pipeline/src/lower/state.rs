@@ -73,10 +73,21 @@ pub(super) struct Number {
     pub(super) high: Option<Value>,
 }
 
+impl Number {
+    /// Its halves, in a fixed order.
+    fn values(&self) -> impl Iterator<Item = Value> {
+        once(self.low).chain(self.high)
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        once(&mut self.low).chain(&mut self.high)
+    }
+}
+
 /// What a variable holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Binding {
-    Value(Value),
+    Value(Number),
     /// A backend's id, and its record in the pool's section.
     Backend {
         id: Value,
@@ -236,15 +247,12 @@ impl State {
         }
         for (_, binding) in self.variables.iter() {
             match binding {
-                Binding::Value(value) => values.push(*value),
+                Binding::Value(number) => values.extend(number.values()),
                 Binding::Backend { id, record } => values.extend([*id, *record]),
             }
         }
         values.extend(self.arrival);
-        for number in &self.stack {
-            values.push(number.low);
-            values.extend(number.high);
-        }
+        values.extend(self.stack.iter().flat_map(Number::values));
         values
     }
 
@@ -259,14 +267,13 @@ impl State {
         }
         for binding in self.variables.values_mut() {
             match binding {
-                Binding::Value(value) => put(value),
+                Binding::Value(number) => number.values_mut().for_each(&mut put),
                 Binding::Backend { id, record } => [id, record].into_iter().for_each(&mut put),
             }
         }
         self.arrival.iter_mut().for_each(&mut put);
         for number in &mut self.stack {
-            put(&mut number.low);
-            number.high.iter_mut().for_each(&mut put);
+            number.values_mut().for_each(&mut put);
         }
     }
 
@@ -298,8 +305,12 @@ impl State {
             words.extend([u64::from(choice.0), alternative]);
         }
         for (variable, binding) in self.variables.iter() {
-            let backend = matches!(binding, Binding::Backend { .. });
-            words.extend([u64::from(variable.0), u64::from(backend)]);
+            let kind = match binding {
+                Binding::Value(Number { high: None, .. }) => 0,
+                Binding::Value(Number { high: Some(_), .. }) => 1,
+                Binding::Backend { .. } => 2,
+            };
+            words.extend([u64::from(variable.0), kind]);
         }
         words.extend(self.stack.iter().map(|it| u64::from(it.high.is_some())));
         words

@@ -32,10 +32,14 @@ impl Lowering<'_> {
                 split
             }
             Expr::Variable(variable) => {
-                let value = match binding(&path, *variable) {
-                    Binding::Value(value) | Binding::Backend { id: value, .. } => value,
+                let number = match binding(&path, *variable) {
+                    Binding::Value(number) => number,
+                    Binding::Backend { id, .. } => Number {
+                        low: id,
+                        high: None,
+                    },
                 };
-                path.push(value);
+                path.state.stack.push(number);
                 Split::yes(path)
             }
             Expr::Binary(op, a, b) => {
@@ -101,7 +105,7 @@ impl Lowering<'_> {
                     (Binding::Backend { record, .. }, BackendField::Mac) => {
                         self.code.value(path.block, Op::Swap(MAC, record))
                     }
-                    (Binding::Value(value), BackendField::Id | BackendField::Mac) => value,
+                    (Binding::Value(value), BackendField::Id | BackendField::Mac) => value.low,
                 };
                 path.push(value);
                 Split::yes(path)
@@ -254,7 +258,7 @@ impl Lowering<'_> {
                     let index = self.code.with(path.block, ir::Binary::Shr, record, shift);
                     self.code.with(path.block, ir::Binary::And, index, 0xff)
                 }
-                Binding::Value(value) => value,
+                Binding::Value(value) => value.low,
             },
         }
     }
@@ -319,7 +323,7 @@ pub(super) fn mask(width: u16) -> u64 {
 }
 
 /// What a variable holds: a checked policy binds before it uses.
-fn binding(path: &Path, variable: VariableId) -> Binding {
+pub(super) fn binding(path: &Path, variable: VariableId) -> Binding {
     *path
         .state
         .variables

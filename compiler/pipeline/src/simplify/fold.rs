@@ -27,6 +27,9 @@ pub(super) fn expressions(pipeline: &mut Pipeline) {
             }
             Step::Parse(_)
             | Step::Select { .. }
+            | Step::Hash(..)
+            | Step::Follow { .. }
+            | Step::Remember { .. }
             | Step::Count(_)
             | Step::CountCell(..)
             | Step::CountKey(..)

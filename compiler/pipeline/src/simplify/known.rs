@@ -41,11 +41,14 @@ pub(super) fn conditions(pipeline: &Pipeline) -> Vec<(NodeIndex, Expr)> {
             // Headers may lie on each other, so a write may change any field.
             Step::Rewrite(..) => known.retain(|(expr, _)| !reads_frame(pipeline, expr)),
             Step::Let(variable, _)
+            | Step::Hash(variable, _)
             | Step::Named { variable, .. }
-            | Step::Select { variable, .. } => {
+            | Step::Select { variable, .. }
+            | Step::Follow { variable, .. } => {
                 known.retain(|(expr, _)| !reads_variable(pipeline, expr, *variable));
             }
             Step::Parse(_)
+            | Step::Remember { .. }
             | Step::Count(_)
             | Step::CountCell(..)
             | Step::CountKey(..)

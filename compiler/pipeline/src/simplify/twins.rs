@@ -126,10 +126,13 @@ type Visit<'a> = &'a mut dyn FnMut(&mut VariableId);
 /// The variable that the step binds.
 fn bound(step: &mut Step) -> Option<&mut VariableId> {
     match step {
-        Step::Let(variable, _) | Step::Named { variable, .. } | Step::Select { variable, .. } => {
-            Some(variable)
-        }
+        Step::Let(variable, _)
+        | Step::Hash(variable, _)
+        | Step::Named { variable, .. }
+        | Step::Select { variable, .. }
+        | Step::Follow { variable, .. } => Some(variable),
         Step::Parse(_)
+        | Step::Remember { .. }
         | Step::Match(_)
         | Step::Rewrite(..)
         | Step::Count(_)
@@ -146,10 +149,20 @@ fn read(step: &mut Step, visit: Visit<'_>) {
         | Step::Let(_, expr)
         | Step::Named { id: expr, .. }
         | Step::Rewrite(_, _, expr) => in_expr(expr, visit),
-        Step::CountCell(_, variable) => visit(variable),
+        Step::CountCell(_, variable)
+        | Step::Follow {
+            datagram: variable, ..
+        } => visit(variable),
+        Step::Remember {
+            variable, datagram, ..
+        } => {
+            visit(variable);
+            visit(datagram);
+        }
         Step::Verdict(Outcome::Send(interface)) => in_interface(interface, visit),
         Step::Parse(_)
         | Step::Select { .. }
+        | Step::Hash(..)
         | Step::Count(_)
         | Step::CountKey(..)
         | Step::Verdict(Outcome::Drop(_) | Outcome::Pass) => {}

@@ -220,6 +220,7 @@ mod tests {
             scheduler: Scheduler::Wrr,
             backends: backends.collect(),
             flows: None,
+            fragments: None,
             slow_start: None,
             counters: 0,
             capacity: None,

@@ -29,7 +29,13 @@ fn a_line_begins_with_the_words_of_its_block() {
         "pool match test const away eth",
         "scheduler expect rs VIP",
     );
-    completes("pool x {\n  $\n}", "scheduler backend flows", "match pool");
+    completes(
+        "pool x {\n  $\n}",
+        "scheduler backend flows fragments",
+        "match pool",
+    );
+    completes("pool x { fragments $ }", "follow drop pass", "for");
+    completes("pool x { fragments follow 4K $ }", "for", "drop");
     completes("pool x { scheduler rr; $", "backend", "match");
     completes(
         "header h after tcp {\n $ }",

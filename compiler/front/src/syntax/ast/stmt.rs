@@ -48,6 +48,8 @@ pub enum StmtKind {
     Drop(Drop),
     /// `pass`.
     Pass,
+    /// `answer`.
+    Answer,
     /// `send path`.
     Send(Send),
 }

@@ -45,6 +45,7 @@ pub fn stmt_among<'a>(start: Tokens<'a>, known: &[&[&str]]) -> Parsed<'a, Stmt> 
         Some("log") => log,
         Some("drop") => |i| drop_.map(StmtKind::Drop).parse(i),
         Some("pass") => |i| word("pass").map(|_| StmtKind::Pass).parse(i),
+        Some("answer") => |i| word("answer").map(|_| StmtKind::Answer).parse(i),
         Some("send") => |i| send.map(StmtKind::Send).parse(i),
         Some("else") => stray_else,
         _ => match start.sym_at(1) {

@@ -25,16 +25,18 @@ pub const ITEMS: [&str; 14] = [
 ];
 
 /// What begins a statement, calls and assignments aside.
-pub const STATEMENTS: [&str; 11] = [
+pub const STATEMENTS: [&str; 12] = [
     "match", "switch", "let", "select", "push", "pop", "count", "log", "drop", "pass", "send",
+    "answer",
 ];
 
 /// What begins a line of a pool.
-pub const POOL_LINES: [&str; 9] = [
+pub const POOL_LINES: [&str; 10] = [
     "scheduler",
     "backend",
     "flows",
     "timeout",
+    "fragments",
     "slow_start",
     "persist",
     "check",

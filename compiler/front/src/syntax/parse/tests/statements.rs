@@ -199,6 +199,7 @@ fn small_statements() {
         matches!(stmt("drop x"), StmtKind::Drop(drop) if drop.reason.as_ref().unwrap().text == "x")
     );
     assert_eq!(stmt("pass"), StmtKind::Pass);
+    assert_eq!(stmt("answer"), StmtKind::Answer);
     let StmtKind::Send(send) = stmt("send b.interface") else {
         panic!()
     };
