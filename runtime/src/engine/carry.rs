@@ -14,7 +14,10 @@ use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
+mod moved;
 mod slots;
+
+pub use self::moved::{Moved, Rings};
 
 /// The section of single counters.
 const COUNTERS: &str = "counters";
@@ -28,6 +31,10 @@ pub struct Carried {
     pub fresh: Vec<String>,
     /// Flow entries left out, because their backends are gone.
     pub lost: u64,
+    /// The image goes on; else there is a new one.
+    pub same_image: bool,
+    /// What the rings of pools that hash name otherwise than before.
+    pub moved: Vec<Moved>,
     /// From the moment at which the director takes up the new engine until it forwards with it.
     pub took: Duration,
 }
@@ -220,7 +227,10 @@ pub fn turn(
 /// Gives what an image holds to the new policy; `goes_on` says whether ids mean the same to both.
 fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) -> Carried {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
-    let mut carried = Carried::default();
+    let mut carried = Carried {
+        same_image: true,
+        ..Carried::default()
+    };
     for section in sections {
         match section.element {
             // The kernel goes on counting: what need not move is not touched.

@@ -173,6 +173,7 @@ fn replace(director: &mut Director<()>, manifest: Manifest) {
     director.handle(Event::Replace {
         engine: of("new", true, 2),
         manifest: Box::new(manifest),
+        asked: None,
     });
 }
 
@@ -342,6 +343,7 @@ fn another_policy_takes_over_with_what_was_learnt_and_counted() {
     director.handle(Event::Replace {
         engine: engine(),
         manifest: Box::new(next),
+        asked: None,
     });
     run(&mut director, &mut Wire::default());
     let summary = director.summary();
@@ -351,4 +353,30 @@ fn another_policy_takes_over_with_what_was_learnt_and_counted() {
     let known = (summary.backends[0].mac, summary.reasons["unlucky"]);
     assert_eq!(known, (Some(mac), 1));
     assert_eq!(Mac::from_record(load(&director, "backends.web", 0, 0)), mac);
+}
+
+#[test]
+fn who_asked_for_a_policy_is_told_once_it_is_in_force() {
+    let (mut director, _) = steering(&manifest(), [7]);
+    let mut foreign = manifest();
+    foreign.interfaces[0].name = "wan".to_owned();
+    for (next, is_taken) in [(manifest(), true), (foreign, false)] {
+        let (asked, told) = std::sync::mpsc::channel();
+        director.handle(Event::Replace {
+            engine: of("new", true, 2),
+            manifest: Box::new(next),
+            asked: Some(asked),
+        });
+        let before = director.successions();
+        let mut devices = Devices::default();
+        director.turn(&mut devices, Duration::ZERO).unwrap();
+        assert_eq!(director.successions() > before, is_taken);
+        assert!(told.try_recv().is_err(), "whoever runs it has not followed");
+        director.turn(&mut devices, Duration::ZERO).unwrap();
+        let outcome = told.try_recv().unwrap();
+        assert_eq!(outcome.is_ok(), is_taken);
+        if let Ok(carried) = outcome {
+            assert!(carried.same_image);
+        }
+    }
 }

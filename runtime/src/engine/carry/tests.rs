@@ -64,7 +64,8 @@ fn flows_and_counters_follow_names_not_the_order_of_lines() {
     let then = counted(&before);
     let carried = carry((&old, &before, &then), (&new, &mut now));
     let turned = turn(&old, &new, &mut before, |_| {});
-    assert_eq!(carried, turned);
+    assert_eq!((&carried.kept, carried.lost), (&turned.kept, turned.lost));
+    assert_eq!((carried.same_image, turned.same_image), (false, true));
     assert_eq!(carried.lost, 1, "the flow of `b` is left out");
     for image in [now, before] {
         let word = |index| image.load(at(&image, index), Width::B8);
