@@ -187,7 +187,7 @@ pub fn who_says_nothing_or_nonsense_keeps_nobody_waiting(lab: &Lab) {
         "unknown variant `stop`, expected `reload`",
     );
     wrong(b"{\"do\":\"reload\",\"now\":1}\n", "unknown field `now`");
-    wrong(&[b'x'; 100_000], "longer than 4096 bytes");
+    wrong(&vec![b'x'; 100_000], "longer than 4096 bytes");
     drop(silent);
     // As many as there may be, and one more.
     let silent: Vec<UnixStream> = (0..16)

@@ -10,6 +10,7 @@ use lvsc_abi::manifest::Manifest;
 use super::event::{AnyEngine, Notice, Outcome};
 use super::worker::Paused;
 use super::{Director, PATIENCE, Takes};
+use crate::engine::carry::late::{self, Writers};
 use crate::engine::carry::{Carried, Rings, carry, catch_up, counted, turn};
 use crate::io::Source;
 use crate::publish::{publish, publish_cursors};
@@ -150,6 +151,9 @@ impl<Meta> Director<Meta> {
             let carried = carry(old, (&manifest, engine.image_mut()));
             publish(&manifest, &world, engine.image_mut());
             publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
+            // The kernel has gone on all the while: what comes from here on until the exchange is little.
+            let old = (before, self.own.engine.image());
+            late::flows(old, (&manifest, engine.image_mut()), Writers::Nobody);
             engine.succeed(self.own.engine.as_mut())?;
             let old = (before, self.own.engine.image(), &then);
             catch_up(old, (&manifest, engine.image_mut()));

@@ -14,9 +14,11 @@ use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
+pub mod late;
 mod moved;
 mod slots;
 
+use self::late::Writers;
 pub use self::moved::{Moved, Rings};
 
 /// The section of single counters.
@@ -58,41 +60,7 @@ pub fn catch_up(
     (new_manifest, new): (&Manifest, &mut dyn Image),
 ) {
     // First what a packet asks for: until then a flow that was just noted is unknown.
-    let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
-    for section in sections.iter().filter(|s| s.element.is_flow()) {
-        let before = old.layout().named(&section.name);
-        let same = |before: &Section| {
-            let fits = if section.element == Element::Noted {
-                slots::go_on(old.layout(), new.layout(), section)
-            } else {
-                before.length == section.length
-            };
-            before.element == section.element && fits
-        };
-        let before = before.filter(|(_, before)| same(before));
-        let ids = pools(old_manifest, new_manifest, section).map(|(old, new)| hosts(old, new));
-        let (Some((_, before)), Some(ids)) = (before, ids) else {
-            continue;
-        };
-        for index in 0..u64::from(section.length.max(before.length)) {
-            let word = old.load(before.at(index, 0), Width::B8);
-            let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
-                continue;
-            };
-            let Some(backend) = ids.get(&entry.backend).copied().flatten() else {
-                continue;
-            };
-            // A flow that began meanwhile may have been noted again: its first backend has its connection.
-            let there = new.load(at, Width::B8);
-            let carried = match Entry::from_bits(there) {
-                None => Some(entry),
-                Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
-            };
-            if let Some(entry) = carried {
-                new.exchange(at, there, Entry { backend, ..entry }.to_bits());
-            }
-        }
-    }
+    late::flows((old_manifest, old), (new_manifest, new), Writers::Packets);
     keyed::catch_up((old_manifest, old, then), (new_manifest, new));
     if let Some((_, section)) = new.layout().named(COUNTERS) {
         let (section, now) = (section.clone(), counted_of(old, COUNTERS));

@@ -380,3 +380,90 @@ fn who_asked_for_a_policy_is_told_once_it_is_in_force() {
         }
     }
 }
+
+/// An engine in the kernel, which forwards on while the image of the next one is filled.
+struct Meanwhile {
+    image: Bytes,
+    /// What its image is once the next one's is being published.
+    later: Option<Bytes>,
+    is_later: Arc<AtomicBool>,
+    /// How often somebody wanted to write into the image.
+    writes: usize,
+    /// Flows that it knew when it took over.
+    known: Arc<AtomicUsize>,
+}
+
+fn flows(image: &Bytes) -> usize {
+    let (_, table) = image.layout().named("flows.web").unwrap();
+    let words = (0..u64::from(table.length)).map(|index| image.load(table.at(index, 0), Width::B8));
+    words.filter(|word| *word != 0).count()
+}
+
+impl Engine for Meanwhile {
+    fn name(&self) -> &'static str {
+        "meanwhile"
+    }
+
+    fn room(&mut self, _: Room) -> &mut [u8] {
+        &mut []
+    }
+
+    fn process(&mut self, _: &mut [Packet]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn image(&self) -> &dyn Image {
+        let later = self.later.as_ref();
+        later
+            .filter(|_| self.is_later.load(Ordering::Relaxed))
+            .unwrap_or(&self.image)
+    }
+
+    fn image_mut(&mut self) -> &mut dyn Image {
+        self.writes += 1;
+        // It is carried over into, then published.
+        let published = self.later.is_none() && self.writes > 1;
+        self.is_later.fetch_or(published, Ordering::Relaxed);
+        &mut self.image
+    }
+
+    fn succeed(&mut self, _: &mut dyn Engine) -> Result<(), EngineError> {
+        self.known.store(flows(&self.image), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn flows_that_begin_while_the_next_image_is_filled_are_known_before_packets_go_by_it() {
+    let (is_later, known) = (Arc::default(), Arc::default());
+    let (flag, count) = (Arc::clone(&is_later), Arc::clone(&known));
+    let engine = |later| Meanwhile {
+        image: Bytes::new(super::engine().image().layout().clone()),
+        later,
+        is_later: Arc::clone(&flag),
+        writes: 0,
+        known: Arc::clone(&count),
+    };
+    let (mut old, mut later) = (engine(None), engine(None).image);
+    let (_, table) = later.layout().named("flows.web").unwrap();
+    let places = [1, 5].map(|index| table.at(index, 0));
+    for (place, tag) in places.into_iter().zip(1..) {
+        let entry = Entry {
+            tag,
+            backend: 0,
+            seconds: 1,
+            flags: 0,
+        };
+        later.store(place, Width::B8, entry.to_bits());
+        if tag == 1 {
+            old.image.store(place, Width::B8, entry.to_bits());
+        }
+    }
+    old.later = Some(later);
+    let world = World::of(&manifest());
+    let mut director = Director::<()>::new(Box::new(old), manifest(), world.clone());
+    let next = Box::new(engine(None));
+    director.succeed(next, manifest(), world).unwrap();
+    assert!(is_later.load(Ordering::Relaxed));
+    assert_eq!(known.load(Ordering::Relaxed), 2);
+}

@@ -256,8 +256,8 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
     let at = |index| image().layout().named("flows.web").unwrap().1.at(index, 0);
     let counters = before.layout().named("counters").unwrap().1.clone();
     let packets = counters.at(0, counter::PACKETS);
-    let entry = |backend| Entry {
-        tag: 7,
+    let entry = |tag, backend| Entry {
+        tag,
         backend,
         seconds: 5,
         flags: 0,
@@ -269,11 +269,10 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
     assert_eq!(count(&now, 1).packets, 10, "as it was then");
     // The new image counts and learns, too.
     now.add(counters.at(1, counter::PACKETS), 100);
-    let other = Entry { tag: 8, ..entry(0) };
-    now.store(at(1), Width::B8, other.to_bits());
-    now.store(at(2), Width::B8, entry(0).to_bits());
-    for index in 0..3 {
-        before.store(at(index), Width::B8, entry(0).to_bits());
+    now.store(at(1), Width::B8, entry(9, 0).to_bits());
+    now.store(at(2), Width::B8, entry(2, 0).to_bits());
+    for (index, tag) in (0..3).zip(0..) {
+        before.store(at(index), Width::B8, entry(tag, 0).to_bits());
     }
     catch_up((&old, &before, &then), (&new, &mut now));
     assert_eq!(count(&now, 1).packets, 113);
@@ -284,6 +283,7 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
     assert_eq!(backend(0), 1, "`a` is second now");
     assert_eq!(backend(1), 0, "another flow stays");
     assert_eq!(backend(2), 1, "it was given to `a` first");
+    assert_eq!(backend(3), 1, "whose place is taken gets another one");
 }
 
 #[test]
