@@ -13,6 +13,7 @@ use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
 mod keyed;
+mod times;
 
 #[cfg(test)]
 pub(crate) use self::keyed::clients;
@@ -319,9 +320,8 @@ impl Manifest {
                 same.count() == 1
                     && ids.len() == pool.backends.len()
                     && pool.backends.iter().all(fits)
-                    && section(&own("ring"), Element::Slot).is_some()
+                    && times::fit(layout, pool)
                     && section(&own("cursor"), Element::Cursor).is_some()
-                    && section(&own("changes"), Element::Change).is_some()
                     && pool.flows.is_none_or(|flows| {
                         let element = flows.tracking.element();
                         section(&own("flows"), element).is_some() && flows.idle <= IDLE_MAX

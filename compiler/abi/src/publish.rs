@@ -127,12 +127,13 @@ fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image)
     }
 }
 
-fn is_usable(record: u64) -> bool {
+/// Whether a backend's record says that packets may be sent to it.
+pub fn is_usable(record: u64) -> bool {
     record >> backend::FLAGS_SHIFT & backend::USABLE != 0
 }
 
-/// Empties the entries of a pool's table that name these backends.
-fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
+/// Empties the entries of a pool's table that name these backends, by their ids.
+pub fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
     let Some(table) = section(image, &format!("flows.{}", pool.name)) else {
         return;
     };
