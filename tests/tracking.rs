@@ -55,6 +55,20 @@ fn no_connection_moves_while_its_backend_can_serve() {
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
 }
 
+/// Whatever the clock does, and however often what is known is carried into a table of another size.
+#[test]
+fn no_connection_moves_while_the_clock_leaps_and_policies_follow() {
+    let outcome = all(Case {
+        unsteady: true,
+        ..Case::default()
+    });
+    assert!(
+        outcome.leaps > 5 * runs() && outcome.reloads > runs(),
+        "{outcome:?}"
+    );
+    assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
+}
+
 #[test]
 fn openings_that_somebody_forges_move_nothing() {
     let outcome = all(Case {

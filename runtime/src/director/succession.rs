@@ -10,7 +10,7 @@ use lvsc_abi::manifest::Manifest;
 use super::event::{AnyEngine, Notice, Outcome};
 use super::worker::Paused;
 use super::{Director, PATIENCE, Takes};
-use crate::engine::carry::late::{self, Writers};
+use crate::engine::carry::late::approach;
 use crate::engine::carry::{Carried, Rings, carry, catch_up, counted, turn};
 use crate::io::Source;
 use crate::publish::{publish, publish_cursors};
@@ -153,10 +153,10 @@ impl<Meta> Director<Meta> {
             publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
             // The kernel has gone on all the while: what comes from here on until the exchange is little.
             let old = (before, self.own.engine.image());
-            late::flows(old, (&manifest, engine.image_mut()), Writers::Nobody);
+            let mut seen = approach(old, (&manifest, engine.image_mut()));
             engine.succeed(self.own.engine.as_mut())?;
             let old = (before, self.own.engine.image(), &then);
-            catch_up(old, (&manifest, engine.image_mut()));
+            catch_up(old, (&manifest, engine.image_mut()), &mut seen);
             carried
         };
         self.own.engine = engine;

@@ -18,7 +18,7 @@ pub mod late;
 mod moved;
 mod slots;
 
-use self::late::Writers;
+use self::late::{Seen, Writers};
 pub use self::moved::{Moved, Rings};
 
 /// The section of single counters.
@@ -54,13 +54,13 @@ pub fn counted(image: &dyn Image) -> Counted {
 }
 
 /// Carries what has come since the old image was carried over, when its counters were `then`: packets went on to be counted
-/// and flows to be noted there until the new one took over.
+/// and flows to be noted there until the new one took over. What was `seen` of the flows has been carried since.
 pub fn catch_up(
     (old_manifest, old, then): (&Manifest, &dyn Image, &Counted),
     (new_manifest, new): (&Manifest, &mut dyn Image),
+    seen: &mut Seen,
 ) {
-    // First what a packet asks for: until then a flow that was just noted is unknown.
-    late::flows((old_manifest, old), (new_manifest, new), Writers::Packets);
+    seen.flows((old_manifest, old), (new_manifest, new), Writers::Packets);
     keyed::catch_up((old_manifest, old, then), (new_manifest, new));
     if let Some((_, section)) = new.layout().named(COUNTERS) {
         let (section, now) = (section.clone(), counted_of(old, COUNTERS));

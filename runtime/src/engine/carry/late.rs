@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::flows::{BUCKET, Entry};
+use lvsc_abi::flows::{BUCKET, Entry, OPENING_MASK};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, change, slot};
 use lvsc_abi::manifest::Manifest;
@@ -18,83 +18,137 @@ pub enum Writers {
     Packets,
 }
 
-/// Carries it. To be done before packets go by the new image, and once more when none go by the old one any more: what comes
-/// between the two is little.
-pub fn flows(
+/// Flow entries of the old image as they were when they were last looked at, by sections: only what has changed since costs
+/// time, and between two images time is what flows may begin in.
+#[derive(Default)]
+pub struct Seen(BTreeMap<String, Vec<u64>>);
+
+/// So few entries that have changed are as many as change in any case while packets flow.
+const FEW: usize = 8;
+/// The most looks at the old image before packets go by the new one.
+const LOOKS: usize = 4;
+
+/// Carries what packets leave in the old image while it is still in force, until there is hardly anything new.
+pub fn approach(
     (old_manifest, old): (&Manifest, &dyn Image),
     (new_manifest, new): (&Manifest, &mut dyn Image),
-    writers: Writers,
-) {
-    let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
-    for section in sections {
-        let before = old.layout().named(&section.name);
-        let before = before.map(|(_, before)| before.clone());
-        let Some(before) = before.filter(|before| before.element == section.element) else {
-            continue;
-        };
-        let goes_on = || slots::go_on(old.layout(), new.layout(), &section);
-        let fits = match section.element {
-            Element::Flow => before.length == section.length,
-            Element::Noted | Element::Change => goes_on(),
-            Element::Header
-            | Element::Clock
-            | Element::Interface
-            | Element::Backend
-            | Element::Slot
-            | Element::Cursor
-            | Element::Counter
-            | Element::Cell
-            | Element::Key
-            | Element::Word => false,
-        };
-        if !fits {
-            continue;
+) -> Seen {
+    let mut seen = Seen::default();
+    for _ in 0..LOOKS {
+        let old = (old_manifest, old);
+        let changed = seen.entries(old, (new_manifest, new), Writers::Nobody);
+        if changed <= FEW {
+            break;
         }
-        if section.element == Element::Change {
-            if slots::pools(old_manifest, new_manifest, &section).is_some() {
-                times((old, &before), (new, &section));
-            }
-        } else if let Some((was, pool)) = pools(old_manifest, new_manifest, &section) {
+    }
+    seen
+}
+
+impl Seen {
+    /// Carries what is left when no packet goes by the old image any more.
+    pub fn flows(
+        &mut self,
+        old: (&Manifest, &dyn Image),
+        (new_manifest, new): (&Manifest, &mut dyn Image),
+        writers: Writers,
+    ) {
+        // First what a packet asks for: until then a flow that was just noted is unknown.
+        self.entries(old, (new_manifest, new), writers);
+        times_of_all(old, (new_manifest, new));
+    }
+
+    /// How many have changed.
+    fn entries(
+        &mut self,
+        (old_manifest, old): (&Manifest, &dyn Image),
+        (new_manifest, new): (&Manifest, &mut dyn Image),
+        writers: Writers,
+    ) -> usize {
+        let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
+        let mut changed = 0;
+        for section in sections.iter().filter(|s| s.element.is_flow()) {
+            let before = match_of(old, new, section);
+            let fits = |before: &Section| {
+                section.element == Element::Noted || before.length == section.length
+            };
+            let both = pools(old_manifest, new_manifest, section);
+            let (Some(before), Some((was, pool))) = (before.filter(fits), both) else {
+                continue;
+            };
             let ids = hosts(was, pool);
-            entries((old, &before), (new, &section), &ids, writers);
+            let shrinks = section.length < before.length;
+            let mut words = vec![0; before.length as usize];
+            old.words(before.offset, &mut words);
+            let seen = self.0.entry(section.name.clone()).or_default();
+            seen.resize(words.len(), 0);
+            let news = (0..).zip(words.iter().zip(&*seen));
+            for (index, (word, _)) in news.filter(|(_, (word, seen))| word != seen) {
+                changed += 1;
+                let Some(entry) = Entry::from_bits(*word) else {
+                    continue;
+                };
+                let Some(backend) = ids.get(&entry.backend).copied().flatten() else {
+                    continue;
+                };
+                let entry = Entry { backend, ..entry };
+                // A table that has grown has several buckets for one.
+                for index in (index..u64::from(section.length.max(before.length)))
+                    .step_by(before.length.max(1) as usize)
+                {
+                    carry_one(entry, index, (new, section, shrinks), writers);
+                }
+            }
+            *seen = words;
         }
+        changed
     }
 }
 
-fn entries(
-    (old, before): (&dyn Image, &Section),
-    (new, section): (&mut dyn Image, &Section),
-    ids: &BTreeMap<u16, Option<u16>>,
+/// The section of the old image that one of the new one goes on from.
+fn match_of(old: &dyn Image, new: &dyn Image, section: &Section) -> Option<Section> {
+    let (_, before) = old.layout().named(&section.name)?;
+    let goes_on =
+        section.element == Element::Flow || slots::go_on(old.layout(), new.layout(), section);
+    (goes_on && before.element == section.element).then(|| before.clone())
+}
+
+/// Carries an entry that lies at `index` of the old table.
+fn carry_one(
+    entry: Entry,
+    index: u64,
+    (new, section, shrinks): (&mut dyn Image, &Section, bool),
     writers: Writers,
 ) {
-    for index in 0..u64::from(section.length.max(before.length)) {
-        let word = old.load(before.at(index, 0), Width::B8);
-        let Some(entry) = Entry::from_bits(word) else {
-            continue;
-        };
-        let Some(backend) = ids.get(&entry.backend).copied().flatten() else {
-            continue;
-        };
-        let entry = Entry { backend, ..entry };
-        let Some((at, there)) = place(new, section, index, entry.tag) else {
-            continue; // the bucket is full
-        };
-        let carried = match Entry::from_bits(there) {
-            None => entry,
-            Some(_) if writers == Writers::Nobody => entry,
-            // It may have been noted again: its first backend has its connection.
-            Some(noted) if noted.backend != backend => Entry { backend, ..noted },
-            Some(noted) if is_later(entry, noted) => entry,
-            Some(_) => continue,
-        };
-        if carried.to_bits() != there {
-            new.exchange(at, there, carried.to_bits());
+    let Some((at, there)) = place(new, section, index, entry.tag) else {
+        return; // the bucket is full
+    };
+    let backend = entry.backend;
+    let carried = match Entry::from_bits(there) {
+        None => entry,
+        // Of a bucket that was several for a while each had a copy, and a flow went on with its own.
+        Some(noted) if writers == Writers::Nobody => {
+            if shrinks && is_later(noted, entry) {
+                return;
+            }
+            entry
         }
+        // It may have been noted again: its first backend has its connection.
+        Some(noted) if noted.backend != backend => Entry { backend, ..noted },
+        Some(noted) if is_later(entry, noted) => entry,
+        Some(_) => return,
+    };
+    if carried.to_bits() != there {
+        new.exchange(at, there, carried.to_bits());
     }
 }
 
 /// Where a flow that lies at `index` of the old table is in the new one, or may be, and the word there.
-fn place(image: &dyn Image, section: &Section, index: u64, tag: u32) -> Option<(u64, u64)> {
+pub(super) fn place(
+    image: &dyn Image,
+    section: &Section,
+    index: u64,
+    tag: u32,
+) -> Option<(u64, u64)> {
     let found = |index: u64| {
         let at = section.at(index, 0);
         (at, image.load(at, Width::B8))
@@ -117,12 +171,30 @@ fn place(image: &dyn Image, section: &Section, index: u64, tag: u32) -> Option<(
 }
 
 /// Whether an entry of a flow was seen later than another one of it.
-fn is_later(entry: Entry, other: Entry) -> bool {
+pub(super) fn is_later(entry: Entry, other: Entry) -> bool {
     match (entry.is_opening(), other.is_opening()) {
         // A later packet has confirmed it.
         (false, true) => true,
         (false, false) => entry.seconds.wrapping_sub(other.seconds).cast_signed() > 0,
-        (true, true | false) => false,
+        (true, true) => {
+            let passed = u64::from(entry.seconds.wrapping_sub(other.seconds)) & OPENING_MASK;
+            (1..=OPENING_MASK / 2).contains(&passed)
+        }
+        (true, false) => false,
+    }
+}
+
+fn times_of_all(
+    (old_manifest, old): (&Manifest, &dyn Image),
+    (new_manifest, new): (&Manifest, &mut dyn Image),
+) {
+    let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
+    for section in sections.iter().filter(|s| s.element == Element::Change) {
+        if let Some(before) = match_of(old, new, section)
+            && slots::pools(old_manifest, new_manifest, section).is_some()
+        {
+            times((old, &before), (new, section));
+        }
     }
 }
 
@@ -167,6 +239,7 @@ mod tests {
     use lvsc_abi::manifest::{Backend, Flows, Pool, Tracking};
     use lvsc_abi::scheduler::Scheduler;
 
+    use super::super::carry;
     use super::*;
 
     const SLOTS: u32 = 4;
@@ -257,7 +330,8 @@ mod tests {
                 note(&mut now, 3, new);
             }
             let policy = policy([0, 1]);
-            flows((&policy, &before), (&policy, &mut now), writers);
+            let mut seen = Seen::default();
+            seen.flows((&policy, &before), (&policy, &mut now), writers);
             assert_eq!(noted(&now, 7), [wanted], "{number}");
         }
     }
@@ -273,10 +347,29 @@ mod tests {
                 note(&mut now, index, entry(8, 0, 5));
             }
             for _ in 0..2 {
-                flows((&policy, &before), (&policy, &mut now), Writers::Packets);
+                let mut seen = Seen::default();
+                seen.flows((&policy, &before), (&policy, &mut now), Writers::Packets);
                 assert_eq!(noted(&now, 7).len(), copies, "{entries} to {others}");
             }
             assert_eq!(noted(&now, 8).len(), copies);
+        }
+    }
+
+    /// A table that grows has a copy of each bucket, and the flows of each go on in one of them.
+    #[test]
+    fn of_two_copies_the_one_goes_on_that_was_seen_last() {
+        let policy = policy([0, 1]);
+        for used in [3, 11] {
+            let [mut small, mut large, mut again] = [8, 16, 8].map(image);
+            let then = BTreeMap::new();
+            note(&mut small, 3, entry(7, 0, 5));
+            carry((&policy, &small, &then), (&policy, &mut large));
+            assert_eq!(noted(&large, 7).len(), 2);
+            note(&mut large, used, entry(7, 0, 60));
+            carry((&policy, &large, &then), (&policy, &mut again));
+            assert_eq!(noted(&again, 7), [entry(7, 0, 60)], "{used}");
+            approach((&policy, &large), (&policy, &mut again));
+            assert_eq!(noted(&again, 7), [entry(7, 0, 60)], "{used}");
         }
     }
 
@@ -301,7 +394,8 @@ mod tests {
                 }
             }
             let policy = policy([0, 1]);
-            flows((&policy, &before), (&policy, &mut after), Writers::Packets);
+            let mut seen = Seen::default();
+            seen.flows((&policy, &before), (&policy, &mut after), Writers::Packets);
             for field in [change::SINCE, change::ELSEWHERE] {
                 let time = after.load(at(&after, "changes", 1, field), Width::B4);
                 assert_eq!(time, wanted, "{old:x} {new:x}");
