@@ -1,6 +1,7 @@
 //! How a running director is asked for something: over a socket, a line of JSON there and one back.
 
 use std::env;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ pub struct Refused {
 
 impl Refused {
     /// For a reason that says all.
-    pub fn because(error: impl ToString) -> Refused {
+    pub fn because(error: impl Display) -> Refused {
         Refused {
             error: error.to_string(),
             help: None,

@@ -100,16 +100,15 @@ mod linux {
                 }
             }
         }
-        let what = match left {
-            Some(place) => format!(
+        let what = if let Some(place) = left {
+            format!(
                 "no director listens at {} any more: the one that did has ended",
                 place.display()
-            ),
-            None => {
-                let names = places.iter().map(|place| place.display().to_string());
-                let names = names.collect::<Vec<_>>().join(" or ");
-                format!("no director listens at {names}")
-            }
+            )
+        } else {
+            let names = places.iter().map(|place| place.display().to_string());
+            let names = names.collect::<Vec<_>>().join(" or ");
+            format!("no director listens at {names}")
         };
         let start = "start one: `lvsc run POLICY -i DEVICE`; one that was told `--control PATH` is asked by the same";
         let others = others(places);

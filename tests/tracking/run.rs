@@ -221,7 +221,7 @@ fn key(flow: u64) -> [u8; 13] {
     [10, a, b, c, 192, 0, 2, 200, 6, d, e, 0, 80]
 }
 
-fn sent(flow: u64, opens: bool, sequence: u32) -> Sent {
+pub fn sent(flow: u64, opens: bool, sequence: u32) -> Sent {
     let slot = hash::ring(hash::state(&key(flow))) as usize & (RING_MIN as usize - 1);
     Sent {
         flow,
@@ -325,7 +325,7 @@ impl Stage {
             let carried = carry((before, old.image(), &then), (manifest, next.image_mut()));
             assert_eq!((carried.lost, carried.fresh.len()), (0, 0), "{name}");
             publish(manifest, &self.world, next.image_mut());
-            let mut seen = approach((before, old.image()), (manifest, next.image_mut()));
+            let mut seen = approach((before, old.image_mut()), (manifest, next.image_mut()));
             let old_image = (before, old.image(), &then);
             catch_up(old_image, (manifest, next.image_mut()), &mut seen);
             *old = next;
@@ -403,7 +403,7 @@ impl Stage {
     }
 }
 
-fn pipeline(entries: u32) -> Pipeline {
+pub fn pipeline(entries: u32) -> Pipeline {
     let backends = (0..BACKENDS).map(|id| format!("  backend b{id} 192.0.2.{}\n", id + 1));
     let text = format!(
         "pool web {{\n  scheduler maglev\n{}  flows auto {entries} idle {IDLE}s\n}}\n\
@@ -414,7 +414,7 @@ fn pipeline(entries: u32) -> Pipeline {
     compiled.pipeline.expect("the policy is right")
 }
 
-fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Option<u16>> {
+pub fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Option<u16>> {
     let macs: BTreeMap<Mac, u16> = (world.pools[0].iter().zip(0..))
         .filter_map(|(state, id)| Some((state.mac?, id)))
         .collect();

@@ -43,8 +43,8 @@ impl Slot {
         self.previous == slot::NONE
     }
 
-    /// A slot in LEARN or MOVE.
-    const fn is_moving(self) -> bool {
+    /// Whether it is in LEARN or MOVE.
+    pub const fn is_moving(self) -> bool {
         !self.is_steady() && self.previous != slot::TAIL
     }
 

@@ -10,7 +10,7 @@ use lvsc_abi::manifest::Manifest;
 use super::event::{AnyEngine, Notice, Outcome};
 use super::worker::Paused;
 use super::{Director, PATIENCE, Takes};
-use crate::engine::carry::late::approach;
+use crate::engine::carry::late::{Seen, approach};
 use crate::engine::carry::{Carried, Rings, carry, catch_up, counted, turn};
 use crate::io::Source;
 use crate::publish::{publish, publish_cursors};
@@ -151,10 +151,17 @@ impl<Meta> Director<Meta> {
             let carried = carry(old, (&manifest, engine.image_mut()));
             publish(&manifest, &world, engine.image_mut());
             publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
-            // The kernel has gone on all the while: what comes from here on until the exchange is little.
-            let old = (before, self.own.engine.image());
-            let mut seen = approach(old, (&manifest, engine.image_mut()));
-            engine.succeed(self.own.engine.as_mut())?;
+            // Where the kernel has gone on all the while. Nobody else has.
+            let mut seen = if self.takes == Takes::Engine {
+                let old = (before, self.own.engine.image_mut());
+                approach(old, (&manifest, engine.image_mut()))
+            } else {
+                Seen::default()
+            };
+            if let Err(error) = engine.succeed(self.own.engine.as_mut()) {
+                seen.give_up(self.own.engine.image_mut());
+                return Err(error);
+            }
             let old = (before, self.own.engine.image(), &then);
             catch_up(old, (&manifest, engine.image_mut()), &mut seen);
             carried

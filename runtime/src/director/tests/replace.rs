@@ -423,8 +423,9 @@ impl Engine for Meanwhile {
         self.writes += 1;
         // It is carried over into, then published.
         let published = self.later.is_none() && self.writes > 1;
-        self.is_later.fetch_or(published, Ordering::Relaxed);
-        &mut self.image
+        let is_later = self.is_later.fetch_or(published, Ordering::Relaxed);
+        let later = self.later.as_mut().filter(|_| is_later);
+        later.unwrap_or(&mut self.image)
     }
 
     fn succeed(&mut self, _: &mut dyn Engine) -> Result<(), EngineError> {
@@ -462,6 +463,7 @@ fn flows_that_begin_while_the_next_image_is_filled_are_known_before_packets_go_b
     old.later = Some(later);
     let world = World::of(&manifest());
     let mut director = Director::<()>::new(Box::new(old), manifest(), world.clone());
+    director.takes = Takes::Engine;
     let next = Box::new(engine(None));
     director.succeed(next, manifest(), world).unwrap();
     assert!(is_later.load(Ordering::Relaxed));

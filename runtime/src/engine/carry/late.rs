@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use lvsc_abi::flows::{BUCKET, Entry, OPENING_MASK};
 use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{Element, Section, change, slot};
+use lvsc_abi::layout::{Element, Section, change, clock, slot};
 use lvsc_abi::manifest::Manifest;
+use lvsc_abi::slots::Slot;
 
 use super::{hosts, pools, slots};
 
@@ -21,27 +22,90 @@ pub enum Writers {
 /// Flow entries of the old image as they were when they were last looked at, by sections: only what has changed since costs
 /// time, and between two images time is what flows may begin in.
 #[derive(Default)]
-pub struct Seen(BTreeMap<String, Vec<u64>>);
+pub struct Seen {
+    words: BTreeMap<String, Vec<u64>>,
+    /// The times that slots are to have again, in the old image and in the new one.
+    old: Vec<Held>,
+    new: Vec<Held>,
+}
+
+/// A time that is another one for a while.
+struct Held {
+    /// Where it is (bytes from the image's begin).
+    at: u64,
+    before: u64,
+    meanwhile: u64,
+}
 
 /// So few entries that have changed are as many as change in any case while packets flow.
 const FEW: usize = 8;
 /// The most looks at the old image before packets go by the new one.
 const LOOKS: usize = 4;
 
-/// Carries what packets leave in the old image while it is still in force, until there is hardly anything new.
+/// Carries what packets leave in the old image while it is still in force, until there is hardly anything new. Both images are
+/// filled.
+///
+/// A flow that opens between the last look and the exchange is unknown to the new image until it is carried, too. So until
+/// then the slots that are in MOVE learn again, in both: openings are the previous backend's, and so is a flow that is not
+/// noted. Such a flow goes where it went, whether it is known or not.
 pub fn approach(
-    (old_manifest, old): (&Manifest, &dyn Image),
+    (old_manifest, old): (&Manifest, &mut dyn Image),
     (new_manifest, new): (&Manifest, &mut dyn Image),
 ) -> Seen {
-    let mut seen = Seen::default();
+    let mut seen = Seen {
+        words: BTreeMap::new(),
+        old: learn_again(old_manifest, old),
+        new: learn_again(new_manifest, new),
+    };
     for _ in 0..LOOKS {
-        let old = (old_manifest, old);
+        let old = (old_manifest, &*old);
         let changed = seen.entries(old, (new_manifest, new), Writers::Nobody);
         if changed <= FEW {
             break;
         }
     }
     seen
+}
+
+/// Has the time of all slots that are in LEARN or MOVE begin anew.
+fn learn_again(manifest: &Manifest, image: &mut dyn Image) -> Vec<Held> {
+    let section = |name: &str, image: &dyn Image| {
+        let found = image.layout().named(name);
+        found.map(|(_, section)| section.clone())
+    };
+    let mut held = Vec::new();
+    let Some(clock) = section("clock", image) else {
+        return held;
+    };
+    let meanwhile = image.load(clock.at(0, clock::SECONDS), Width::B8) & change::MASK;
+    for pool in manifest.pools.iter().filter(|p| p.changed().is_some()) {
+        let own = |kind: &str| section(&format!("{kind}.{}", pool.name), image);
+        let (Some(ring), Some(changes)) = (own("ring"), own("changes")) else {
+            continue;
+        };
+        for index in 0..u64::from(ring.length) {
+            if Slot::load(image, (&ring, &changes), index).is_moving() {
+                let at = changes.at(index, change::SINCE);
+                let before = image.load(at, Width::B4);
+                image.store(at, Width::B4, meanwhile);
+                held.push(Held {
+                    at,
+                    before,
+                    meanwhile,
+                });
+            }
+        }
+    }
+    held
+}
+
+/// Gives slots the times that they had, but those that have got another one meanwhile.
+fn release(held: &mut Vec<Held>, image: &mut dyn Image) {
+    for one in held.drain(..) {
+        if image.load(one.at, Width::B4) == one.meanwhile {
+            image.store(one.at, Width::B4, one.before);
+        }
+    }
 }
 
 impl Seen {
@@ -55,6 +119,12 @@ impl Seen {
         // First what a packet asks for: until then a flow that was just noted is unknown.
         self.entries(old, (new_manifest, new), writers);
         times_of_all(old, (new_manifest, new));
+        release(&mut self.new, new);
+    }
+
+    /// The old image stays in force.
+    pub fn give_up(mut self, old: &mut dyn Image) {
+        release(&mut self.old, old);
     }
 
     /// How many have changed.
@@ -79,7 +149,7 @@ impl Seen {
             let shrinks = section.length < before.length;
             let mut words = vec![0; before.length as usize];
             old.words(before.offset, &mut words);
-            let seen = self.0.entry(section.name.clone()).or_default();
+            let seen = self.words.entry(section.name.clone()).or_default();
             seen.resize(words.len(), 0);
             let news = (0..).zip(words.iter().zip(&*seen));
             for (index, (word, _)) in news.filter(|(_, (word, seen))| word != seen) {
@@ -368,7 +438,7 @@ mod tests {
             note(&mut large, used, entry(7, 0, 60));
             carry((&policy, &large, &then), (&policy, &mut again));
             assert_eq!(noted(&again, 7), [entry(7, 0, 60)], "{used}");
-            approach((&policy, &large), (&policy, &mut again));
+            approach((&policy, &mut large), (&policy, &mut again));
             assert_eq!(noted(&again, 7), [entry(7, 0, 60)], "{used}");
         }
     }
