@@ -2,7 +2,8 @@
 //!
 //! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
 //! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once, and what is noted of
-//! them ([`crate::slots`]) is forgotten before the ring changes, so that nobody finds it when the backend comes back.
+//! them ([`crate::slots`]) is forgotten before the ring changes, so that nobody finds it when the backend comes back. Whoever
+//! has read the record just before may note a flow after that: it is to be forgotten ([`forget`]) once more a little later.
 
 use std::collections::BTreeSet;
 
