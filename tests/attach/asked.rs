@@ -199,7 +199,8 @@ pub fn who_says_nothing_or_nonsense_keeps_nobody_waiting(lab: &Lab) {
     wrong(b"{\"do\":\"reload\",\"now\":1}\n", "unknown field `now`");
     wrong(&vec![b'x'; 100_000], "longer than 4096 bytes");
     drop(silent);
-    // As many as there may be, and one more.
+    // As many as there may be, and one more; those before have gone by then.
+    std::thread::sleep(Duration::from_millis(500));
     let silent: Vec<UnixStream> = (0..16)
         .map(|_| UnixStream::connect(SOCKET).unwrap())
         .collect();

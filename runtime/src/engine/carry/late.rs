@@ -337,6 +337,7 @@ mod tests {
 
     fn image(entries: u32) -> Bytes {
         let mut layout = Layout::new();
+        layout.add("clock", Element::Clock, 1);
         layout.add("flows.web", Element::Noted, entries);
         layout.add("ring.web", Element::Slot, SLOTS);
         layout.add("changes.web", Element::Change, SLOTS);
@@ -441,6 +442,25 @@ mod tests {
             approach((&policy, &mut large), (&policy, &mut again));
             assert_eq!(noted(&again, 7), [entry(7, 0, 60)], "{used}");
         }
+    }
+
+    #[test]
+    fn slots_have_their_times_again_where_the_old_image_stays() {
+        let policy = policy([0, 1]);
+        let [mut before, mut after] = [8, 8].map(image);
+        let since = at(&before, "changes", 1, change::SINCE);
+        before.store(since, Width::B4, 20);
+        before.store(
+            at(&before, "ring", 1, 0),
+            Width::B4,
+            slot::word(0, 1).into(),
+        );
+        let (_, time) = before.layout().named("clock").unwrap();
+        before.store(time.at(0, clock::SECONDS), Width::B8, 90);
+        let seen = approach((&policy, &mut before), (&policy, &mut after));
+        assert_eq!(before.load(since, Width::B4), 90);
+        seen.give_up(&mut before);
+        assert_eq!(before.load(since, Width::B4), 20);
     }
 
     #[test]
