@@ -14,7 +14,9 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use self::bench::{Against, Bench, Flows};
-pub use self::run::{Binding, LabKind, Modes, Moves, Plan, Run, Unpin, Way, default_engine};
+pub use self::run::{
+    Binding, Door, LabKind, Modes, Moves, Plan, Reload, Run, Unpin, Way, default_engine,
+};
 pub use self::tools::{Completions, Lsp, Man};
 
 /// What `lvsc` alone prints.
@@ -23,7 +25,7 @@ lvsc compiles load-balancer policies to XDP programs, WebAssembly and machine co
 
 write     check, fmt, fix, explain, graph, trace
 make      build, test, bench
-operate   plan, run, unpin
+operate   plan, run, reload, unpin
 tools     lsp, completions, man
 
 try       lvsc run            (four hosts, real TCP, direct routing: about a second)
@@ -183,6 +185,8 @@ pub enum Command {
     Plan(Plan),
     /// Forward packets: in a lab, over a capture, on an interface
     Run(Run),
+    /// Have a running director read its policy again
+    Reload(Reload),
     /// Take off what `run --pin` left on an interface
     Unpin(Unpin),
     /// Serve an editor: the language server, over standard input and output

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod lsp;
 pub mod man;
 pub mod plan;
+pub mod reload;
 pub mod run;
 pub mod test;
 pub mod trace;

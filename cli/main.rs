@@ -5,6 +5,8 @@ mod bench;
 mod commands;
 mod compile;
 mod config;
+#[cfg(target_os = "linux")]
+mod control;
 mod cost;
 mod engines;
 mod failure;
@@ -74,6 +76,7 @@ fn command(cli: &Cli, ui: &mut Ui) -> Result<Status, Failure> {
         Some(Command::Explain(args)) => commands::explain::run(args, ui),
         Some(Command::Run(args)) => commands::run::run(args, global, ui),
         Some(Command::Plan(args)) => commands::plan::run(args, ui),
+        Some(Command::Reload(args)) => commands::reload::run(args, global, ui),
         Some(Command::Unpin(args)) => commands::unpin::run(args, ui),
         Some(Command::Lsp(_)) => commands::lsp::run(ui),
         Some(Command::Completions(args)) => {

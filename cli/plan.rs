@@ -15,7 +15,7 @@ use lvsc_runtime::publish::publish;
 use lvsc_runtime::world::World;
 use serde::Serialize;
 
-pub use self::pool::{Change, Connections, Life, PoolPlan, Slots, What};
+pub use self::pool::{Change, Connections, Life, PoolPlan, Slots, kind, said};
 use crate::compile::Compiled;
 
 /// A policy on one side of the change.
@@ -121,8 +121,18 @@ fn taken_over(
     (fresh, carried)
 }
 
+/// What is compiled, and where it goes on: `the same goes on: what is new is filled into its image`.
+pub fn words(same_program: bool, same_image: bool) -> &'static str {
+    match (same_program, same_image) {
+        (true, true) => "the same goes on: what is new is filled into its image",
+        (true, false) => "the same, with an image of its own: what stands in it has other numbers",
+        (false, true) => "another one is compiled, and goes on with the image",
+        (false, false) => "another one is compiled, with an image of its own",
+    }
+}
+
 /// Whether both are the same program, from whatever lines.
-fn is_same(old: &Compiled, new: &Compiled) -> bool {
+pub fn is_same(old: &Compiled, new: &Compiled) -> bool {
     let text = |side: &Compiled| lvsc_ir::text::print(side.program.program(), &side.layout);
     text(old) == text(new)
 }

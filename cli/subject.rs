@@ -1,6 +1,7 @@
 //! What `lvsc run` runs: a policy, or what was built of one. A file's first bytes say which it is.
 
 use crate::args::{Format, default_engine};
+use crate::compile::{self, Compiled};
 use crate::config::Chosen;
 use crate::engines::{self, Code, Kind, Loaded};
 use crate::failure::Failure;
@@ -93,6 +94,14 @@ impl Subject {
             },
         };
         self.kind.load(&code, pin)
+    }
+
+    /// Its program; `None` of what was built before, and where there is none.
+    pub fn compiled(&self) -> Option<Compiled> {
+        match &self.text {
+            Text::Policy(checked) => compile::program(&checked.pipeline).ok(),
+            Text::Artifact(_) => None,
+        }
     }
 
     /// The policy itself, which the lab needs.

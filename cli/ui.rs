@@ -12,9 +12,10 @@ pub mod progress;
 pub mod svg;
 pub mod table;
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 use lvsc_front::diagnostics::Code;
@@ -51,6 +52,8 @@ pub struct Ui {
     /// The first code of what was drawn, until it was said how to learn more.
     unexplained: Option<Code>,
     lost: Option<io::Error>,
+    /// What was talked since it was to be recorded.
+    record: Option<String>,
 }
 
 impl Ui {
@@ -67,7 +70,18 @@ impl Ui {
             verbose: global.verbose,
             unexplained: None,
             lost: None,
+            record: None,
         }
+    }
+
+    /// Keeps what is talked from now on, too.
+    pub fn record(&mut self) {
+        self.record = Some(String::new());
+    }
+
+    /// What was talked since then, without colours.
+    pub fn recorded(&mut self) -> String {
+        self.record.take().unwrap_or_default()
     }
 
     /// A line of the result.
@@ -121,6 +135,10 @@ impl Ui {
 
     /// A line of talk in any case.
     pub fn talk(&mut self, line: impl Display) {
+        if let Some(record) = &mut self.record {
+            let line = line.to_string();
+            let _ = writeln!(record, "{}", strip_str(&line)); // memory takes all
+        }
         let mut err = AutoStream::new(io::stderr(), self.colour);
         let _ = writeln!(err, "{line}"); // nowhere is left to complain
     }

@@ -23,6 +23,9 @@ mod help;
 mod judgement;
 #[path = "cli/plan.rs"]
 mod plan;
+#[cfg(target_os = "linux")]
+#[path = "cli/reload.rs"]
+mod reload;
 #[path = "cli/settings.rs"]
 mod settings;
 mod support;

@@ -14,6 +14,8 @@ mod compile;
 #[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/engines.rs"]
 mod engines;
+#[path = "tracking/exchange.rs"]
+mod exchange;
 #[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/failure.rs"]
 mod failure;
@@ -53,6 +55,32 @@ fn no_connection_moves_while_its_backend_can_serve() {
         "{outcome:?}"
     );
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
+}
+
+/// Whatever the clock does, and however often what is known is carried into a table of another size.
+#[test]
+fn no_connection_moves_while_the_clock_leaps_and_policies_follow() {
+    let outcome = all(Case {
+        unsteady: true,
+        ..Case::default()
+    });
+    assert!(
+        outcome.leaps > 5 * runs() && outcome.reloads > runs(),
+        "{outcome:?}"
+    );
+    assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
+}
+
+/// Those that open in the slots of a backend that drains stay with it until the exchange is over: nobody else would know them.
+#[test]
+fn no_connection_moves_that_opens_while_policies_are_exchanged() {
+    for later in [0, 10] {
+        let exchanged = exchange::exchange(later);
+        assert_eq!(exchanged.moved, 0, "{later} s after a change");
+        assert!(exchanged.meanwhile > 100, "{exchanged:?}");
+        let learns = later < 3;
+        assert_eq!(exchanged.after > 0, learns, "{exchanged:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use lvsc_abi::engine::Mode;
 use lvsc_abi::layout::WORKERS;
@@ -74,10 +75,14 @@ pub struct Run {
         conflicts_with_all = ["requests", "lab", "hold"]
     )]
     pub interfaces: Vec<Binding>,
-    /// Go on with the policy as it is now whenever it is saved, without losing a packet. The hangup
-    /// signal (`kill -HUP`) has the same done once
+    /// Go on with the policy as it is now whenever it is saved, without losing a packet. `lvsc reload`
+    /// has the same done once, and so has the hangup signal (`kill -HUP`)
     #[arg(long, requires = "interfaces")]
     pub watch: bool,
+    /// Where `lvsc reload` is listened for: a socket, or `off` [default: `/run/lvsc/NAME.sock` for a
+    /// policy `NAME.lvs`, where that may be made, else `$XDG_RUNTIME_DIR/lvsc/NAME.sock`]
+    #[arg(long, value_name = "PATH", value_parser = door(), requires = "interfaces")]
+    pub control: Option<Door>,
     /// Where an XDP program takes packets [default: auto]
     #[arg(long, value_enum, value_name = "MODE", requires = "interfaces")]
     pub mode: Option<Modes>,
@@ -233,6 +238,57 @@ pub struct Plan {
     /// The policy that takes over; `-` is standard input
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Where a director listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Nowhere.
+    Off,
+    /// At this path.
+    At(PathBuf),
+}
+
+fn door() -> impl TypedValueParser<Value = Door> {
+    PathBufValueParser::new().map(|path| {
+        if path.as_os_str() == "off" {
+            Door::Off
+        } else {
+            Door::At(path)
+        }
+    })
+}
+
+/// `lvsc reload`
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "lvsc reload [OPTIONS] [POLICY]",
+    after_help = "\
+It waits until the policy is in force, and says what has changed. Where the policy has errors, the
+kernel refuses it or it has other interfaces, the policy before goes on, and the exit status is 1.
+
+Examples:
+  sudo lvsc reload web.lvs               the director of `lvsc run web.lvs -i eth0`
+  sudo lvsc reload --control web.sock    the one of `lvsc run ... --control web.sock`"
+)]
+pub struct Reload {
+    /// The policy whose director is asked; the director reads it. Without one it is the policy that
+    /// `lvsc run` would take here
+    pub policy: Option<PathBuf>,
+    /// Where the director listens [default: where one of that policy does without `--control`]
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
+    /// How long an answer is waited for
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u32).range(1..=3600),
+    )]
+    pub timeout: u32,
     /// How the result is printed.
     #[command(flatten)]
     pub output: Output,

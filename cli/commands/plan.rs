@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::args::{Format, Plan as Args};
 use crate::config::Chosen;
 use crate::failure::{Failure, Status};
-use crate::plan::{Change, Connections, Life, Plan, PoolPlan, Side, Slots, What, plan};
+use crate::plan::{Change, Connections, Life, Plan, PoolPlan, Side, Slots, plan, words};
 use crate::ui::{HEAD, Ui, styled, table};
 use crate::{compile, policy};
 
@@ -58,12 +58,7 @@ pub fn run(args: &Args, ui: &mut Ui) -> Result<Status, Failure> {
 }
 
 fn say(plan: &Plan, ui: &mut Ui) {
-    let program = match (plan.same_program, plan.same_image) {
-        (true, true) => "the same goes on: what is new is filled into its image",
-        (true, false) => "the same, with an image of its own: what stands in it has other numbers",
-        (false, true) => "another one is compiled, and goes on with the image",
-        (false, false) => "another one is compiled, with an image of its own",
-    };
+    let program = words(plan.same_program, plan.same_image);
     ui.print(format_args!("program: {program}"));
     if let Some(why) = plan.restart {
         ui.print(format_args!(
@@ -105,30 +100,19 @@ fn say_pool(pool: &PoolPlan, ui: &mut Ui) {
         say_slots(slots, ui);
     }
     if let Some(connections) = &pool.connections {
-        for line in words(connections) {
+        for line in fate(connections) {
             ui.print(line);
         }
     }
 }
 
 fn row(change: &Change) -> Vec<String> {
-    let what = change.what.iter().map(|what| match what {
-        What::Added => "added".to_owned(),
-        What::Removed => "removed".to_owned(),
-        What::Weight(before, after) => format!("weight {before} -> {after}"),
-        What::Drained => "drains".to_owned(),
-        What::Undrained => "drains no more".to_owned(),
-        What::Backup(true) => "only where no other can".to_owned(),
-        What::Backup(false) => "serves as others do".to_owned(),
-        What::Address => "another address".to_owned(),
-        What::Way => "another MAC, port or interface".to_owned(),
-    });
-    let what = what.collect::<Vec<_>>().join(", ");
+    let what: Vec<String> = change.what.iter().map(ToString::to_string).collect();
     vec![
         change.name.clone(),
         percent(change.before),
         percent(change.after),
-        what,
+        what.join(", "),
     ]
 }
 
@@ -158,7 +142,7 @@ fn say_slots(slots: &Slots, ui: &mut Ui) {
     }
 }
 
-fn words(connections: &Connections) -> Vec<String> {
+fn fate(connections: &Connections) -> Vec<String> {
     let Connections {
         stay,
         held,

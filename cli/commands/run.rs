@@ -1,12 +1,18 @@
 //! `lvsc run`: forwards packets: in a lab, over a capture, on an interface.
 
 mod capture;
+#[cfg(target_os = "linux")]
+mod change;
+#[cfg(target_os = "linux")]
+mod control;
 mod device;
 mod lab;
 #[cfg(target_os = "linux")]
-mod notice;
+pub mod notice;
 #[cfg(target_os = "linux")]
 mod reload;
+#[cfg(target_os = "linux")]
+mod report;
 #[cfg(target_os = "linux")]
 mod way;
 
@@ -43,7 +49,7 @@ pub fn run(args: &Run, global: &Global, ui: &mut Ui) -> Result<Status, Failure> 
         return capture::run(path, args, &subject, ui);
     }
     if !args.interfaces.is_empty() {
-        return device::run(args, (&chosen, reading.files), &subject, ui);
+        return device::run(args, (&chosen, reading.files), subject, ui);
     }
     lab::run(args, &subject, ui)
 }

@@ -1,6 +1,7 @@
 //! One pool before and after a change: its shares, the slots that move, and what becomes of its connections.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::slot;
@@ -75,6 +76,22 @@ pub enum What {
     Way,
 }
 
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            What::Added => "added",
+            What::Removed => "removed",
+            What::Weight(before, after) => return write!(f, "weight {before} -> {after}"),
+            What::Drained => "drains",
+            What::Undrained => "drains no more",
+            What::Backup(true) => "only where no other can",
+            What::Backup(false) => "serves as others do",
+            What::Address => "another address",
+            What::Way => "another MAC, port or interface",
+        })
+    }
+}
+
 /// Slots that move.
 #[derive(Debug, Serialize)]
 pub struct Slots {
@@ -126,7 +143,8 @@ impl PoolPlan {
     }
 }
 
-fn kind(pool: &Pool) -> String {
+/// The scheduler, and the table: `maglev, flows auto`.
+pub fn kind(pool: &Pool) -> String {
     let flows = match pool.flows.map(|flows| (flows.tracking, flows.entries)) {
         None => "flows off".to_owned(),
         Some((Tracking::Changed, _)) => "flows auto".to_owned(),
@@ -261,31 +279,38 @@ fn share(part: usize, all: usize) -> f64 {
 }
 
 fn changes((was, before): (&Pool, &Ring), (pool, after): (&Pool, &Ring)) -> Vec<Change> {
-    let of = |pool: &Pool, name: &str| -> Option<Backend> {
-        let mut known = pool.backends.iter();
-        known.find(|known| known.name == name).cloned()
-    };
     let part = |ring: &Ring, name: &str| {
         let own = ring
             .iter()
             .filter(|backend| backend.as_deref() == Some(name));
         share(own.count(), ring.len())
     };
+    let each = said(was, pool).into_iter();
+    each.map(|(name, what)| Change {
+        before: part(before, &name),
+        after: part(after, &name),
+        name,
+        what,
+    })
+    .collect()
+}
+
+/// The backends of both pools by their names, those that are gone last, and what is said otherwise of each.
+pub fn said(was: &Pool, pool: &Pool) -> Vec<(String, Vec<What>)> {
+    let of = |pool: &Pool, name: &str| -> Option<Backend> {
+        let mut known = pool.backends.iter();
+        known.find(|known| known.name == name).cloned()
+    };
     let gone = was
         .backends
         .iter()
         .filter(|known| of(pool, &known.name).is_none());
     let all = pool.backends.iter().chain(gone);
-    let change = |backend: &Backend| Change {
-        what: told(
-            of(was, &backend.name).as_ref(),
-            of(pool, &backend.name).as_ref(),
-        ),
-        before: part(before, &backend.name),
-        after: part(after, &backend.name),
-        name: backend.name.clone(),
-    };
-    all.map(change).collect()
+    let each = all.map(|backend| {
+        let [before, after] = [was, pool].map(|pool| of(pool, &backend.name));
+        (backend.name.clone(), told(before.as_ref(), after.as_ref()))
+    });
+    each.collect()
 }
 
 fn told(before: Option<&Backend>, after: Option<&Backend>) -> Vec<What> {

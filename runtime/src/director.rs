@@ -8,32 +8,33 @@ mod clock;
 mod event;
 #[cfg(target_os = "linux")]
 pub mod interface;
+mod succession;
 mod summary;
 mod worker;
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lvsc_abi::engine::{Engine, EngineError, FrameMemory};
 use lvsc_abi::mac::Mac;
 use lvsc_abi::manifest::{Backend, Manifest};
 
-use crate::engine::carry::{Carried, carry, catch_up, counted, forget_strays, turn};
+use crate::engine::carry::forget_strays;
 use crate::io::{Received, Sink, Source};
 use crate::publish::{publish, publish_cursors, publish_time, recall};
 use crate::sweep::Sweeper;
 use crate::world::World;
 
 use self::clock::Clock;
-use self::worker::{Crew, Hand, Paused, Worker};
+use self::succession::{Next, Successions};
+use self::worker::{Crew, Hand, Worker};
 
 pub use self::capture::{RunError, run_capture};
-pub use self::event::{AnyEngine, Change, Event, Notice, Switch};
+pub use self::event::{AnyEngine, Change, Event, Notice, Outcome, Switch};
 pub use self::summary::{BackendSummary, KeyedSummary, PoolSummary, Summary};
 
 /// Seconds until a backend without a MAC is named for the first time, and between that and the next time.
@@ -57,9 +58,7 @@ pub struct Director<Meta> {
     takes: Takes,
     /// Where packets are taken from devices, whether that is switched on.
     taking: Option<Arc<AtomicBool>>,
-    /// Those that take over one after the other, each once the source takes its packets.
-    next: VecDeque<(AnyEngine, Manifest)>,
-    successions: u64,
+    successions: Successions,
     notify: Box<dyn FnMut(Notice) + Send>,
     clock: Clock,
 }
@@ -94,8 +93,7 @@ impl<Meta> Director<Meta> {
             enabled: Arc::new(AtomicBool::new(true)),
             takes: Takes::Nobody,
             taking: None,
-            next: VecDeque::new(),
-            successions: 0,
+            successions: Successions::default(),
             notify: Box::new(|_| {}),
         }
     }
@@ -167,11 +165,6 @@ impl<Meta> Director<Meta> {
         &self.manifest
     }
 
-    /// How many policies have taken over.
-    pub fn successions(&self) -> u64 {
-        self.successions
-    }
-
     /// What is true now.
     pub fn world(&self) -> &World {
         &self.world
@@ -230,6 +223,7 @@ impl<Meta> Director<Meta> {
     where
         Io: Source<Meta = Meta> + Sink<Meta>,
     {
+        self.successions.tell();
         if self.stale {
             self.publish();
             io.follow(&self.world)?;
@@ -278,7 +272,15 @@ impl<Meta> Director<Meta> {
                 change,
             } => self.change(pool, backend, change),
             Event::Tell(notice) => (self.notify)(notice),
-            Event::Replace { engine, manifest } => self.next.push_back((engine, *manifest)),
+            Event::Replace {
+                engine,
+                manifest,
+                asked,
+            } => self.successions.add(Next {
+                engine,
+                manifest: *manifest,
+                asked,
+            }),
         }
     }
 
@@ -356,143 +358,6 @@ impl<Meta> Director<Meta> {
         }
         self.stale = true;
     }
-
-    /// The next policy takes over, once the source takes its packets.
-    fn replace<Io>(&mut self, io: &mut Io)
-    where
-        Io: Source<Meta = Meta>,
-    {
-        let Some((engine, manifest)) = self.next.pop_front() else {
-            return;
-        };
-        if let Err(error) = self.has_devices(&manifest) {
-            return self.told(Err(error));
-        }
-        let world = self.world.follow(&self.manifest, &manifest);
-        let taken = match io.prepare(engine.steering(), &world) {
-            Ok(false) => return self.next.push_front((engine, manifest)),
-            Ok(true) => self.succeed(engine, manifest, world),
-            Err(error) => Err(error),
-        };
-        if taken.is_err() {
-            io.retreat();
-            // What has changed meanwhile was told to others.
-            self.stale = true;
-        }
-        self.told(taken);
-    }
-
-    /// Whether the devices that are open are those of another policy.
-    fn has_devices(&self, manifest: &Manifest) -> Result<(), EngineError> {
-        let unfit = |what, remedy: &str| EngineError::Attach {
-            what,
-            remedy: Some(remedy.to_owned()),
-        };
-        if !interfaces(manifest).eq(interfaces(&self.manifest)) {
-            return Err(unfit(
-                "the policy's interfaces are not those of the one that runs".to_owned(),
-                "give it the same ones, in the same order",
-            ));
-        }
-        for (known, state) in manifest.interfaces.iter().zip(&self.world.interfaces) {
-            if let (Some(wanted), Some(mac)) = (known.mac, state.mac)
-                && wanted != mac
-            {
-                let what = format!(
-                    "the policy gives {} the MAC {wanted}, its device has {mac}",
-                    known.name
-                );
-                return Err(unfit(what, "leave the interface's `mac` out"));
-            }
-        }
-        Ok(())
-    }
-
-    fn told(&mut self, taken: Result<Carried, EngineError>) {
-        (self.notify)(match taken {
-            Ok(carried) => Notice::Replaced(carried),
-            Err(error) => Notice::Kept(error),
-        });
-    }
-
-    /// Goes on with another policy, with the flows and counters of the one before, and another picture of the world. The
-    /// old one goes on, in all threads, where the new one cannot.
-    pub fn succeed(
-        &mut self,
-        mut engine: AnyEngine,
-        manifest: Manifest,
-        world: World,
-    ) -> Result<Carried, EngineError> {
-        let begin = Instant::now();
-        // What can fail comes before anybody stands still, or goes on with another policy than the others.
-        let over = over_all(&engine, &self.own.engine, &self.crew.pause())?;
-        let (before, is_over) = (&self.manifest, over.is_some());
-        let mut next;
-        if let Some(over) = over {
-            (engine, next) = over;
-        } else {
-            let each = 0..self.crew.len();
-            let made: Result<_, _> = each.map(|_| engine.another()).collect();
-            next = made?;
-        }
-        let mut others = self.crew.pause();
-        let mut carried = if is_over {
-            engine.succeed(self.own.engine.as_mut())?;
-            turn(before, &manifest, engine.image_mut(), |image| {
-                publish(&manifest, &world, image);
-            })
-        } else {
-            for (worker, next) in others.workers.iter_mut().zip(&mut next) {
-                next.adopt(worker.engine.frames()?)?;
-            }
-            // What the kernel and several threads work on is exchanged as a whole: the new one has its own image.
-            if self.takes == Takes::Source {
-                engine.adopt(self.own.engine.frames()?)?;
-            }
-            let then = counted(self.own.engine.image());
-            let old = (before, self.own.engine.image(), &then);
-            let carried = carry(old, (&manifest, engine.image_mut()));
-            publish(&manifest, &world, engine.image_mut());
-            publish_cursors(self.crew.len() as u32 + 1, engine.image_mut());
-            engine.succeed(self.own.engine.as_mut())?;
-            let old = (before, self.own.engine.image(), &then);
-            catch_up(old, (&manifest, engine.image_mut()));
-            carried
-        };
-        self.own.engine = engine;
-        for (worker, next) in others.workers.iter_mut().zip(next) {
-            worker.engine = next;
-        }
-        drop(others);
-        (self.world, self.manifest) = (world, manifest);
-        self.remind = self.remind.min(self.world.seconds + PATIENCE);
-        self.stale = false;
-        self.successions += 1;
-        carried.took = begin.elapsed();
-        Ok(carried)
-    }
-}
-
-/// The program of `next` over what the director's own engine has, and over what those of the others have; `None` where it
-/// cannot go on with their image. They run on as they are.
-fn over_all<Meta>(
-    next: &AnyEngine,
-    own: &AnyEngine,
-    others: &Paused<'_, Meta>,
-) -> Result<Option<(AnyEngine, Vec<AnyEngine>)>, EngineError> {
-    let Some(first) = next.over(own.as_ref())? else {
-        return Ok(None);
-    };
-    let each = others.workers.iter();
-    let more: Result<Option<_>, _> = each
-        .map(|worker| next.over(worker.engine.as_ref()))
-        .collect();
-    Ok(more?.map(|more| (first, more)))
-}
-
-/// The names of the interfaces: packet IO has a device for each, in their order.
-fn interfaces(manifest: &Manifest) -> impl Iterator<Item = &str> {
-    manifest.interfaces.iter().map(|known| &*known.name)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! opening made modulo 64, and nobody else empties it. Otherwise nothing depends on it: to a packet an expired entry is as
 //! good as none.
 
+mod gone;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -14,16 +16,19 @@ use lvsc_abi::loads;
 use lvsc_abi::manifest::{Flows, Manifest, Pool};
 use lvsc_abi::slots::Slot;
 
+use self::gone::Gone;
+
 /// Each table is swept once in so many seconds, a part of it each second, so that no batch waits for a whole one.
 const ROUND: u64 = 15;
 /// After a longer leap of the clock (seconds) an entry that an opening made may look young again.
 const OPENING_LEAP: u64 = OPENING_MASK - OPENING_LIFE - ROUND;
 
 /// Sweeps tables as the clock goes on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sweeper {
     /// The part that was swept last, below [`ROUND`]. Once in a round what counts flows is counted anew.
     part: u64,
+    gone: Gone,
 }
 
 impl Sweeper {
@@ -34,6 +39,7 @@ impl Sweeper {
         (before, now): (u64, u64),
         image: &mut dyn Image,
     ) {
+        self.gone.tick(manifest, image);
         let passed = now.saturating_sub(before);
         for _ in 0..passed.min(ROUND) {
             self.part = (self.part + 1) % ROUND;
@@ -60,14 +66,14 @@ impl Sweeper {
         }
     }
 
-    fn part_of(self, section: &Section) -> Range<u64> {
+    fn part_of(&self, section: &Section) -> Range<u64> {
         let border = |part| u64::from(section.length) * part / ROUND;
         border(self.part)..border(self.part + 1)
     }
 
     /// Has a part of a pool's slots be what they are at `now`, which packets still take for the time: whom a slot has just
     /// let go has not been silent too short. Once all are steady, nothing that is noted has a meaning.
-    fn go_on(self, pool: &Pool, flows: Flows, now: u64, image: &mut dyn Image) {
+    fn go_on(&self, pool: &Pool, flows: Flows, now: u64, image: &mut dyn Image) {
         let own = |kind, image: &dyn Image| section(pool, kind, image);
         let (Some(ring), Some(changes)) = (own("ring", image), own("changes", image)) else {
             return;

@@ -6,17 +6,17 @@ use lvsc_runtime::lab::namespaces::Lab;
 
 use crate::child::{ETH0, RS1, RS2, Running, could_not, file, link, packets, policy, run};
 
-const RS3: &str = "rs3 192.0.2.140 mac 02:00:00:00:00:40";
+pub const RS3: &str = "rs3 192.0.2.140 mac 02:00:00:00:00:40";
 
 /// How frames are taken, each by an engine.
-const WAYS: [&[&str]; 3] = [
+pub const WAYS: [&[&str]; 3] = [
     &["--target", "wasm", "--io", "af_packet"],
     &["--target", "wasm", "--io", "af_xdp"],
     &["--target", "xdp"],
 ];
 
 /// The backends of the policy that was in force when it ended.
-fn backends(running: Running) -> Vec<String> {
+pub fn backends(running: Running) -> Vec<String> {
     let backends = packets(&running.end()).into_iter();
     backends.map(|(name, _)| name).collect()
 }

@@ -154,6 +154,12 @@ impl Running {
         }
     }
 
+    /// How often it has said this until now.
+    pub fn times(&mut self, words: &str) -> usize {
+        self.told.extend(self.talk.try_iter());
+        self.told.matches(words).count()
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &pid]).status().unwrap();

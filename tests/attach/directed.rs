@@ -76,7 +76,11 @@ impl Directed {
     pub fn replace(&self, artifact: &[u8]) {
         let (engine, manifest) = (self.load)(artifact);
         let manifest = Box::new(manifest);
-        let event = Event::Replace { engine, manifest };
+        let event = Event::Replace {
+            engine,
+            manifest,
+            asked: None,
+        };
         self.events.send(event).unwrap();
     }
 

@@ -9,6 +9,8 @@ use lvsc_abi::scheduler::{Candidate, Scheduler};
 const LEARN: u64 = 3;
 /// Seconds that an opening is remembered which nothing has confirmed.
 const OPENING: u64 = 10;
+/// Seconds in which all slots are looked at, a part of them each second.
+const ROUND: usize = 15;
 
 pub type Backend = u16;
 
@@ -59,6 +61,8 @@ pub struct Model {
     idle: u64,
     slots: Vec<Slot>,
     entries: BTreeMap<u64, Entry>,
+    /// The part of the slots that was looked at last.
+    part: usize,
     /// Without it the law does not hold.
     learns: bool,
 }
@@ -71,6 +75,7 @@ impl Model {
             idle,
             slots: Vec::new(),
             entries: BTreeMap::new(),
+            part: 0,
             learns,
         };
         let steady = |current| Slot {
@@ -167,8 +172,8 @@ impl Model {
         backend
     }
 
-    /// Forgets what is over, and lets slots go on.
-    pub fn sweep(&mut self) {
+    /// So many seconds have passed: forgets what is over, and lets so many parts of the slots go on.
+    pub fn sweep(&mut self, passed: u64) {
         let (now, idle) = (self.now, self.idle);
         let backends = &self.backends;
         self.entries
@@ -177,7 +182,14 @@ impl Model {
         for entry in self.entries.values() {
             elsewhere[entry.slot] |= Some(entry.backend) != self.slots[entry.slot].current;
         }
-        for (slot, elsewhere) in self.slots.iter_mut().zip(&elsewhere) {
+        let mut due = vec![false; self.slots.len()];
+        for _ in 0..passed.min(ROUND as u64) {
+            self.part = (self.part + 1) % ROUND;
+            let border = |part| self.slots.len() * part / ROUND;
+            due[border(self.part)..border(self.part + 1)].fill(true);
+        }
+        let slots = self.slots.iter_mut().zip(elsewhere.iter().zip(due));
+        for (slot, (elsewhere, _)) in slots.filter(|(_, (_, due))| *due) {
             if slot.phase == Phase::Move && now - slot.since > idle + LEARN {
                 (slot.previous, slot.phase) = (None, Phase::Tail);
             }

@@ -12,6 +12,8 @@ use lvsc_abi::scheduler::RING_MIN;
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::director::AnyEngine;
+use lvsc_runtime::engine::carry::late::approach;
+use lvsc_runtime::engine::carry::{carry, catch_up, counted};
 use lvsc_runtime::publish::{publish, publish_time};
 use lvsc_runtime::sweep::{Sweeper, changing};
 use lvsc_runtime::world::World;
@@ -27,6 +29,8 @@ use crate::model::{Known, Model, Sent};
 const END: u64 = 800;
 /// Seconds that a connection may be silent.
 const IDLE: u64 = 60;
+/// Seconds after which a connection is forgotten of which nothing but its opening was seen.
+const OPENING: u64 = 10;
 /// Backends of the policy; not all are there from the begin on.
 const BACKENDS: u64 = 12;
 /// Seconds of the clock at the begin.
@@ -41,6 +45,8 @@ pub struct Case {
     pub forged: bool,
     /// Whether openings stay for a while; engines always do so, and are left out where not.
     pub learns: bool,
+    /// Whether the clock leaps, and policies follow whose tables have another size.
+    pub unsteady: bool,
 }
 
 impl Default for Case {
@@ -49,6 +55,7 @@ impl Default for Case {
             entries: 4096,
             forged: false,
             learns: true,
+            unsteady: false,
         }
     }
 }
@@ -65,6 +72,9 @@ pub struct Outcome {
     pub again_refused: u64,
     /// The most flows that were noted at one time.
     pub known: usize,
+    /// Policies that have followed, and leaps of the clock.
+    pub reloads: u64,
+    pub leaps: u64,
 }
 
 impl Outcome {
@@ -76,6 +86,8 @@ impl Outcome {
             refused: self.refused + other.refused,
             again_refused: self.again_refused + other.again_refused,
             known: self.known.max(other.known),
+            reloads: self.reloads + other.reloads,
+            leaps: self.leaps + other.leaps,
         }
     }
 }
@@ -87,6 +99,17 @@ struct Connection {
     next: u64,
     last: u64,
     again: Option<u64>,
+    /// When it was last seen, and whether that was more than its opening.
+    seen: u64,
+    is_confirmed: bool,
+}
+
+impl Connection {
+    /// Whether it is not silent for longer than it may be.
+    fn lives(&self, now: u64) -> bool {
+        let life = if self.is_confirmed { IDLE } else { OPENING };
+        now - self.seen <= life
+    }
 }
 
 /// One run; panics where an engine and the model, or two engines, differ.
@@ -95,16 +118,19 @@ pub fn run(seed: u64, case: Case) -> Outcome {
     let mut stage = Stage::new(case, &mut chance);
     let mut outcome = Outcome::default();
     let mut live: BTreeMap<u64, Connection> = BTreeMap::new();
-    for now in 0..END + 10 * IDLE {
+    let mut now = 0;
+    while now < END + 10 * IDLE {
         stage.at(now);
+        live.retain(|_, connection| connection.lives(now));
         if now < END && chance.below(100) < 3 {
             stage.change(&mut chance);
             live.retain(|_, connection| stage.model.serves(connection.backend));
         }
-        if now % 5 == 0 {
-            stage.sweep();
-            outcome.known = outcome.known.max(stage.model.left().1);
+        if case.unsteady && now < END && chance.one_in(150) {
+            outcome.reloads += 1;
+            stage.reload(*chance.one(&[4096, 8192, 16_384]));
         }
+        outcome.known = outcome.known.max(stage.model.left().1);
         let mut due: Vec<(Sent, Due)> = Vec::new();
         for _ in 0..if now < END { 2 } else { 0 } {
             let (flow, sequence) = (chance.word() >> 24, chance.word() as u32);
@@ -120,9 +146,10 @@ pub fn run(seed: u64, case: Case) -> Outcome {
                 };
                 due.push((sent, Due::Forged));
             }
-            if connection.again == Some(now) {
+            if connection.again.is_some_and(|again| again <= now) {
+                connection.again = None;
                 due.push((sent(*flow, true, connection.opened), Due::Again));
-            } else if connection.next == now {
+            } else if connection.next <= now {
                 let further = chance.below(100_000) as u32;
                 let sequence = connection.opened.wrapping_add(1 + further);
                 due.push((sent(*flow, false, sequence), Due::Later));
@@ -145,6 +172,8 @@ pub fn run(seed: u64, case: Case) -> Outcome {
                         next: now + 2 + chance.below(7) as u64,
                         last: now + *chance.one(&[5, 100, 400]),
                         again,
+                        seen: now,
+                        is_confirmed: false,
                     };
                     live.insert(sent.flow, connection);
                 }
@@ -152,6 +181,8 @@ pub fn run(seed: u64, case: Case) -> Outcome {
                     let Some(connection) = live.get_mut(&sent.flow) else {
                         continue;
                     };
+                    connection.seen = now;
+                    connection.is_confirmed |= due == Due::Later;
                     if got != Some(connection.backend) {
                         outcome.moved += 1;
                         live.remove(&sent.flow);
@@ -163,6 +194,13 @@ pub fn run(seed: u64, case: Case) -> Outcome {
                 }
             }
         }
+        let leaps = case.unsteady && chance.one_in(50);
+        outcome.leaps += u64::from(leaps);
+        now += if leaps {
+            *chance.one(&[2, 4, 9, 20, 64, 100])
+        } else {
+            1
+        };
     }
     outcome.refused = stage.refused;
     stage.end();
@@ -183,7 +221,7 @@ fn key(flow: u64) -> [u8; 13] {
     [10, a, b, c, 192, 0, 2, 200, 6, d, e, 0, 80]
 }
 
-fn sent(flow: u64, opens: bool, sequence: u32) -> Sent {
+pub fn sent(flow: u64, opens: bool, sequence: u32) -> Sent {
     let slot = hash::ring(hash::state(&key(flow))) as usize & (RING_MIN as usize - 1);
     Sent {
         flow,
@@ -216,7 +254,21 @@ struct Stage {
     /// Whether the engines have a table that is always large enough, so that the model says what they do.
     ample: bool,
     refused: u64,
-    sweeper: Sweeper,
+    /// One for each engine.
+    sweepers: Vec<Sweeper>,
+}
+
+/// An engine of each kind, and the machine.
+fn all(pipeline: &Pipeline) -> Vec<(&'static str, AnyEngine)> {
+    let kinds = engines::present().map(|kind| {
+        let made = kind.make(pipeline);
+        (kind.name, made.unwrap_or_else(|error| panic!("{error}")))
+    });
+    let mut made: Vec<(&'static str, AnyEngine)> = kinds.collect();
+    let compiled = crate::compile::program(pipeline).expect("a program");
+    let object = compiled.emit(&Xdp::NEW).expect("an object");
+    made.push(("machine", Box::new(Machine::load(&object.code))));
+    made
 }
 
 impl Stage {
@@ -232,37 +284,53 @@ impl Stage {
         let manifest = pipeline.manifest.clone();
         let mut world = World::for_tests(&manifest);
         world.seconds = BEGIN;
-        let mut made = Vec::new();
-        for kind in engines::present().filter(|_| case.learns) {
-            let engine = kind
-                .make(&pipeline)
-                .unwrap_or_else(|error| panic!("{error}"));
-            made.push((kind.name, engine));
-        }
-        if case.learns {
-            let compiled = crate::compile::program(&pipeline).expect("a program");
-            let object = compiled.emit(&Xdp::NEW).expect("an object");
-            made.push(("machine", Box::new(Machine::load(&object.code))));
-        }
+        let engines = if case.learns {
+            all(&pipeline)
+        } else {
+            Vec::new()
+        };
         let mut stage = Stage {
             model: Model::new(backends, RING_MIN as usize, IDLE, case.learns),
-            engines: made,
+            sweepers: vec![Sweeper::default(); engines.len()],
+            engines,
             manifest,
             world,
             ample: case.entries >= 4096,
             refused: 0,
-            sweeper: Sweeper::default(),
         };
         stage.publish();
         stage
     }
 
+    /// The clock goes on, as the director has it do: a part of each table is swept, before packets know.
     fn at(&mut self, now: u64) {
+        self.model.sweep(now - self.model.now);
         self.model.now = now;
+        let before = self.world.seconds;
         self.world.seconds = BEGIN + now;
-        for (_, engine) in &mut self.engines {
-            publish_time(&self.world, engine.image_mut());
+        for ((_, engine), sweeper) in self.engines.iter_mut().zip(&mut self.sweepers) {
+            let image = engine.image_mut();
+            sweeper.advance(&self.manifest, (before, self.world.seconds), image);
+            publish_time(&self.world, image);
         }
+    }
+
+    /// Another policy takes over, whose tables have another size: what is known is carried into images of its own.
+    fn reload(&mut self, entries: u32) {
+        let pipeline = pipeline(entries);
+        let (before, manifest) = (&self.manifest, &pipeline.manifest);
+        for ((name, old), (other, mut next)) in self.engines.iter_mut().zip(all(&pipeline)) {
+            assert_eq!(*name, other);
+            let then = counted(old.image());
+            let carried = carry((before, old.image(), &then), (manifest, next.image_mut()));
+            assert_eq!((carried.lost, carried.fresh.len()), (0, 0), "{name}");
+            publish(manifest, &self.world, next.image_mut());
+            let mut seen = approach((before, old.image_mut()), (manifest, next.image_mut()));
+            let old_image = (before, old.image(), &then);
+            catch_up(old_image, (manifest, next.image_mut()), &mut seen);
+            *old = next;
+        }
+        self.manifest = pipeline.manifest;
     }
 
     /// A backend is added, gets another weight, drains, dies or returns.
@@ -285,18 +353,6 @@ impl Stage {
         }
         for (_, engine) in &mut self.engines {
             publish(&self.manifest, &self.world, engine.image_mut());
-        }
-    }
-
-    fn sweep(&mut self) {
-        self.model.sweep();
-        let now = self.world.seconds;
-        for (_, engine) in &mut self.engines {
-            let mut sweeper = self.sweeper;
-            // A whole round.
-            for _ in 0..15 {
-                sweeper.advance(&self.manifest, (now, now + 1), engine.image_mut());
-            }
         }
     }
 
@@ -347,7 +403,7 @@ impl Stage {
     }
 }
 
-fn pipeline(entries: u32) -> Pipeline {
+pub fn pipeline(entries: u32) -> Pipeline {
     let backends = (0..BACKENDS).map(|id| format!("  backend b{id} 192.0.2.{}\n", id + 1));
     let text = format!(
         "pool web {{\n  scheduler maglev\n{}  flows auto {entries} idle {IDLE}s\n}}\n\
@@ -358,7 +414,7 @@ fn pipeline(entries: u32) -> Pipeline {
     compiled.pipeline.expect("the policy is right")
 }
 
-fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Option<u16>> {
+pub fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Option<u16>> {
     let macs: BTreeMap<Mac, u16> = (world.pools[0].iter().zip(0..))
         .filter_map(|(state, id)| Some((state.mac?, id)))
         .collect();

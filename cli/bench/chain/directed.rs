@@ -128,7 +128,11 @@ impl Directed {
         manifest: Manifest,
     ) -> Result<Result<Duration, String>, Failure> {
         let manifest = Box::new(manifest);
-        let event = Event::Replace { engine, manifest };
+        let event = Event::Replace {
+            engine,
+            manifest,
+            asked: None,
+        };
         let _ = self.events.send(event); // one that has ended is noticed below
         loop {
             match self.answer()? {

@@ -4,6 +4,7 @@ use lvsc_abi::engine::EngineError;
 use lvsc_runtime::director::Notice;
 use lvsc_runtime::engine::carry::Carried;
 
+use crate::control::Refused;
 use crate::ui::{Talk, number};
 
 /// What is said where another policy does not take over.
@@ -22,6 +23,19 @@ pub fn words(carried: &Carried) -> String {
     let took = carried.took.as_secs_f64() * 1000.0;
     words.push(format!("it took {took:.1} ms"));
     words.join("; ")
+}
+
+/// Why another policy does not take over.
+pub fn reason(error: &EngineError) -> Refused {
+    let help = if let EngineError::Attach { remedy, .. } = error {
+        remedy.clone()
+    } else {
+        None
+    };
+    Refused {
+        help,
+        ..Refused::because(error)
+    }
 }
 
 /// Says it to people.
@@ -55,10 +69,8 @@ pub fn tell(notice: &Notice, talk: Talk) {
         Notice::Replaced(carried) => talk.say(words(carried)),
         Notice::Kept(error) => {
             talk.say(format_args!("warning: {KEPT}: {error}"));
-            if let EngineError::Attach { remedy, .. } = error
-                && let Some(remedy) = remedy
-            {
-                talk.say(format_args!("help: {remedy}"));
+            if let Some(help) = reason(error).help {
+                talk.say(format_args!("help: {help}"));
             }
         }
         Notice::Unknown { .. } => {}

@@ -1,26 +1,37 @@
-//! The policy once more, while packets flow: it is read again at a hangup signal, or when it is saved.
+//! The policy once more, while packets flow: it is read again at a hangup signal, when somebody asks, or when it is saved.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 
-use lvsc_runtime::director::Event;
+use lvsc_abi::manifest::Manifest;
+use lvsc_runtime::director::{AnyEngine, Event};
+use lvsc_runtime::engine::carry::Carried;
 
-use super::notice::KEPT;
+use super::change::reloaded;
+use super::control::Asked;
+use super::notice::{KEPT, reason};
 use crate::args::{Format, Run};
 use crate::config::Chosen;
+use crate::control::Refused;
 use crate::engines::{Kind, Loaded};
 use crate::failure::Failure;
 use crate::subject::Subject;
 use crate::ui::Ui;
 use crate::watch::{Files, GLANCE, Watch};
 
+/// A policy that forwards, or is to.
+pub struct Side {
+    /// What was read.
+    pub subject: Subject,
+    /// What its engine is told.
+    pub manifest: Manifest,
+}
+
 /// Reads a policy again, and has a director go on with it.
 pub struct Reload<'a> {
     chosen: &'a Chosen,
     args: &'a Run,
-    /// The engine that forwards.
-    kind: &'static Kind,
+    in_force: Side,
     /// The files that say what forwards, or would.
     files: Files,
     watch: Option<Watch>,
@@ -31,13 +42,13 @@ impl<'a> Reload<'a> {
     pub fn new(
         chosen: &'a Chosen,
         args: &'a Run,
-        kind: &'static Kind,
+        in_force: Side,
         files: Files,
     ) -> Result<Reload<'a>, Failure> {
         Ok(Reload {
             chosen,
             args,
-            kind,
+            in_force,
             files,
             watch: args.watch.then(Watch::begin).transpose()?,
         })
@@ -45,19 +56,19 @@ impl<'a> Reload<'a> {
 
     /// The engine that forwards.
     pub fn kind(&self) -> &'static Kind {
-        self.kind
+        self.in_force.subject.kind
     }
 
-    /// Reads it whenever `again` says so or a file is saved, until `over`. What is wrong with it is said.
+    /// Reads it whenever somebody asks or a file is saved, until `over`. What is wrong with it is said.
     pub fn serve(
         mut self,
-        again: &AtomicBool,
+        asked: &Asked,
         events: &Sender<Event>,
         ui: &mut Ui,
         over: impl Fn() -> bool,
     ) {
         while !over() {
-            let read = self.wait(|| over() || again.load(Ordering::Relaxed));
+            let read = self.wait(|| over() || asked.is_somebody());
             if let Err(failure) = read {
                 ui.failure(&failure);
                 self.watch = None;
@@ -66,17 +77,48 @@ impl<'a> Reload<'a> {
             if over() {
                 return;
             }
-            again.store(false, Ordering::Relaxed);
-            match self.read(ui) {
-                Ok(Some(next)) => {
-                    let _ = events.send(next); // one that has ended wants no other policy
-                    continue;
-                }
-                Ok(None) => {}
-                Err(failure) => ui.failure(&failure),
+            // Before it is read: whoever asks later wants what is there later.
+            let by = asked.take();
+            let done = self.again(events, ui, &over);
+            if by.is_empty() {
+                continue;
             }
-            ui.say(KEPT);
+            let answer = done.map(|(before, carried)| reloaded(&before, &self.in_force, &carried));
+            for who in by {
+                let _ = who.send(answer.clone()); // he may have gone
+            }
         }
+    }
+
+    /// Reads it and has the director go on with it: what was in force before, and what of it was taken over.
+    fn again(
+        &mut self,
+        events: &Sender<Event>,
+        ui: &mut Ui,
+        over: impl Fn() -> bool,
+    ) -> Result<(Side, Carried), Refused> {
+        ui.record();
+        let read = self.read(ui);
+        let found = ui.recorded();
+        let refused = match read {
+            Ok(Some((engine, next))) => {
+                let carried = take_over(engine, &next.manifest, events, over)?;
+                return Ok((std::mem::replace(&mut self.in_force, next), carried));
+            }
+            Ok(None) => Refused {
+                found: Some(found),
+                ..Refused::because(format_args!("{} has errors", self.chosen.name()))
+            },
+            Err(failure) => {
+                ui.failure(&failure);
+                Refused {
+                    help: failure.remedy(),
+                    ..Refused::because(&failure)
+                }
+            }
+        };
+        ui.say(KEPT);
+        Err(refused)
     }
 
     /// Waits until a watched file is saved, or until it is `enough`.
@@ -92,7 +134,7 @@ impl<'a> Reload<'a> {
     }
 
     /// What takes over; `None` where the policy has errors. They are for people: the result is printed at the end.
-    fn read(&mut self, ui: &mut Ui) -> Result<Option<Event>, Failure> {
+    fn read(&mut self, ui: &mut Ui) -> Result<Option<(AnyEngine, Side)>, Failure> {
         if self.chosen.is_input() {
             return Err(Failure::Told {
                 what: "standard input cannot be read again".to_owned(),
@@ -105,11 +147,12 @@ impl<'a> Reload<'a> {
         let Some(subject) = reading.subject else {
             return Ok(None);
         };
-        if subject.kind.name != self.kind.name {
+        let (now, before) = (subject.kind.name, self.kind().name);
+        if now != before {
             return Err(Failure::Told {
                 what: format!(
-                    "{} is for `{}` now, and `{}` forwards",
-                    subject.path, subject.kind.name, self.kind.name
+                    "{} is for `{now}` now, and `{before}` forwards",
+                    subject.path
                 ),
                 remedy: Some("start it again".to_owned()),
             });
@@ -118,7 +161,30 @@ impl<'a> Reload<'a> {
         let Loaded {
             engine, manifest, ..
         } = subject.load(None)?;
-        let manifest = Box::new(manifest);
-        Ok(Some(Event::Replace { engine, manifest }))
+        Ok(Some((engine, Side { subject, manifest })))
+    }
+}
+
+/// Has the director go on with it, and waits until it does, or has said why it does not.
+fn take_over(
+    engine: AnyEngine,
+    manifest: &Manifest,
+    events: &Sender<Event>,
+    over: impl Fn() -> bool,
+) -> Result<Carried, Refused> {
+    let (asked, outcome) = mpsc::channel();
+    let replace = Event::Replace {
+        engine,
+        manifest: Box::new(manifest.clone()),
+        asked: Some(asked),
+    };
+    let ended = || Refused::because("the director ends");
+    events.send(replace).map_err(|_| ended())?;
+    loop {
+        match outcome.recv_timeout(GLANCE) {
+            Ok(outcome) => return outcome.map_err(|error| reason(&error)),
+            Err(RecvTimeoutError::Timeout) if !over() => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(ended()),
+        }
     }
 }

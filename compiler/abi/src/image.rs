@@ -35,6 +35,13 @@ pub trait Image {
     /// Reads at `at` (bytes from the image's begin). Zero beyond the end.
     fn load(&self, at: u64, width: Width) -> u64;
 
+    /// Reads neighbouring words, each in one step, the first one at `at` (bytes from the image's begin).
+    fn words(&self, at: u64, into: &mut [u64]) {
+        for (word, number) in into.iter_mut().zip(0..) {
+            *word = self.load(at + number * Width::B8.bytes() as u64, Width::B8);
+        }
+    }
+
     /// Writes at `at`. Nothing happens beyond the end.
     fn store(&mut self, at: u64, width: Width, value: u64);
 

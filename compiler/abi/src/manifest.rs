@@ -16,6 +16,7 @@ mod flows;
 mod fragments;
 mod interface;
 mod keyed;
+mod times;
 
 pub use self::flows::{FlowKind, Flows, Lives, Tracking};
 pub use self::fragments::Fragments;
@@ -296,11 +297,10 @@ impl Manifest {
                 same.count() == 1
                     && ids.len() == pool.backends.len()
                     && pool.backends.iter().all(fits)
-                    && section(&own("ring"), Element::Slot).is_some()
+                    && times::fit(layout, pool)
                     && section(&own("cursor"), Element::Cursor).is_some()
                     && (!pool.counts_flows()
                         || holds(&own("loads"), Element::Load, pool.ids() as usize + 1))
-                    && section(&own("changes"), Element::Change).is_some()
                     && (pool.fragments).is_none_or(|known| known.fits(&pool.name, layout))
                     && pool.flows.is_none_or(|flows| {
                         let element = flows.tracking.element();

@@ -2,7 +2,8 @@
 //!
 //! Order: backends first, then the rings that name them, so that a reader never finds a slot whose backend has no
 //! record. A backend that is no longer usable loses its record first: its flows go elsewhere at once, and what is noted of
-//! them ([`crate::slots`]) is forgotten before the ring changes, so that nobody finds it when the backend comes back.
+//! them ([`crate::slots`]) is forgotten before the ring changes, so that nobody finds it when the backend comes back. Whoever
+//! has read the record just before may note a flow after that: it is to be forgotten ([`forget`]) once more a little later.
 
 use std::collections::BTreeSet;
 
@@ -128,12 +129,13 @@ fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image)
     }
 }
 
-fn is_usable(record: u64) -> bool {
+/// Whether a backend's record says that packets may be sent to it.
+pub fn is_usable(record: u64) -> bool {
     record >> backend::FLAGS_SHIFT & backend::USABLE != 0
 }
 
-/// Empties the entries of a pool's table that name these backends.
-fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
+/// Empties the entries of a pool's table that name these backends, by their ids.
+pub fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
     let Some(table) = section(image, &format!("flows.{}", pool.name)) else {
         return;
     };

@@ -11,6 +11,9 @@
 //! - in **TAIL**: every flow of `previous` that still sends is noted by now. A flow that is not is the backend's, and not
 //!   noted. Where no flow has been seen for the idle time that is noted for another backend, the slot is steady.
 //!
+//! While one program is exchanged for another with tables of its own, slots in MOVE are in LEARN once more: a flow that opens
+//! just then is `previous`'s in both, whether it is known to the next one by then or not.
+//!
 //! Time alone ends a phase, and each change of the slot begins its time anew. Where `previous` cannot serve any more, the
 //! slot is in TAIL at once. What the datapath does is told in `lvsc_pipeline`.
 //!
@@ -43,8 +46,8 @@ impl Slot {
         self.previous == slot::NONE
     }
 
-    /// A slot in LEARN or MOVE.
-    const fn is_moving(self) -> bool {
+    /// Whether it is in LEARN or MOVE.
+    pub const fn is_moving(self) -> bool {
         !self.is_steady() && self.previous != slot::TAIL
     }
 

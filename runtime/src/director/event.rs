@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::{Engine, EngineError};
@@ -55,8 +56,13 @@ pub enum Event {
         engine: AnyEngine,
         /// Its manifest.
         manifest: Box<Manifest>,
+        /// Who is told what came of it, at the begin of the turn after: by then whoever runs the director has followed.
+        asked: Option<Sender<Outcome>>,
     },
 }
+
+/// What came of a policy that was to take over: what it has, or why the one before goes on.
+pub type Outcome = Result<Carried, EngineError>;
 
 /// What an operator changes of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use lvsc_abi::engine::{Device, EngineError, Mode, Placing};
 use lvsc_abi::manifest::Manifest;
 
 use super::worker::{Alarm, Hand};
-use super::{AnyEngine, Director, Event, Notice, Summary, WAIT};
+use super::{AnyEngine, Director, Event, Notice, Summary, Takes, WAIT};
 use crate::current::Current;
 use crate::engine::carry::Carried;
 use crate::io::af_packet::Offload;
@@ -87,6 +87,8 @@ fn start(
     };
     let was = recall(&old, old_engine.image()).unwrap_or_else(|| World::of(&old));
     let mut director = Director::resume(old_engine, old, was);
+    // It is on devices, and forwards on.
+    director.taken_by(Takes::Engine);
     let carried = director.succeed(engine, manifest, world)?;
     Ok((director, Some(carried)))
 }

@@ -15,7 +15,12 @@ use lvsc_abi::loads;
 use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
+pub mod late;
+mod moved;
 mod slots;
+
+use self::late::{Seen, Writers};
+pub use self::moved::{Moved, Rings};
 
 /// The section of single counters.
 const COUNTERS: &str = "counters";
@@ -29,6 +34,10 @@ pub struct Carried {
     pub fresh: Vec<String>,
     /// Flow entries left out, because their backends are gone.
     pub lost: u64,
+    /// The image goes on; else there is a new one.
+    pub same_image: bool,
+    /// What the rings of pools that hash name otherwise than before.
+    pub moved: Vec<Moved>,
     /// From the moment at which the director takes up the new engine until it forwards with it.
     pub took: Duration,
 }
@@ -46,49 +55,13 @@ pub fn counted(image: &dyn Image) -> Counted {
 }
 
 /// Carries what has come since the old image was carried over, when its counters were `then`: packets went on to be counted
-/// and flows to be noted there until the new one took over.
+/// and flows to be noted there until the new one took over. What was `seen` of the flows has been carried since.
 pub fn catch_up(
     (old_manifest, old, then): (&Manifest, &dyn Image, &Counted),
     (new_manifest, new): (&Manifest, &mut dyn Image),
+    seen: &mut Seen,
 ) {
-    // First what a packet asks for: until then a flow that was just noted is unknown.
-    let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
-    for section in sections.iter().filter(|s| s.element.is_flow()) {
-        let before = old.layout().named(&section.name);
-        let same = |before: &Section| {
-            let fits = if section.element == Element::Noted {
-                slots::go_on(old.layout(), new.layout(), section)
-            } else {
-                before.length == section.length
-            };
-            before.element == section.element && fits
-        };
-        let before = before.filter(|(_, before)| same(before));
-        let pools = pools(old_manifest, new_manifest, section);
-        let (Some((_, before)), Some((old_pool, new_pool))) = (before, pools) else {
-            continue;
-        };
-        let ids = hosts(old_pool, new_pool);
-        for index in 0..u64::from(section.length.max(before.length)) {
-            let word = old.load(before.at(index, 0), Width::B8);
-            let (Some(entry), at) = (Entry::from_bits(word), section.at(index, 0)) else {
-                continue;
-            };
-            let Some(backend) = ids.get(&entry.backend).copied().flatten() else {
-                continue;
-            };
-            // A flow that began meanwhile may have been noted again: its first backend has its connection.
-            let there = new.load(at, Width::B8);
-            let entry = aged(old_pool, new_pool, entry);
-            let carried = match Entry::from_bits(there) {
-                None => Some(entry),
-                Some(noted) => Some(noted).filter(|n| n.tag == entry.tag && n.backend != backend),
-            };
-            if let Some(entry) = carried {
-                new.exchange(at, there, Entry { backend, ..entry }.to_bits());
-            }
-        }
-    }
+    seen.flows((old_manifest, old), (new_manifest, new), Writers::Packets);
     recount(new_manifest, new);
     keyed::catch_up((old_manifest, old, then), (new_manifest, new));
     if let Some((_, section)) = new.layout().named(COUNTERS) {
@@ -233,7 +206,10 @@ pub fn turn(
 /// Gives what an image holds to the new policy; `goes_on` says whether ids mean the same to both.
 fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) -> Carried {
     let sections: Vec<Section> = image.layout().sections().map(|(_, s)| s.clone()).collect();
-    let mut carried = Carried::default();
+    let mut carried = Carried {
+        same_image: true,
+        ..Carried::default()
+    };
     for section in sections {
         match section.element {
             // The kernel goes on counting: what need not move is not touched.

@@ -9,6 +9,7 @@
 
 pub mod bpf;
 pub mod capability;
+pub mod listen;
 pub mod namespace;
 pub mod ring;
 pub mod xsk;

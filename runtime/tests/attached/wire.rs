@@ -282,6 +282,7 @@ pub(super) fn another_policy_has_other_vips_and_backends(lab: &Lab) {
         let event = Event::Replace {
             engine: engine(Duration::ZERO),
             manifest: Box::new(manifest),
+            asked: None,
         };
         running.events.send(event).unwrap();
     };

@@ -96,7 +96,7 @@ pub static METER: [Builtin; 1] = [field(
 )];
 
 /// Schedulers.
-pub static SCHEDULERS: [Builtin; 7] = [
+pub static SCHEDULERS: [Builtin; 13] = [
     word("rr", "every usable backend in turn"),
     word("wrr", "in turn, as often as its weight says"),
     word(
@@ -116,6 +116,27 @@ pub static SCHEDULERS: [Builtin; 7] = [
         "consistent hashing (highest random weight): a change moves only the flows that it must",
     ),
     word("fo", "all to the heaviest backend that is usable"),
+    word(
+        "lc",
+        "the backend with the fewest flows, whatever its weight",
+    ),
+    word("wlc", "the backend with the fewest flows for its weight"),
+    word(
+        "sed",
+        "the backend where the next flow waits least: active flows for its weight",
+    ),
+    word(
+        "nq",
+        "the first backend without active flows, else as `sed`",
+    ),
+    word(
+        "ovf",
+        "the heaviest backend with no more active flows than its weight",
+    ),
+    word(
+        "twos",
+        "of two backends drawn by weight the one with fewer flows",
+    ),
 ];
 
 /// Types of fields, parameters and variables, beside `u1` to `u64`.

@@ -98,6 +98,7 @@ fn what_a_reload_adds_begins_small_and_what_was_there_goes_on() {
         director.handle(Event::Replace {
             engine: engine(),
             manifest: Box::new(manifest.clone()),
+            asked: None,
         });
         run(&mut director, &mut Wire::default());
         assert_eq!(slots(&director, 1), share);

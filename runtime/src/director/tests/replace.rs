@@ -173,6 +173,7 @@ fn replace(director: &mut Director<()>, manifest: Manifest) {
     director.handle(Event::Replace {
         engine: of("new", true, 2),
         manifest: Box::new(manifest),
+        asked: None,
     });
 }
 
@@ -342,6 +343,7 @@ fn another_policy_takes_over_with_what_was_learnt_and_counted() {
     director.handle(Event::Replace {
         engine: engine(),
         manifest: Box::new(next),
+        asked: None,
     });
     run(&mut director, &mut Wire::default());
     let summary = director.summary();
@@ -351,4 +353,119 @@ fn another_policy_takes_over_with_what_was_learnt_and_counted() {
     let known = (summary.backends[0].mac, summary.reasons["unlucky"]);
     assert_eq!(known, (Some(mac), 1));
     assert_eq!(Mac::from_record(load(&director, "backends.web", 0, 0)), mac);
+}
+
+#[test]
+fn who_asked_for_a_policy_is_told_once_it_is_in_force() {
+    let (mut director, _) = steering(&manifest(), [7]);
+    let mut foreign = manifest();
+    foreign.interfaces[0].name = "wan".to_owned();
+    for (next, is_taken) in [(manifest(), true), (foreign, false)] {
+        let (asked, told) = std::sync::mpsc::channel();
+        director.handle(Event::Replace {
+            engine: of("new", true, 2),
+            manifest: Box::new(next),
+            asked: Some(asked),
+        });
+        let before = director.successions();
+        let mut devices = Devices::default();
+        director.turn(&mut devices, Duration::ZERO).unwrap();
+        assert_eq!(director.successions() > before, is_taken);
+        assert!(told.try_recv().is_err(), "whoever runs it has not followed");
+        director.turn(&mut devices, Duration::ZERO).unwrap();
+        let outcome = told.try_recv().unwrap();
+        assert_eq!(outcome.is_ok(), is_taken);
+        if let Ok(carried) = outcome {
+            assert!(carried.same_image);
+        }
+    }
+}
+
+/// An engine in the kernel, which forwards on while the image of the next one is filled.
+struct Meanwhile {
+    image: Bytes,
+    /// What its image is once the next one's is being published.
+    later: Option<Bytes>,
+    is_later: Arc<AtomicBool>,
+    /// How often somebody wanted to write into the image.
+    writes: usize,
+    /// Flows that it knew when it took over.
+    known: Arc<AtomicUsize>,
+}
+
+fn flows(image: &Bytes) -> usize {
+    let (_, table) = image.layout().named("flows.web").unwrap();
+    let words = (0..u64::from(table.length)).map(|index| image.load(table.at(index, 0), Width::B8));
+    words.filter(|word| *word != 0).count()
+}
+
+impl Engine for Meanwhile {
+    fn name(&self) -> &'static str {
+        "meanwhile"
+    }
+
+    fn room(&mut self, _: Room) -> &mut [u8] {
+        &mut []
+    }
+
+    fn process(&mut self, _: &mut [Packet]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn image(&self) -> &dyn Image {
+        let later = self.later.as_ref();
+        later
+            .filter(|_| self.is_later.load(Ordering::Relaxed))
+            .unwrap_or(&self.image)
+    }
+
+    fn image_mut(&mut self) -> &mut dyn Image {
+        self.writes += 1;
+        // It is carried over into, then published.
+        let published = self.later.is_none() && self.writes > 1;
+        let is_later = self.is_later.fetch_or(published, Ordering::Relaxed);
+        let later = self.later.as_mut().filter(|_| is_later);
+        later.unwrap_or(&mut self.image)
+    }
+
+    fn succeed(&mut self, _: &mut dyn Engine) -> Result<(), EngineError> {
+        self.known.store(flows(&self.image), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn flows_that_begin_while_the_next_image_is_filled_are_known_before_packets_go_by_it() {
+    let (is_later, known) = (Arc::default(), Arc::default());
+    let (flag, count) = (Arc::clone(&is_later), Arc::clone(&known));
+    let engine = |later| Meanwhile {
+        image: Bytes::new(super::engine().image().layout().clone()),
+        later,
+        is_later: Arc::clone(&flag),
+        writes: 0,
+        known: Arc::clone(&count),
+    };
+    let (mut old, mut later) = (engine(None), engine(None).image);
+    let (_, table) = later.layout().named("flows.web").unwrap();
+    let places = [1, 5].map(|index| table.at(index, 0));
+    for (place, tag) in places.into_iter().zip(1..) {
+        let entry = Entry {
+            tag,
+            backend: 0,
+            seconds: 1,
+            flags: 0,
+        };
+        later.store(place, Width::B8, entry.to_bits());
+        if tag == 1 {
+            old.image.store(place, Width::B8, entry.to_bits());
+        }
+    }
+    old.later = Some(later);
+    let world = World::of(&manifest());
+    let mut director = Director::<()>::new(Box::new(old), manifest(), world.clone());
+    director.takes = Takes::Engine;
+    let next = Box::new(engine(None));
+    director.succeed(next, manifest(), world).unwrap();
+    assert!(is_later.load(Ordering::Relaxed));
+    assert_eq!(known.load(Ordering::Relaxed), 2);
 }

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::flows::{BUCKET, Entry};
+use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Layout, Section, slot};
 use lvsc_abi::manifest::{Manifest, Pool};
+
+use super::late::{is_later, place};
 
 /// The pool to which a section of slots, or of their times, belongs in both policies, where both remember.
 pub(super) fn pools<'a>(
@@ -46,20 +48,20 @@ pub(super) fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Se
 }
 
 /// Copies what is noted into a table of another size; gives the number of entries that found no place. A bucket becomes several
-/// that are alike, of which a flow finds its own, or several become one.
+/// that are alike, of which a flow finds its own, or several become one, in which each flow is what it was last.
 pub(super) fn spread(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) -> u64 {
     let mut lost = 0;
     for index in 0..u64::from(from.length.max(to.length)) {
         let word = old.load(from.at(index, 0), Width::B8);
-        if Entry::from_bits(word).is_none() {
+        let Some(entry) = Entry::from_bits(word) else {
             continue;
-        }
-        let bucket = index - index % u64::from(BUCKET);
-        let places = (index..bucket + u64::from(BUCKET)).chain(bucket..index);
-        let mut places = places.map(|place| to.at(place, 0));
-        match places.find(|at| new.load(*at, Width::B8) == 0) {
-            Some(at) => new.store(at, Width::B8, word),
-            None => lost += 1,
+        };
+        let Some((at, there)) = place(new, to, index, entry.tag) else {
+            lost += 1;
+            continue;
+        };
+        if Entry::from_bits(there).is_none_or(|noted| is_later(entry, noted)) {
+            new.store(at, Width::B8, word);
         }
     }
     lost

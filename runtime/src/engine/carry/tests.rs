@@ -64,7 +64,8 @@ fn flows_and_counters_follow_names_not_the_order_of_lines() {
     let then = counted(&before);
     let carried = carry((&old, &before, &then), (&new, &mut now));
     let turned = turn(&old, &new, &mut before, |_| {});
-    assert_eq!(carried, turned);
+    assert_eq!((&carried.kept, carried.lost), (&turned.kept, turned.lost));
+    assert_eq!((carried.same_image, turned.same_image), (false, true));
     assert_eq!(carried.lost, 1, "the flow of `b` is left out");
     for image in [now, before] {
         let word = |index| image.load(at(&image, index), Width::B8);
@@ -178,7 +179,11 @@ fn cells_follow_their_counter() {
     assert_eq!([0, 1].map(|index| count(&now, index).packets), [3, 0]);
     assert_eq!(told(&now, &new, "y"), [value("0", 3), value("1", 4)]);
     add(&mut before, "counts.y", 1, 7);
-    catch_up((&old, &before, &then), (&new, &mut now));
+    catch_up(
+        (&old, &before, &then),
+        (&new, &mut now),
+        &mut Seen::default(),
+    );
     assert_eq!(told(&now, &new, "y"), [value("0", 3), value("1", 11)]);
 }
 
@@ -211,7 +216,11 @@ fn a_client_that_comes_while_it_is_carried_over_is_counted_once() {
     for number in [3, 4] {
         packet(&mut now, &new, number);
     }
-    catch_up((&old, &before, &then), (&new, &mut now));
+    catch_up(
+        (&old, &before, &then),
+        (&new, &mut now),
+        &mut Seen::default(),
+    );
     let expected = [client(1, 2), client(2, 1), client(3, 2), client(4, 1)];
     assert_eq!(told(&now, &new, "clients"), expected);
     // Where no cell is free, it is one of the others.
@@ -222,7 +231,11 @@ fn a_client_that_comes_while_it_is_carried_over_is_counted_once() {
     for number in [1, 9] {
         packet(&mut before, &old, number);
     }
-    catch_up((&old, &before, &then), (&new, &mut now));
+    catch_up(
+        (&old, &before, &then),
+        (&new, &mut now),
+        &mut Seen::default(),
+    );
     assert_eq!(told(&now, &new, "clients")[0], client(1, 3));
     assert_eq!(count(&now, 1).packets, 1, "192.0.2.9");
 }
@@ -255,8 +268,8 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
     let at = |index| image().layout().named("flows.web").unwrap().1.at(index, 0);
     let counters = before.layout().named("counters").unwrap().1.clone();
     let packets = counters.at(0, counter::PACKETS);
-    let entry = |backend| Entry {
-        tag: 7,
+    let entry = |tag, backend| Entry {
+        tag,
         backend,
         seconds: 5,
         flags: 0,
@@ -268,13 +281,16 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
     assert_eq!(count(&now, 1).packets, 10, "as it was then");
     // The new image counts and learns, too.
     now.add(counters.at(1, counter::PACKETS), 100);
-    let other = Entry { tag: 8, ..entry(0) };
-    now.store(at(1), Width::B8, other.to_bits());
-    now.store(at(2), Width::B8, entry(0).to_bits());
-    for index in 0..3 {
-        before.store(at(index), Width::B8, entry(0).to_bits());
+    now.store(at(1), Width::B8, entry(9, 0).to_bits());
+    now.store(at(2), Width::B8, entry(2, 0).to_bits());
+    for (index, tag) in (0..3).zip(0..) {
+        before.store(at(index), Width::B8, entry(tag, 0).to_bits());
     }
-    catch_up((&old, &before, &then), (&new, &mut now));
+    catch_up(
+        (&old, &before, &then),
+        (&new, &mut now),
+        &mut Seen::default(),
+    );
     assert_eq!(count(&now, 1).packets, 113);
     let backend = |index| {
         let entry = Entry::from_bits(now.load(at(index), Width::B8));
@@ -283,6 +299,7 @@ fn what_comes_while_it_is_carried_over_is_not_lost() {
     assert_eq!(backend(0), 1, "`a` is second now");
     assert_eq!(backend(1), 0, "another flow stays");
     assert_eq!(backend(2), 1, "it was given to `a` first");
+    assert_eq!(backend(3), 1, "whose place is taken gets another one");
 }
 
 #[test]
@@ -393,7 +410,11 @@ fn a_table_of_every_flow_is_none_of_those_whose_slots_have_changed() {
     noted(&mut before, 1);
     carry((&old, &before, &then), (&new, &mut now));
     assert_eq!(first(&now), None);
-    catch_up((&old, &before, &then), (&new, &mut now));
+    catch_up(
+        (&old, &before, &then),
+        (&new, &mut now),
+        &mut Seen::default(),
+    );
     assert_eq!(first(&now), None);
 }
 
@@ -408,7 +429,11 @@ fn a_flow_of_a_backend_that_has_another_address_is_left_out() {
         noted(&mut before, backend);
         let carried = carry((&old, &before, &then), (&new, &mut now));
         assert_eq!(carried.lost, u64::from(kept.is_none()));
-        catch_up((&old, &before, &then), (&new, &mut now));
+        catch_up(
+            (&old, &before, &then),
+            (&new, &mut now),
+            &mut Seen::default(),
+        );
         assert_eq!(first(&now), kept);
         turn(&old, &new, &mut before, |_| {});
         assert_eq!(first(&before), kept);
@@ -461,7 +486,11 @@ fn nothing_is_noted_any_more_where_a_ring_has_got_shorter() {
         noted(&mut before, 0);
         let then = counted(&before);
         let carried = carry((&policy, &before, &then), (&policy, &mut now));
-        catch_up((&policy, &before, &then), (&policy, &mut now));
+        catch_up(
+            (&policy, &before, &then),
+            (&policy, &mut now),
+            &mut Seen::default(),
+        );
         assert_eq!(first(&now), kept, "{slots} to {others}");
         let begun = ["flows.web", "ring.web", "changes.web"].map(str::to_owned);
         let begun = begun.iter().filter(|_| kept.is_none());

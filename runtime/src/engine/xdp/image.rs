@@ -85,8 +85,8 @@ impl KernelImage {
         self.load_at(variable.part, variable.offset + offset, Width::B4)
     }
 
-    fn place(&self, at: u64, width: Width) -> Option<Place<'_>> {
-        let end = at.checked_add(width.bytes() as u64)?;
+    fn place(&self, at: u64, bytes: usize) -> Option<Place<'_>> {
+        let end = at.checked_add(bytes as u64)?;
         let behind = (self.sections).partition_point(|section| section.bytes.start <= at);
         let section = self.sections.get(behind.checked_sub(1)?)?;
         let offset = section.begin + (at - section.bytes.start);
@@ -138,7 +138,7 @@ impl Image for KernelImage {
 
     /// A counter is the sum of all CPUs'.
     fn load(&self, at: u64, width: Width) -> u64 {
-        let Some(place) = self.place(at, width) else {
+        let Some(place) = self.place(at, width.bytes()) else {
             return 0;
         };
         let part = place.section.part;
@@ -146,10 +146,31 @@ impl Image for KernelImage {
         each.fold(0, u64::wrapping_add)
     }
 
+    /// Where others write meanwhile (flows), that takes them no longer than it must.
+    fn words(&self, at: u64, into: &mut [u64]) {
+        let bytes = size_of_val(into);
+        let place = self.place(at, bytes);
+        let one = place.filter(|place| place.section.rows == 1);
+        let begin = one.and_then(|place| {
+            let memory = self.memory(place.section.part);
+            memory.at(place.offset as usize, bytes)
+        });
+        for (index, word) in into.iter_mut().enumerate() {
+            let offset = index * Width::B8.bytes();
+            *word = match begin {
+                // SAFETY: as in `load_at`; the words lie behind each other in the mapping.
+                Some(begin) => unsafe {
+                    AtomicU64::from_ptr(begin.add(offset).cast()).load(Ordering::Relaxed)
+                },
+                None => self.load(at + offset as u64, Width::B8),
+            };
+        }
+    }
+
     /// In the last row, in which hardly any machine has a CPU that counts; where there is one, the kernel adds to it at
     /// the same time.
     fn add(&mut self, at: u64, value: u64) {
-        let Some(place) = self.place(at, Width::B8) else {
+        let Some(place) = self.place(at, Width::B8.bytes()) else {
             return;
         };
         let at = place.rows().last();
@@ -163,7 +184,7 @@ impl Image for KernelImage {
 
     /// Of a section with one row: flows.
     fn exchange(&mut self, at: u64, expected: u64, new: u64) -> bool {
-        let Some(place) = self.place(at, Width::B8) else {
+        let Some(place) = self.place(at, Width::B8.bytes()) else {
             return false;
         };
         let memory = self.memory(place.section.part);
@@ -178,7 +199,7 @@ impl Image for KernelImage {
 
     /// A counter that is set is the first CPU's; the others begin anew.
     fn store(&mut self, at: u64, width: Width, value: u64) {
-        let Some(place) = self.place(at, width) else {
+        let Some(place) = self.place(at, width.bytes()) else {
             return;
         };
         let mut value = value;

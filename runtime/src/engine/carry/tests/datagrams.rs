@@ -23,7 +23,11 @@ fn datagrams_in_fragments_are_forgotten() {
         before.store(at, Width::B8, entry.to_bits());
         let then = counted(&before);
         let mut carried = vec![carry((&old, &before, &then), (new, &mut now))];
-        catch_up((&old, &before, &then), (new, &mut now));
+        catch_up(
+            (&old, &before, &then),
+            (new, &mut now),
+            &mut Seen::default(),
+        );
         carried.push(turn(&old, new, &mut before, |_| {}));
         assert_eq!(
             carried,

@@ -40,7 +40,11 @@ fn flows_that_live_shorter_than_others_do_so_under_other_times() {
     carry((&old, &before, &counted(&before)), (&new, &mut carried));
     check(&carried);
     let mut late = image();
-    catch_up((&old, &before, &counted(&before)), (&new, &mut late));
+    catch_up(
+        (&old, &before, &counted(&before)),
+        (&new, &mut late),
+        &mut Seen::default(),
+    );
     check(&late);
     turn(&old, &new, &mut before, |_| {});
     check(&before);
