@@ -4,6 +4,7 @@
 mod measure;
 mod policies;
 mod rings;
+mod sweep;
 mod tables;
 
 use std::io::{self, Write};
@@ -18,6 +19,8 @@ use policies::FAMILIES;
 
 /// As `--only` names the rings.
 const RINGS: &str = "rings";
+/// What the control plane does with time.
+const SWEEP: &str = "sweep";
 
 /// Measures policies that are alike but for one number, and prints Markdown
 #[derive(Parser)]
@@ -45,7 +48,7 @@ struct Args {
 
 fn names() -> Vec<&'static str> {
     let families = FAMILIES.iter().map(|family| family.name);
-    families.chain([RINGS]).collect()
+    families.chain([RINGS, SWEEP]).collect()
 }
 
 fn main() -> ExitCode {
@@ -72,6 +75,9 @@ fn run(args: Args) -> Result<(), Failure> {
     }
     if wanted(RINGS) {
         io::stdout().write_all(rings::table(args.most, args.rounds).as_bytes())?;
+    }
+    if wanted(SWEEP) {
+        io::stdout().write_all(sweep::table(args.most, args.rounds).as_bytes())?;
     }
     Ok(())
 }

@@ -102,7 +102,7 @@ fn published(count: u32, rounds: u32, tracking: Option<Tracking>) -> Duration {
 }
 
 /// The time of the fastest round.
-fn fastest(rounds: u32, mut what: impl FnMut(u32)) -> Duration {
+pub fn fastest(rounds: u32, mut what: impl FnMut(u32)) -> Duration {
     let times = (0..rounds).map(|round| {
         let begin = Instant::now();
         what(round);

@@ -20,6 +20,8 @@ use self::gone::Gone;
 
 /// Each table is swept once in so many seconds, a part of it each second, so that no batch waits for a whole one.
 const ROUND: u64 = 15;
+/// So many entries are looked at at once.
+const LOOK: usize = 512;
 /// After a longer leap of the clock (seconds) an entry that an opening made may look young again.
 const OPENING_LEAP: u64 = OPENING_MASK - OPENING_LIFE - ROUND;
 
@@ -115,11 +117,23 @@ fn sweep(
         };
         passed > most
     };
-    for index in part {
-        let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, idle);
-        let gone = empty(image, table.at(index, 0), expired);
-        if let (Some(entry), Some(loads)) = (gone, &loads) {
-            loads::forget(image, loads, entry);
+    let expired = |entry: Entry| leaps(entry) || !entry.is_live(now, idle);
+    let mut words = [0; LOOK];
+    let end = part.end;
+    for first in part.step_by(LOOK) {
+        let count = usize::try_from(end - first).unwrap_or(LOOK).min(LOOK);
+        let Some(words) = words.get_mut(..count) else {
+            return;
+        };
+        image.words(table.at(first, 0), words);
+        for (index, _) in (first..)
+            .zip(&*words)
+            .filter(|(_, word)| Entry::from_bits(**word).is_some_and(expired))
+        {
+            let gone = empty(image, table.at(index, 0), expired);
+            if let (Some(entry), Some(loads)) = (gone, &loads) {
+                loads::forget(image, loads, entry);
+            }
         }
     }
 }

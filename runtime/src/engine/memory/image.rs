@@ -98,6 +98,13 @@ impl Image for MappedImage {
         }
     }
 
+    /// What several workers have of their own is added to the first one's.
+    fn add(&mut self, at: u64, value: u64) {
+        if let Some(place) = self.place(at, Width::B8) {
+            self.memory.add(place, value);
+        }
+    }
+
     fn exchange(&mut self, at: u64, expected: u64, new: u64) -> bool {
         let place = self.place(at, Width::B8);
         place.is_some_and(|at| self.memory.exchange(at, expected, new))
