@@ -58,14 +58,18 @@ fn round(entries: u32, rounds: u32, scheduler: Scheduler, seen: Option<u16>) -> 
         ..Manifest::default()
     };
     let mut layout = Layout::new();
-    let table = layout.add("flows.web", Element::Flow, entries);
+    layout.add("flows.web", Element::Flow, entries);
     if manifest.pools.iter().any(Pool::counts_flows) {
         layout.add("loads.web", Element::Load, 9);
     }
-    let section = layout[table].clone();
+    let table = layout
+        .named("flows.web")
+        .map(|(_, section)| section.clone());
     let mut image = Bytes::new(layout);
     let fill = |image: &mut Bytes| {
-        let Some(seconds) = seen else { return };
+        let (Some(seconds), Some(section)) = (seen, &table) else {
+            return;
+        };
         for index in 0..entries {
             let entry = Entry {
                 tag: index,
@@ -80,7 +84,7 @@ fn round(entries: u32, rounds: u32, scheduler: Scheduler, seen: Option<u16>) -> 
         fill(&mut image);
         let mut sweeper = Sweeper::default();
         fastest(1, |_| {
-            sweeper.advance(&manifest, (1000, 1000 + ROUND), &mut image)
+            sweeper.advance(&manifest, (1000, 1000 + ROUND), &mut image);
         })
     });
     fastest.min().unwrap_or_default().as_secs_f64() * 1e3

@@ -92,7 +92,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
                 first = follow(
                     graph,
                     (pool, variable),
-                    following,
+                    *following,
                     (next, first),
                     stmt.place,
                 );
@@ -126,12 +126,12 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
 fn follow(
     graph: &mut StableGraph<Node, Edge>,
     (pool, variable): (PoolId, VariableId),
-    following: &Following,
+    following: Following,
     (next, select): (NodeIndex, NodeIndex),
     place: Place,
 ) -> NodeIndex {
     let Following { later, first } = following;
-    let (datagram, _) = *later;
+    let (datagram, _) = later;
     let step = Step::Follow {
         pool,
         variable,
@@ -142,7 +142,7 @@ fn follow(
     [first, later]
         .into_iter()
         .fold(follow, |to, (variable, key)| {
-            let step = Step::Hash(*variable, *key);
+            let step = Step::Hash(variable, key);
             add(graph, step, place, &[(to, Edge::Next)])
         })
 }
