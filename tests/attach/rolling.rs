@@ -245,12 +245,14 @@ fn follow(lab: &Lab, target: &str, load: Load) {
     let uploads = long(UPLOADS, UP, upload);
     let served = std::thread::scope(|scope| {
         let short = scope.spawn(|| brief(client, &enough));
+        // Where this panics the others must end, for it waits for them.
+        let last = Last(&enough);
         for (number, artifact) in each.iter().enumerate() {
             directed.replace(artifact);
             directed.replaced(number + 1);
             sleep(GAP);
         }
-        enough.store(true, Ordering::Relaxed);
+        drop(last);
         short.join().unwrap()
     });
     for (what, ended) in [("download", downloads), ("upload", uploads)] {
@@ -283,6 +285,15 @@ fn follow(lab: &Lab, target: &str, load: Load) {
         (1..16_384).contains(&pool.changing) && pool.slots == 16_384,
         "{pool:?}"
     );
+}
+
+/// Says that it is enough when it goes.
+struct Last<'a>(&'a AtomicBool);
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A director that ends while a real server drains says so, and how many of its connections are left.
