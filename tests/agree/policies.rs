@@ -76,6 +76,21 @@ pool turns {
   backend v 192.0.2.2 limit 5
   flows 16 idle 9s
 }
+pool local {
+  scheduler lblc
+  backend w 192.0.2.1 weight 2
+  backend x 192.0.2.2 limit 3
+  backend y 192.0.2.3 weight 3
+  flows 16 idle 9s
+  FRAGMENTS
+}
+pool caches {
+  scheduler lblcr by flow.dport
+  backend z 192.0.2.1 weight 2
+  backend za 192.0.2.2 weight 2
+  backend zb 192.0.2.3
+  flows 32 idle 9s
+}
 counter one
 counter two
 counter cells by ip.ecn, ip.dscp
@@ -86,8 +101,9 @@ header shim after udp when dst == 8080 { kind: u4; words: u4; tag: u24; size wor
 ";
 
 /// The pools above.
-const POOLS: [&str; 10] = [
+const POOLS: [&str; 12] = [
     "hashed", "counted", "empty", "large", "kept", "least", "drawn", "ready", "spilt", "turns",
+    "local", "caches",
 ];
 
 /// What stands for `FRAGMENTS` in the pools.

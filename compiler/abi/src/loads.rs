@@ -83,10 +83,18 @@ impl Load {
         self.total() >= u64::from(self.limit)
     }
 
+    /// Its weight while it takes flows, else 0.
+    pub fn room(self) -> u64 {
+        if self.is_full() {
+            0
+        } else {
+            self.weight.into()
+        }
+    }
+
     /// Cost and weight.
     pub fn measured(self, measure: Measure) -> (u64, u64) {
-        let (active, weight) = (u64::from(self.active), u64::from(self.weight));
-        let weight = if self.is_full() { 0 } else { weight };
+        let (active, weight) = (u64::from(self.active), self.room());
         match measure {
             Measure::Connections => (ACTIVE_COST * active + u64::from(self.inactive), weight),
             Measure::Idle if active == 0 => (0, weight),
@@ -117,6 +125,14 @@ pub fn second_has_less(first: Load, second: Load) -> bool {
         second.measured(Measure::Connections),
     );
     b.0 * a.1 < a.0 * b.1
+}
+
+/// Whether a destination's home has its next flow: it takes flows, and has no more active ones than its weight, or nobody of
+/// `all` has less than half of that (`is_overloaded` in `ip_vs_lblc.c` and `ip_vs_lblcr.c`).
+pub fn stays(home: Load, all: impl IntoIterator<Item = Load>) -> bool {
+    let relieves = |other: Load| 2 * u64::from(other.active) < other.room();
+    let busy = u64::from(home.active) > home.room();
+    home.room() > 0 && !(busy && all.into_iter().any(relieves))
 }
 
 /// What an entry counts.
@@ -257,6 +273,36 @@ mod tests {
         assert!(!second_has_less(load(1, 0, 1), load(1, 0, 1)));
         assert!(second_has_less(load(1, 0, 1), load(1, 0, 2)));
         assert!(!second_has_less(load(1, 0, 2), load(1, 0, 1)));
+    }
+
+    #[test]
+    fn a_home_is_left_when_it_has_more_than_its_weight_and_another_one_less_than_half() {
+        let full = Load {
+            limit: 3,
+            ..load(1, 2, 9)
+        };
+        let cases: [(Load, &[Load], bool); 12] = [
+            (load(0, 0, 1), &[load(0, 0, 1)], true),
+            (load(4, 0, 4), &[load(0, 0, 9)], true),
+            (load(5, 0, 4), &[load(0, 0, 9)], false),
+            // Only active flows count.
+            (load(4, 99, 4), &[load(0, 0, 9)], true),
+            (load(5, 0, 4), &[load(1, 99, 3)], false),
+            // Half is not less than half.
+            (load(5, 0, 4), &[load(2, 0, 4), load(5, 0, 9)], true),
+            (load(5, 0, 4), &[load(2, 0, 4), load(4, 0, 9)], false),
+            // Who takes none relieves nobody.
+            (load(5, 0, 4), &[full, load(0, 0, 0)], true),
+            (load(9, 0, 4), &[], true),
+            // Such a home has none, whether another one would do or not.
+            (full, &[], false),
+            (load(0, 0, 0), &[load(9, 0, 1)], false),
+            (load(3, 0, 0), &[load(0, 0, 1)], false),
+        ];
+        for (home, others, expected) in cases {
+            let all = others.iter().copied().chain([home]);
+            assert_eq!(stays(home, all), expected, "{home:?} {others:?}");
+        }
     }
 
     /// The flows that each has when so many have come and none has gone.

@@ -67,6 +67,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
             variable,
             id,
             key,
+            home,
             following,
             otherwise,
         } => {
@@ -85,9 +86,14 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
                 pool,
                 variable,
                 key: *key,
+                home: home.map(|(variable, _)| variable),
             };
             let edges = [(behind, Edge::Yes), (no, Edge::No)];
             let mut first = add(graph, step, stmt.place, &edges);
+            if let Some((home, key)) = *home {
+                let edges = [(first, Edge::Next)];
+                first = add(graph, Step::Hash(home, key), stmt.place, &edges);
+            }
             if let Some(following) = following {
                 first = follow(
                     graph,

@@ -120,6 +120,8 @@ pub enum StmtKind {
         id: Option<Expr>,
         /// What identifies the flow.
         key: ChoiceId,
+        /// What the home of a flow goes by, with a scheduler that has homes: where it is bound, and the key.
+        home: Option<(VariableId, ChoiceId)>,
         /// Where later fragments follow the first one of their datagram.
         following: Option<Following>,
         /// Without a usable backend.

@@ -116,13 +116,13 @@ pub struct Selected {
     pub key: ChoiceId,
     /// The alternative of the key that was taken.
     pub alternative: Option<usize>,
-    /// The ring hash of the key.
+    /// The ring hash of the key, or of what the home goes by.
     pub hash: u64,
     /// What the connection table had to say.
     pub table: Table,
     /// Index of the flow's entry in section `flows.<pool>`, found or made.
     pub entry: Option<u64>,
-    /// The ring's slot that was read, if it was.
+    /// The ring's slot that was read last, unless it was left for the backend that has least to do.
     pub slot: Option<u32>,
     /// The id that entry or slot named, be it usable or not.
     pub picked: u16,
@@ -249,8 +249,9 @@ pub fn run(
                 pool,
                 variable,
                 key,
+                home,
             } => {
-                let selected = running.select(*pool, *key);
+                let selected = running.select(*pool, *key, *home);
                 let backend = selected.backend;
                 see(Event::Selected(selected));
                 running.chosen(*variable, backend)

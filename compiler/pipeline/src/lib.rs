@@ -26,6 +26,10 @@
 //! `backends.<pool>[slot]`; indices are masked to the section's length, and a pool's `backends` section has at least one
 //! element more than backends, so that "none" reads a record that is never usable.
 //!
+//! A select may have a home, which is the hash of another key ([`lvsc_abi::hash::state`], a variable that was bound before). It has a
+//! table of every flow, and there `h` is the ring hash of the home wherever the ring is asked; the table goes by the flow's key as
+//! ever.
+//!
 //! Without a connection table the backend is `slot(h)`. With one, `t` is the table hash of `h` with the clock's seed, the
 //! bucket is `t` modulo the number of buckets, and `now` the clock's seconds. With a table of every flow:
 //! 1. The bucket has an entry with the flow's tag, it is not older than `idle`, and its backend is usable: that is the
@@ -34,7 +38,11 @@
 //! 3. Else a place is sought: the entry with the flow's tag if there is one, else the first that is empty or older than
 //!    `idle`. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
 //!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
-//!    `cursor.<pool>`, which then is one more. If it is usable, the new entry is exchanged for what was found there; where
+//!    `cursor.<pool>`, which then is one more. One that counts flows asks `loads.<pool>`: for the backend that has least to do
+//!    ([`lvsc_abi::loads::least`]); for the one of `slot(h)` and `slot(h >> 32)` that has less
+//!    ([`lvsc_abi::loads::second_has_less`]); for a home, which is `slot(h)`, or the one of those two that has less: where it does
+//!    not stay there ([`lvsc_abi::loads::stays`]) the backend is the one that has least to do, by connections, and so it is where a
+//!    backend that was chosen otherwise is full. If it is usable, the new entry is exchanged for what was found there; where
 //!    another worker was faster with the same flow, its backend is taken. One that was done between this worker's search for
 //!    the flow and that for a place is not seen: the flow then has two entries, of which the first is found from then on.
 //!

@@ -157,8 +157,9 @@ impl Lowering<'_> {
                 pool,
                 variable,
                 key,
+                home,
             } => {
-                let split = self.select(*pool, *variable, *key, paths);
+                let split = self.select((*pool, *variable), *key, *home, paths);
                 self.go(node, Edge::Yes, split.yes);
                 self.go(node, Edge::No, split.no);
             }

@@ -269,6 +269,9 @@ pub enum Step {
         variable: VariableId,
         /// What identifies the flow.
         key: ChoiceId,
+        /// What another key was absorbed into, by which the ring is asked; a pool whose scheduler picks by it
+        /// ([`lvsc_abi::scheduler::Pick::has_home`]) has one.
+        home: Option<VariableId>,
     },
     /// Binds what the packet's key was absorbed into ([`lvsc_abi::hash::state`]), 64 bits; 0 where no alternative is taken.
     /// `Next`.

@@ -155,6 +155,7 @@ impl Draft {
                     pool: *pool,
                     variable,
                     key: FLOW,
+                    home: None,
                 };
                 (step, vec![(Edge::Yes, next), (Edge::No, no)])
             }

@@ -108,14 +108,17 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
             pool,
             variable,
             key,
+            home,
         } => {
             let (variable, key) = (
                 &pipeline.variable(*variable).name,
                 &pipeline.choice(*key).name,
             );
+            let home = home.map(|home| format!(" at {}", pipeline.variable(home).name));
             format!(
-                "select {variable} from {} by {key}",
-                pipeline.pool(*pool).name
+                "select {variable} from {} by {key}{}",
+                pipeline.pool(*pool).name,
+                home.unwrap_or_default()
             )
         }
         Step::Hash(variable, key) => {

@@ -53,6 +53,12 @@ pub enum Scheduler {
     Ovf,
     /// Of two backends drawn by weight the one that [`Scheduler::Wlc`] would take.
     Twos,
+    /// Each destination has a home, which others relieve: those that [`Scheduler::Wlc`] would take. IPVS (`ip_vs_lblc`)
+    /// remembers who has a destination; here it is a slot of Maglev's ring, so that every director knows the same and nothing
+    /// expires: consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, SODA 2018).
+    Lblc,
+    /// The same with two homes, of which the one that [`Scheduler::Wlc`] would take has the flow (`ip_vs_lblcr`).
+    Lblcr,
 }
 
 /// What generated code does at a `select`.
@@ -62,16 +68,30 @@ pub enum Pick {
     Hash,
     /// `ring[cursor++ & mask]`: needs a connection table, for each packet would go elsewhere.
     Cursor,
-    /// The backend that has least to do ([`loads::least`]).
+    /// The backend that has least to do ([`crate::loads::least`]).
     Least(Measure),
     /// Of `ring[hash(key) & mask]` and the slot of the hash's other half the one that has less to do.
     Two,
+    /// `ring[hash(home) & mask]` where that [`crate::loads::stays`], else the one that has least to do.
+    Home,
+    /// The same of the one that has less to do of `ring[hash(home) & mask]` and the slot of the hash's other half.
+    Homes,
 }
 
 impl Pick {
     /// Whether it needs to know how many flows each backend has.
     pub const fn counts(self) -> bool {
-        matches!(self, Pick::Least(_) | Pick::Two)
+        !matches!(self, Pick::Hash | Pick::Cursor)
+    }
+
+    /// Whether it may look at every backend for a flow.
+    pub const fn compares(self) -> bool {
+        matches!(self, Pick::Least(_) | Pick::Home | Pick::Homes)
+    }
+
+    /// Whether the ring is asked by another hash than that of the flow.
+    pub const fn has_home(self) -> bool {
+        matches!(self, Pick::Home | Pick::Homes)
     }
 
     /// Whether it needs a table of every flow.
@@ -93,7 +113,7 @@ pub struct Candidate {
 
 impl Scheduler {
     /// All of them, in the order in which they are listed to people.
-    pub const ALL: [Scheduler; 13] = [
+    pub const ALL: [Scheduler; 15] = [
         Scheduler::Rr,
         Scheduler::Wrr,
         Scheduler::Maglev,
@@ -107,6 +127,8 @@ impl Scheduler {
         Scheduler::Nq,
         Scheduler::Ovf,
         Scheduler::Twos,
+        Scheduler::Lblc,
+        Scheduler::Lblcr,
     ];
 
     /// The word in a policy.
@@ -125,6 +147,8 @@ impl Scheduler {
             Scheduler::Nq => "nq",
             Scheduler::Ovf => "ovf",
             Scheduler::Twos => "twos",
+            Scheduler::Lblc => "lblc",
+            Scheduler::Lblcr => "lblcr",
         }
     }
 
@@ -149,6 +173,8 @@ impl Scheduler {
             Scheduler::Nq => Pick::Least(Measure::Idle),
             Scheduler::Ovf => Pick::Least(Measure::Overflow),
             Scheduler::Twos => Pick::Two,
+            Scheduler::Lblc => Pick::Home,
+            Scheduler::Lblcr => Pick::Homes,
         }
     }
 
@@ -157,8 +183,8 @@ impl Scheduler {
         match self {
             // It asks whether a weight is 0 and no more.
             Scheduler::Lc => (weight > 0) as u32,
-            // To it a weight is a number of flows.
-            Scheduler::Ovf => weight,
+            // To them a weight is a number of flows.
+            Scheduler::Ovf | Scheduler::Lblc | Scheduler::Lblcr => weight,
             Scheduler::Rr
             | Scheduler::Wrr
             | Scheduler::Maglev
@@ -207,7 +233,9 @@ impl Scheduler {
             | Scheduler::Sed
             | Scheduler::Nq
             | Scheduler::Ovf
-            | Scheduler::Twos => maglev::fill(&sorted, size),
+            | Scheduler::Twos
+            | Scheduler::Lblc
+            | Scheduler::Lblcr => maglev::fill(&sorted, size),
             Scheduler::Rendezvous => rendezvous::fill(&sorted, size),
             Scheduler::Fo => fo::fill(&sorted, size),
         }

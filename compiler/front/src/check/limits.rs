@@ -2,7 +2,7 @@
 
 use lvsc_abi::loads::BACKENDS_MAX;
 use lvsc_abi::manifest::{Backend, Flows, Limit, Tracking};
-use lvsc_abi::scheduler::{Pick, Scheduler};
+use lvsc_abi::scheduler::Scheduler;
 
 use super::Checker;
 use crate::diagnostics::{Code, Diagnostic};
@@ -66,7 +66,7 @@ impl Checker<'_> {
         capacity: Option<(u32, Span)>,
     ) {
         let limited = backends.iter().any(|backend| backend.limit.is_some());
-        let looks = limited || matches!(scheduler.pick(), Pick::Least(_));
+        let looks = limited || scheduler.pick().compares();
         let ids = backends.iter().map(|backend| u32::from(backend.id) + 1);
         let ids = ids.chain(capacity.map(|(capacity, _)| capacity)).max();
         if looks && ids.is_some_and(|ids| ids > BACKENDS_MAX) {

@@ -22,8 +22,6 @@ use crate::syntax::ast::{self, Expr, ExprKind, Item, LitKind, Name, PoolLine};
 const ID_MAX: u16 = slot::TAIL - 1;
 /// Most backends of a pool.
 const BACKENDS_MAX: usize = ID_MAX as usize + 1;
-/// Schedulers that the language knows and this version does not have.
-const LATER: [&str; 2] = ["lblc", "lblcr"];
 
 impl<'a> Checker<'a> {
     pub(super) fn unicast(&mut self, mac: Mac, span: Span) -> Option<Mac> {
@@ -226,9 +224,6 @@ impl<'a> Checker<'a> {
         };
         if let Some(found) = Scheduler::named(word) {
             return Some(found);
-        }
-        if LATER.contains(&name.text.as_str()) {
-            return self.later(&format!("the scheduler `{}`", name.text), name.span);
         }
         let known: Vec<String> = Scheduler::ALL.iter().map(ToString::to_string).collect();
         let message = format!("no scheduler is called `{}`", name.text);

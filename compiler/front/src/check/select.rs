@@ -19,6 +19,9 @@ use crate::syntax::ast;
 /// The drop reason of a `select` without a usable backend.
 const NO_BACKEND: &str = "no_backend";
 
+/// What the hash of a home is called.
+const HOME: &str = "home";
+
 /// What a key is where an alternative is taken.
 pub(super) struct Way {
     /// The alternative; its own key is not this one.
@@ -42,7 +45,7 @@ impl<'a> Checker<'a> {
         let id = found.id.as_ref().map(|id| self.id_of(&id.value, scope));
         let named = pool.filter(|_| id.is_some());
         self.named.extend(named.map(|pool| usize::from(pool.0)));
-        let key = self.key_of(pool, &found.by, span, scope);
+        let (key, home) = self.keys_of(pool, &found.by, span, scope).unzip();
         let otherwise = if let Some(block) = &found.otherwise {
             let before = self.left_out;
             let checked = self.block(block.stmts.iter(), &mut scope.clone());
@@ -62,7 +65,7 @@ impl<'a> Checker<'a> {
             let counter = self.counter(CounterKind::Reason, NO_BACKEND, span);
             self.end(Outcome::Drop(counter), span).block
         };
-        let (pool, mut key) = (pool?, key?);
+        let (pool, mut key, mut home) = (pool?, key?, home?);
         let id = match id {
             Some(id) => Some(id?),
             None => None,
@@ -73,7 +76,17 @@ impl<'a> Checker<'a> {
         let following = self.following(treatment, span)?;
         if following.is_some() {
             key = self.key_with_ports(key, span)?;
+            if let Some(key) = home {
+                home = Some(self.key_with_ports(key, span)?);
+            }
         }
+        let home = home.map(|key| {
+            let name = ast::Name {
+                text: HOME.to_owned(),
+                span,
+            };
+            (self.variable(&name, VariableKind::Value(64)), key)
+        });
         let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
         let kind = StmtKind::Select {
@@ -81,6 +94,7 @@ impl<'a> Checker<'a> {
             variable,
             id,
             key,
+            home,
             following,
             otherwise,
         };
@@ -88,7 +102,24 @@ impl<'a> Checker<'a> {
         Some(Checked { block, ends: false })
     }
 
-    /// What identifies the flow of a `select`: what its `by` names, else that of the pool, else what its scheduler goes by.
+    /// What identifies the flow of a `select`, and what its home goes by with a scheduler that has homes: there a flow is known
+    /// by itself, and `by` says the home.
+    fn keys_of(
+        &mut self,
+        pool: Option<PoolId>,
+        by: &'a [ast::Expr],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<(ChoiceId, Option<ChoiceId>)> {
+        let key = self.key_of(pool, by, span, scope)?;
+        let found = pool.and_then(|pool| self.policy.manifest.pools.get(usize::from(pool.0)));
+        if !found.is_some_and(|pool| pool.scheduler.pick().has_home()) {
+            return Some((key, None));
+        }
+        Some((self.key(&[], &[], span, scope)?, Some(key)))
+    }
+
+    /// What is hashed: what `by` names, else that of the pool, else what its scheduler goes by.
     fn key_of(
         &mut self,
         pool: Option<PoolId>,
@@ -111,7 +142,7 @@ impl<'a> Checker<'a> {
         let pool = pool.and_then(|pool| self.policy.manifest.pools.get(pool));
         let part = match pool.map(|pool| pool.scheduler) {
             Some(Scheduler::Sh) => Some(Part::Source),
-            Some(Scheduler::Dh) => Some(Part::Destination),
+            Some(Scheduler::Dh | Scheduler::Lblc | Scheduler::Lblcr) => Some(Part::Destination),
             Some(
                 Scheduler::Rr
                 | Scheduler::Wrr

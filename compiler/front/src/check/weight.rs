@@ -99,8 +99,8 @@ impl<'a> Checker<'a> {
                     .secondary(place, "this scheduler asks whether it is 0")
                     .note(format!("`scheduler {heeding}` goes by weights")),
             );
-        } else if scheduler == Scheduler::Ovf {
-            let message = "to `ovf` a weight is a number of flows".to_owned();
+        } else if let Scheduler::Ovf | Scheduler::Lblc | Scheduler::Lblcr = scheduler {
+            let message = format!("to `{scheduler}` a weight is a number of flows");
             self.report(warning(message).secondary(place, "this scheduler"));
         }
     }
@@ -121,6 +121,8 @@ fn heeding(scheduler: Scheduler) -> Option<Scheduler> {
         | Scheduler::Sed
         | Scheduler::Nq
         | Scheduler::Ovf
-        | Scheduler::Twos => None,
+        | Scheduler::Twos
+        | Scheduler::Lblc
+        | Scheduler::Lblcr => None,
     }
 }

@@ -96,7 +96,7 @@ pub static METER: [Builtin; 1] = [field(
 )];
 
 /// Schedulers.
-pub static SCHEDULERS: [Builtin; 13] = [
+pub static SCHEDULERS: [Builtin; 15] = [
     word("rr", "every usable backend in turn"),
     word("wrr", "in turn, as often as its weight says"),
     word(
@@ -136,6 +136,14 @@ pub static SCHEDULERS: [Builtin; 13] = [
     word(
         "twos",
         "of two backends drawn by weight the one with fewer flows",
+    ),
+    word(
+        "lblc",
+        "each destination has a home; when that has more active flows than its weight, as `wlc`",
+    ),
+    word(
+        "lblcr",
+        "each destination has two homes, of which the one with fewer flows; else as `lblc`",
     ),
 ];
 

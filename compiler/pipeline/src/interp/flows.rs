@@ -131,25 +131,56 @@ impl Running<'_> {
                 self.slot(turn, selected)
             }
             Pick::Least(measure) => return self.least(pool, measure),
-            Pick::Two => {
-                let [first, second] = [hash, hash >> 32].map(|index| self.slot(index, selected));
-                if loads::second_has_less(self.load(pool, first), self.load(pool, second)) {
-                    second
-                } else {
-                    first
-                }
+            Pick::Two => self.lesser(selected),
+            Pick::Home => {
+                let home = self.slot(hash, selected);
+                return self.at_home(home, selected);
+            }
+            Pick::Homes => {
+                let home = self.lesser(selected);
+                return self.at_home(home, selected);
             }
         };
         if self.pipeline.pool(pool).has_limits() && self.load(pool, id).is_full() {
-            return self.least(pool, Measure::Connections);
+            return self.another(selected);
         }
         id
     }
 
+    /// Of the backends in the slots of the hash's halves the one that has less to do.
+    fn lesser(&self, selected: &mut Selected) -> u16 {
+        let (pool, hash) = (selected.pool, selected.hash);
+        let [first, second] = [hash, hash >> 32].map(|index| self.slot(index, selected));
+        if loads::second_has_less(self.load(pool, first), self.load(pool, second)) {
+            second
+        } else {
+            first
+        }
+    }
+
+    /// The home, or who takes its place.
+    fn at_home(&self, home: u16, selected: &mut Selected) -> u16 {
+        let pool = selected.pool;
+        if loads::stays(self.load(pool, home), self.loads(pool)) {
+            return home;
+        }
+        self.another(selected)
+    }
+
+    /// Who takes the place of the one in the slot.
+    fn another(&self, selected: &mut Selected) -> u16 {
+        selected.slot = None;
+        self.least(selected.pool, Measure::Connections)
+    }
+
     fn least(&self, pool: PoolId, measure: Measure) -> u16 {
+        loads::least(measure, self.loads(pool)).map_or(slot::NONE, |id| id as u16)
+    }
+
+    /// Of each id of a pool.
+    fn loads(&self, pool: PoolId) -> impl Iterator<Item = Load> {
         let ids = 0..self.pipeline.pool(pool).ids() as u16;
-        let loads = ids.map(|id| self.load(pool, id));
-        loads::least(measure, loads).map_or(slot::NONE, |id| id as u16)
+        ids.map(move |id| self.load(pool, id))
     }
 
     fn load(&self, pool: PoolId, id: u16) -> Load {

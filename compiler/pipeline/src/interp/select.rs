@@ -7,17 +7,23 @@ use lvsc_abi::manifest::Tracking;
 
 use super::packet::Running;
 use super::{Selected, Table};
-use crate::pipeline::{Alternative, ChoiceId, PoolId};
+use crate::pipeline::{Alternative, ChoiceId, Expr, PoolId, VariableId};
 
 impl Running<'_> {
-    pub(super) fn select(&mut self, pool: PoolId, key: ChoiceId) -> Selected {
+    pub(super) fn select(
+        &mut self,
+        pool: PoolId,
+        key: ChoiceId,
+        home: Option<VariableId>,
+    ) -> Selected {
         let alternative = self.alternative(key);
         let state = hash::state(&self.key(key, alternative));
+        let home = home.map(|home| self.value_or_zero(&Expr::Variable(home)) as u64);
         let mut selected = Selected {
             pool,
             key,
             alternative,
-            hash: hash::ring(state),
+            hash: hash::ring(home.unwrap_or(state)),
             table: Table::None,
             entry: None,
             slot: None,

@@ -5,15 +5,16 @@ use lvsc_abi::flows::VALID;
 use lvsc_abi::flows::tcp::TELLING;
 use lvsc_abi::manifest::Flows;
 use lvsc_abi::scheduler::Pick;
-use lvsc_ir::program::{Binary, Class, Compare, Op, Value};
+use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
 
 mod entry;
 
 use super::flows::{Lookup, Place, pop_place, push_place};
 use super::select::pop_candidate;
-use super::state::{Path, Split};
+use super::state::{Binding, Path, Split};
+use super::values::binding;
 use super::{Lowering, element};
-use crate::pipeline::{PoolId, Signs};
+use crate::pipeline::{PoolId, Signs, VariableId};
 
 /// Paths to a table of every flow.
 #[derive(Default)]
@@ -85,13 +86,19 @@ impl Lowering<'_> {
     }
 
     /// Splits by whether the flow has or gets a usable backend.
-    pub(super) fn by_every(&mut self, pool: PoolId, flows: Flows, every: Every) -> Split {
+    pub(super) fn by_every(
+        &mut self,
+        (pool, home): (PoolId, Option<VariableId>),
+        flows: Flows,
+        every: Every,
+    ) -> Split {
         let mut split = Split::default();
-        for path in self.join(every.passive) {
-            split.extend(self.passive(pool, flows, path));
+        for mut path in self.join(every.passive) {
+            let lookup = self.lookup_at((pool, home), flows, &mut path);
+            split.extend(self.passive(&lookup, path));
         }
         for mut path in self.join(every.active) {
-            let lookup = self.lookup(pool, flows, &mut path);
+            let lookup = self.lookup_at((pool, home), flows, &mut path);
             let [flags, rest] = [(); 2].map(|()| path.pop().low);
             let block = path.block;
             let asked = Asked {
@@ -107,18 +114,35 @@ impl Lowering<'_> {
         split
     }
 
-    /// 2. A passive packet, with the state of its key on the stack.
-    fn passive(&mut self, pool: PoolId, flows: Flows, mut path: Path) -> Split {
-        let lookup = self.lookup(pool, flows, &mut path);
+    /// With the key's state on the stack; the ring is asked by what is bound to `home`, if that is one.
+    fn lookup_at(
+        &mut self,
+        (pool, home): (PoolId, Option<VariableId>),
+        flows: Flows,
+        path: &mut Path,
+    ) -> Lookup {
+        let lookup = self.lookup(pool, flows, path);
+        match home.map(|home| binding(path, home)) {
+            Some(Binding::Value(home)) => Lookup {
+                state: home.low,
+                ..lookup
+            },
+            Some(Binding::Backend { .. }) | None => lookup,
+        }
+    }
+
+    /// 2. A passive packet.
+    fn passive(&mut self, lookup: &Lookup, path: Path) -> Split {
+        let pool = lookup.pool;
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
         let Split {
             yes: found,
             no: mut unknown,
-        } = self.seek(&lookup, find, path);
+        } = self.seek(lookup, find, path);
         let mut split = Split::default();
         for mut path in found {
             let place = pop_place(&mut path);
-            let lives = self.lives(&lookup, place.word, path.block);
+            let lives = self.lives(lookup, place.word, path.block);
             let Split { yes, no } = self.test(lives, path);
             unknown.extend(no);
             for mut path in yes {
@@ -276,15 +300,27 @@ impl Lowering<'_> {
                 self.slot_id(pool, now, block)
             }
             Pick::Least(measure) => return self.least(pool, measure, path),
-            Pick::Two => {
+            Pick::Two => self.lesser_of_two(lookup, block),
+            Pick::Home => {
                 let hash = self.ring_hash(block, lookup.state);
-                let other = self.code.with(block, Binary::Shr, hash, 32);
-                let ids = [hash, other].map(|index| self.slot_id(pool, index, block));
-                self.lesser(pool, ids, block)
+                let home = self.slot_id(pool, hash, block);
+                return self.at_home(pool, home, path);
+            }
+            Pick::Homes => {
+                let home = self.lesser_of_two(lookup, block);
+                return self.at_home(pool, home, path);
             }
         };
         path.push(id);
         self.within_limits(pool, path)
+    }
+
+    /// Of the backends in the slots of the hash's halves the one that has less to do.
+    fn lesser_of_two(&mut self, lookup: &Lookup, block: BlockId) -> Value {
+        let hash = self.ring_hash(block, lookup.state);
+        let other = self.code.with(block, Binary::Shr, hash, 32);
+        let ids = [hash, other].map(|index| self.slot_id(lookup.pool, index, block));
+        self.lesser(lookup.pool, ids, block)
     }
 
     /// Exchanges a new entry for what was found, with its candidate on the stack; another worker's entry for the same flow

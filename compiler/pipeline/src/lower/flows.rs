@@ -17,7 +17,7 @@ use crate::pipeline::PoolId;
 pub(super) struct Lookup {
     pub(super) pool: PoolId,
     pub(super) section: SectionId,
-    /// The key was absorbed into it.
+    /// The key was absorbed into it by which the ring is asked: the flow's, or that of its home.
     pub(super) state: Value,
     /// Picks the bucket.
     pub(super) table_hash: Value,

@@ -94,14 +94,8 @@ impl Lowering<'_> {
     ) -> Candidate {
         let id = self.load_field(pool, (index, load::ID, 4), block);
         let counts = self.load_field(pool, (index, load::COUNTS, 8), block);
-        let mut weight = self.load_field(pool, (index, load::WEIGHT, 4), block);
+        let mut weight = self.room(pool, (index, counts), block);
         let active = self.code.with(block, Binary::And, counts, ACTIVE_MASK);
-        let one = self.code.constant(block, 1);
-        if self.pipeline.pool(pool).has_limits() {
-            let full = self.full(pool, (index, counts), block);
-            let open = self.code.binary(block, Binary::Xor, full, one);
-            weight = self.only_if(open, weight, block);
-        }
         let cost = match measure {
             Measure::Connections => {
                 let shift = u64::from(INACTIVE_SHIFT);
@@ -119,10 +113,29 @@ impl Lowering<'_> {
             Measure::Overflow => {
                 let within = self.code.compare(block, Compare::Le, active, weight);
                 weight = self.only_if(within, weight, block);
-                one
+                self.code.constant(block, 1)
             }
         };
         Candidate { id, cost, weight }
+    }
+
+    /// A backend's active flows, and its weight while it takes flows, else 0.
+    fn active_and_room(&mut self, pool: PoolId, index: Value, block: BlockId) -> (Value, Value) {
+        let counts = self.load_field(pool, (index, load::COUNTS, 8), block);
+        let room = self.room(pool, (index, counts), block);
+        let active = self.code.with(block, Binary::And, counts, ACTIVE_MASK);
+        (active, room)
+    }
+
+    fn room(&mut self, pool: PoolId, (index, counts): (Value, Value), block: BlockId) -> Value {
+        let weight = self.load_field(pool, (index, load::WEIGHT, 4), block);
+        if !self.pipeline.pool(pool).has_limits() {
+            return weight;
+        }
+        let one = self.code.constant(block, 1);
+        let full = self.full(pool, (index, counts), block);
+        let open = self.code.binary(block, Binary::Xor, full, one);
+        self.only_if(open, weight, block)
     }
 
     /// Whether a backend has as many flows as it takes.
@@ -143,6 +156,46 @@ impl Lowering<'_> {
     ) -> Value {
         let from = element(self.sections.pool(pool).loads, index, field, bytes);
         self.code.load(block, Class::Shared, from)
+    }
+
+    /// Pushes the id of a flow's home, or that of the one that has least to do in its place: see [`lvsc_abi::loads::stays`].
+    pub(super) fn at_home(&mut self, pool: PoolId, home: Value, path: Path) -> Vec<Path> {
+        let block = path.block;
+        let (active, room) = self.active_and_room(pool, home, block);
+        let zero = self.code.constant(block, 0);
+        let within = self.code.compare(block, Compare::Le, active, room);
+        let takes = self.code.compare(block, Compare::Lt, zero, room);
+        let calm = self.code.binary(block, Binary::And, within, takes);
+        let Split { yes: mut stay, no } = self.test(calm, path);
+        let mut leave = Vec::new();
+        for path in no {
+            let away = self.relieved(pool, room, path.block);
+            let Split { yes, no } = self.test(away, path);
+            leave.extend(yes);
+            stay.extend(no);
+        }
+        for path in &mut stay {
+            path.push(home);
+        }
+        for path in leave {
+            stay.extend(self.least(pool, Measure::Connections, path));
+        }
+        self.join(stay)
+    }
+
+    /// Not 0 where there is no room at home, or a backend has less than half of the active flows that it has room for. All
+    /// are looked at without a branch.
+    fn relieved(&mut self, pool: PoolId, room: Value, block: BlockId) -> Value {
+        let zero = self.code.constant(block, 0);
+        let mut away = self.code.compare(block, Compare::Eq, room, zero);
+        for id in 0..self.pipeline.pool(pool).ids() {
+            let id = self.code.constant(block, id.into());
+            let (active, room) = self.active_and_room(pool, id, block);
+            let twice = self.code.with(block, Binary::Mul, active, 2);
+            let relieves = self.code.compare(block, Compare::Lt, twice, room);
+            away = self.code.binary(block, Binary::Or, away, relieves);
+        }
+        away
     }
 
     /// With a backend's id on the stack: where it is full, that of the one that has least to do takes its place.

@@ -118,6 +118,11 @@ impl Needs {
         self.expr(pipeline, expr, Within::Step);
     }
 
+    /// Also this variable.
+    pub(super) fn variable(&mut self, variable: Option<VariableId>) {
+        self.variables.extend(variable);
+    }
+
     fn merge(&mut self, other: &Needs) {
         self.headers.extend(&other.headers);
         self.variables.extend(&other.variables);
@@ -149,8 +154,10 @@ impl Needs {
                 pool,
                 variable,
                 key,
+                home,
             } => {
                 self.variables.remove(variable);
+                self.variable(*home);
                 self.key(pipeline, *key);
                 for (index, signs) in pipeline.signs(*pool, *key) {
                     for expr in signs.exprs() {

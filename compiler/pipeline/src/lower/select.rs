@@ -29,19 +29,21 @@ impl Lowering<'_> {
     /// Splits by whether a backend was chosen; on the yes side the packet is counted and the variable bound.
     pub(super) fn select(
         &mut self,
-        pool: PoolId,
-        variable: VariableId,
+        (pool, variable): (PoolId, VariableId),
         key: ChoiceId,
+        home: Option<VariableId>,
         paths: Vec<Path>,
     ) -> Split {
         let keyed = self.keyed(pool, key, paths);
         let flows = self.pipeline.pool(pool).flows;
+        let mut within = self.behind.clone();
+        within.variable(home);
         let mut split = Split::default();
         let mut changed = Changed::default();
         let mut every = Every::default();
         for (part, mut paths) in keyed {
             let signs = signs_of(self.pipeline, key, part);
-            self.needs = self.behind.clone();
+            self.needs = within.clone();
             for expr in signs.into_iter().flat_map(Signs::exprs) {
                 self.needs.also(self.pipeline, expr);
             }
@@ -68,11 +70,12 @@ impl Lowering<'_> {
                 }
             }
         }
-        self.needs = self.behind.clone();
+        self.needs = within;
         if let Some(flows) = flows {
-            split.extend(self.by_every(pool, flows, every));
+            split.extend(self.by_every((pool, home), flows, every));
             split.extend(self.by_change(pool, flows, changed));
         }
+        self.needs = self.behind.clone();
         let Split { mut yes, no } = self.join_split(split);
         for path in &mut yes {
             self.give(pool, variable, path);

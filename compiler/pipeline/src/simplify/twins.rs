@@ -160,8 +160,8 @@ fn read(step: &mut Step, visit: Visit<'_>) {
             visit(datagram);
         }
         Step::Verdict(Outcome::Send(interface)) => in_interface(interface, visit),
+        Step::Select { home, .. } => home.iter_mut().for_each(visit),
         Step::Parse(_)
-        | Step::Select { .. }
         | Step::Hash(..)
         | Step::Count(_)
         | Step::CountKey(..)
