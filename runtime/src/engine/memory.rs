@@ -154,6 +154,16 @@ impl Mapping {
         })
     }
 
+    /// Adds to the word at `at`, in one step.
+    fn add(&self, at: u64, value: u64) {
+        let address = self.address(at, 8).filter(|_| at.is_multiple_of(8));
+        if let Some(address) = address {
+            // SAFETY: as in `load`.
+            let word = unsafe { AtomicU64::from_ptr(address.cast()) };
+            word.fetch_add(value, Ordering::AcqRel);
+        }
+    }
+
     /// Bytes that only the code and its owner touch; empty where they do not lie in the memory. The owner holds this
     /// mapping, and the code runs only through it.
     pub(super) fn slice_mut<'a, Owner>(
