@@ -9,7 +9,7 @@ mod gone;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use lvsc_abi::flows::{Entry, IDLE_MAX, OPENING_LIFE, OPENING_MASK, empty};
+use lvsc_abi::flows::{Entry, OPENING_LIFE, OPENING_MASK, SECONDS_MASK, empty};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::Section;
 use lvsc_abi::loads;
@@ -108,12 +108,12 @@ fn sweep(
     (passed, now): (u64, u64),
     image: &mut dyn Image,
 ) {
-    // No entry is younger than that, and none may be older than what it can tell.
+    // No entry is younger than that, and none may be older than what it can tell: what has just expired is left for a round.
     let leaps = |entry: Entry| {
         let most = if entry.is_opening() {
             OPENING_LEAP
         } else {
-            IDLE_MAX.into()
+            SECONDS_MASK - ROUND - idle
         };
         passed > most
     };
@@ -174,7 +174,7 @@ fn section(pool: &Pool, kind: &str, image: &dyn Image) -> Option<Section> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
-    use lvsc_abi::flows::OPENING;
+    use lvsc_abi::flows::{IDLE_MAX, OPENING};
     use lvsc_abi::image::Bytes;
     use lvsc_abi::layout::{Element, Layout, change, slot};
     use lvsc_abi::manifest::{Fragments, Tracking};
@@ -244,6 +244,17 @@ mod tests {
             Sweeper::default().advance(&manifest(), (1000, 1000 + leap), &mut image);
             assert_eq!(left(&image), kept, "{leap} s");
         }
+    }
+
+    #[test]
+    fn what_has_expired_and_is_not_yet_swept_looks_no_younger_after_a_leap() {
+        let mut manifest = manifest();
+        let flows = manifest.pools[0].flows.as_mut().unwrap();
+        *flows = Flows::new(Tracking::Every, LENGTH as u32, IDLE_MAX);
+        let mut image = image(|_| 1000);
+        let before = 1010 + u64::from(IDLE_MAX);
+        Sweeper::default().advance(&manifest, (before, before + 32_760), &mut image);
+        assert_eq!(left(&image), 0, "65,537 seconds read as 1");
     }
 
     #[test]

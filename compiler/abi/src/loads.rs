@@ -146,8 +146,23 @@ pub const fn unit(entry: Entry) -> u64 {
 
 /// A flow of a backend is known no more.
 pub fn forget(image: &mut dyn Image, loads: &Section, entry: Entry) {
-    let at = loads.at(entry.backend.into(), load::COUNTS);
-    image.add(at, unit(entry).wrapping_neg());
+    replace(image, loads, Some(entry), None);
+}
+
+/// An entry has taken the place of another one, or is the first there, or the last.
+pub fn replace(
+    image: &mut dyn Image,
+    loads: &Section,
+    before: Option<Entry>,
+    after: Option<Entry>,
+) {
+    let at = |entry: Entry| loads.at(entry.backend.into(), load::COUNTS);
+    if let Some(entry) = before {
+        image.add(at(entry), unit(entry).wrapping_neg());
+    }
+    if let Some(entry) = after {
+        image.add(at(entry), unit(entry));
+    }
 }
 
 /// Counts anew whose flows a pool's table has. Where packets come meanwhile, a backend whose count they change keeps it:

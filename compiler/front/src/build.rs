@@ -2,9 +2,7 @@
 
 use lvsc_abi::place::Place;
 use lvsc_pipeline::members;
-use lvsc_pipeline::pipeline::{
-    Edge, HeaderId, Node, Outcome, Pipeline, PoolId, Set, Step, VariableId,
-};
+use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
 use crate::policy::{Branch, Following, Policy, Stmt, StmtKind};
@@ -95,19 +93,21 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
                 first = add(graph, Step::Hash(home, key), stmt.place, &edges);
             }
             if let Some(following) = following {
-                first = follow(
-                    graph,
-                    (pool, variable),
-                    *following,
-                    (next, first),
-                    stmt.place,
-                );
+                let (datagram, _) = following.later;
+                let step = Step::Follow {
+                    pool,
+                    variable,
+                    datagram,
+                };
+                let edges = [(next, Edge::Yes), (first, Edge::No)];
+                first = add(graph, step, stmt.place, &edges);
             }
-            let Some(id) = id.clone() else {
-                return first;
-            };
-            let named = Step::Named { pool, variable, id };
-            (named, vec![(next, Edge::Yes), (first, Edge::No)])
+            if let Some(id) = id.clone() {
+                let step = Step::Named { pool, variable, id };
+                let edges = [(behind, Edge::Yes), (first, Edge::No)];
+                first = add(graph, step, stmt.place, &edges);
+            }
+            return following.map_or(first, |following| hash(graph, following, first, stmt.place));
         }
         StmtKind::Let(variable, value) => (
             Step::Let(*variable, value.clone()),
@@ -127,27 +127,17 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
     add(graph, step, stmt.place, &edges)
 }
 
-/// Goes to `next` with the backend of a datagram whose first fragment was seen, else to `select`; before that both keys of the
-/// datagram are hashed.
-fn follow(
+/// Hashes both keys of a datagram, then goes to `next`.
+fn hash(
     graph: &mut StableGraph<Node, Edge>,
-    (pool, variable): (PoolId, VariableId),
     following: Following,
-    (next, select): (NodeIndex, NodeIndex),
+    next: NodeIndex,
     place: Place,
 ) -> NodeIndex {
     let Following { later, first } = following;
-    let (datagram, _) = later;
-    let step = Step::Follow {
-        pool,
-        variable,
-        datagram,
-    };
-    let edges = [(next, Edge::Yes), (select, Edge::No)];
-    let follow = add(graph, step, place, &edges);
     [first, later]
         .into_iter()
-        .fold(follow, |to, (variable, key)| {
+        .fold(next, |to, (variable, key)| {
             let step = Step::Hash(variable, key);
             add(graph, step, place, &[(to, Edge::Next)])
         })

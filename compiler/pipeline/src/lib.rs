@@ -39,10 +39,11 @@
 //!    `idle`. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
 //!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
 //!    `cursor.<pool>`, which then is one more. One that counts flows asks `loads.<pool>`: for the backend that has least to do
-//!    ([`lvsc_abi::loads::least`]); for the one of `slot(h)` and `slot(h >> 32)` that has less
+//!    ([`lvsc_abi::loads::least`] of all the pool's ids); for the one of `slot(h)` and `slot(h >> 32)` that has less
 //!    ([`lvsc_abi::loads::second_has_less`]); for a home, which is `slot(h)`, or the one of those two that has less: where it does
-//!    not stay there ([`lvsc_abi::loads::stays`]) the backend is the one that has least to do, by connections, and so it is where a
-//!    backend that was chosen otherwise is full. If it is usable, the new entry is exchanged for what was found there; where
+//!    not stay there ([`lvsc_abi::loads::stays`]) the backend is the one that has the fewest connections. So it is where backends of
+//!    the pool have limits and the one that was chosen otherwise [is full](lvsc_abi::loads::Load::is_full); it is nobody where all
+//!    are. If it is usable, the new entry is exchanged for what was found there; where
 //!    another worker was faster with the same flow, its backend is taken. One that was done between this worker's search for
 //!    the flow and that for a place is not seen: the flow then has two entries, of which the first is found from then on.
 //!
@@ -52,6 +53,11 @@
 //! Any other packet leaves one that is being closed so, and makes any other plain. The entry's life is that of openings or of flows
 //! that are being closed ([`lvsc_abi::manifest::Flows`]), else that of the alternative's kind, and its seconds become `now` less the
 //! seconds by which that is shorter than `idle`.
+//!
+//! Where flows are counted ([`lvsc_abi::manifest::Pool::counts_flows`]), whoever has exchanged an entry for another one then
+//! takes what that counted ([`lvsc_abi::loads::unit`]) from its backend's element of `loads.<pool>`, and adds what the new one
+//! counts to that of its own. Between both a count lacks what is under way: where several workers give flows to a backend
+//! at once, it may get one more than its limit for each of them but one. Who got no entry, or is passive, is not counted.
 //!
 //! With a table of flows whose slots have changed, the slot also names a previous backend `p` ([`lvsc_abi::slots`]), which is
 //! kept where it is one and usable. `changes.<pool>[h]` has the times `since` and `elsewhere`. The alternative's signs tell

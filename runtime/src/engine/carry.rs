@@ -62,7 +62,6 @@ pub fn catch_up(
     seen: &mut Seen,
 ) {
     seen.flows((old_manifest, old), (new_manifest, new), Writers::Packets);
-    recount(new_manifest, new);
     keyed::catch_up((old_manifest, old, then), (new_manifest, new));
     if let Some((_, section)) = new.layout().named(COUNTERS) {
         let (section, now) = (section.clone(), counted_of(old, COUNTERS));
@@ -155,8 +154,8 @@ pub fn carry(
     carried
 }
 
-/// Whether both policies mean the same by every id that lies in an image of theirs, which have the same layout: it can go
-/// on as it is, while packets flow. A backend more or less changes no other's id.
+/// Whether both policies mean the same by every id and every time that lies in an image of theirs, which have the same layout:
+/// it can go on as it is, while packets flow. A backend more or less changes no other's id.
 pub fn agree(old: &Manifest, new: &Manifest) -> bool {
     let interfaces = |manifest: &Manifest| -> Vec<String> {
         let names = manifest.interfaces.iter();
@@ -181,7 +180,11 @@ pub fn agree(old: &Manifest, new: &Manifest) -> bool {
             None => (old.counters.get(index as usize)).is_none_or(Counter::is_of_nobody),
         }
     });
-    interfaces(old) == interfaces(new) && backends && counters && old.keyed == new.keyed
+    let times = new.pools.iter().all(|now| {
+        let before = old.pool(&now.name);
+        before.is_none_or(|before| ages_alike(before, now))
+    });
+    interfaces(old) == interfaces(new) && backends && counters && times && old.keyed == new.keyed
 }
 
 /// Makes the image of the old policy that of the new one, where both have the same layout; `publish` has it say what the
@@ -358,8 +361,7 @@ fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Sec
     let same = |ids: &BTreeMap<u16, Option<u16>>| ids.iter().all(|(old, new)| *new == Some(*old));
     if let Some((before, now)) = pools(old, new, section) {
         let ids = hosts(before, now);
-        let younger = [NEW, CLOSING].map(|flag| younger(before, now, flag));
-        return if same(&ids) && younger == [0, 0] {
+        return if same(&ids) && ages_alike(before, now) {
             0
         } else {
             give_ids(image, section, &ids, |entry| aged(before, now, entry))
@@ -393,19 +395,41 @@ fn give_ids(
         };
         let id = ids.get(&entry.backend).copied().flatten();
         lost += u64::from(id.is_none());
-        let word = id.map_or(0, |backend| aged(Entry { backend, ..entry }).to_bits());
-        if word != before {
-            // The kernel goes on: a packet may just have made it that of another backend, or of another flow.
-            image.exchange(at, before, word);
-        }
+        let after = id.map(|backend| aged(Entry { backend, ..entry }));
+        // The kernel goes on: a packet may just have made it that of another backend, or of another flow.
+        exchange(image, (section, at), before, after);
     }
     lost
+}
+
+/// Writes an entry of a section at `at`, or none, unless what is there is another word than `before`. While packets change how
+/// many flows a backend has, counting anew would not do: what is exchanged is counted.
+fn exchange(
+    image: &mut dyn Image,
+    (section, at): (&Section, u64),
+    before: u64,
+    after: Option<Entry>,
+) {
+    let word = after.map_or(0, Entry::to_bits);
+    if word == before || !image.exchange(at, before, word) {
+        return;
+    }
+    let loads = section.name.strip_prefix("flows.");
+    let loads = loads.and_then(|pool| image.layout().named(&format!("loads.{pool}")));
+    if let Some(loads) = loads.map(|(_, loads)| loads.clone()) {
+        loads::replace(image, &loads, Entry::from_bits(before), after);
+    }
 }
 
 /// Seconds by which an entry with these flags is younger where the one policy's times become the other's.
 fn younger(before: &Pool, now: &Pool, flags: u64) -> u16 {
     let rest = |pool: &Pool| pool.flows.map_or(0, |flows| flows.rest(flags));
     rest(before).wrapping_sub(rest(now)) as u16
+}
+
+/// Whether an entry is as old under the other policy.
+fn ages_alike(before: &Pool, now: &Pool) -> bool {
+    [NEW, CLOSING].map(|flag| younger(before, now, flag)) == [0, 0]
 }
 
 /// The entry under the other policy: what is to live shorter than others does so, whatever the time of these is now.

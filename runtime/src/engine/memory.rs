@@ -154,9 +154,10 @@ impl Mapping {
         })
     }
 
-    /// Adds to the word at `at` in one step.
+    /// Adds to the word at `at`, in one step.
     fn add(&self, at: u64, value: u64) {
-        if let Some(address) = self.address(at, 8).filter(|_| at.is_multiple_of(8)) {
+        let address = self.address(at, 8).filter(|_| at.is_multiple_of(8));
+        if let Some(address) = address {
             // SAFETY: as in `load`.
             let word = unsafe { AtomicU64::from_ptr(address.cast()) };
             word.fetch_add(value, Ordering::AcqRel);

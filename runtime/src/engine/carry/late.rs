@@ -8,7 +8,7 @@ use lvsc_abi::layout::{Element, Section, change, clock, slot};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::slots::Slot;
 
-use super::{aged, hosts, pools, slots};
+use super::{aged, exchange, hosts, pools, slots};
 
 /// Who writes flows into the new image.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -207,9 +207,7 @@ fn carry_one(
         Some(noted) if is_later(entry, noted) => entry,
         Some(_) => return,
     };
-    if carried.to_bits() != there {
-        new.exchange(at, there, carried.to_bits());
-    }
+    exchange(new, (section, at), there, Some(carried));
 }
 
 /// Where a flow that lies at `index` of the old table is in the new one, or may be, and the word there.

@@ -8,6 +8,7 @@ use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
 use lvsc_abi::scheduler::Scheduler;
 
+mod counts;
 mod datagrams;
 mod times;
 

@@ -98,7 +98,7 @@ impl Image for MappedImage {
         }
     }
 
-    /// What several workers have of their own is added to the first one's.
+    /// Of a counter it is the first worker's that grows.
     fn add(&mut self, at: u64, value: u64) {
         if let Some(place) = self.place(at, Width::B8) {
             self.memory.add(place, value);
@@ -108,5 +108,39 @@ impl Image for MappedImage {
     fn exchange(&mut self, at: u64, expected: u64, new: u64) -> bool {
         let place = self.place(at, Width::B8);
         place.is_some_and(|at| self.memory.exchange(at, expected, new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::thread;
+
+    use lvsc_abi::layout::{Element, PAGE};
+
+    use super::*;
+    use crate::engine::memory::Shape;
+
+    #[test]
+    fn what_one_adds_while_another_does_is_not_lost() {
+        const TIMES: u64 = 200_000;
+        let mut layout = Layout::new();
+        layout.add("loads.web", Element::Load, 1);
+        let shape = Shape {
+            before: 0,
+            real: PAGE,
+            behind: 0,
+        };
+        let image = MappedImage::new(&Mapping::new(shape).unwrap(), 0, layout);
+        thread::scope(|scope| {
+            for mut image in [image.clone(), image.clone()] {
+                scope.spawn(move || {
+                    for _ in 0..TIMES {
+                        image.add(8, 1);
+                    }
+                });
+            }
+        });
+        assert_eq!(image.load(8, Width::B8), 2 * TIMES);
     }
 }

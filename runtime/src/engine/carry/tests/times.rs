@@ -16,8 +16,12 @@ fn flows_that_live_shorter_than_others_do_so_under_other_times() {
     *flows = flows.with(lives);
     let idle = old.pools[0].flows.unwrap().idle;
     assert_eq!(idle, 10, "no time is shorter");
-    let entry = |flags| Entry {
-        tag: 7,
+    assert!(
+        !agree(&old, &new),
+        "what a packet has entered under the new times would be made older once more"
+    );
+    let entry = |tag, flags| Entry {
+        tag,
         backend: 0,
         seconds: 500,
         flags,
@@ -26,7 +30,8 @@ fn flows_that_live_shorter_than_others_do_so_under_other_times() {
     let at = |index| image().layout().named("flows.web").unwrap().1.at(index, 0);
     let flags = [0, NEW, CLOSING];
     for (index, flags) in (0..).zip(flags) {
-        before.store(at(index), Width::B8, entry(flags).to_bits());
+        let entry = entry(index as u32, flags);
+        before.store(at(index), Width::B8, entry.to_bits());
     }
     let expected = [(500, 1500), (65_046, 510), (65_066, 530)];
     let check = |image: &Bytes| {
