@@ -3,7 +3,7 @@
 use lvsc_abi::place::Place;
 use lvsc_pipeline::members;
 use lvsc_pipeline::pipeline::{
-    Edge, HeaderId, Node, Outcome, Pipeline, PoolId, Set, Step, VariableId,
+    Client, Edge, HeaderId, Node, Outcome, Pipeline, PoolId, Set, Step, VariableId,
 };
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
@@ -67,6 +67,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
             variable,
             id,
             key,
+            clients,
             following,
             otherwise,
         } => {
@@ -85,9 +86,17 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
                 pool,
                 variable,
                 key: *key,
+                client: clients.map(|known| Client {
+                    own: known.own.0,
+                    quoted: known.quoted.0,
+                }),
             };
             let edges = [(behind, Edge::Yes), (no, Edge::No)];
             let mut first = add(graph, step, stmt.place, &edges);
+            for (variable, key) in clients.iter().flat_map(|known| [known.own, known.quoted]) {
+                let step = Step::Hash(variable, key);
+                first = add(graph, step, stmt.place, &[(first, Edge::Next)]);
+            }
             if let Some(following) = following {
                 first = follow(
                     graph,

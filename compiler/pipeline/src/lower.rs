@@ -25,6 +25,7 @@ mod loads;
 mod members;
 mod named;
 mod needs;
+mod persist;
 mod select;
 mod state;
 #[cfg(test)]
@@ -157,8 +158,9 @@ impl Lowering<'_> {
                 pool,
                 variable,
                 key,
+                client,
             } => {
-                let split = self.select(*pool, *variable, *key, paths);
+                let split = self.select((*pool, *variable), *key, *client, paths);
                 self.go(node, Edge::Yes, split.yes);
                 self.go(node, Edge::No, split.no);
             }

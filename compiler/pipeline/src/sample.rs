@@ -155,6 +155,7 @@ impl Draft {
                     pool: *pool,
                     variable,
                     key: FLOW,
+                    client: None,
                 };
                 (step, vec![(Edge::Yes, next), (Edge::No, no)])
             }
@@ -224,6 +225,7 @@ fn manifest() -> Manifest {
             backends,
             flows,
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: first,
             capacity: None,

@@ -5,7 +5,7 @@ use lvsc_abi::place::Place;
 use crate::interp::Fact;
 use crate::pipeline::{
     Alternative, BackendField, Binary, Choice, Compare, Expr, FieldId, HeaderId, InterfaceField,
-    InterfaceRef, KeyedId, Kind, Node, Outcome, Pipeline, SetId, Step, VariableKind,
+    InterfaceRef, KeyedId, Kind, Node, Outcome, Pipeline, SetId, Step, VariableId, VariableKind,
 };
 
 /// Members of a set that are shown.
@@ -108,13 +108,17 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
             pool,
             variable,
             key,
+            client,
         } => {
             let (variable, key) = (
                 &pipeline.variable(*variable).name,
                 &pipeline.choice(*key).name,
             );
+            let name = |id: VariableId| pipeline.variable(id).name.as_str();
+            let client = client.map(|client| client.variables().map(name).join(", "));
+            let client = client.map_or(String::new(), |names| format!(" for {names}"));
             format!(
-                "select {variable} from {} by {key}",
+                "select {variable} from {} by {key}{client}",
                 pipeline.pool(*pool).name
             )
         }

@@ -74,6 +74,7 @@ impl<'a> Checker<'a> {
         if following.is_some() {
             key = self.key_with_ports(key, span)?;
         }
+        let clients = self.by_client(pool, span)?;
         let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
         let kind = StmtKind::Select {
@@ -81,6 +82,7 @@ impl<'a> Checker<'a> {
             variable,
             id,
             key,
+            clients,
             following,
             otherwise,
         };

@@ -6,11 +6,16 @@ use lvsc_abi::layout::{Section, SectionId, backend, slot};
 use lvsc_abi::manifest::Tracking;
 
 use super::packet::Running;
-use super::{Selected, Table};
-use crate::pipeline::{Alternative, ChoiceId, PoolId};
+use super::{Known, Selected, Table};
+use crate::pipeline::{Alternative, ChoiceId, Client, PoolId};
 
 impl Running<'_> {
-    pub(super) fn select(&mut self, pool: PoolId, key: ChoiceId) -> Selected {
+    pub(super) fn select(
+        &mut self,
+        pool: PoolId,
+        key: ChoiceId,
+        client: Option<Client>,
+    ) -> Selected {
         let alternative = self.alternative(key);
         let state = hash::state(&self.key(key, alternative));
         let mut selected = Selected {
@@ -19,6 +24,7 @@ impl Running<'_> {
             alternative,
             hash: hash::ring(state),
             table: Table::None,
+            known: Known::Unasked,
             entry: None,
             slot: None,
             picked: slot::NONE,
@@ -26,8 +32,8 @@ impl Running<'_> {
         };
         let flows = self.pipeline.pool(pool).flows;
         selected.picked = match flows.map(|flows| (flows.tracking, flows)) {
-            None => self.slot(selected.hash, &mut selected),
-            Some((Tracking::Every, flows)) => self.tracked(flows, state, &mut selected),
+            None => self.kept_or_slot(client, &mut selected),
+            Some((Tracking::Every, flows)) => self.tracked((flows, client), state, &mut selected),
             Some((Tracking::Changed, flows)) => self.changed(flows, state, &mut selected),
         };
         if self.is_usable(pool, selected.picked) {

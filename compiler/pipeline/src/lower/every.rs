@@ -13,7 +13,7 @@ use super::flows::{Lookup, Place, pop_place, push_place};
 use super::select::pop_candidate;
 use super::state::{Path, Split};
 use super::{Lowering, element};
-use crate::pipeline::{PoolId, Signs};
+use crate::pipeline::{Client, PoolId, Signs};
 
 /// Paths to a table of every flow.
 #[derive(Default)]
@@ -43,6 +43,7 @@ impl Every {
 #[derive(Clone, Copy)]
 struct Asked {
     flows: Flows,
+    client: Option<Client>,
     lookup: Lookup,
     /// Seconds by which the entry of a flow that is neither new nor being closed is entered as older.
     rest: Value,
@@ -85,10 +86,15 @@ impl Lowering<'_> {
     }
 
     /// Splits by whether the flow has or gets a usable backend.
-    pub(super) fn by_every(&mut self, pool: PoolId, flows: Flows, every: Every) -> Split {
+    pub(super) fn by_every(
+        &mut self,
+        (pool, client): (PoolId, Option<Client>),
+        flows: Flows,
+        every: Every,
+    ) -> Split {
         let mut split = Split::default();
         for path in self.join(every.passive) {
-            split.extend(self.passive(pool, flows, path));
+            split.extend(self.passive((pool, client), flows, path));
         }
         for mut path in self.join(every.active) {
             let lookup = self.lookup(pool, flows, &mut path);
@@ -96,6 +102,7 @@ impl Lowering<'_> {
             let block = path.block;
             let asked = Asked {
                 flows,
+                client,
                 lookup,
                 rest,
                 flags,
@@ -108,7 +115,12 @@ impl Lowering<'_> {
     }
 
     /// 2. A passive packet, with the state of its key on the stack.
-    fn passive(&mut self, pool: PoolId, flows: Flows, mut path: Path) -> Split {
+    fn passive(
+        &mut self,
+        (pool, client): (PoolId, Option<Client>),
+        flows: Flows,
+        mut path: Path,
+    ) -> Split {
         let lookup = self.lookup(pool, flows, &mut path);
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
         let Split {
@@ -129,9 +141,8 @@ impl Lowering<'_> {
                 unknown.extend(no);
             }
         }
-        for mut path in self.join(unknown) {
-            self.push_ring_slot(pool, lookup.state, &mut path);
-            split.extend(self.usable(path));
+        for path in self.join(unknown) {
+            split.extend(self.kept_or_slot((pool, client), lookup.state, path));
         }
         split
     }
@@ -155,7 +166,7 @@ impl Lowering<'_> {
             let Split { yes, no: full } = self.seek(lookup, vacant, path);
             stale.extend(yes);
             for path in full {
-                split.extend(self.refused(lookup, path));
+                split.extend(self.refused(asked, path));
             }
         }
         for path in self.join(stale) {
@@ -235,26 +246,32 @@ impl Lowering<'_> {
         }
     }
 
-    /// 3. No place: the flow is counted as refused and goes where the ring says.
-    fn refused(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+    /// 3. No place: the flow is counted as refused and goes where its client does, or the ring says.
+    fn refused(&mut self, asked: &Asked, path: Path) -> Split {
+        let lookup = &asked.lookup;
         self.count_refused(lookup.pool, path.block);
-        self.push_ring_slot(lookup.pool, lookup.state, &mut path);
-        self.usable(path)
+        self.kept_or_slot((lookup.pool, asked.client), lookup.state, path)
     }
 
     /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
     fn enter(&mut self, asked: &Asked, mut path: Path) -> Split {
         let pool = asked.lookup.pool;
         let place = pop_place(&mut path);
-        let mut split = Split::default();
-        for mut path in self.pick(&asked.lookup, path) {
-            let id = path.pop().low;
-            self.push_candidate(pool, id, &mut path);
-            let Split { yes, no } = self.usable(path);
-            split.no.extend(no);
-            for path in yes {
-                split.extend(self.exchange(asked, place, path));
+        let choose = |lowering: &mut Self, path| {
+            let mut picked = lowering.pick(&asked.lookup, path);
+            for path in &mut picked {
+                let id = path.pop().low;
+                lowering.push_candidate(pool, id, path);
             }
+            picked
+        };
+        let Split { yes, no } = self.kept_or((pool, asked.client), path, choose);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for path in yes {
+            split.extend(self.exchange(asked, place, path));
         }
         split
     }

@@ -118,6 +118,11 @@ impl Needs {
         self.expr(pipeline, expr, Within::Step);
     }
 
+    /// Also these variables.
+    pub(super) fn ask(&mut self, variables: impl IntoIterator<Item = VariableId>) {
+        self.variables.extend(variables);
+    }
+
     fn merge(&mut self, other: &Needs) {
         self.headers.extend(&other.headers);
         self.variables.extend(&other.variables);
@@ -149,8 +154,11 @@ impl Needs {
                 pool,
                 variable,
                 key,
+                client,
             } => {
                 self.variables.remove(variable);
+                self.variables
+                    .extend(client.iter().flat_map(|client| client.variables()));
                 self.key(pipeline, *key);
                 for (index, signs) in pipeline.signs(*pool, *key) {
                     for expr in signs.exprs() {

@@ -12,7 +12,7 @@ use super::conditions::taken;
 use super::every::Every;
 use super::likely::Guess;
 use super::state::{Binding, Path, Split};
-use crate::pipeline::{Alternative, ChoiceId, Pipeline, PoolId, Signs, VariableId};
+use crate::pipeline::{Alternative, ChoiceId, Client, Pipeline, PoolId, Signs, VariableId};
 
 /// How a packet belongs to its flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +29,9 @@ impl Lowering<'_> {
     /// Splits by whether a backend was chosen; on the yes side the packet is counted and the variable bound.
     pub(super) fn select(
         &mut self,
-        pool: PoolId,
-        variable: VariableId,
+        (pool, variable): (PoolId, VariableId),
         key: ChoiceId,
+        client: Option<Client>,
         paths: Vec<Path>,
     ) -> Split {
         let keyed = self.keyed(pool, key, paths);
@@ -41,7 +41,7 @@ impl Lowering<'_> {
         let mut every = Every::default();
         for (part, mut paths) in keyed {
             let signs = signs_of(self.pipeline, key, part);
-            self.needs = self.behind.clone();
+            self.ask_for(client);
             for expr in signs.into_iter().flat_map(Signs::exprs) {
                 self.needs.also(self.pipeline, expr);
             }
@@ -55,7 +55,7 @@ impl Lowering<'_> {
             }
             for path in self.join(hashed) {
                 match flows.map(|flows| (flows.tracking, flows)) {
-                    None => split.extend(self.by_ring(pool, path)),
+                    None => split.extend(self.by_ring((pool, client), path)),
                     Some((Tracking::Every, flows)) => every.extend(match part {
                         Part::Active(life) => self.tell_every(flows, life, None, path),
                         Part::Told(_) => self.tell_every(flows, flows.lives.tcp, signs, path),
@@ -68,11 +68,12 @@ impl Lowering<'_> {
                 }
             }
         }
-        self.needs = self.behind.clone();
+        self.ask_for(client);
         if let Some(flows) = flows {
-            split.extend(self.by_every(pool, flows, every));
+            split.extend(self.by_every((pool, client), flows, every));
             split.extend(self.by_change(pool, flows, changed));
         }
+        self.needs = self.behind.clone();
         let Split { mut yes, no } = self.join_split(split);
         for path in &mut yes {
             self.give(pool, variable, path);
@@ -133,11 +134,10 @@ impl Lowering<'_> {
         found
     }
 
-    /// Without a connection table the backend is `slot(h)`.
-    fn by_ring(&mut self, pool: PoolId, mut path: Path) -> Split {
+    /// Without a connection table the backend is the client's, else `slot(h)`.
+    fn by_ring(&mut self, pool: (PoolId, Option<Client>), mut path: Path) -> Split {
         let state = path.pop().low;
-        self.push_ring_slot(pool, state, &mut path);
-        self.usable(path)
+        self.kept_or_slot(pool, state, path)
     }
 
     /// Pushes the candidate `slot(h)` of a key that was absorbed into `state`.

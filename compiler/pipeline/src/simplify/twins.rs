@@ -14,7 +14,7 @@ use petgraph::visit::EdgeRef;
 
 use super::{Asked, replace};
 use crate::pipeline::{
-    Edge, Expr, InterfaceRef, Outcome, Pipeline, Step, VariableId, VariableKind,
+    Client, Edge, Expr, InterfaceRef, Outcome, Pipeline, Step, VariableId, VariableKind,
 };
 
 /// What a node and all behind it do.
@@ -159,9 +159,13 @@ fn read(step: &mut Step, visit: Visit<'_>) {
             visit(variable);
             visit(datagram);
         }
+        Step::Select { client, .. } => {
+            let client = client.iter_mut();
+            client
+                .for_each(|Client { own, quoted }| [own, quoted].into_iter().for_each(&mut *visit));
+        }
         Step::Verdict(Outcome::Send(interface)) => in_interface(interface, visit),
         Step::Parse(_)
-        | Step::Select { .. }
         | Step::Hash(..)
         | Step::Count(_)
         | Step::CountKey(..)

@@ -8,6 +8,7 @@ use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
 use lvsc_abi::scheduler::Scheduler;
 
+mod clients;
 mod datagrams;
 mod times;
 
@@ -24,6 +25,7 @@ fn manifest(names: &[&str]) -> Manifest {
             backends: names.iter().enumerate().map(backend).collect(),
             flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: 0,
             capacity: None,
