@@ -6,7 +6,6 @@ use lvsc_abi::image::{Bytes, count};
 use lvsc_abi::kind::Kind;
 use lvsc_abi::layout::Layout;
 use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
-use lvsc_abi::scheduler::Scheduler;
 
 mod clients;
 mod datagrams;
@@ -21,7 +20,7 @@ fn manifest(names: &[&str]) -> Manifest {
     Manifest {
         pools: vec![Pool {
             name: "web".to_owned(),
-            scheduler: Scheduler::Wrr,
+            scheduler: lvsc_abi::scheduler::Scheduler::Wrr,
             backends: names.iter().enumerate().map(backend).collect(),
             flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
             fragments: None,
