@@ -174,6 +174,7 @@ fn gone((old, before): (&Manifest, &Layout), (new, now): (&Manifest, &Layout)) -
     let state = |element: Element| match element {
         Element::Flow
         | Element::Noted
+        | Element::Client
         | Element::Change
         | Element::Cursor
         | Element::Counter

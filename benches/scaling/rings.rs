@@ -76,6 +76,7 @@ fn published(count: u32, rounds: u32, tracking: Option<Tracking>) -> Duration {
             backends: backends.collect(),
             flows,
             fragments: None,
+            persist: None,
             slow_start: None,
             capacity: None,
             counters: 0,

@@ -51,6 +51,7 @@ fn round(entries: u32, rounds: u32, scheduler: Scheduler, seen: Option<u16>) -> 
                 .collect(),
             flows: Some(flows),
             fragments: None,
+            persist: None,
             slow_start: None,
             capacity: None,
             counters: 0,

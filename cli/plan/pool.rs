@@ -150,7 +150,8 @@ pub fn kind(pool: &Pool) -> String {
         Some((Tracking::Changed, _)) => "flows auto".to_owned(),
         Some((Tracking::Every, entries)) => format!("flows {entries}"),
     };
-    format!("{}, {flows}", pool.scheduler)
+    let persist = pool.persist.map_or("", |_| ", persist");
+    format!("{}, {flows}{persist}", pool.scheduler)
 }
 
 /// The backend of each slot of a pool's ring, by its name.
@@ -349,7 +350,11 @@ fn connections(
     let kept = |kind: &str| carried.kept.contains(&format!("{kind}.{}", pool.name));
     let remembers = was.changed().is_some() && pool.changed().is_some() && kept("ring");
     let has_all = |pool: &Pool| pool.flows.is_some() && pool.changed().is_none();
-    let holds = same_key && (remembers || has_all(was) && has_all(pool) && kept("flows"));
+    let masks = |pool: &Pool| Some((pool.persist?.mask, pool.persist?.mask6));
+    let same_clients = masks(was).is_some() && masks(was) == masks(pool) && kept("persist");
+    let by_client = [was, pool].map(|pool| pool.flows.is_none()) == [true; 2] && same_clients;
+    let by_flow = remembers || has_all(was) && has_all(pool) && kept("flows");
+    let holds = by_client || same_key && by_flow;
     let mut found = Connections {
         forgets: remembers && !kept("flows"),
         ..Connections::default()

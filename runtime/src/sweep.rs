@@ -49,6 +49,7 @@ impl Sweeper {
                 let tables = [
                     ("flows", pool.flows.map(|flows| flows.idle)),
                     ("fragments", pool.fragments.map(|fragments| fragments.life)),
+                    ("persist", pool.persist.map(|persist| persist.life)),
                 ];
                 for (kind, idle) in tables {
                     if let (Some(idle), Some(table)) = (idle, section(pool, kind, image)) {
@@ -177,7 +178,7 @@ mod tests {
     use lvsc_abi::flows::{IDLE_MAX, OPENING};
     use lvsc_abi::image::Bytes;
     use lvsc_abi::layout::{Element, Layout, change, slot};
-    use lvsc_abi::manifest::{Fragments, Tracking};
+    use lvsc_abi::manifest::{Fragments, Persist, Tracking};
     use lvsc_abi::scheduler::Scheduler;
 
     const LENGTH: u64 = 64;
@@ -191,6 +192,7 @@ mod tests {
                 backends: Vec::new(),
                 flows: Some(flows),
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,
@@ -258,27 +260,39 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_are_forgotten_when_their_time_is_over() {
+    fn datagrams_and_clients_are_forgotten_when_their_time_is_over() {
         let mut manifest = manifest();
+        manifest.pools[0].persist = Some(Persist {
+            entries: LENGTH as u32,
+            life: 4,
+            mask: 32,
+            mask6: 128,
+        });
         manifest.pools[0].fragments = Some(Fragments {
             entries: LENGTH as u32,
             life: 3,
         });
-        let mut layout = Layout::new();
-        layout.add("fragments.web", Element::Datagram, LENGTH as u32);
-        let mut image = Bytes::new(layout);
-        for index in 0..LENGTH {
-            let entry = Entry {
-                tag: 1,
-                backend: 0,
-                seconds: if index < 40 { 96 } else { 97 },
-                flags: 0,
-            };
-            let table = section(&manifest.pools[0], "fragments", &image).unwrap();
-            image.store(table.at(index, 0), Width::B8, entry.to_bits());
+        let tables = [
+            ("fragments", Element::Datagram, 97),
+            ("persist", Element::Client, 96),
+        ];
+        for (kind, element, oldest) in tables {
+            let mut layout = Layout::new();
+            layout.add(&format!("{kind}.web"), element, LENGTH as u32);
+            let mut image = Bytes::new(layout);
+            for index in 0..LENGTH {
+                let entry = Entry {
+                    tag: 1,
+                    backend: 0,
+                    seconds: if index < 40 { oldest - 1 } else { oldest },
+                    flags: 0,
+                };
+                let table = section(&manifest.pools[0], kind, &image).unwrap();
+                image.store(table.at(index, 0), Width::B8, entry.to_bits());
+            }
+            Sweeper::default().advance(&manifest, (85, 100), &mut image);
+            assert_eq!(left(&image), 24, "what is as old as its life is known");
         }
-        Sweeper::default().advance(&manifest, (85, 100), &mut image);
-        assert_eq!(left(&image), 24, "what is as old as its life is known");
     }
 
     #[test]

@@ -79,6 +79,7 @@ mod linux {
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

@@ -13,6 +13,7 @@ pool hashed {
   backend b 192.0.2.2 weight 3
   flows off
   FRAGMENTS
+  PERSIST
 }
 pool kept {
   scheduler maglev
@@ -29,6 +30,7 @@ pool counted {
   flows 32 idle 10s
   timeout closing 4s udp 6s
   FRAGMENTS
+  PERSIST
 }
 pool empty {
   scheduler rr
@@ -36,6 +38,7 @@ pool empty {
   flows 16
   timeout tcp 20s other 12s udp 5s
   FRAGMENTS
+  PERSIST
 }
 pool large {
   scheduler maglev
@@ -43,6 +46,7 @@ pool large {
   backend g 192.0.2.12
   flows 64K idle 20s
   FRAGMENTS
+  PERSIST
 }
 pool least {
   scheduler wlc
@@ -50,6 +54,7 @@ pool least {
   backend l 192.0.2.2 limit 9
   backend m 192.0.2.3
   flows 32 idle 15s
+  PERSIST
 }
 pool drawn {
   scheduler twos
@@ -57,24 +62,28 @@ pool drawn {
   backend o 192.0.2.2 weight 2
   backend p 192.0.2.3
   flows 32 idle 9s
+  PERSIST
 }
 pool ready {
   scheduler nq
   backend q 192.0.2.1 weight 2
   backend r 192.0.2.2
   flows 16 idle 9s
+  PERSIST
 }
 pool spilt {
   scheduler ovf
   backend s 192.0.2.1 weight 5
   backend t 192.0.2.2 weight 3
   flows 16 idle 9s
+  PERSIST
 }
 pool turns {
   scheduler rr
   backend u 192.0.2.1 limit 4 reopen 2
   backend v 192.0.2.2 limit 5
   flows 16 idle 9s
+  PERSIST
 }
 pool local {
   scheduler lblc
@@ -114,6 +123,15 @@ const FRAGMENTS: [&str; 6] = [
     "fragments follow",
     "fragments drop",
     "fragments pass",
+];
+
+/// What stands for `PERSIST` in the pools.
+const PERSIST: [&str; 5] = [
+    "",
+    "",
+    "persist 20s 8 mask 31 mask6 33",
+    "persist 9s mask6 127",
+    "persist 15s 16 mask 1 mask6 64",
 ];
 
 /// Conditions that may be asked anywhere.
@@ -221,6 +239,7 @@ impl Writer {
         for line in DECLARATIONS.lines() {
             let line = match line.trim() {
                 "FRAGMENTS" => FRAGMENTS[self.choose(FRAGMENTS.len())],
+                "PERSIST" => PERSIST[self.choose(PERSIST.len())],
                 _ => line,
             };
             self.line(0, line);

@@ -154,6 +154,33 @@ fn a_trace_says_whom_fragments_follow() {
 }
 
 #[test]
+fn a_trace_says_whose_backend_it_is() {
+    let folder = folder();
+    let policy = "pool web { scheduler rr; backend rs1 192.0.2.21; persist 5m }\n\
+                  match ip { select rs from web; dr(rs) }\n";
+    fs::write(folder.path().join("persist.lvs"), policy).expect("a file");
+    let [first, mut second] = [frame(1), frame(1)];
+    second[34] ^= 1; // another source port
+    fs::write(folder.path().join("in.pcap"), capture(&[first, second])).expect("a file");
+    let trace = ["trace", "persist.lvs", "--pcap", "in.pcap"];
+    let said = said(lvsc(folder.path()).args(trace));
+    let frames: Vec<&str> = said.out.split("\nframe ").collect();
+    let [first, second] = frames.as_slice() else {
+        panic!("{}", said.out)
+    };
+    assert!(
+        first.contains("its client's from here on, entry "),
+        "{first}"
+    );
+    assert!(second.contains("its client's backend, entry "), "{second}");
+    assert!(second.contains("a new flow"), "{second}");
+    assert!(
+        !second.contains("of ring.web"),
+        "no turn is taken: {second}"
+    );
+}
+
+#[test]
 fn a_trace_names_what_only_looks_like_a_header() {
     let folder = folder();
     let mut short = frame(1);

@@ -133,6 +133,8 @@ pub enum Element {
     /// An entry of a table of datagrams that are in fragments: see [`crate::manifest::Fragments`]. Otherwise as a
     /// [`Element::Flow`].
     Datagram,
+    /// An entry of a table of clients: see [`crate::manifest::Persist`]. Otherwise as a [`Element::Flow`].
+    Client,
     /// The times of a ring slot that has changed: see [`change`].
     Change,
     /// What a backend has to do: see [`load`].
@@ -159,6 +161,7 @@ impl Element {
             | Element::Flow
             | Element::Noted
             | Element::Datagram
+            | Element::Client
             | Element::Change
             | Element::Word
             | Element::Cell
@@ -180,6 +183,7 @@ impl Element {
             | Element::Flow
             | Element::Noted
             | Element::Datagram
+            | Element::Client
             | Element::Change
             | Element::Load
             | Element::Cursor
@@ -191,7 +195,10 @@ impl Element {
 
     /// Whether it is an entry as those of flows are, of whatever table.
     pub const fn is_flow(self) -> bool {
-        matches!(self, Element::Flow | Element::Noted | Element::Datagram)
+        matches!(
+            self,
+            Element::Flow | Element::Noted | Element::Datagram | Element::Client
+        )
     }
 }
 

@@ -389,6 +389,7 @@ mod tests {
             backends: vec![backend(0), backend(1)],
             flows: Some(Flows::new(Tracking::Every, 16, 60)),
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: 0,
             capacity: None,

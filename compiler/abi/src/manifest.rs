@@ -16,6 +16,7 @@ mod flows;
 mod fragments;
 mod interface;
 mod keyed;
+mod persist;
 mod times;
 
 pub use self::flows::{FlowKind, Flows, Lives, Tracking};
@@ -24,6 +25,7 @@ pub use self::interface::{Interface, Vip};
 #[cfg(test)]
 pub(crate) use self::keyed::clients;
 pub use self::keyed::{KeyPart, KeyTable, Keyed, Shape};
+pub use self::persist::Persist;
 
 /// Version of the encoding.
 pub const VERSION: u32 = 3;
@@ -76,6 +78,9 @@ pub struct Pool {
     /// The table of datagrams, where the fragments of one follow its first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fragments: Option<Fragments>,
+    /// The table of clients, where all flows of one have the same backend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persist: Option<Persist>,
     /// Seconds in which a backend that comes, or comes back, gets to its whole weight ([`crate::ramp`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<u32>,
@@ -302,6 +307,7 @@ impl Manifest {
                     && (!pool.counts_flows()
                         || holds(&own("loads"), Element::Load, pool.ids() as usize + 1))
                     && (pool.fragments).is_none_or(|known| known.fits(&pool.name, layout))
+                    && (pool.persist).is_none_or(|known| known.fits(&pool.name, layout))
                     && pool.flows.is_none_or(|flows| {
                         let element = flows.tracking.element();
                         section(&own("flows"), element).is_some()
@@ -346,6 +352,7 @@ mod tests {
         layout.add("ring.web", Element::Slot, 64);
         layout.add("flows.web", Element::Flow, 8);
         layout.add("fragments.web", Element::Datagram, 16);
+        layout.add("persist.web", Element::Client, 16);
         layout.add("changes.web", Element::Change, 64);
         layout.add("counters", Element::Counter, 4);
         layout.add("set.VIPS", Element::Word, 4);
@@ -372,6 +379,7 @@ mod tests {
                     entries: 16,
                     life: 30,
                 }),
+                persist: Some(super::persist::of(16)),
                 slow_start: None,
                 counters: 1,
                 capacity: None,
@@ -448,6 +456,10 @@ mod tests {
             let fragments = m.pools[0].fragments.as_mut();
             fragments.expect("a table").life = IDLE_MAX + 1;
         });
+        refused("a client's age that cannot be told", |m| {
+            let persist = m.pools[0].persist.as_mut();
+            persist.expect("a table").life = IDLE_MAX + 1;
+        });
         refused("an age that cannot be told", |m| {
             m.pools[0].flows = Some(Flows::new(Tracking::Every, 8, IDLE_MAX + 1));
         });
@@ -461,7 +473,9 @@ mod tests {
             for (_, section) in all.sections() {
                 let element = match section.element {
                     own if section != wrong => own,
-                    Element::Flow | Element::Noted | Element::Datagram => Element::Backend,
+                    Element::Flow | Element::Noted | Element::Datagram | Element::Client => {
+                        Element::Backend
+                    }
                     Element::Header
                     | Element::Clock
                     | Element::Interface

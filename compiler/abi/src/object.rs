@@ -100,6 +100,7 @@ impl Placement {
                 Element::Flow
                 | Element::Noted
                 | Element::Datagram
+                | Element::Client
                 | Element::Change
                 | Element::Cursor
                 | Element::Cell

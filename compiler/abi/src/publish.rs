@@ -297,6 +297,7 @@ mod tests {
             backends: vec![backend(0, 3), backend(1, 1), backend(2, 0)],
             flows: Some(Flows::new(Tracking::Every, 8, 10)),
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: 0,
             capacity: None,

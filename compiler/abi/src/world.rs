@@ -255,6 +255,7 @@ mod tests {
                 backends: backends.iter().enumerate().map(backend).collect(),
                 flows: None,
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

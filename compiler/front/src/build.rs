@@ -2,7 +2,7 @@
 
 use lvsc_abi::place::Place;
 use lvsc_pipeline::members;
-use lvsc_pipeline::pipeline::{Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
+use lvsc_pipeline::pipeline::{Client, Edge, HeaderId, Node, Outcome, Pipeline, Set, Step};
 use petgraph::stable_graph::{NodeIndex, StableGraph};
 
 use crate::policy::{Branch, Following, Policy, Stmt, StmtKind};
@@ -66,6 +66,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
             id,
             key,
             home,
+            clients,
             following,
             otherwise,
         } => {
@@ -85,12 +86,17 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
                 variable,
                 key: *key,
                 home: home.map(|(variable, _)| variable),
+                client: clients.map(|known| Client {
+                    own: known.own.0,
+                    quoted: known.quoted.0,
+                }),
             };
             let edges = [(behind, Edge::Yes), (no, Edge::No)];
             let mut first = add(graph, step, stmt.place, &edges);
-            if let Some((home, key)) = *home {
-                let edges = [(first, Edge::Next)];
-                first = add(graph, Step::Hash(home, key), stmt.place, &edges);
+            let clients = clients.iter().flat_map(|known| [known.own, known.quoted]);
+            for (variable, key) in clients.chain(*home) {
+                let step = Step::Hash(variable, key);
+                first = add(graph, step, stmt.place, &[(first, Edge::Next)]);
             }
             if let Some(following) = following {
                 let (datagram, _) = following.later;

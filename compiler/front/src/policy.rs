@@ -122,6 +122,8 @@ pub enum StmtKind {
         key: ChoiceId,
         /// What the home of a flow goes by, with a scheduler that has homes: where it is bound, and the key.
         home: Option<(VariableId, ChoiceId)>,
+        /// Where clients keep their backends.
+        clients: Option<Clients>,
         /// Where later fragments follow the first one of their datagram.
         following: Option<Following>,
         /// Without a usable backend.
@@ -146,6 +148,15 @@ pub struct Following {
     pub later: (VariableId, ChoiceId),
     /// Of a first one.
     pub first: (VariableId, ChoiceId),
+}
+
+/// What clients are known by: what the key of each was absorbed into, and the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// Of the one that has sent the packet.
+    pub own: (VariableId, ChoiceId),
+    /// Of the one that has sent what the packet only tells of.
+    pub quoted: (VariableId, ChoiceId),
 }
 
 /// A block, and when it is done.

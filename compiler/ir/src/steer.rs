@@ -99,6 +99,7 @@ fn is_kept(element: Element) -> bool {
         | Element::Flow
         | Element::Noted
         | Element::Datagram
+        | Element::Client
         | Element::Change
         | Element::Load
         | Element::Cursor

@@ -329,6 +329,7 @@ fn check_class(
         Element::Flow
         | Element::Noted
         | Element::Datagram
+        | Element::Client
         | Element::Change
         | Element::Cursor
         | Element::Counter

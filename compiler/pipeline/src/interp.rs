@@ -20,6 +20,7 @@ mod flows;
 mod fragments;
 mod named;
 mod packet;
+mod persist;
 mod select;
 mod values;
 mod why;
@@ -120,6 +121,8 @@ pub struct Selected {
     pub hash: u64,
     /// What the connection table had to say.
     pub table: Table,
+    /// What the table of clients had to say.
+    pub known: Known,
     /// Index of the flow's entry in section `flows.<pool>`, found or made.
     pub entry: Option<u64>,
     /// The ring's slot that was read last, unless it was left for the backend that has least to do.
@@ -175,6 +178,19 @@ pub enum Table {
     Full,
     /// The packet only tells of the flow, which has no entry with a usable backend.
     Passive,
+}
+
+/// What the table of clients had to say, each time with the index of the client's entry in section `persist.<pool>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It was not asked, or the packet has no client.
+    Unasked,
+    /// The client keeps its backend.
+    Kept(u64),
+    /// The client has this backend from here on.
+    New(u64),
+    /// The client is not in it, and nothing is written.
+    Not,
 }
 
 /// Sees what happens to a packet.
@@ -250,8 +266,9 @@ pub fn run(
                 variable,
                 key,
                 home,
+                client,
             } => {
-                let selected = running.select(*pool, *key, *home);
+                let selected = running.select(*pool, *key, (*home, *client));
                 let backend = selected.backend;
                 see(Event::Selected(selected));
                 running.chosen(*variable, backend)

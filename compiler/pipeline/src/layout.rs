@@ -38,6 +38,10 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
             let entries = fragments.entries.max(BUCKET);
             layout.add(&named("fragments"), Element::Datagram, entries);
         }
+        if let Some(persist) = pool.persist {
+            let entries = persist.entries.max(BUCKET);
+            layout.add(&named("persist"), Element::Client, entries);
+        }
         if pool.changed().is_some() {
             layout.add(&named("changes"), Element::Change, pool.slots());
         }
@@ -118,6 +122,8 @@ pub struct PoolSections {
     pub flows: SectionId,
     /// `fragments.<pool>`; an id of no section where the fragments of a datagram do not follow its first one.
     pub fragments: SectionId,
+    /// `persist.<pool>`; an id of no section where the pool does not keep clients at their backends.
+    pub persist: SectionId,
     /// `changes.<pool>`; an id of no section where the pool does not note flows whose slots have changed.
     pub changes: SectionId,
     /// `cursor.<pool>`; an id of no section where the scheduler does not pick in turn.
@@ -153,6 +159,7 @@ impl Sections {
                 ring: own("ring"),
                 flows: own("flows"),
                 fragments: own("fragments"),
+                persist: own("persist"),
                 changes: own("changes"),
                 cursor: own("cursor"),
                 loads: own("loads"),

@@ -80,6 +80,16 @@
 //!
 //! A backend whose record is not usable is none: `No`. Else the pool's counter of that backend counts, then `Yes`.
 //!
+//! **Clients.** Where the select has a client, `s` is its `own` or its `quoted` variable, whichever is not 0; both 0 is no client,
+//! and a packet without one is chosen for as above. Else, wherever a packet gets a backend that no flow's entry names (`slot(h)`
+//! without a connection table, and `slot(h)` and the scheduler's in 2 and 3 with one of every flow), its client is asked first. `t`
+//! is the table hash of `s` with the clock's seed, and the bucket that of `t` in `persist.<pool>`:
+//! 1. The bucket has an entry with the client's tag, it is not older than `life`, and its backend is usable and not full: that is
+//!    the backend, and no scheduler is asked. Where `own` is not 0 the entry's seconds become `now`.
+//! 2. Else the backend is what it would be without a client. Where `own` is not 0 and that is usable, a place is sought as with a
+//!    table of every flow, where `life` takes the place of `idle`. With a place the new entry is exchanged for what was found there;
+//!    without one, or where another worker was faster, nothing is written and nothing counts.
+//!
 //! **Fragments.** A hash is what the key of the alternative that is taken was absorbed into ([`lvsc_abi::hash::state`]), and 0 where
 //! none is: so it tells of a fragment to which datagram it belongs, and of every other packet nothing. Where it is not 0, `t` is the
 //! table hash of it with the clock's seed, and the bucket that of `t` in `fragments.<pool>`:

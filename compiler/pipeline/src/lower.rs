@@ -25,6 +25,7 @@ mod loads;
 mod members;
 mod named;
 mod needs;
+mod persist;
 mod select;
 mod state;
 #[cfg(test)]
@@ -158,8 +159,9 @@ impl Lowering<'_> {
                 variable,
                 key,
                 home,
+                client,
             } => {
-                let split = self.select((*pool, *variable), *key, *home, paths);
+                let split = self.select((*pool, *variable), *key, (*home, *client), paths);
                 self.go(node, Edge::Yes, split.yes);
                 self.go(node, Edge::No, split.no);
             }

@@ -1,6 +1,7 @@
 //! The pipeline: headers, expressions, and a graph of what is done to a packet. Knows no source text, no instruction.
 
 mod choice;
+mod client;
 mod set;
 
 pub use lvsc_abi::kind::Kind;
@@ -11,6 +12,7 @@ use petgraph::stable_graph::{NodeIndex, StableGraph};
 use petgraph::visit::EdgeRef;
 
 pub use self::choice::{Alternative, Choice, Signs};
+pub use self::client::Client;
 pub use self::set::Set;
 
 macro_rules! ids {
@@ -138,7 +140,8 @@ pub enum Expr {
     Field(HeaderId, FieldId),
     /// What a `let` bound.
     Variable(VariableId),
-    /// Arithmetic on values of one width, at most 64 bits; wraps at it. A shift's second value may have any width.
+    /// Arithmetic on values of one width, at most 64 bits but for `And`; wraps at it. A shift's second value may have any
+    /// width.
     Binary(Binary, Box<Expr>, Box<Expr>),
     /// The value with another width: zeros come in above, or high bits are cut off.
     Resize(u16, Box<Expr>),
@@ -272,6 +275,8 @@ pub enum Step {
         /// What another key was absorbed into, by which the ring is asked; a pool whose scheduler picks by it
         /// ([`lvsc_abi::scheduler::Pick::has_home`]) has one.
         home: Option<VariableId>,
+        /// Who asks, where the pool keeps each client at its backend.
+        client: Option<Client>,
     },
     /// Binds what the packet's key was absorbed into ([`lvsc_abi::hash::state`]), 64 bits; 0 where no alternative is taken.
     /// `Next`.

@@ -156,6 +156,7 @@ impl Draft {
                     variable,
                     key: FLOW,
                     home: None,
+                    client: None,
                 };
                 (step, vec![(Edge::Yes, next), (Edge::No, no)])
             }
@@ -225,6 +226,7 @@ fn manifest() -> Manifest {
             backends,
             flows,
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: first,
             capacity: None,

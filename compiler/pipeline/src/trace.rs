@@ -4,7 +4,9 @@
 use lvsc_abi::manifest::Pool;
 use lvsc_abi::place::Place;
 
-use crate::interp::{CountedKey, Event, Named, Observer, Remembered, Rewritten, Selected, Table};
+use crate::interp::{
+    CountedKey, Event, Known, Named, Observer, Remembered, Rewritten, Selected, Table,
+};
 use crate::pipeline::{Expr, Outcome, Pipeline};
 use crate::words;
 
@@ -94,6 +96,15 @@ impl<'a> Trace<'a> {
             Table::Passive => "a flow that is not known",
         };
         how.extend((!state.is_empty()).then(|| state.to_owned()));
+        let of_clients = |entry| format!("entry {entry} of persist.{}", pool.name);
+        match selected.known {
+            Known::Unasked => {}
+            Known::Kept(entry) => how.push(format!("its client's backend, {}", of_clients(entry))),
+            Known::New(entry) => {
+                how.push(format!("its client's from here on, {}", of_clients(entry)));
+            }
+            Known::Not => how.push("a client that is not known".to_owned()),
+        }
         how.extend(
             selected
                 .slot

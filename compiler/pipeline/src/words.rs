@@ -5,7 +5,7 @@ use lvsc_abi::place::Place;
 use crate::interp::Fact;
 use crate::pipeline::{
     Alternative, BackendField, Binary, Choice, Compare, Expr, FieldId, HeaderId, InterfaceField,
-    InterfaceRef, KeyedId, Kind, Node, Outcome, Pipeline, SetId, Step, VariableKind,
+    InterfaceRef, KeyedId, Kind, Node, Outcome, Pipeline, SetId, Step, VariableId, VariableKind,
 };
 
 /// Members of a set that are shown.
@@ -109,16 +109,19 @@ pub fn step(pipeline: &Pipeline, node: &Node) -> String {
             variable,
             key,
             home,
+            client,
         } => {
             let (variable, key) = (
                 &pipeline.variable(*variable).name,
                 &pipeline.choice(*key).name,
             );
-            let home = home.map(|home| format!(" at {}", pipeline.variable(home).name));
+            let name = |id: VariableId| pipeline.variable(id).name.as_str();
+            let home = home.map_or(String::new(), |home| format!(" at {}", name(home)));
+            let client = client.map(|client| client.variables().map(name).join(", "));
+            let client = client.map_or(String::new(), |names| format!(" for {names}"));
             format!(
-                "select {variable} from {} by {key}{}",
-                pipeline.pool(*pool).name,
-                home.unwrap_or_default()
+                "select {variable} from {} by {key}{home}{client}",
+                pipeline.pool(*pool).name
             )
         }
         Step::Hash(variable, key) => {

@@ -101,7 +101,9 @@ pub fn carry(
                     None => copy(old, &before, new, &section),
                 }
             }
-            (Element::Flow | Element::Cursor, Some(before)) if before.length == section.length => {
+            (Element::Flow | Element::Client | Element::Cursor, Some(before))
+                if before.length == section.length =>
+            {
                 copy(old, &before, new, &section);
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
@@ -139,6 +141,7 @@ pub fn carry(
                 | Element::Change
                 | Element::Flow
                 | Element::Noted
+                | Element::Client
                 | Element::Cursor
                 | Element::Cell
                 | Element::Key,
@@ -231,7 +234,7 @@ fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) ->
                 }
             }
             Element::Slot if slots::pools(old, new, &section).is_none() => continue,
-            Element::Flow | Element::Noted | Element::Slot => {
+            Element::Flow | Element::Noted | Element::Client | Element::Slot => {
                 carried.lost += renumber(old, new, image, &section);
             }
             Element::Clock | Element::Cursor | Element::Change => {}
@@ -355,16 +358,21 @@ fn same_counters(old: &Manifest, new: &Manifest) -> impl Iterator<Item = (u64, u
     })
 }
 
-/// Makes the ids of the old policy in a section `flows.<pool>`, or in slots that remember, those of the new one; gives the
+/// Makes the ids of the old policy in a section `flows.<pool>` or `persist.<pool>`, or in slots that remember, those of the new one; gives the
 /// number of entries whose backends are gone, which are emptied. Other sections have no ids.
 fn renumber(old: &Manifest, new: &Manifest, image: &mut dyn Image, section: &Section) -> u64 {
     let same = |ids: &BTreeMap<u16, Option<u16>>| ids.iter().all(|(old, new)| *new == Some(*old));
     if let Some((before, now)) = pools(old, new, section) {
         let ids = hosts(before, now);
-        return if same(&ids) && ages_alike(before, now) {
+        if same(&ids) && ages_alike(before, now) {
+            return 0;
+        }
+        let lost = give_ids(image, section, &ids, |entry| aged(before, now, entry));
+        // No flow is lost where its client goes elsewhere with the next one.
+        return if section.element == Element::Client {
             0
         } else {
-            give_ids(image, section, &ids, |entry| aged(before, now, entry))
+            lost
         };
     }
     if section.element == Element::Slot
@@ -441,13 +449,16 @@ fn aged(before: &Pool, now: &Pool, entry: Entry) -> Entry {
     }
 }
 
-/// The pool whose flows lie in a section, in both policies.
+/// The pool whose flows or clients lie in a section, in both policies.
 fn pools<'a>(
     old: &'a Manifest,
     new: &'a Manifest,
     section: &Section,
 ) -> Option<(&'a Pool, &'a Pool)> {
-    let name = section.name.strip_prefix("flows.")?;
+    let (kind, name) = section.name.split_once('.')?;
+    if !matches!(kind, "flows" | "persist") {
+        return None;
+    }
     Some((old.pool(name)?, new.pool(name)?))
 }
 

@@ -252,6 +252,7 @@ mod tests {
             backends: backends.iter().map(backend).collect(),
             flows: None,
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: 0,
             capacity: None,

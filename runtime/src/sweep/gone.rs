@@ -77,6 +77,7 @@ mod tests {
                 backends: vec![backend(0), backend(1)],
                 flows: Some(Flows::new(tracking, 8, 60)),
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

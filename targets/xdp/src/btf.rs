@@ -173,6 +173,7 @@ impl Btf {
             | Element::Flow
             | Element::Noted
             | Element::Datagram
+            | Element::Client
             | Element::Word
             | Element::Cell
             | Element::Key => long,

@@ -70,7 +70,7 @@ fn ends(code: &Code, layout: &Layout) -> (Spans, Spans) {
             // Where a new flow goes: to a slot of the ring, or to whom the loads say.
             Element::Slot | Element::Load => RING,
             Element::Backend => RECORD,
-            Element::Flow | Element::Noted | Element::Datagram => TABLE,
+            Element::Flow | Element::Noted | Element::Datagram | Element::Client => TABLE,
             Element::Header
             | Element::Clock
             | Element::Interface

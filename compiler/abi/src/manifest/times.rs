@@ -37,6 +37,7 @@ mod tests {
                 backends: Vec::new(),
                 flows: None,
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

@@ -170,11 +170,12 @@ impl<'a> Checker<'a> {
     /// The connection table that the pool has: the written one, else what its scheduler needs.
     pub(super) fn table(
         &mut self,
-        (scheduler, place): (Scheduler, Span),
+        scheduler: (Scheduler, Span),
+        persist: Option<Span>,
         written: Option<(Option<Flows>, Span)>,
         timeouts: Option<(Timeouts, Span)>,
     ) -> Option<Flows> {
-        let table = self.table_of((scheduler, place), written);
+        let table = self.table_of(scheduler, persist, written);
         let Some((timeouts, span)) = timeouts else {
             return table;
         };
@@ -198,10 +199,11 @@ impl<'a> Checker<'a> {
     fn table_of(
         &mut self,
         (scheduler, place): (Scheduler, Span),
+        persist: Option<Span>,
         written: Option<(Option<Flows>, Span)>,
     ) -> Option<Flows> {
         let Some((written, span)) = written else {
-            return Some(if scheduler.pick().needs_every() {
+            return Some(if scheduler.pick().needs_every() || persist.is_some() {
                 every()
             } else {
                 changed()
@@ -215,6 +217,18 @@ impl<'a> Checker<'a> {
                     .label("without it each packet of a flow would go elsewhere")
                     .secondary(place, "this scheduler counts")
                     .note("write `flows 64K`; `scheduler maglev` needs no such table"),
+            );
+            return None;
+        }
+        if let (Some(persist), Some(Tracking::Changed)) =
+            (persist, written.map(|flows| flows.tracking))
+        {
+            let message = "`flows auto` does not go with `persist`";
+            self.report(
+                Diagnostic::error(Code::BadValue, message, span)
+                    .label("it has flows stay where the ring had them")
+                    .secondary(persist, "and this where their client is")
+                    .note("write `flows 64K`, which is also what a pool with `persist` has without the line; or `flows off`"),
             );
             return None;
         }

@@ -42,6 +42,7 @@ mod once;
 mod overlap;
 mod overlay;
 mod packet;
+mod persist;
 mod pools;
 mod possible;
 mod presence;

@@ -67,7 +67,7 @@ impl<'a> Checker<'a> {
         let mut ids = (0..=ID_MAX).filter(|id| !given.contains(id));
         let (mut flows, mut capacity, mut full) = (None, None, false);
         let (mut slow_start, mut timeouts) = (None, None);
-        let mut treatment = Treatment::default();
+        let (mut treatment, mut persist) = (Treatment::default(), None);
         let before = self.diagnostics.len();
         for line in &item.lines {
             match line {
@@ -102,6 +102,9 @@ impl<'a> Checker<'a> {
                 PoolLine::Prop(prop) if prop.name.text == "fragments" => {
                     treatment = self.fragments_line(prop).unwrap_or_default();
                 }
+                PoolLine::Prop(prop) if prop.name.text == "persist" => {
+                    persist = self.persist_line(prop).map(|found| (found, prop.span));
+                }
                 PoolLine::Prop(prop) if prop.name.text == "slow_start" => {
                     slow_start = self.slow_start(prop).map(|time| (time, prop.span));
                 }
@@ -132,8 +135,8 @@ impl<'a> Checker<'a> {
         let name = item.name.text.clone();
         self.keys.push(key);
         self.fragments.push(treatment);
-        let flows = self.table(scheduler, flows, timeouts);
-        self.weightless(&backends, &places, flows.as_ref());
+        let flows = self.table(scheduler, persist.map(|(_, line)| line), flows, timeouts);
+        self.weightless(&backends, &places, flows.is_some() || persist.is_some());
         self.limited(&backends, &places, flows.as_ref());
         self.compared(scheduler, &backends, capacity);
         self.unheeded_weight(&backends, &places, scheduler);
@@ -153,6 +156,7 @@ impl<'a> Checker<'a> {
                 Treatment::Follow(fragments) => Some(fragments),
                 Treatment::Meet | Treatment::Drop | Treatment::Pass => None,
             },
+            persist: persist.map(|(found, _)| found),
             slow_start: slow_start.map(|(time, _)| time),
             counters: self.policy.manifest.counters.len() as u32,
             capacity: capacity.map(|(capacity, _)| capacity),

@@ -87,6 +87,7 @@ impl<'a> Checker<'a> {
             };
             (self.variable(&name, VariableKind::Value(64)), key)
         });
+        let clients = self.by_client(pool, span)?;
         let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
         let kind = StmtKind::Select {
@@ -95,6 +96,7 @@ impl<'a> Checker<'a> {
             id,
             key,
             home,
+            clients,
             following,
             otherwise,
         };

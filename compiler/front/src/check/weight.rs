@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lvsc_abi::manifest::{Backend, Flows};
+use lvsc_abi::manifest::Backend;
 use lvsc_abi::scheduler::Scheduler;
 
 use super::Checker;
@@ -14,16 +14,11 @@ use crate::syntax::ast::Prop;
 const SLOWEST: Duration = Duration::from_hours(1);
 
 impl<'a> Checker<'a> {
-    /// Notes backends that drain, by name or by weight 0, in a pool that has others, and no connection table: without one
+    /// Notes backends that drain, by name or by weight 0, in a pool that has others, and keeps no flows or clients: without a table
     /// there is nothing to drain, unless packets name them.
-    pub(super) fn weightless(
-        &mut self,
-        backends: &[Backend],
-        places: &[Span],
-        flows: Option<&Flows>,
-    ) {
+    pub(super) fn weightless(&mut self, backends: &[Backend], places: &[Span], keeps: bool) {
         let drains = |backend: &Backend| backend.drain || backend.weight == 0;
-        if flows.is_some() || backends.iter().all(drains) {
+        if keeps || backends.iter().all(drains) {
             return;
         }
         for (backend, place) in backends.iter().zip(places) {

@@ -335,6 +335,7 @@ impl List<'_> {
                 self.words(&["follow", "drop", "pass"]);
             }
             (Block::Pool, "fragments") => self.words(&["for"]),
+            (Block::Pool, "persist") if behind != "persist" => self.words(&["mask", "mask6"]),
             (Block::Table, "key") if context.last_sym().is_none() && behind != "key" => {
                 self.words(&KEY_KINDS);
             }

@@ -106,6 +106,7 @@ impl Reader {
             Element::Flow,
             Element::Noted,
             Element::Datagram,
+            Element::Client,
             Element::Change,
             Element::Load,
             Element::Cursor,

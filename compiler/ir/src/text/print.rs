@@ -231,6 +231,7 @@ pub(super) fn element_name(element: Element) -> &'static str {
         Element::Flow => "flow",
         Element::Noted => "noted",
         Element::Datagram => "datagram",
+        Element::Client => "client",
         Element::Change => "change",
         Element::Load => "load",
         Element::Cursor => "cursor",

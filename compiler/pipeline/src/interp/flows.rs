@@ -11,7 +11,7 @@ use lvsc_abi::scheduler::Pick;
 use super::changed::Told;
 use super::packet::Running;
 use super::{Selected, Table};
-use crate::pipeline::PoolId;
+use crate::pipeline::{Client, PoolId};
 
 /// The bucket of a flow, and what the clock says.
 pub(super) struct Bucket {
@@ -29,8 +29,13 @@ pub(super) struct Bucket {
 
 impl Running<'_> {
     /// The backend with a table of every flow; the key was absorbed into `state`.
-    pub(super) fn tracked(&mut self, flows: Flows, state: u64, selected: &mut Selected) -> u16 {
-        let (pool, hash) = (selected.pool, selected.hash);
+    pub(super) fn tracked(
+        &mut self,
+        (flows, client): (Flows, Option<Client>),
+        state: u64,
+        selected: &mut Selected,
+    ) -> u16 {
+        let pool = selected.pool;
         let told = self.told(selected);
         let kind = self.taken(selected).map(|taken| taken.kind);
         let life = flows.lives.by(kind.unwrap_or(FlowKind::Other));
@@ -52,7 +57,7 @@ impl Running<'_> {
         // 2.
         if told.passive {
             selected.table = Table::Passive;
-            return self.slot(hash, selected);
+            return self.kept_or_slot(client, selected);
         }
         // 3.
         let place = match known {
@@ -62,14 +67,14 @@ impl Running<'_> {
         if place == flows::ABSENT {
             selected.table = Table::Full;
             self.count(u64::from(self.sections.pool(pool).refused));
-            return self.slot(hash, selected);
+            return self.kept_or_slot(client, selected);
         }
         selected.table = if live.is_some() {
             Table::Moved
         } else {
             Table::New
         };
-        let id = self.pick(selected);
+        let id = self.kept_or(client, selected, Self::pick);
         if self.is_usable(pool, id) {
             let entry = Entry {
                 tag: bucket.tag as u32,
@@ -183,7 +188,7 @@ impl Running<'_> {
         ids.map(move |id| self.load(pool, id))
     }
 
-    fn load(&self, pool: PoolId, id: u16) -> Load {
+    pub(super) fn load(&self, pool: PoolId, id: u16) -> Load {
         let loads = self.section(self.sections.pool(pool).loads);
         Load::read(self.image, &loads, id.into())
     }

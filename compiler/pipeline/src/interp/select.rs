@@ -6,15 +6,15 @@ use lvsc_abi::layout::{Section, SectionId, backend, slot};
 use lvsc_abi::manifest::Tracking;
 
 use super::packet::Running;
-use super::{Selected, Table};
-use crate::pipeline::{Alternative, ChoiceId, Expr, PoolId, VariableId};
+use super::{Known, Selected, Table};
+use crate::pipeline::{Alternative, ChoiceId, Client, Expr, PoolId, VariableId};
 
 impl Running<'_> {
     pub(super) fn select(
         &mut self,
         pool: PoolId,
         key: ChoiceId,
-        home: Option<VariableId>,
+        (home, client): (Option<VariableId>, Option<Client>),
     ) -> Selected {
         let alternative = self.alternative(key);
         let state = hash::state(&self.key(key, alternative));
@@ -25,6 +25,7 @@ impl Running<'_> {
             alternative,
             hash: hash::ring(home.unwrap_or(state)),
             table: Table::None,
+            known: Known::Unasked,
             entry: None,
             slot: None,
             picked: slot::NONE,
@@ -32,8 +33,8 @@ impl Running<'_> {
         };
         let flows = self.pipeline.pool(pool).flows;
         selected.picked = match flows.map(|flows| (flows.tracking, flows)) {
-            None => self.slot(selected.hash, &mut selected),
-            Some((Tracking::Every, flows)) => self.tracked(flows, state, &mut selected),
+            None => self.kept_or_slot(client, &mut selected),
+            Some((Tracking::Every, flows)) => self.tracked((flows, client), state, &mut selected),
             Some((Tracking::Changed, flows)) => self.changed(flows, state, &mut selected),
         };
         if self.is_usable(pool, selected.picked) {

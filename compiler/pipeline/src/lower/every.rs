@@ -14,7 +14,7 @@ use super::select::pop_candidate;
 use super::state::{Binding, Path, Split};
 use super::values::binding;
 use super::{Lowering, element};
-use crate::pipeline::{PoolId, Signs, VariableId};
+use crate::pipeline::{Client, PoolId, Signs, VariableId};
 
 /// Paths to a table of every flow.
 #[derive(Default)]
@@ -44,6 +44,7 @@ impl Every {
 #[derive(Clone, Copy)]
 struct Asked {
     flows: Flows,
+    client: Option<Client>,
     lookup: Lookup,
     /// Seconds by which the entry of a flow that is neither new nor being closed is entered as older.
     rest: Value,
@@ -88,14 +89,14 @@ impl Lowering<'_> {
     /// Splits by whether the flow has or gets a usable backend.
     pub(super) fn by_every(
         &mut self,
-        (pool, home): (PoolId, Option<VariableId>),
+        (pool, home, client): (PoolId, Option<VariableId>, Option<Client>),
         flows: Flows,
         every: Every,
     ) -> Split {
         let mut split = Split::default();
         for mut path in self.join(every.passive) {
             let lookup = self.lookup_at((pool, home), flows, &mut path);
-            split.extend(self.passive(&lookup, path));
+            split.extend(self.passive(&lookup, client, path));
         }
         for mut path in self.join(every.active) {
             let lookup = self.lookup_at((pool, home), flows, &mut path);
@@ -103,6 +104,7 @@ impl Lowering<'_> {
             let block = path.block;
             let asked = Asked {
                 flows,
+                client,
                 lookup,
                 rest,
                 flags,
@@ -132,7 +134,7 @@ impl Lowering<'_> {
     }
 
     /// 2. A passive packet.
-    fn passive(&mut self, lookup: &Lookup, path: Path) -> Split {
+    fn passive(&mut self, lookup: &Lookup, client: Option<Client>, path: Path) -> Split {
         let pool = lookup.pool;
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
         let Split {
@@ -153,9 +155,8 @@ impl Lowering<'_> {
                 unknown.extend(no);
             }
         }
-        for mut path in self.join(unknown) {
-            self.push_ring_slot(pool, lookup.state, &mut path);
-            split.extend(self.usable(path));
+        for path in self.join(unknown) {
+            split.extend(self.kept_or_slot((pool, client), lookup.state, path));
         }
         split
     }
@@ -179,7 +180,7 @@ impl Lowering<'_> {
             let Split { yes, no: full } = self.seek(lookup, vacant, path);
             stale.extend(yes);
             for path in full {
-                split.extend(self.refused(lookup, path));
+                split.extend(self.refused(asked, path));
             }
         }
         for path in self.join(stale) {
@@ -259,26 +260,32 @@ impl Lowering<'_> {
         }
     }
 
-    /// 3. No place: the flow is counted as refused and goes where the ring says.
-    fn refused(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+    /// 3. No place: the flow is counted as refused and goes where its client does, or the ring says.
+    fn refused(&mut self, asked: &Asked, path: Path) -> Split {
+        let lookup = &asked.lookup;
         self.count_refused(lookup.pool, path.block);
-        self.push_ring_slot(lookup.pool, lookup.state, &mut path);
-        self.usable(path)
+        self.kept_or_slot((lookup.pool, asked.client), lookup.state, path)
     }
 
     /// 3. With a place on the stack: a new entry, where the scheduler finds a usable backend.
     fn enter(&mut self, asked: &Asked, mut path: Path) -> Split {
         let pool = asked.lookup.pool;
         let place = pop_place(&mut path);
-        let mut split = Split::default();
-        for mut path in self.pick(&asked.lookup, path) {
-            let id = path.pop().low;
-            self.push_candidate(pool, id, &mut path);
-            let Split { yes, no } = self.usable(path);
-            split.no.extend(no);
-            for path in yes {
-                split.extend(self.exchange(asked, place, path));
+        let choose = |lowering: &mut Self, path| {
+            let mut picked = lowering.pick(&asked.lookup, path);
+            for path in &mut picked {
+                let id = path.pop().low;
+                lowering.push_candidate(pool, id, path);
             }
+            picked
+        };
+        let Split { yes, no } = self.kept_or((pool, asked.client), path, choose);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for path in yes {
+            split.extend(self.exchange(asked, place, path));
         }
         split
     }

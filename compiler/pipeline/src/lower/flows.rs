@@ -121,6 +121,26 @@ impl Lowering<'_> {
         split
     }
 
+    /// Splits by whether there is a place for an entry, that which it has or a vacant one; if so, the place is on the stack.
+    pub(super) fn place_of(&mut self, lookup: &Lookup, path: Path) -> Split {
+        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+        let Split {
+            yes: mut places,
+            no: missed,
+        } = self.seek(lookup, find, path);
+        let mut full = Vec::new();
+        for path in missed {
+            let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
+            let Split { yes, no } = self.seek(lookup, vacant, path);
+            places.extend(yes);
+            full.extend(no);
+        }
+        Split {
+            yes: self.join(places),
+            no: full,
+        }
+    }
+
     /// Splits by whether a search of the bucket that this hash picks finds something; if so, the index is on the stack.
     pub(super) fn in_bucket(&mut self, table_hash: Value, search: Op, path: Path) -> Split {
         let position = self.code.value(path.block, search);

@@ -95,18 +95,9 @@ impl Lowering<'_> {
         let Split { yes, no: mut paths } = self.datagrams(datagram, paths);
         for mut path in self.join(yes) {
             let lookup = self.datagram(pool, &mut path);
-            let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
-            let Split {
-                yes: mut places,
-                no: missed,
-            } = self.seek(&lookup, find, path);
-            for path in missed {
-                let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
-                let Split { yes, no: full } = self.seek(&lookup, vacant, path);
-                places.extend(yes);
-                paths.extend(full);
-            }
-            for mut path in self.join(places) {
+            let Split { yes: places, no } = self.place_of(&lookup, path);
+            paths.extend(no);
+            for mut path in places {
                 let Place { at, word } = pop_place(&mut path);
                 let id = match binding(&path, variable) {
                     Binding::Backend { id, .. } => id,

@@ -139,6 +139,12 @@ impl Lowering<'_> {
     }
 
     /// Whether a backend has as many flows as it takes.
+    pub(super) fn is_full(&mut self, pool: PoolId, id: Value, block: BlockId) -> Value {
+        let counts = self.load_field(pool, (id, load::COUNTS, 8), block);
+        self.full(pool, (id, counts), block)
+    }
+
+    /// The same of one with these counts.
     fn full(&mut self, pool: PoolId, (index, counts): (Value, Value), block: BlockId) -> Value {
         let limit = self.load_field(pool, (index, load::LIMIT, 4), block);
         let active = self.code.with(block, Binary::And, counts, ACTIVE_MASK);
@@ -204,8 +210,7 @@ impl Lowering<'_> {
             return vec![path];
         }
         let id = path.pop().low;
-        let counts = self.load_field(pool, (id, load::COUNTS, 8), path.block);
-        let full = self.full(pool, (id, counts), path.block);
+        let full = self.is_full(pool, id, path.block);
         let Split { yes, no: mut paths } = self.test(full, path);
         for path in &mut paths {
             path.push(id);

@@ -118,9 +118,9 @@ impl Needs {
         self.expr(pipeline, expr, Within::Step);
     }
 
-    /// Also this variable.
-    pub(super) fn variable(&mut self, variable: Option<VariableId>) {
-        self.variables.extend(variable);
+    /// Also these variables.
+    pub(super) fn ask(&mut self, variables: impl IntoIterator<Item = VariableId>) {
+        self.variables.extend(variables);
     }
 
     fn merge(&mut self, other: &Needs) {
@@ -155,9 +155,11 @@ impl Needs {
                 variable,
                 key,
                 home,
+                client,
             } => {
                 self.variables.remove(variable);
-                self.variable(*home);
+                let client = client.iter().flat_map(|client| client.variables());
+                self.ask(client.chain(*home));
                 self.key(pipeline, *key);
                 for (index, signs) in pipeline.signs(*pool, *key) {
                     for expr in signs.exprs() {

@@ -12,7 +12,7 @@ use super::conditions::taken;
 use super::every::Every;
 use super::likely::Guess;
 use super::state::{Binding, Path, Split};
-use crate::pipeline::{Alternative, ChoiceId, Pipeline, PoolId, Signs, VariableId};
+use crate::pipeline::{Alternative, ChoiceId, Client, Pipeline, PoolId, Signs, VariableId};
 
 /// How a packet belongs to its flow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,19 +31,17 @@ impl Lowering<'_> {
         &mut self,
         (pool, variable): (PoolId, VariableId),
         key: ChoiceId,
-        home: Option<VariableId>,
+        (home, client): (Option<VariableId>, Option<Client>),
         paths: Vec<Path>,
     ) -> Split {
         let keyed = self.keyed(pool, key, paths);
         let flows = self.pipeline.pool(pool).flows;
-        let mut within = self.behind.clone();
-        within.variable(home);
         let mut split = Split::default();
         let mut changed = Changed::default();
         let mut every = Every::default();
         for (part, mut paths) in keyed {
             let signs = signs_of(self.pipeline, key, part);
-            self.needs = within.clone();
+            self.ask_for(home, client);
             for expr in signs.into_iter().flat_map(Signs::exprs) {
                 self.needs.also(self.pipeline, expr);
             }
@@ -57,7 +55,7 @@ impl Lowering<'_> {
             }
             for path in self.join(hashed) {
                 match flows.map(|flows| (flows.tracking, flows)) {
-                    None => split.extend(self.by_ring(pool, path)),
+                    None => split.extend(self.by_ring((pool, client), path)),
                     Some((Tracking::Every, flows)) => every.extend(match part {
                         Part::Active(life) => self.tell_every(flows, life, None, path),
                         Part::Told(_) => self.tell_every(flows, flows.lives.tcp, signs, path),
@@ -70,9 +68,9 @@ impl Lowering<'_> {
                 }
             }
         }
-        self.needs = within;
+        self.ask_for(home, client);
         if let Some(flows) = flows {
-            split.extend(self.by_every((pool, home), flows, every));
+            split.extend(self.by_every((pool, home, client), flows, every));
             split.extend(self.by_change(pool, flows, changed));
         }
         self.needs = self.behind.clone();
@@ -136,11 +134,10 @@ impl Lowering<'_> {
         found
     }
 
-    /// Without a connection table the backend is `slot(h)`.
-    fn by_ring(&mut self, pool: PoolId, mut path: Path) -> Split {
+    /// Without a connection table the backend is the client's, else `slot(h)`.
+    fn by_ring(&mut self, pool: (PoolId, Option<Client>), mut path: Path) -> Split {
         let state = path.pop().low;
-        self.push_ring_slot(pool, state, &mut path);
-        self.usable(path)
+        self.kept_or_slot(pool, state, path)
     }
 
     /// Pushes the candidate `slot(h)` of a key that was absorbed into `state`.

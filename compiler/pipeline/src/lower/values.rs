@@ -46,9 +46,12 @@ impl Lowering<'_> {
                 let width = self.pipeline.width(expr);
                 let mut split = self.operands(a, b, path);
                 for path in &mut split.yes {
-                    let (b, a) = (path.pop().low, path.pop().low);
-                    let value = self.arithmetic(path.block, *op, a, b, width);
-                    path.push(value);
+                    let (b, a) = (path.pop(), path.pop());
+                    let low = self.arithmetic(path.block, *op, a.low, b.low, width);
+                    // Wider values than a word are masked and nothing else.
+                    let high = a.high.zip(b.high);
+                    let high = high.map(|(a, b)| self.arithmetic(path.block, *op, a, b, width));
+                    path.state.stack.push(Number { low, high });
                 }
                 split
             }

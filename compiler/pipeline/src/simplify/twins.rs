@@ -14,7 +14,7 @@ use petgraph::visit::EdgeRef;
 
 use super::{Asked, replace};
 use crate::pipeline::{
-    Edge, Expr, InterfaceRef, Outcome, Pipeline, Step, VariableId, VariableKind,
+    Client, Edge, Expr, InterfaceRef, Outcome, Pipeline, Step, VariableId, VariableKind,
 };
 
 /// What a node and all behind it do.
@@ -159,8 +159,12 @@ fn read(step: &mut Step, visit: Visit<'_>) {
             visit(variable);
             visit(datagram);
         }
+        Step::Select { home, client, .. } => {
+            let client = client.iter_mut();
+            let client = client.flat_map(|Client { own, quoted }| [own, quoted]);
+            client.chain(home).for_each(visit);
+        }
         Step::Verdict(Outcome::Send(interface)) => in_interface(interface, visit),
-        Step::Select { home, .. } => home.iter_mut().for_each(visit),
         Step::Parse(_)
         | Step::Hash(..)
         | Step::Count(_)

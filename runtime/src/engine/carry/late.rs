@@ -177,8 +177,8 @@ impl Seen {
 /// The section of the old image that one of the new one goes on from.
 fn match_of(old: &dyn Image, new: &dyn Image, section: &Section) -> Option<Section> {
     let (_, before) = old.layout().named(&section.name)?;
-    let goes_on =
-        section.element == Element::Flow || slots::go_on(old.layout(), new.layout(), section);
+    let goes_on = matches!(section.element, Element::Flow | Element::Client)
+        || slots::go_on(old.layout(), new.layout(), section);
     (goes_on && before.element == section.element).then(|| before.clone())
 }
 
@@ -322,6 +322,7 @@ mod tests {
                 backends: ["a", "b"].into_iter().zip(ids).map(backend).collect(),
                 flows: Some(Flows::new(Tracking::Changed, 8, 10)),
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

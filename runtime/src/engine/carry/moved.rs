@@ -80,6 +80,7 @@ mod tests {
                 backends: (0..).zip(names).map(backend).collect(),
                 flows: None,
                 fragments: None,
+                persist: None,
                 slow_start: None,
                 counters: 0,
                 capacity: None,

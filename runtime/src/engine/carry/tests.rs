@@ -5,11 +5,14 @@ use lvsc_abi::flows::{self, BUCKET};
 use lvsc_abi::image::{Bytes, count};
 use lvsc_abi::kind::Kind;
 use lvsc_abi::layout::Layout;
-use lvsc_abi::manifest::{Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape};
-use lvsc_abi::scheduler::Scheduler;
+use lvsc_abi::manifest::{
+    Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape, Tracking,
+};
 
+mod clients;
 mod counts;
 mod datagrams;
+mod kinds;
 mod times;
 
 fn manifest(names: &[&str]) -> Manifest {
@@ -21,10 +24,11 @@ fn manifest(names: &[&str]) -> Manifest {
     Manifest {
         pools: vec![Pool {
             name: "web".to_owned(),
-            scheduler: Scheduler::Wrr,
+            scheduler: lvsc_abi::scheduler::Scheduler::Wrr,
             backends: names.iter().enumerate().map(backend).collect(),
-            flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
+            flows: Some(Flows::new(Tracking::Every, 8, 10)),
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: 0,
             capacity: None,
@@ -364,7 +368,7 @@ fn an_image_goes_on_where_every_id_means_the_same() {
 fn changed(names: &[&str]) -> Manifest {
     let mut manifest = manifest(names);
     let flows = manifest.pools[0].flows.as_mut().unwrap();
-    flows.tracking = lvsc_abi::manifest::Tracking::Changed;
+    flows.tracking = Tracking::Changed;
     manifest
 }
 
@@ -400,23 +404,6 @@ fn noted(image: &mut Bytes, backend: u16) {
 fn first(image: &Bytes) -> Option<u16> {
     let at = image.layout().named("flows.web").unwrap().1.at(0, 0);
     Entry::from_bits(image.load(at, Width::B8)).map(|entry| entry.backend)
-}
-
-/// What it says of flows whose slots are steady was never true of them.
-#[test]
-fn a_table_of_every_flow_is_none_of_those_whose_slots_have_changed() {
-    let (old, new) = (manifest(&["a", "b"]), changed(&["a", "b"]));
-    let (mut before, mut now) = (image(), image_of_changed());
-    let then = counted(&before);
-    noted(&mut before, 1);
-    carry((&old, &before, &then), (&new, &mut now));
-    assert_eq!(first(&now), None);
-    catch_up(
-        (&old, &before, &then),
-        (&new, &mut now),
-        &mut Seen::default(),
-    );
-    assert_eq!(first(&now), None);
 }
 
 /// It would be found when the new host answers, and take a flow from where it went meanwhile.

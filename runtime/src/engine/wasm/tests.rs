@@ -32,6 +32,7 @@ fn manifest(names: &[&str]) -> Manifest {
         backends: names.iter().enumerate().map(backend).collect(),
         flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
         fragments: None,
+        persist: None,
         slow_start: None,
         counters: 1,
         capacity: None,

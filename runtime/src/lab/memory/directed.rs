@@ -221,6 +221,7 @@ mod tests {
             backends: backends.collect(),
             flows: None,
             fragments: None,
+            persist: None,
             slow_start: None,
             counters: 0,
             capacity: None,

@@ -2,6 +2,8 @@
 
 use lvsc_abi::loads::Load;
 
+use lvsc_abi::scheduler::Scheduler;
+
 use super::*;
 use crate::engine::carry::late::approach;
 
