@@ -132,15 +132,21 @@ impl Running<'_> {
             }
             Pick::Least(measure) => return self.least(pool, measure),
             Pick::Two => {
-                let [first, second] = [hash, hash >> 32].map(|index| self.slot(index, selected));
-                if loads::second_has_less(self.load(pool, first), self.load(pool, second)) {
+                let [first, second] = [hash, hash >> 32];
+                let [one, other] = [first, second].map(|index| {
+                    let id = self.slot(index, selected);
+                    self.load(pool, id)
+                });
+                let lesser = if loads::second_has_less(one, other) {
                     second
                 } else {
                     first
-                }
+                };
+                self.slot(lesser, selected)
             }
         };
         if self.pipeline.pool(pool).has_limits() && self.load(pool, id).is_full() {
+            selected.slot = None;
             return self.least(pool, Measure::Connections);
         }
         id
