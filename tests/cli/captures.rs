@@ -170,7 +170,8 @@ fn a_trace_forgets_flows_in_time_and_says_that_nobody_takes_one() {
     assert!(taken > 1 && busy + taken == 40, "{text}");
     let nobody = "no backend from web: a new flow, which no backend takes; key";
     assert_eq!(text.matches(nobody).count(), busy, "{text}");
-    let ran = said(lvsc(folder.path()).arg("run").args(packets)).err;
+    let out = ["--out", "out.pcap"];
+    let ran = said(lvsc(folder.path()).arg("run").args(packets).args(out)).out;
     let sum = format!("40 frames: {taken} sent, {busy} dropped (busy {busy})");
     assert!(ran.contains(&sum), "{ran}");
 }

@@ -62,7 +62,7 @@ pub struct Load {
 
 impl Load {
     /// The element `index` of a section `loads.<pool>`.
-    pub fn load(image: &dyn Image, section: &Section, index: u64) -> Load {
+    pub fn of(image: &dyn Image, section: &Section, index: u64) -> Load {
         let counts = image.load(section.at(index, load::COUNTS), Width::B8);
         let field = |field| image.load(section.at(index, field), Width::B4) as u32;
         Load {
@@ -89,9 +89,8 @@ impl Load {
         let weight = if self.is_full() { 0 } else { weight };
         match measure {
             Measure::Connections => (ACTIVE_COST * active + u64::from(self.inactive), weight),
-            Measure::Delay => (active + 1, weight),
             Measure::Idle if active == 0 => (0, weight),
-            Measure::Idle => (active + 1, weight),
+            Measure::Delay | Measure::Idle => (active + 1, weight),
             Measure::Overflow if active > weight => (1, 0),
             Measure::Overflow => (1, weight),
         }
@@ -192,7 +191,7 @@ pub fn open_and_close(pool: &Pool, image: &mut dyn Image) {
         let (Some(limit), id) = (backend.limit, u64::from(backend.id)) else {
             continue;
         };
-        let load = Load::load(image, &section, id);
+        let load = Load::of(image, &section, id);
         let wanted = if !load.is_full() {
             limit.flows
         } else if load.total() < u64::from(limit.flows) {
@@ -375,7 +374,7 @@ mod tests {
         recount(&pool, &mut image);
         let counts = |image: &Bytes| {
             [0, 1, 2].map(|id| {
-                let load = Load::load(image, &loads, id);
+                let load = Load::of(image, &loads, id);
                 (load.active, load.inactive)
             })
         };
@@ -396,7 +395,7 @@ mod tests {
                 image.store(loads.at(0, load::LIMIT), Width::B4, 4);
             }
             open_and_close(&pool, &mut image);
-            limits.push(Load::load(&image, &loads, 0).limit);
+            limits.push(Load::of(&image, &loads, 0).limit);
         }
         assert_eq!(limits, [4, 2, 2, 2, 2, 2, 4, 4, 4, 2]);
     }

@@ -160,7 +160,7 @@ impl Running<'_> {
 
     fn load(&self, pool: PoolId, id: u16) -> Load {
         let loads = self.section(self.sections.pool(pool).loads);
-        Load::load(self.image, &loads, id.into())
+        Load::of(self.image, &loads, id.into())
     }
 
     /// The worker's element of the cursor, which then is one more.

@@ -37,7 +37,7 @@ fn packet(image: &mut Bytes, index: u64, backend: u16, flags: u64) {
 fn counts(image: &Bytes) -> [(u32, u32); 3] {
     let (_, loads) = image.layout().named("loads.web").unwrap();
     [0, 1, 2].map(|id| {
-        let load = Load::load(image, loads, id);
+        let load = Load::of(image, loads, id);
         (load.active, load.inactive)
     })
 }
