@@ -101,9 +101,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
                 let edges = [(behind, Edge::Yes), (first, Edge::No)];
                 first = add(graph, step, stmt.place, &edges);
             }
-            return following
-                .as_ref()
-                .map_or(first, |following| hash(graph, following, first, stmt.place));
+            return following.map_or(first, |following| hash(graph, following, first, stmt.place));
         }
         StmtKind::Let(variable, value) => (
             Step::Let(*variable, value.clone()),
@@ -126,7 +124,7 @@ fn statement(graph: &mut StableGraph<Node, Edge>, stmt: &Stmt, next: NodeIndex) 
 /// Hashes both keys of a datagram, then goes to `next`.
 fn hash(
     graph: &mut StableGraph<Node, Edge>,
-    following: &Following,
+    following: Following,
     next: NodeIndex,
     place: Place,
 ) -> NodeIndex {
@@ -134,7 +132,7 @@ fn hash(
     [first, later]
         .into_iter()
         .fold(next, |to, (variable, key)| {
-            let step = Step::Hash(*variable, *key);
+            let step = Step::Hash(variable, key);
             add(graph, step, place, &[(to, Edge::Next)])
         })
 }
