@@ -13,6 +13,7 @@ use lvsc_pipeline::trace::{Happened, Trace as Record};
 use lvsc_runtime::io::Loss;
 use lvsc_runtime::io::pcap::Reader;
 use lvsc_runtime::publish::{publish, publish_time};
+use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 use serde_json::{Value, json};
 
@@ -40,9 +41,11 @@ pub fn run(args: &Trace, global: &Global, ui: &mut Ui) -> Result<Status, Failure
     };
     let mut engine = Interpreter::new(checked.pipeline.clone());
     publish(manifest, &world, engine.image_mut());
+    let mut sweeper = Sweeper::default();
     for (index, (origin, frame)) in frames.into_iter().enumerate() {
         let second = origin.as_ref().map_or(0, |origin| origin.time.as_secs());
         if second > world.seconds {
+            sweeper.advance(manifest, (world.seconds, second), engine.image_mut());
             world.seconds = second;
             publish_time(&world, engine.image_mut());
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::slot;
-use lvsc_abi::manifest::{Backend, Pool, Tracking};
+use lvsc_abi::manifest::{Backend, Limit, Pool, Tracking};
 use lvsc_abi::scheduler::Pick;
 use lvsc_pipeline::pipeline::{Pipeline, Step};
 use lvsc_pipeline::words;
@@ -64,6 +64,8 @@ pub enum What {
     Removed,
     /// Its weight.
     Weight(u32, u32),
+    /// How many flows it takes.
+    Limit(Option<Limit>, Option<Limit>),
     /// It drains.
     Drained,
     /// It does not drain any more.
@@ -82,6 +84,9 @@ impl fmt::Display for What {
             What::Added => "added",
             What::Removed => "removed",
             What::Weight(before, after) => return write!(f, "weight {before} -> {after}"),
+            What::Limit(before, after) => {
+                return write!(f, "{} -> {}", limit(*before), limit(*after));
+            }
             What::Drained => "drains",
             What::Undrained => "drains no more",
             What::Backup(true) => "only where no other can",
@@ -90,6 +95,14 @@ impl fmt::Display for What {
             What::Way => "another MAC, port or interface",
         })
     }
+}
+
+/// As a policy says it.
+fn limit(limit: Option<Limit>) -> String {
+    limit.map_or_else(
+        || "no limit".to_owned(),
+        |Limit { flows, reopen }| format!("limit {flows} reopen {reopen}"),
+    )
 }
 
 /// Slots that move.
@@ -324,6 +337,9 @@ fn told(before: Option<&Backend>, after: Option<&Backend>) -> Vec<What> {
     let mut told = Vec::new();
     if before.weight != after.weight {
         told.push(What::Weight(before.weight, after.weight));
+    }
+    if before.limit != after.limit {
+        told.push(What::Limit(before.limit, after.limit));
     }
     match (before.drain, after.drain) {
         (false, true) => told.push(What::Drained),

@@ -1,8 +1,8 @@
 //! Connection tables kept clean, and ring slots let go on with time.
 //!
 //! An entry tells its age modulo 65,536 seconds, so one that has expired is emptied before it looks young again; one that an
-//! opening made modulo 64, and nobody else empties it. Otherwise nothing depends on it: to a packet an expired entry is as
-//! good as none.
+//! opening made modulo 64, and nobody else empties it. How many flows a backend has goes by it, too: until it is emptied, an
+//! expired one counts. Otherwise nothing depends on it: to a packet an expired entry is as good as none.
 
 mod gone;
 

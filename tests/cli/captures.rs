@@ -181,6 +181,29 @@ fn a_trace_says_whose_backend_it_is() {
 }
 
 #[test]
+fn a_trace_forgets_flows_in_time_and_says_that_nobody_takes_one() {
+    let folder = folder();
+    let policy = "pool web { scheduler wlc; backend rs1 192.0.2.21 limit 1; flows 64 idle 10s }\n\
+                  match ip { select rs from web else { drop busy }; dr(rs) }\n";
+    fs::write(folder.path().join("busy.lvs"), policy).expect("a file");
+    let frames: Vec<_> = (1..=40).map(frame).collect();
+    fs::write(folder.path().join("in.pcap"), capture(&frames)).expect("a file");
+    let packets = ["busy.lvs", "--pcap", "in.pcap"];
+    let traced = said(lvsc(folder.path()).arg("trace").args(packets));
+    assert_eq!(traced.code, 0, "{}", traced.err);
+    let text = traced.out;
+    let busy = text.matches("verdict  drop, reason busy").count();
+    let taken = text.matches("verdict  send").count();
+    assert!(taken > 1 && busy + taken == 40, "{text}");
+    let nobody = "no backend from web: a new flow, which no backend takes; key";
+    assert_eq!(text.matches(nobody).count(), busy, "{text}");
+    let out = ["--out", "out.pcap"];
+    let ran = said(lvsc(folder.path()).arg("run").args(packets).args(out)).out;
+    let sum = format!("40 frames: {taken} sent, {busy} dropped (busy {busy})");
+    assert!(ran.contains(&sum), "{ran}");
+}
+
+#[test]
 fn a_trace_names_what_only_looks_like_a_header() {
     let folder = folder();
     let mut short = frame(1);

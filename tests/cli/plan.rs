@@ -207,3 +207,24 @@ fn what_cannot_be_compared_is_said() {
         &["standard input is one policy", "help: "],
     );
 }
+
+#[test]
+fn other_limits_are_told() {
+    let folder = folder();
+    let policy = |limits: [&str; 2]| {
+        let [first, second] = limits;
+        let (rs1, rs2) = (format!("{RS1} {first}"), format!("{RS2} {second}"));
+        policy(&["scheduler wlc", "flows 64", &rs1, &rs2])
+    };
+    let (old, new) = (
+        policy(["limit 8", "limit 8"]),
+        policy(["limit 8", "limit 6 reopen 2"]),
+    );
+    let text = plan(folder.path(), &old, &new, &[]).out;
+    assert!(
+        text.contains("  rs2      50.0 %  50.0 %  limit 8 reopen 6 -> limit 6 reopen 2\n"),
+        "{text}"
+    );
+    let text = plan(folder.path(), &new, &policy(["", ""]), &[]).out;
+    assert!(text.contains("limit 6 reopen 2 -> no limit\n"), "{text}");
+}

@@ -116,8 +116,13 @@ impl<'a> Trace<'a> {
                 .map(|entry| format!("entry {entry} of flows.{}", pool.name)),
         );
         if selected.backend.is_none() {
+            let nobody = if selected.slot.is_some() {
+                "which names no backend"
+            } else {
+                "which no backend takes"
+            };
             how.push(picked.map_or_else(
-                || "which names no backend".to_owned(),
+                || nobody.to_owned(),
                 |picked| format!("which names {picked}, and that is not usable"),
             ));
         }

@@ -155,12 +155,17 @@ impl Running<'_> {
     /// Of the backends in the slots of the hash's halves the one that has less to do.
     fn lesser(&self, selected: &mut Selected) -> u16 {
         let (pool, hash) = (selected.pool, selected.hash);
-        let [first, second] = [hash, hash >> 32].map(|index| self.slot(index, selected));
-        if loads::second_has_less(self.load(pool, first), self.load(pool, second)) {
+        let [first, second] = [hash, hash >> 32];
+        let [one, other] = [first, second].map(|index| {
+            let id = self.slot(index, selected);
+            self.load(pool, id)
+        });
+        let lesser = if loads::second_has_less(one, other) {
             second
         } else {
             first
-        }
+        };
+        self.slot(lesser, selected)
     }
 
     /// The home, or who takes its place.
