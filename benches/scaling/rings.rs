@@ -71,15 +71,9 @@ fn published(count: u32, rounds: u32, tracking: Option<Tracking>) -> Duration {
     });
     let manifest = Manifest {
         pools: vec![Pool {
-            name: "web".to_owned(),
-            scheduler: Scheduler::Maglev,
             backends: backends.collect(),
             flows,
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            capacity: None,
-            counters: 0,
+            ..Pool::new("web", Scheduler::Maglev)
         }],
         ..Manifest::default()
     };

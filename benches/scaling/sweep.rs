@@ -44,17 +44,11 @@ fn round(entries: u32, rounds: u32, scheduler: Scheduler, seen: Option<u16>) -> 
     let flows = Flows::new(Tracking::Every, entries, IDLE);
     let manifest = Manifest {
         pools: vec![Pool {
-            name: "web".to_owned(),
-            scheduler,
             backends: (0..8)
                 .map(|id| Backend::new(id, format!("rs{id}"), [10, 0, 0, 1]))
                 .collect(),
             flows: Some(flows),
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            capacity: None,
-            counters: 0,
+            ..Pool::new("web", scheduler)
         }],
         ..Manifest::default()
     };

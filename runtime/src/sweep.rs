@@ -187,15 +187,8 @@ mod tests {
         let flows = Flows::new(Tracking::Every, LENGTH as u32, 10);
         Manifest {
             pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Wrr,
-                backends: Vec::new(),
                 flows: Some(flows),
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
+                ..Pool::new("web", Scheduler::Wrr)
             }],
             ..Manifest::default()
         }

@@ -74,15 +74,8 @@ mod linux {
                 ..Interface::default()
             }],
             pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Maglev,
                 backends: backends.iter().enumerate().map(backend).collect(),
-                flows: None,
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
+                ..Pool::new("web", Scheduler::Maglev)
             }],
             vips: vec![Vip {
                 address: plan().vip.into(),

@@ -384,15 +384,9 @@ mod tests {
             ..Backend::new(id, format!("rs{id}"), [192, 0, 2, 1])
         };
         let pool = Pool {
-            name: "web".to_owned(),
-            scheduler: Scheduler::Wlc,
             backends: vec![backend(0), backend(1)],
             flows: Some(Flows::new(Tracking::Every, 16, 60)),
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            counters: 0,
-            capacity: None,
+            ..Pool::new("web", Scheduler::Wlc)
         };
         (pool, Bytes::new(layout))
     }

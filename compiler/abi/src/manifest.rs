@@ -12,6 +12,7 @@ use crate::mac::Mac;
 use crate::options::Xdp;
 use crate::scheduler::Scheduler;
 
+mod counter;
 mod flows;
 mod fragments;
 mod interface;
@@ -19,6 +20,7 @@ mod keyed;
 mod persist;
 mod times;
 
+pub use self::counter::{Counter, CounterKind};
 pub use self::flows::{FlowKind, Flows, Lives, Tracking};
 pub use self::fragments::Fragments;
 pub use self::interface::{Interface, Vip};
@@ -153,6 +155,21 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Pool {
+    /// A pool of which nothing else is said.
+    pub fn new(name: impl Into<String>, scheduler: Scheduler) -> Pool {
+        Pool {
+            name: name.into(),
+            scheduler,
+            backends: Vec::new(),
+            flows: None,
+            fragments: None,
+            persist: None,
+            slow_start: None,
+            counters: 0,
+            capacity: None,
+        }
+    }
+
     /// The backend with this id.
     pub fn backend(&self, id: u16) -> Option<&Backend> {
         // Without ids of its own a policy numbers them as they come.
@@ -189,46 +206,6 @@ impl Pool {
         let capacity = self.capacity.map_or(0, |capacity| capacity as usize);
         self.scheduler.ring_size(self.backends.len().max(capacity))
     }
-}
-
-/// A counter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counter {
-    /// What it is called: the drop reason, the policy's name for it, or `<pool>.<backend>`.
-    pub name: String,
-    /// What it counts.
-    pub kind: CounterKind,
-}
-
-impl Counter {
-    /// The counter of an id that no backend of the pool has.
-    pub fn of_nobody(pool: &str, id: u32) -> Counter {
-        Counter {
-            name: format!("{pool}.#{id}"),
-            kind: CounterKind::Backend,
-        }
-    }
-
-    /// Whether it is one of an id that no backend has.
-    pub fn is_of_nobody(&self) -> bool {
-        self.kind == CounterKind::Backend && self.name.contains(".#")
-    }
-}
-
-/// What a counter counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CounterKind {
-    /// Packets dropped for a reason.
-    Reason,
-    /// Packets that reached a `count` of the policy.
-    Policy,
-    /// Packets given to a backend.
-    Backend,
-    /// Flows of a pool that found no place in its connection table.
-    Refused,
-    /// Packets that reached a `count` of a counter with a key and found no cell.
-    Others,
 }
 
 /// Why a manifest could not be read.

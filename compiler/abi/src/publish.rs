@@ -292,15 +292,9 @@ mod tests {
             ..Backend::new(id, format!("192.0.2.{id}"), [192, 0, 2, id as u8])
         };
         let pool = Pool {
-            name: "web".to_owned(),
-            scheduler: Scheduler::Wrr,
             backends: vec![backend(0, 3), backend(1, 1), backend(2, 0)],
             flows: Some(Flows::new(Tracking::Every, 8, 10)),
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            counters: 0,
-            capacity: None,
+            ..Pool::new("web", Scheduler::Wrr)
         };
         Manifest {
             interfaces: vec![Interface::default()],

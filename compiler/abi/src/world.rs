@@ -250,15 +250,8 @@ mod tests {
                 ..Interface::default()
             }],
             pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Wrr,
                 backends: backends.iter().enumerate().map(backend).collect(),
-                flows: None,
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
+                ..Pool::new("web", Scheduler::Wrr)
             }],
             ..Manifest::default()
         }

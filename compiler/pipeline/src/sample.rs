@@ -221,15 +221,10 @@ fn manifest() -> Manifest {
         counters.extend(given.map(|name| counter(&name, CounterKind::Backend)));
         counters.extend(flows.map(|_| counter(name, CounterKind::Refused)));
         Pool {
-            name: name.to_owned(),
-            scheduler,
             backends,
             flows,
-            fragments: None,
-            persist: None,
-            slow_start: None,
             counters: first,
-            capacity: None,
+            ..Pool::new(name, scheduler)
         }
     });
     let interface = |name: &str| Interface {

@@ -122,15 +122,10 @@ pub(super) fn manifest() -> Manifest {
             ..Interface::default()
         }],
         pools: vec![Pool {
-            name: "web".to_owned(),
-            scheduler: Scheduler::Wrr,
             backends: vec![backend(0, Some(Mac([2, 0, 0, 0, 0, 9]))), backend(1, None)],
             flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
-            fragments: None,
-            persist: None,
-            slow_start: None,
             counters: 1,
-            capacity: None,
+            ..Pool::new("web", Scheduler::Wrr)
         }],
         counters: vec![
             counter("unlucky", CounterKind::Reason),

@@ -247,15 +247,8 @@ mod tests {
     fn manifest(pools: &[&[(&str, u8)]]) -> Manifest {
         let backend = |(name, last): &(&str, u8)| Backend::new(0, *name, [192, 0, 2, *last]);
         let pool = |backends: &&[(&str, u8)]| Pool {
-            name: "pool".to_owned(),
-            scheduler: Scheduler::Maglev,
             backends: backends.iter().map(backend).collect(),
-            flows: None,
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            counters: 0,
-            capacity: None,
+            ..Pool::new("pool", Scheduler::Maglev)
         };
         Manifest {
             interfaces: vec![Interface::default()],

@@ -72,15 +72,9 @@ mod tests {
         let backend = |id: u16| Backend::new(id, format!("rs{id}"), [192, 0, 2, 1]);
         Manifest {
             pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Maglev,
                 backends: vec![backend(0), backend(1)],
                 flows: Some(Flows::new(tracking, 8, 60)),
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
+                ..Pool::new("web", Scheduler::Maglev)
             }],
             ..Manifest::default()
         }

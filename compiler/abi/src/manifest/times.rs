@@ -31,17 +31,7 @@ mod tests {
             layout.add("changes.web", Element::Change, times);
         }
         let manifest = Manifest {
-            pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Maglev,
-                backends: Vec::new(),
-                flows: None,
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
-            }],
+            pools: vec![Pool::new("web", Scheduler::Maglev)],
             ..Manifest::default()
         };
         manifest.fits(&layout)

@@ -317,15 +317,9 @@ mod tests {
         let backend = |(name, id): (&str, u16)| Backend::new(id, name, [192, 0, 2, 1]);
         Manifest {
             pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Maglev,
                 backends: ["a", "b"].into_iter().zip(ids).map(backend).collect(),
                 flows: Some(Flows::new(Tracking::Changed, 8, 10)),
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
+                ..Pool::new("web", Scheduler::Maglev)
             }],
             ..Manifest::default()
         }

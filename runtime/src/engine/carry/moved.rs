@@ -75,15 +75,8 @@ mod tests {
         let backend = |(id, name): (u16, &&str)| Backend::new(id, *name, [192, 0, 2, 1]);
         Manifest {
             pools: vec![Pool {
-                name: "web".to_owned(),
-                scheduler: Scheduler::Maglev,
                 backends: (0..).zip(names).map(backend).collect(),
-                flows: None,
-                fragments: None,
-                persist: None,
-                slow_start: None,
-                counters: 0,
-                capacity: None,
+                ..Pool::new("web", Scheduler::Maglev)
             }],
             ..Manifest::default()
         }

@@ -23,15 +23,9 @@ fn manifest(names: &[&str]) -> Manifest {
     };
     Manifest {
         pools: vec![Pool {
-            name: "web".to_owned(),
-            scheduler: lvsc_abi::scheduler::Scheduler::Wrr,
             backends: names.iter().enumerate().map(backend).collect(),
             flows: Some(Flows::new(Tracking::Every, 8, 10)),
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            counters: 0,
-            capacity: None,
+            ..Pool::new("web", lvsc_abi::scheduler::Scheduler::Wrr)
         }],
         counters: names.iter().map(counter).collect(),
         ..Manifest::default()

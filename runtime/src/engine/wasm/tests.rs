@@ -27,15 +27,10 @@ const PLACE: Place = Place {
 fn manifest(names: &[&str]) -> Manifest {
     let backend = |(id, name): (usize, &&str)| Backend::new(id as u16, *name, [192, 0, 2, 1]);
     let pool = Pool {
-        name: "web".to_owned(),
-        scheduler: Scheduler::Wrr,
         backends: names.iter().enumerate().map(backend).collect(),
         flows: Some(Flows::new(lvsc_abi::manifest::Tracking::Every, 8, 10)),
-        fragments: None,
-        persist: None,
-        slow_start: None,
         counters: 1,
-        capacity: None,
+        ..Pool::new("web", Scheduler::Wrr)
     };
     let counter = |name: &str, kind| Counter {
         name: name.to_owned(),

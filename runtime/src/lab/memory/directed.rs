@@ -216,15 +216,8 @@ mod tests {
             .zip(0..)
             .map(|(server, id)| Backend::new(id, server.name, server.ip));
         let pool = Pool {
-            name: "web".to_owned(),
-            scheduler: Scheduler::Wrr,
             backends: backends.collect(),
-            flows: None,
-            fragments: None,
-            persist: None,
-            slow_start: None,
-            counters: 0,
-            capacity: None,
+            ..Pool::new("web", Scheduler::Wrr)
         };
         let manifest = Manifest {
             interfaces: vec![Interface::default()],
