@@ -169,7 +169,7 @@ pub fn kind(pool: &Pool) -> String {
 
 /// The backend of each slot of a pool's ring, by its name.
 pub fn ring(pool: &Pool, image: &Bytes) -> Vec<Option<String>> {
-    let Some((_, section)) = image.layout().named(&format!("ring.{}", pool.name)) else {
+    let Some(section) = image.layout().of_pool("ring", &pool.name) else {
         return Vec::new();
     };
     let each = 0..u64::from(section.length);

@@ -167,8 +167,7 @@ pub fn changing(pool: &Pool, image: &dyn Image) -> u64 {
 
 /// The pool's section of this kind.
 fn section(pool: &Pool, kind: &str, image: &dyn Image) -> Option<Section> {
-    let found = image.layout().named(&format!("{kind}.{}", pool.name));
-    found.map(|(_, section)| section.clone())
+    image.layout().of_pool(kind, &pool.name).cloned()
 }
 
 #[cfg(test)]

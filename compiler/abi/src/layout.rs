@@ -332,6 +332,12 @@ impl Layout {
         self.sections().find(|(_, section)| section.name == name)
     }
 
+    /// The section of this kind that belongs to a pool: `ring.web`.
+    pub fn of_pool(&self, kind: &str, pool: &str) -> Option<&Section> {
+        self.named(&format!("{kind}.{pool}"))
+            .map(|(_, section)| section)
+    }
+
     /// Whether this is what [`Layout::add`] makes: one that was read from outside may be anything.
     pub fn is_sound(&self) -> bool {
         const LONGEST: u32 = 1 << 31;

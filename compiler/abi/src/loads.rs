@@ -168,10 +168,7 @@ pub fn replace(
 /// Counts anew whose flows a pool's table has. Where packets come meanwhile, a backend whose count they change keeps it:
 /// it will be asked again.
 pub fn recount(pool: &Pool, image: &mut dyn Image) {
-    let section = |kind: &str| {
-        let found = image.layout().named(&format!("{kind}.{}", pool.name));
-        found.map(|(_, section)| section.clone())
-    };
+    let section = |kind| image.layout().of_pool(kind, &pool.name).cloned();
     let (Some(loads), Some(table)) = (section("loads"), section("flows")) else {
         return;
     };
@@ -199,8 +196,7 @@ pub fn recount(pool: &Pool, image: &mut dyn Image) {
 
 /// A backend that has got as many flows as it takes takes none until it has fewer than where it opens again.
 pub fn open_and_close(pool: &Pool, image: &mut dyn Image) {
-    let found = image.layout().named(&format!("loads.{}", pool.name));
-    let Some(section) = found.map(|(_, section)| section.clone()) else {
+    let Some(section) = image.layout().of_pool("loads", &pool.name).cloned() else {
         return;
     };
     for backend in &pool.backends {

@@ -98,7 +98,7 @@ fn publish_interfaces(world: &World, image: &mut dyn Image) {
 }
 
 fn publish_backends(pool: &Pool, states: &[BackendState], image: &mut dyn Image) {
-    let Some(section) = section(image, &format!("backends.{}", pool.name)) else {
+    let Some(section) = own(pool, "backends", image) else {
         return;
     };
     // An id that is nobody's any more gets nothing, whoever still has it.
@@ -136,7 +136,7 @@ pub fn is_usable(record: u64) -> bool {
 
 /// Empties the entries of a pool's table that name these backends, by their ids.
 pub fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
-    let Some(table) = section(image, &format!("flows.{}", pool.name)) else {
+    let Some(table) = own(pool, "flows", image) else {
         return;
     };
     for index in 0..u64::from(table.length) {
@@ -148,7 +148,7 @@ pub fn forget(pool: &Pool, gone: &BTreeSet<u16>, image: &mut dyn Image) {
 /// The ring holds backends that are up, have a next hop, and a weight; those for need only where there is no other. Where
 /// the pool notes flows whose slots have changed, one whose next hop is still awaited has its place, too.
 fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn Image) {
-    let Some(section) = section(image, &format!("ring.{}", pool.name)) else {
+    let Some(section) = own(pool, "ring", image) else {
         return;
     };
     let reached =
@@ -184,7 +184,7 @@ fn publish_ring(pool: &Pool, states: &[BackendState], now: u64, image: &mut dyn 
 
 /// Who may be given new flows, as the schedulers that count flows see it, and how many. Whose flows they are is left alone.
 fn publish_loads(pool: &Pool, candidates: &[Candidate], image: &mut dyn Image) {
-    let Some(section) = section(image, &format!("loads.{}", pool.name)) else {
+    let Some(section) = own(pool, "loads", image) else {
         return;
     };
     let mut weights = vec![0; section.length as usize];
@@ -212,7 +212,7 @@ fn publish_loads(pool: &Pool, candidates: &[Candidate], image: &mut dyn Image) {
 
 /// Gives the slots of a ring to these backends, to none where there are none.
 fn change_ring(pool: &Pool, backends: &[u16], now: u64, image: &mut dyn Image) {
-    let own = |kind: &str| section(image, &format!("{kind}.{}", pool.name));
+    let own = |kind| own(pool, kind, image);
     let (Some(ring), Some(changes), Some(records)) = (own("ring"), own("changes"), own("backends"))
     else {
         return;
@@ -251,7 +251,7 @@ pub fn recall(manifest: &Manifest, image: &dyn Image) -> Option<World> {
         }
     }
     for (pool, states) in manifest.pools.iter().zip(&mut world.pools) {
-        let Some(section) = section(image, &format!("backends.{}", pool.name)) else {
+        let Some(section) = own(pool, "backends", image) else {
             continue;
         };
         for (known, state) in pool.backends.iter().zip(states) {
@@ -262,6 +262,11 @@ pub fn recall(manifest: &Manifest, image: &dyn Image) -> Option<World> {
         }
     }
     Some(world)
+}
+
+/// The pool's section of this kind.
+fn own(pool: &Pool, kind: &str, image: &dyn Image) -> Option<Section> {
+    image.layout().of_pool(kind, &pool.name).cloned()
 }
 
 fn section(image: &dyn Image, name: &str) -> Option<Section> {

@@ -422,9 +422,9 @@ fn exchange(
     if word == before || !image.exchange(at, before, word) {
         return;
     }
-    let loads = section.name.strip_prefix("flows.");
-    let loads = loads.and_then(|pool| image.layout().named(&format!("loads.{pool}")));
-    if let Some(loads) = loads.map(|(_, loads)| loads.clone()) {
+    let pool = section.name.strip_prefix("flows.");
+    let loads = pool.and_then(|pool| image.layout().of_pool("loads", pool));
+    if let Some(loads) = loads.cloned() {
         loads::replace(image, &loads, Entry::from_bits(before), after);
     }
 }

@@ -18,8 +18,8 @@ pub struct Fragments {
 impl Fragments {
     /// Whether the pool's table, where the layout has one, is of datagrams, and their age does not wrap while they are known.
     pub(super) fn fits(self, pool: &str, layout: &Layout) -> bool {
-        let table = layout.named(&format!("fragments.{pool}"));
-        let is_one = table.is_none_or(|(_, table)| table.element == Element::Datagram);
+        let table = layout.of_pool("fragments", pool);
+        let is_one = table.is_none_or(|table| table.element == Element::Datagram);
         is_one && self.life <= IDLE_MAX
     }
 }

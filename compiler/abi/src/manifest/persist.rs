@@ -22,8 +22,8 @@ pub struct Persist {
 impl Persist {
     /// Whether the pool's table, where the layout has one, is of clients, and their age does not wrap while they are known.
     pub(super) fn fits(self, pool: &str, layout: &Layout) -> bool {
-        let table = layout.named(&format!("persist.{pool}"));
-        let is_one = table.is_none_or(|(_, table)| table.element == Element::Client);
+        let table = layout.of_pool("persist", pool);
+        let is_one = table.is_none_or(|table| table.element == Element::Client);
         is_one && self.life <= IDLE_MAX
     }
 }

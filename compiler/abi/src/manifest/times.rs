@@ -5,9 +5,9 @@ use crate::layout::{Element, Layout};
 
 /// Whether a pool's ring is of slots, and each has its times where there are any: both are found by one index.
 pub(super) fn fit(layout: &Layout, pool: &Pool) -> bool {
-    let own = |kind: &str, element| match layout.named(&format!("{kind}.{}", pool.name)) {
+    let own = |kind: &str, element| match layout.of_pool(kind, &pool.name) {
         None => Some(None),
-        Some((_, found)) => (found.element == element).then_some(Some(found.length)),
+        Some(found) => (found.element == element).then_some(Some(found.length)),
     };
     match (own("ring", Element::Slot), own("changes", Element::Change)) {
         (Some(_), Some(None)) => true,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lvsc_abi::flows::{BUCKET, Entry, OPENING_MASK};
 use lvsc_abi::image::{Image, Width};
-use lvsc_abi::layout::{Element, Section, change, clock, slot};
+use lvsc_abi::layout::{Element, Section, change, clock};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::slots::Slot;
 
@@ -69,17 +69,13 @@ pub fn approach(
 
 /// Has the time of all slots that are in LEARN or MOVE begin anew.
 fn learn_again(manifest: &Manifest, image: &mut dyn Image) -> Vec<Held> {
-    let section = |name: &str, image: &dyn Image| {
-        let found = image.layout().named(name);
-        found.map(|(_, section)| section.clone())
-    };
     let mut held = Vec::new();
-    let Some(clock) = section("clock", image) else {
+    let Some((_, clock)) = image.layout().named("clock") else {
         return held;
     };
     let meanwhile = image.load(clock.at(0, clock::SECONDS), Width::B8) & change::MASK;
     for pool in manifest.pools.iter().filter(|p| p.changed().is_some()) {
-        let own = |kind: &str| section(&format!("{kind}.{}", pool.name), image);
+        let own = |kind| image.layout().of_pool(kind, &pool.name).cloned();
         let (Some(ring), Some(changes)) = (own("ring"), own("changes")) else {
             continue;
         };
@@ -271,19 +267,14 @@ fn times((old, before): (&dyn Image, &Section), (new, section): (&mut dyn Image,
     let Some((_, pool)) = section.name.split_once('.') else {
         return;
     };
-    let ring = |image: &dyn Image| {
-        let found = image.layout().named(&format!("ring.{pool}"));
-        found.map(|(_, ring)| ring.clone())
-    };
+    let ring = |image: &dyn Image| image.layout().of_pool("ring", pool).cloned();
     let (Some(old_ring), Some(new_ring)) = (ring(old), ring(new)) else {
         return;
     };
-    let is_steady = |image: &dyn Image, ring: &Section, index| {
-        let word = image.load(ring.at(index, 0), Width::B4);
-        word >> slot::PREVIOUS_SHIFT == u64::from(slot::NONE)
-    };
+    let is_steady = |image: &dyn Image, slots, index| Slot::load(image, slots, index).is_steady();
     for index in 0..u64::from(section.length) {
-        if is_steady(old, &old_ring, index) || is_steady(new, &new_ring, index) {
+        if is_steady(old, (&old_ring, before), index) || is_steady(new, (&new_ring, section), index)
+        {
             continue;
         }
         for field in [change::SINCE, change::ELSEWHERE] {
@@ -303,7 +294,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use lvsc_abi::flows::OPENING;
     use lvsc_abi::image::Bytes;
-    use lvsc_abi::layout::Layout;
+    use lvsc_abi::layout::{Layout, slot};
     use lvsc_abi::manifest::{Backend, Flows, Pool, Tracking};
     use lvsc_abi::scheduler::Scheduler;
 

@@ -54,7 +54,7 @@ impl Rings {
 }
 
 fn ring(pool: &Pool, image: &dyn Image) -> Vec<u16> {
-    let Some((_, section)) = image.layout().named(&format!("ring.{}", pool.name)) else {
+    let Some(section) = image.layout().of_pool("ring", &pool.name) else {
         return Vec::new();
     };
     let each = 0..u64::from(section.length);

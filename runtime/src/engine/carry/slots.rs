@@ -26,10 +26,7 @@ pub(super) fn pools<'a>(
 /// of their flows is not where these go from then on.
 pub(super) fn go_on(old: &Layout, new: &Layout, section: &Section) -> bool {
     let pool = section.name.split_once('.').map(|(_, pool)| pool);
-    let ring = |layout: &Layout| {
-        let found = layout.named(&format!("ring.{}", pool?));
-        found.map(|(_, ring)| ring.length)
-    };
+    let ring = |layout: &Layout| layout.of_pool("ring", pool?).map(|ring| ring.length);
     ring(old) <= ring(new)
 }
 
