@@ -22,6 +22,7 @@ mod named;
 mod packet;
 mod persist;
 mod select;
+mod told;
 mod values;
 mod why;
 

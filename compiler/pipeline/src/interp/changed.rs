@@ -8,18 +8,9 @@ use lvsc_abi::slots::LEARN;
 
 use super::flows::Bucket;
 use super::packet::Running;
+use super::told::Told;
 use super::{Selected, Table};
-use crate::pipeline::{PoolId, Signs};
-
-/// What a packet tells of its flow.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Told {
-    pub(super) passive: bool,
-    pub(super) opening: bool,
-    pub(super) closing: bool,
-    /// It has a sequence number, and this is its mark.
-    mark: Option<u64>,
-}
+use crate::pipeline::PoolId;
 
 impl Running<'_> {
     /// The key was absorbed into `state`.
@@ -72,10 +63,7 @@ impl Running<'_> {
         let since = changes.at(index, change::SINCE);
         let passed = bucket.now.wrapping_sub(self.image.load(since, Width::B4)) & change::MASK;
         let opens = told.opening && passed >= LEARN;
-        let place = match known {
-            Some(_) => found,
-            None => flows::vacant(&bucket.words, bucket.now, idle),
-        };
+        let place = bucket.place(idle);
         if place == flows::ABSENT {
             selected.table = Table::Full;
             self.count(u64::from(self.sections.pool(pool).refused));
@@ -100,40 +88,6 @@ impl Running<'_> {
             selected.entry = Some(bucket.first + place);
         }
         chosen
-    }
-
-    pub(super) fn told(&self, selected: &Selected) -> Told {
-        let Some(alternative) = self.taken(selected) else {
-            return Told::default();
-        };
-        let index = selected.alternative;
-        let mut signs = self.pipeline.signs(selected.pool, selected.key);
-        let signs = signs.find(|(asked, _)| Some(*asked) == index);
-        let Some((_, signs)) = signs else {
-            return Told {
-                passive: alternative.passive,
-                ..Told::default()
-            };
-        };
-        let told = Told {
-            passive: alternative.passive,
-            ..Told::default()
-        };
-        match signs {
-            Signs::Segment { flags, sequence } => {
-                let flags = self.value_or_zero(flags) as u64;
-                Told {
-                    opening: flows::tcp::opens(flags),
-                    closing: flows::tcp::closes(flags),
-                    mark: Some(flows::mark(self.value_or_zero(sequence) as u64)),
-                    ..told
-                }
-            }
-            Signs::Opening(condition) => Told {
-                opening: self.holds(condition),
-                ..told
-            },
-        }
     }
 
     /// Writes an entry of a flow whose slot names `backend`. 5.

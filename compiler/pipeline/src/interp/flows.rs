@@ -3,13 +3,13 @@
 use lvsc_abi::flows::{self, CLOSING, Entry, NEW};
 use lvsc_abi::hash;
 use lvsc_abi::image::Width;
-use lvsc_abi::layout::{Section, SectionId, clock, load, slot};
+use lvsc_abi::layout::{Section, SectionId, clock, slot};
 use lvsc_abi::loads::{self, Load, Measure};
 use lvsc_abi::manifest::{FlowKind, Flows};
 use lvsc_abi::scheduler::Pick;
 
-use super::changed::Told;
 use super::packet::Running;
+use super::told::Told;
 use super::{Selected, Table};
 use crate::pipeline::{Client, PoolId};
 
@@ -60,10 +60,7 @@ impl Running<'_> {
             return self.kept_or_slot(client, selected);
         }
         // 3.
-        let place = match known {
-            Some(_) => found,
-            None => flows::vacant(&bucket.words, bucket.now, idle),
-        };
+        let place = bucket.place(idle);
         if place == flows::ABSENT {
             selected.table = Table::Full;
             self.count(u64::from(self.sections.pool(pool).refused));
@@ -116,14 +113,23 @@ impl Running<'_> {
     fn write(&mut self, pool: PoolId, at: u64, entry: Entry) {
         let before = Entry::from_bits(self.image.load(at, Width::B8));
         self.image.store(at, Width::B8, entry.to_bits());
-        if self.pipeline.pool(pool).counts_flows() {
-            let loads = self.section(self.sections.pool(pool).loads);
-            if let Some(before) = before {
-                loads::forget(self.image, &loads, before);
-            }
-            let counts = loads.at(entry.backend.into(), load::COUNTS);
-            self.image.add(counts, loads::unit(entry));
+        // Only a pool that counts flows has this section.
+        let loads = self.image.layout().get(self.sections.pool(pool).loads);
+        if let Some(loads) = loads.cloned() {
+            loads::replace(self.image, &loads, before, Some(entry));
         }
+    }
+
+    /// Writes an entry that says no more than a backend, seen now.
+    pub(super) fn keep(&mut self, bucket: &Bucket, place: u64, backend: u16) {
+        let entry = Entry {
+            tag: bucket.tag as u32,
+            backend,
+            seconds: bucket.now as u16,
+            flags: 0,
+        };
+        self.image
+            .store(bucket.at(place), Width::B8, entry.to_bits());
     }
 
     /// The backend that the scheduler has for a new flow.
@@ -211,6 +217,14 @@ impl Bucket {
     /// Where in the image the entry lies.
     pub(super) fn at(&self, position: u64) -> u64 {
         self.table.at(self.first + position, 0)
+    }
+
+    /// Where the entry of this tag is, else where there is a place for one; [`flows::ABSENT`] where there is none.
+    pub(super) fn place(&self, idle: u64) -> u64 {
+        match flows::find(&self.words, self.tag) {
+            flows::ABSENT => flows::vacant(&self.words, self.now, idle),
+            found => found,
+        }
     }
 
     pub(super) fn entry(&self, position: u64) -> Option<Entry> {

@@ -1,8 +1,7 @@
 //! Datagrams that are in fragments: the steps of the crate's documentation, one by one. The numbers here are the numbers there.
 
-use lvsc_abi::flows::{self, Entry};
+use lvsc_abi::flows;
 use lvsc_abi::hash;
-use lvsc_abi::image::Width;
 
 use super::Remembered;
 use super::flows::Bucket;
@@ -26,8 +25,7 @@ impl Running<'_> {
         if !lives || !self.is_usable(pool, known.backend) {
             return None;
         }
-        let first = u64::from(self.pipeline.pool(pool).counters);
-        self.count(first + u64::from(known.backend));
+        self.count_for(pool, known.backend);
         Some(Remembered {
             pool,
             entry: bucket.first + found,
@@ -44,22 +42,12 @@ impl Running<'_> {
     ) -> Option<Remembered> {
         // 2.
         let bucket = self.datagrams(pool, datagram)?;
-        let place = match flows::find(&bucket.words, bucket.tag) {
-            flows::ABSENT => flows::vacant(&bucket.words, bucket.now, self.life(pool)?),
-            found => found,
-        };
+        let place = bucket.place(self.life(pool)?);
         if place == flows::ABSENT {
             return None;
         }
         let backend = self.bound(variable) as u16;
-        let entry = Entry {
-            tag: bucket.tag as u32,
-            backend,
-            seconds: bucket.now as u16,
-            flags: 0,
-        };
-        self.image
-            .store(bucket.at(place), Width::B8, entry.to_bits());
+        self.keep(&bucket, place, backend);
         Some(Remembered {
             pool,
             entry: bucket.first + place,

@@ -1,7 +1,6 @@
 //! Clients that keep their backends: the steps of the crate's documentation, one by one. The numbers here are the numbers there.
 
-use lvsc_abi::flows::{self, Entry};
-use lvsc_abi::image::Width;
+use lvsc_abi::flows;
 
 use super::flows::Bucket;
 use super::packet::Running;
@@ -35,19 +34,16 @@ impl Running<'_> {
         if let Some(known) = live.filter(|known| self.takes(pool, known.backend)) {
             selected.known = Known::Kept(bucket.first + found);
             if is_own {
-                self.note_client(&bucket, found, known.backend);
+                self.keep(&bucket, found, known.backend);
             }
             return known.backend;
         }
         // 2.
         let id = choose(self, selected);
-        let place = match known {
-            Some(_) => found,
-            None => flows::vacant(&bucket.words, bucket.now, self.client_life(pool)),
-        };
+        let place = bucket.place(self.client_life(pool));
         if is_own && place != flows::ABSENT && self.is_usable(pool, id) {
             selected.known = Known::New(bucket.first + place);
-            self.note_client(&bucket, place, id);
+            self.keep(&bucket, place, id);
         }
         id
     }
@@ -56,17 +52,6 @@ impl Running<'_> {
     fn takes(&self, pool: PoolId, id: u16) -> bool {
         let has_limits = self.pipeline.pool(pool).has_limits();
         self.is_usable(pool, id) && !(has_limits && self.load(pool, id).is_full())
-    }
-
-    fn note_client(&mut self, bucket: &Bucket, place: u64, backend: u16) {
-        let entry = Entry {
-            tag: bucket.tag as u32,
-            backend,
-            seconds: bucket.now as u16,
-            flags: 0,
-        };
-        self.image
-            .store(bucket.at(place), Width::B8, entry.to_bits());
     }
 
     /// The client's bucket, and whether it has sent the packet; `None` where the packet has no client.

@@ -136,24 +136,18 @@ impl Lowering<'_> {
     /// 2. A passive packet.
     fn passive(&mut self, lookup: &Lookup, client: Option<Client>, path: Path) -> Split {
         let pool = lookup.pool;
-        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
         let Split {
-            yes: found,
+            yes: live,
             no: mut unknown,
-        } = self.seek(lookup, find, path);
+        } = self.living(lookup, path);
         let mut split = Split::default();
-        for mut path in found {
+        for mut path in live {
             let place = pop_place(&mut path);
-            let lives = self.lives(lookup, place.word, path.block);
-            let Split { yes, no } = self.test(lives, path);
+            let id = self.entry_backend(path.block, place.word);
+            self.push_candidate(pool, id, &mut path);
+            let Split { yes, no } = self.usable(path);
+            split.yes.extend(yes);
             unknown.extend(no);
-            for mut path in yes {
-                let id = self.entry_backend(path.block, place.word);
-                self.push_candidate(pool, id, &mut path);
-                let Split { yes, no } = self.usable(path);
-                split.yes.extend(yes);
-                unknown.extend(no);
-            }
         }
         for path in self.join(unknown) {
             split.extend(self.kept_or_slot((pool, client), lookup.state, path));

@@ -121,6 +121,27 @@ impl Lowering<'_> {
         split
     }
 
+    /// Splits by whether there is an entry that lives; if so, its place is on the stack.
+    pub(super) fn living(&mut self, lookup: &Lookup, path: Path) -> Split {
+        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+        let Split { yes: found, no } = self.seek(lookup, find, path);
+        let mut split = Split {
+            yes: Vec::new(),
+            no,
+        };
+        for mut path in found {
+            let place = pop_place(&mut path);
+            let lives = self.lives(lookup, place.word, path.block);
+            let Split { mut yes, no } = self.test(lives, path);
+            for path in &mut yes {
+                push_place(path, place);
+            }
+            split.yes.extend(yes);
+            split.no.extend(no);
+        }
+        split
+    }
+
     /// Splits by whether there is a place for an entry, that which it has or a vacant one; if so, the place is on the stack.
     pub(super) fn place_of(&mut self, lookup: &Lookup, path: Path) -> Split {
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);

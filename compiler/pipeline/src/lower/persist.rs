@@ -74,22 +74,16 @@ impl Lowering<'_> {
         for mut path in asked {
             path.push(state);
             let lookup = self.client(pool, &mut path);
-            let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
-            let Split { yes: found, no } = self.seek(&lookup, find, path);
+            let Split { yes: live, no } = self.living(&lookup, path);
             split.no.extend(no);
-            for mut path in found {
+            for mut path in live {
                 let place = pop_place(&mut path);
-                let lives = self.lives(&lookup, place.word, path.block);
-                let Split { yes: live, no } = self.test(lives, path);
+                let id = self.entry_backend(path.block, place.word);
+                self.push_candidate(pool, id, &mut path);
+                let Split { yes, no } = self.takes(pool, path);
                 split.no.extend(no);
-                for mut path in live {
-                    let id = self.entry_backend(path.block, place.word);
-                    self.push_candidate(pool, id, &mut path);
-                    let Split { yes, no } = self.takes(pool, path);
-                    split.no.extend(no);
-                    for path in yes {
-                        split.yes.extend(self.see_client(&lookup, own, place, path));
-                    }
+                for path in yes {
+                    split.yes.extend(self.see_client(&lookup, own, place, path));
                 }
             }
         }

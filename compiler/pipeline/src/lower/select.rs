@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lvsc_abi::layout::{backend, slot};
-use lvsc_abi::manifest::Tracking;
+use lvsc_abi::manifest::{FlowKind, Tracking};
 use lvsc_ir::program::{Binary, BlockId, Class, Op, Value};
 
 use super::Lowering;
@@ -103,12 +103,10 @@ impl Lowering<'_> {
     ) -> BTreeMap<Part, Vec<Path>> {
         let alternatives = &self.pipeline.choice(key).alternatives;
         let flows = self.pipeline.pool(pool).flows;
-        let life = |alternative: Option<&Alternative>| match (flows, alternative) {
-            (Some(flows), Some(found)) if flows.tracking == Tracking::Every => {
-                flows.lives.by(found.kind)
-            }
-            (Some(flows), None) if flows.tracking == Tracking::Every => flows.lives.other,
-            (Some(_) | None, _) => 0,
+        let every = flows.filter(|flows| flows.tracking == Tracking::Every);
+        let life = |alternative: Option<&Alternative>| {
+            let kind = alternative.map_or(FlowKind::Other, |found| found.kind);
+            every.map_or(0, |flows| flows.lives.by(kind))
         };
         let signed: Vec<usize> = (self.pipeline.signs(pool, key))
             .map(|(index, _)| index)
@@ -143,12 +141,7 @@ impl Lowering<'_> {
     /// Pushes the candidate `slot(h)` of a key that was absorbed into `state`.
     pub(super) fn push_ring_slot(&mut self, pool: PoolId, state: Value, path: &mut Path) {
         let hash = self.ring_hash(path.block, state);
-        self.push_slot(pool, hash, path);
-    }
-
-    /// Pushes the candidate `slot(index)`.
-    pub(super) fn push_slot(&mut self, pool: PoolId, index: Value, path: &mut Path) {
-        let id = self.slot_id(pool, index, path.block);
+        let id = self.slot_id(pool, hash, path.block);
         self.push_candidate(pool, id, path);
     }
 
