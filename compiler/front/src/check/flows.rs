@@ -142,6 +142,19 @@ impl<'a> Checker<'a> {
         Some((entries as u32).next_power_of_two())
     }
 
+    /// The entries of a table beside that of flows: from 8 to `most`, made a power of two.
+    pub(super) fn table_size(&mut self, size: &Expr, most: u32, message: &str) -> Option<u32> {
+        match size.kind {
+            ExprKind::Lit(ast::Lit {
+                kind: LitKind::Int(entries),
+                ..
+            }) if (8..=u128::from(most)).contains(&entries) => {
+                Some((entries as u32).next_power_of_two())
+            }
+            _ => self.unfit(message, size),
+        }
+    }
+
     fn bad_flows<T>(&mut self, span: Span) -> Option<T> {
         let message = "`flows` is `off`, `auto`, or a number of entries";
         self.report(

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use lvsc_abi::manifest::{CounterKind, FlowKind, Fragments};
-use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Compare, Expr, Outcome, VariableKind};
+use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Compare, Expr, Outcome};
 
 use super::Checker;
 use super::flow::{self, is};
@@ -14,12 +14,12 @@ use super::pools::word_of;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::{Block, Branch, Following, StmtKind};
 use crate::source::Span;
-use crate::syntax::ast::{self, Expr as Written, ExprKind, LitKind, Name, Prop};
+use crate::syntax::ast::Prop;
 
 /// Entries of a table that does not say how many.
 const ENTRIES: u32 = 1 << 12;
 /// Most entries of a table: 8 MiB.
-const ENTRIES_MAX: u128 = 1 << 20;
+const ENTRIES_MAX: u32 = 1 << 20;
 /// Seconds in which a datagram is known, where the policy does not say: those in which Linux puts one together
 /// (`net.ipv4.ipfrag_time`), between the 15 of RFC 791, section 3.2, and the 60 of RFC 8200, section 4.5.
 const LIFE: u32 = 30;
@@ -76,7 +76,11 @@ impl<'a> Checker<'a> {
         };
         // What is no word is a number, right or wrong.
         if let Some((size, behind)) = rest.split_first().filter(|(size, _)| word(size).is_empty()) {
-            found.entries = self.datagrams(size)?;
+            found.entries = self.table_size(
+                size,
+                ENTRIES_MAX,
+                "a table of datagrams has from 8 to 1M entries",
+            )?;
             rest = behind;
         }
         match rest {
@@ -87,16 +91,6 @@ impl<'a> Checker<'a> {
             [..] => return self.bad_fragments(prop.span),
         }
         Some(Treatment::Follow(found))
-    }
-
-    fn datagrams(&mut self, size: &'a Written) -> Option<u32> {
-        match &size.kind {
-            ExprKind::Lit(ast::Lit {
-                kind: LitKind::Int(entries @ 8..=ENTRIES_MAX),
-                ..
-            }) => Some((*entries as u32).next_power_of_two()),
-            _ => self.unfit("a table of datagrams has from 8 to 1M entries", size),
-        }
     }
 
     fn bad_fragments<T>(&mut self, span: Span) -> Option<T> {
@@ -145,11 +139,7 @@ impl<'a> Checker<'a> {
         let mut part = |which, title: &str| {
             let ways = self.fragment_ways(which)?;
             let key = self.equal_choice("datagram".to_owned(), ways, span);
-            let name = Name {
-                text: title.to_owned(),
-                span,
-            };
-            Some((self.variable(&name, VariableKind::Value(64)), key))
+            Some((self.hash(title, span), key))
         };
         Some(Some(Following {
             later: part(Which::Later, "later_fragment")?,

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use lvsc_abi::flows::IDLE_MAX;
 use lvsc_abi::manifest::{FlowKind, Persist};
-use lvsc_pipeline::pipeline::{Alternative, Binary, Expr, PoolId, VariableKind};
+use lvsc_pipeline::pipeline::{Alternative, Binary, Expr, PoolId};
 
 use super::Checker;
 use super::pools::word_of;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::policy::Clients;
 use crate::source::Span;
-use crate::syntax::ast::{self, Expr as Written, ExprKind, LitKind, Name, Prop};
+use crate::syntax::ast::{Expr as Written, Prop};
 
 /// Entries of a table that does not say how many.
 const ENTRIES: u32 = 1 << 16;
 /// Most entries of a table: 512 MiB.
-const ENTRIES_MAX: u128 = 1 << 26;
+const ENTRIES_MAX: u32 = 1 << 26;
 
 /// In each version of IP its header, that of what an ICMP error quotes, and the width of an address.
 const FAMILIES: [(&str, &str, u8); 2] = [("ip4", "quoted4", 32), ("ip6", "quoted6", 128)];
@@ -42,7 +42,11 @@ impl<'a> Checker<'a> {
         let mut entries = ENTRIES;
         // What is no word is a number, right or wrong.
         if let Some((size, behind)) = rest.split_first().filter(|(size, _)| word(size).is_empty()) {
-            entries = self.clients(size)?;
+            entries = self.table_size(
+                size,
+                ENTRIES_MAX,
+                "a table of clients has from 8 to 64M entries",
+            )?;
             rest = behind;
         }
         let (mut mask, mut mask6) = (None, None);
@@ -68,16 +72,6 @@ impl<'a> Checker<'a> {
             mask: mask.unwrap_or(32),
             mask6: mask6.unwrap_or(128),
         })
-    }
-
-    fn clients(&mut self, size: &'a Written) -> Option<u32> {
-        match &size.kind {
-            ExprKind::Lit(ast::Lit {
-                kind: LitKind::Int(entries @ 8..=ENTRIES_MAX),
-                ..
-            }) => Some((*entries as u32).next_power_of_two()),
-            _ => self.unfit("a table of clients has from 8 to 64M entries", size),
-        }
     }
 
     fn prefix_length(&mut self, bits: &'a Written, word: &str, most: u8) -> Option<u8> {
@@ -109,11 +103,7 @@ impl<'a> Checker<'a> {
         let mut part = |who, title: &str| {
             let ways = self.client_ways(persist, who)?;
             let key = self.equal_choice(title.to_owned(), ways, span);
-            let name = Name {
-                text: title.to_owned(),
-                span,
-            };
-            Some((self.variable(&name, VariableKind::Value(64)), key))
+            Some((self.hash(title, span), key))
         };
         Some(Some(Clients {
             own: part(Who::Own, "client")?,

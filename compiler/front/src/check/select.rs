@@ -2,7 +2,9 @@
 
 use lvsc_abi::manifest::{CounterKind, FlowKind};
 use lvsc_abi::scheduler::Scheduler;
-use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Expr, Outcome, PoolId, VariableKind};
+use lvsc_pipeline::pipeline::{
+    Alternative, ChoiceId, Expr, Outcome, PoolId, VariableId, VariableKind,
+};
 
 use super::Checker;
 use super::flow::Part;
@@ -80,13 +82,7 @@ impl<'a> Checker<'a> {
                 home = Some(self.key_with_ports(key, span)?);
             }
         }
-        let home = home.map(|key| {
-            let name = ast::Name {
-                text: HOME.to_owned(),
-                span,
-            };
-            (self.variable(&name, VariableKind::Value(64)), key)
-        });
+        let home = home.map(|key| (self.hash(HOME, span), key));
         let clients = self.by_client(pool, span)?;
         let variable = self.variable(&found.name, VariableKind::Backend(pool));
         scope.bind(&found.name.text, Local::Backend(variable, pool));
@@ -102,6 +98,15 @@ impl<'a> Checker<'a> {
         };
         block.push(self.stmt(kind, span));
         Some(Checked { block, ends: false })
+    }
+
+    /// A variable for the hash of a key that a `select` asks for beside the flow's.
+    pub(super) fn hash(&mut self, title: &str, span: Span) -> VariableId {
+        let name = ast::Name {
+            text: title.to_owned(),
+            span,
+        };
+        self.variable(&name, VariableKind::Value(64))
     }
 
     /// What identifies the flow of a `select`, and what its home goes by with a scheduler that has homes: there a flow is known
