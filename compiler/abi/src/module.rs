@@ -32,6 +32,9 @@ pub const PAGES_MAX: u64 = 65_536;
 /// Bytes that the code may keep for a packet between two loops over a batch.
 pub const SAVED: u32 = 128;
 
+/// Bytes that the code keeps of a batch: where it ends.
+pub const END: u32 = 4;
+
 /// A range of the module's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
@@ -50,7 +53,7 @@ pub struct Map {
     pub worker: Region,
     /// [`BATCH`] descriptors of [`Descriptor::SIZE`] bytes.
     pub descriptors: Region,
-    /// Kept by the code between two loops: [`SAVED`] bytes a packet. Nobody else's.
+    /// Kept by the code: [`SAVED`] bytes a packet between two loops, then [`END`] bytes. Nobody else's.
     pub saved: Region,
     /// The state image; begins at a page.
     pub image: Region,
@@ -74,7 +77,8 @@ impl Map {
         let worker = PAGE;
         let descriptors = worker + 64;
         let saved = descriptors + BATCH as u64 * u64::from(Descriptor::SIZE);
-        let image = (saved + BATCH as u64 * u64::from(SAVED)).next_multiple_of(PAGE);
+        let saved_size = BATCH as u64 * u64::from(SAVED) + u64::from(END);
+        let image = (saved + saved_size).next_multiple_of(PAGE);
         let slots = (image + layout.size()).next_multiple_of(PAGE);
         let slots_size = u64::from(FRAMES);
         let pages = (slots + slots_size).div_ceil(PAGE);
@@ -91,7 +95,7 @@ impl Map {
             version: ABI_VERSION,
             worker: region(worker, 4),
             descriptors: region(descriptors, saved - descriptors),
-            saved: region(saved, BATCH as u64 * u64::from(SAVED)),
+            saved: region(saved, saved_size),
             image: region(image, layout.size()),
             slots: region(slots, slots_size),
             pages: pages as u32,

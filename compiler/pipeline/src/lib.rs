@@ -104,7 +104,8 @@
 //! with the same key, its cell is taken. Where it was faster with another one, or no cell is free, the counter's `Others`
 //! counts.
 //!
-//! **Interfaces.** An interface's MAC, where it is not known, is the destination of the frame as it arrived.
+//! **Interfaces.** An interface's MAC, where it is not known, is the destination of the frame as it arrived. Where a policy has one
+//! interface, every index of one is 0.
 
 #![allow(
     clippy::indexing_slicing,

@@ -18,6 +18,7 @@ mod fields;
 mod flows;
 mod fragments;
 mod headers;
+mod interfaces;
 mod join;
 mod key;
 mod likely;

@@ -223,7 +223,7 @@ pub enum InterfaceRef {
 pub enum InterfaceField {
     /// Its MAC, 48 bits; where it is not known, the first six bytes of the frame as it arrived.
     Mac,
-    /// Its index in section `interfaces`, 8 bits.
+    /// Its index in section `interfaces`, 8 bits; 0 where the policy has one.
     Index,
 }
 

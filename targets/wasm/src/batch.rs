@@ -123,15 +123,22 @@ fn head(select: &mut Select<'_>) {
 /// are one value.
 fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)) {
     select.code.mark(Place::default());
-    for (limit, place) in [(local::FROM, local::DESCRIPTOR), (local::TO, local::END)] {
+    let before = |select: &mut Select<'_>, limit| {
         select.code.sink().local_get(limit).i32_const(1).i32_sub();
         select.code.i32(Descriptor::SIZE);
-        select.code.sink().i32_mul().local_set(place);
-    }
+        select.code.sink().i32_mul();
+    };
+    before(select, local::FROM);
+    select.code.sink().local_set(local::DESCRIPTOR);
+    select.code.sink().i32_const(0);
+    before(select, local::TO);
+    let end = select.end();
+    select.code.sink().i32_store(end);
     if stride > 0 {
         select.code.i32(select.map.saved.offset - stride);
         select.code.sink().local_set(local::SAVED);
     }
+    select.code.open(Label::Done);
     select.code.open_loop();
     if stride > 0 {
         advance(select, local::SAVED, stride);
@@ -141,13 +148,8 @@ fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)
     body(select);
     select.code.close();
     select.code.mark(Place::default());
-    select
-        .code
-        .sink()
-        .local_get(local::DESCRIPTOR)
-        .local_get(local::END)
-        .i32_lt_u();
-    select.code.branch_if(Label::Loop);
+    select.next_packet();
+    select.code.close();
     select.code.close();
 }
 
@@ -226,7 +228,8 @@ fn save(select: &mut Select<'_>, stages: &Stages, number: usize, resume: &Resume
             .local_get(value)
             .i64_store(memory(at, 3));
     }
-    select.code.branch(Label::Packet);
+    select.next_packet();
+    select.code.branch(Label::Done);
 }
 
 /// Offset of each saved value, and its local.

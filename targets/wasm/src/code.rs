@@ -12,26 +12,24 @@ pub(crate) mod local {
     pub(crate) const TO: u32 = 1;
     /// i32: place of the descriptor (bytes from the first one's begin).
     pub(crate) const DESCRIPTOR: u32 = 2;
-    /// i32: place of the last descriptor.
-    pub(crate) const END: u32 = 3;
     /// i32: address of the frame.
-    pub(crate) const FRAME: u32 = 4;
+    pub(crate) const FRAME: u32 = 3;
     /// i32: address of what is kept for the packet between two loops.
-    pub(crate) const SAVED: u32 = 5;
+    pub(crate) const SAVED: u32 = 4;
     /// i32: address of a bucket or counter, inside one instruction.
-    pub(crate) const ADDRESS: u32 = 6;
+    pub(crate) const ADDRESS: u32 = 5;
     /// i32: inside one swap.
-    pub(crate) const NARROW: u32 = 7;
+    pub(crate) const NARROW: u32 = 6;
     /// i64: length of the frame.
-    pub(crate) const LENGTH: u32 = 8;
+    pub(crate) const LENGTH: u32 = 7;
     /// i64: inside one swap or store.
-    pub(crate) const WIDE: u32 = 9;
+    pub(crate) const WIDE: u32 = 8;
     /// i64: what is looked for in a bucket; the time.
-    pub(crate) const WANTED: u32 = 10;
+    pub(crate) const WANTED: u32 = 9;
     /// i64: the idle time, inside one search.
-    pub(crate) const IDLE: u32 = 11;
+    pub(crate) const IDLE: u32 = 10;
     /// The first value, i64.
-    pub(crate) const VALUES: u32 = 12;
+    pub(crate) const VALUES: u32 = 11;
 }
 
 /// What an open block of WebAssembly is left for.
@@ -43,6 +41,8 @@ pub(crate) enum Label {
     Block(BlockId),
     /// A loop over the batch.
     Loop,
+    /// What comes behind the loop.
+    Done,
     /// Where a packet goes on in the last loop.
     Resume(usize),
     /// Something inside one instruction.

@@ -141,19 +141,19 @@ impl Select<'_> {
             2..=4 => {
                 self.code.sink().i32_wrap_i64();
                 self.swap_4();
+                let rest = 32 - 8 * i32::from(bytes);
+                if rest > 0 {
+                    self.code.sink().i32_const(rest).i32_shr_u();
+                }
                 self.code.sink().i64_extend_i32_u();
-                self.shift_out(32 - 8 * i64::from(bytes));
             }
             _ => {
                 self.swap_8();
-                self.shift_out(64 - 8 * i64::from(bytes));
+                let rest = 64 - 8 * i64::from(bytes);
+                if rest > 0 {
+                    self.code.sink().i64_const(rest).i64_shr_u();
+                }
             }
-        }
-    }
-
-    fn shift_out(&mut self, bits: i64) {
-        if bits > 0 {
-            self.code.sink().i64_const(bits).i64_shr_u();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Instruction selection: a region of blocks, one after the other. Values are i64, conditions i32.
 
 use lvsc_abi::layout::Layout;
-use lvsc_abi::module::Map;
+use lvsc_abi::module::{END, Map};
 use lvsc_abi::verdict::Verdict;
 use lvsc_ir::arena::Arena;
 use lvsc_ir::graph::Graph;
@@ -247,12 +247,30 @@ impl<'a> Select<'a> {
                 .i32_const(i32::from(verdict as u8))
                 .i32_or();
             self.code.sink().i32_store16(at);
+            // Most packets end here: without a jump to where the others meet.
+            self.next_packet();
+            self.code.branch(Label::Done);
         } else {
             let at = self.descriptor(descriptor::VERDICT, 0);
             self.code.sink().i32_const(i32::from(verdict as u8));
             self.code.sink().i32_store8(at);
+            self.code.branch(Label::Packet);
         }
-        self.code.branch(Label::Packet);
+    }
+
+    /// Where the place of the last descriptor is kept: it is asked for once a packet, which is no use for a register.
+    pub(crate) fn end(&self) -> MemArg {
+        let saved = self.map.saved;
+        memory(u64::from(saved.offset + saved.size - END), 2)
+    }
+
+    /// Begins the next round of the loop, if there is one.
+    pub(crate) fn next_packet(&mut self) {
+        let end = self.end();
+        let mut sink = self.code.sink();
+        sink.local_get(local::DESCRIPTOR);
+        sink.i32_const(0).i32_load(end).i32_lt_u();
+        self.code.branch_if(Label::Loop);
     }
 
     /// Leaves the value.
@@ -292,6 +310,20 @@ impl<'a> Select<'a> {
                     sink.i32_eqz();
                 }
             }
+            (Some(Op::Binary(Binary::And, a, mask)), _)
+                if let Some((read, other)) = self.low_bits_differ(*a, *mask) =>
+            {
+                self.value(read);
+                self.value(other);
+                self.code.sink().i64_sub();
+                self.value(*mask);
+                let mut sink = self.code.sink();
+                sink.i64_and().i64_const(0);
+                match sense {
+                    Sense::AsIs => sink.i64_ne(),
+                    Sense::Opposite => sink.i64_eq(),
+                };
+            }
             (_, Sense::Opposite) => {
                 self.value(value);
                 self.code.sink().i64_eqz();
@@ -305,6 +337,23 @@ impl<'a> Select<'a> {
                 self.code.sink().i64_const(0).i64_ne();
             }
         }
+    }
+
+    /// What is read from the frame and what it is xored with, where low bits of that are asked for: those of the difference
+    /// tell the same. Cranelift makes the load a part of the xor, and for that an address of its own; of what something is
+    /// taken from it makes a plain load.
+    fn low_bits_differ(&self, value: Value, mask: Value) -> Option<(Value, Value)> {
+        let mask = self.ranges[mask].constant()?;
+        let maker = |value: Value| match self.homes[value] {
+            Home::Inline => self.makers[value].map(|inst| &inst.op),
+            Home::Anew | Home::Local(_) | Home::Nowhere => None,
+        };
+        let Op::Binary(Binary::Xor, a, b) = maker(value)? else {
+            return None;
+        };
+        let is_read = |value| matches!(maker(value), Some(Op::LoadFrame(_)));
+        let (read, other) = if is_read(*a) { (*a, *b) } else { (*b, *a) };
+        (mask & mask.wrapping_add(1) == 0 && is_read(read)).then_some((read, other))
     }
 
     fn is_bit(&self, value: Value) -> bool {

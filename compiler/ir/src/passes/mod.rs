@@ -3,6 +3,7 @@
 //! No pass removes, adds or moves an effect but `stores`: nobody else sees the frame before a program ends, so that its
 //! stores need to be in order only with each other and with its loads. Each keeps a program valid; in debug builds and tests every result is verified.
 
+mod again;
 mod blocks;
 mod chains;
 mod compares;
@@ -32,6 +33,7 @@ pub type Pass = fn(Program) -> Program;
 /// A pass and its name.
 type Named = (&'static str, Pass);
 
+const AGAIN: Named = ("again", again::run);
 const BLOCKS: Named = ("blocks", blocks::run);
 const CHAINS: Named = ("chains", chains::run);
 const COMPARES: Named = ("compares", compares::run);
@@ -47,15 +49,16 @@ const STORES: Named = ("stores", stores::run);
 const TWINS: Named = ("twins", twins::run);
 
 /// The passes by name, each before those that tidy up behind it.
-pub const PASSES: [Named; 13] = [
-    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, CHAINS, TWINS, SINK, DCE, NUMBERS,
+pub const PASSES: [Named; 14] = [
+    BLOCKS, FOLD, CSE, KNOWN, ORDER, COMPARES, DEMANDED, STORES, CHAINS, TWINS, SINK, AGAIN, DCE,
+    NUMBERS,
 ];
 
 /// The order in which they run: first what takes branches and blocks away, then, on the fewer blocks, what takes
 /// instructions away (without their byte order, masks become needless). A second time through finds next to nothing.
-const SCHEDULE: [Named; 17] = [
+const SCHEDULE: [Named; 19] = [
     FOLD, CSE, KNOWN, DCE, BLOCKS, ORDER, FOLD, COMPARES, DEMANDED, STORES, CSE, DCE, CHAINS,
-    TWINS, BLOCKS, SINK, NUMBERS,
+    TWINS, BLOCKS, SINK, AGAIN, DCE, NUMBERS,
 ];
 
 /// Runs the passes. `layout` is the one that the program was verified against.

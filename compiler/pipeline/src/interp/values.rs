@@ -69,6 +69,9 @@ impl Running<'_> {
     }
 
     pub(super) fn interface_index(&self, interface: InterfaceRef) -> u8 {
+        if self.pipeline.manifest.interfaces.len() == 1 {
+            return 0;
+        }
         match interface {
             InterfaceRef::Ingress => self.ingress,
             InterfaceRef::Named(id) => id.0 as u8,

@@ -3,8 +3,9 @@
 use lvsc_ir::program::Value;
 
 use super::Lowering;
+use super::interfaces::with_mac;
 use super::state::{Path, Split};
-use crate::pipeline::{ChoiceId, Expr};
+use crate::pipeline::{ChoiceId, Compare, Expr};
 
 impl Lowering<'_> {
     /// Splits by whether a condition holds.
@@ -37,6 +38,16 @@ impl Lowering<'_> {
                     split.extend(self.member(*set, path));
                 }
                 split
+            }
+            Expr::Compare(op @ (Compare::Eq | Compare::Ne), a, b)
+                if let Some((other, interface)) = with_mac(a, b) =>
+            {
+                let split = self.branch_mac(other, interface, path);
+                if *op == Compare::Eq {
+                    split
+                } else {
+                    split.swapped()
+                }
             }
             Expr::Field(..)
             | Expr::Variable(_)

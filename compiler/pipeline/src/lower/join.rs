@@ -70,6 +70,7 @@ impl Lowering<'_> {
             state
                 .proven
                 .meet(&path.state.proven, |a, b| Some(*a.min(b)));
+            state.arrives_at_own &= path.state.arrives_at_own;
         }
         let to = self.code.open(meeting.params);
         for (path, args) in group.into_iter().zip(meeting.args) {

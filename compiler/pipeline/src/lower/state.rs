@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) variables: Assoc<VariableId, Binding>,
     /// The first six bytes of the frame as it arrived, first byte lowest; kept when the frame has been changed.
     pub(super) arrival: Option<Value>,
+    /// Those bytes are the MAC of the interface at which the frame arrived, as far as that is known.
+    pub(super) arrives_at_own: bool,
     /// Operands that wait for the rest of their expression, the last one on top.
     pub(super) stack: Vec<Number>,
     /// What the packet is taken for.
@@ -277,7 +279,7 @@ impl State {
         }
     }
 
-    /// What must be equal on paths that are joined: all but those spots and values, and the proven bytes. As words, each part
+    /// What must be equal on paths that are joined: all but those spots and values, the proven bytes and whose the destination is. As words, each part
     /// behind its length, so that equal words are equal knowledge.
     pub(super) fn shape(&self) -> Vec<u64> {
         let mut words = Vec::with_capacity(64);

@@ -1,19 +1,13 @@
 //! Values of expressions. The operand is left on the path's stack; a path on which it depends on an absent header is
 //! on the side of "no", with the stack as it was.
 
-use lvsc_abi::layout::{backend, interface};
-use lvsc_ir::program::{self as ir, BlockId, Class, Op, Order, Value};
+use lvsc_ir::program::{self as ir, BlockId, Op, Value};
 
-use super::code::Spot;
+use super::Lowering;
 use super::conditions::taken;
+use super::interfaces::MAC;
 use super::state::{Binding, Number, Path, Split};
-use super::{Lowering, element};
-use crate::pipeline::{
-    BackendField, Binary, Compare, Expr, InterfaceField, InterfaceRef, VariableId,
-};
-
-/// Bytes of a MAC address.
-const MAC: u8 = 6;
+use crate::pipeline::{BackendField, Binary, Compare, Expr, InterfaceField, VariableId};
 
 impl Lowering<'_> {
     /// Evaluates an expression: its operand is on top of the stack on the yes side.
@@ -134,7 +128,7 @@ impl Lowering<'_> {
     }
 
     /// Evaluates both, the second one on top. On the no side the stack is as it was.
-    fn operands(&mut self, a: &Expr, b: &Expr, path: Path) -> Split {
+    pub(super) fn operands(&mut self, a: &Expr, b: &Expr, path: Path) -> Split {
         let Split { yes, no } = self.value(a, path);
         let mut split = Split {
             yes: Vec::new(),
@@ -151,7 +145,7 @@ impl Lowering<'_> {
     }
 
     /// Pushes a constant on every path.
-    fn bits(&mut self, mut paths: Vec<Path>, value: u64) -> Vec<Path> {
+    pub(super) fn bits(&mut self, mut paths: Vec<Path>, value: u64) -> Vec<Path> {
         for path in &mut paths {
             let bit = self.code.constant(path.block, value);
             path.push(bit);
@@ -248,71 +242,6 @@ impl Lowering<'_> {
                 self.code.binary(block, ir::Binary::Or, less, low)
             }
         }
-    }
-
-    /// Index of an interface in section `interfaces`.
-    pub(super) fn interface(&mut self, interface: InterfaceRef, path: &Path) -> Value {
-        match interface {
-            InterfaceRef::Ingress => self.code.value(path.block, Op::Ingress),
-            InterfaceRef::Named(id) => self.code.constant(path.block, u64::from(id.0)),
-            InterfaceRef::OfBackend(variable) => match binding(path, variable) {
-                Binding::Backend { record, .. } => {
-                    let shift = u64::from(backend::INTERFACE_SHIFT);
-                    let index = self.code.with(path.block, ir::Binary::Shr, record, shift);
-                    self.code.with(path.block, ir::Binary::And, index, 0xff)
-                }
-                Binding::Value(value) => value.low,
-            },
-        }
-    }
-
-    /// The interface's MAC where it is known, else the destination of the frame as it arrived.
-    fn interface_mac(&mut self, interface: InterfaceRef, path: Path) -> Split {
-        let mut paths = self.arrival(path);
-        for path in &mut paths {
-            let arrival = path.pop().low;
-            let block = path.block;
-            let index = self.interface(interface, path);
-            let from = element(self.sections.interfaces, index, interface::RECORD, 8);
-            let record = self.code.load(block, Class::Config, from);
-            let flags = self.code.with(
-                block,
-                ir::Binary::Shr,
-                record,
-                u64::from(interface::FLAGS_SHIFT),
-            );
-            let known = self
-                .code
-                .with(block, ir::Binary::And, flags, interface::KNOWN);
-            let wire = self.code.value(block, Op::Select(known, record, arrival));
-            let mac = self.code.value(block, Op::Swap(MAC, wire));
-            path.push(mac);
-        }
-        Split {
-            yes: paths,
-            no: Vec::new(),
-        }
-    }
-
-    /// Pushes the first six bytes of the frame as it arrived, first byte lowest; 0 where the frame is shorter.
-    pub(super) fn arrival(&mut self, mut path: Path) -> Vec<Path> {
-        if let Some(arrival) = path.state.arrival {
-            path.push(arrival);
-            return vec![path];
-        }
-        let end = Spot {
-            offset: u16::from(MAC),
-            ..Spot::BEGIN
-        };
-        let Split { mut yes, no } = self.inside(end, path);
-        for path in &mut yes {
-            let bytes = self
-                .code
-                .frame(path.block, Spot::BEGIN, u16::from(MAC), Order::Little);
-            path.push(bytes);
-        }
-        yes.extend(self.bits(no, 0));
-        self.join(yes)
     }
 }
 

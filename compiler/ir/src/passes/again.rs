@@ -1,0 +1,102 @@
+//! What the frame still holds is read again where it is needed far behind its first reading, for to read it costs less than to
+//! keep it: registers are few on the ways in between, and what would be carried from one loop of a batch to the next
+//! ([`crate::stage`]) need not be.
+
+use crate::arena::Arena;
+use crate::graph::Graph;
+use crate::program::{BlockId, FrameAccess, Inst, Op, Order, Program, Value};
+
+/// So many blocks further on in their order it is far.
+const FAR: usize = 8;
+
+pub(crate) fn run(mut program: Program) -> Program {
+    let graph = Graph::of(&program);
+    let changed = changed(&program, &graph);
+    let mut readings: Arena<Value, Option<Reading>> = (0..program.values).map(|_| None).collect();
+    for (position, id) in graph.order().iter().enumerate() {
+        if !changed[*id] {
+            let found = again(&mut program, *id, position, &readings);
+            program.blocks[*id].insts.splice(0..0, found);
+        }
+        for inst in &program.blocks[*id].insts {
+            if let (Some(result), Op::LoadFrame(access)) = (inst.result, &inst.op)
+                && is_single(*access)
+                && let Some(reading) = readings.get_mut(result)
+            {
+                *reading = Some(Reading {
+                    access: *access,
+                    position,
+                });
+            }
+        }
+    }
+    program
+}
+
+/// What is read, and the place of the block in the order.
+#[derive(Clone, Copy)]
+struct Reading {
+    access: FrameAccess,
+    position: usize,
+}
+
+/// For each block, whether the frame may have been changed before it begins.
+fn changed(program: &Program, graph: &Graph) -> Arena<BlockId, bool> {
+    let mut changed: Arena<BlockId, bool> = program.blocks.ids().map(|_| false).collect();
+    for id in graph.order() {
+        let block = &program.blocks[*id];
+        let stores = |inst: &Inst| matches!(inst.op, Op::StoreFrame(..));
+        if changed[*id] || block.insts.iter().any(stores) {
+            block.end.jumps().for_each(|jump| changed[jump.to] = true);
+        }
+    }
+    changed
+}
+
+/// Whether it is one load and nothing more.
+fn is_single(access: FrameAccess) -> bool {
+    let as_it_lies = access.order == Order::Little || access.bytes == 1;
+    access.base.is_none() && as_it_lies && access.parts().len() == 1
+}
+
+/// Reads in the block what was read far before it: the new loads.
+fn again(
+    program: &mut Program,
+    id: BlockId,
+    position: usize,
+    readings: &Arena<Value, Option<Reading>>,
+) -> Vec<Inst> {
+    let Program { blocks, values, .. } = program;
+    let block = &mut blocks[id];
+    let place = block.insts.first().map_or(block.place, |inst| inst.place);
+    // Values that were read far before, and those that stand for them from now on.
+    let mut anew: Vec<(Value, Value)> = Vec::new();
+    let mut loads = Vec::new();
+    let operands = block.insts.iter().flat_map(|inst| inst.op.operands());
+    for value in operands.chain(block.end.operands()) {
+        let reading = readings.get(value).copied().flatten();
+        let far = reading.filter(|reading| reading.position + FAR < position);
+        if let Some(reading) = far
+            && anew.iter().all(|(before, _)| *before != value)
+        {
+            let result = Value(*values);
+            *values += 1;
+            anew.push((value, result));
+            loads.push(Inst {
+                result: Some(result),
+                op: Op::LoadFrame(reading.access),
+                place,
+            });
+        }
+    }
+    let replace = |value: &mut Value| {
+        if let Some((_, result)) = anew.iter().find(|(before, _)| before == value) {
+            *value = *result;
+        }
+    };
+    for inst in &mut block.insts {
+        inst.op.for_each_operand(replace);
+    }
+    block.end.for_each_operand(replace);
+    loads
+}
