@@ -49,7 +49,8 @@ impl Stages {
     /// Cuts a verified program; `None` where no bucket is known before the first effect, so that one loop does as
     /// well. So it does for a table of flows whose slots have changed, or of datagrams in fragments: hardly a packet asks for it.
     pub fn of(program: &Program, layout: &Layout) -> Option<Stages> {
-        let asked = |section: SectionId| layout[section].element == Element::Flow;
+        let asked =
+            |section: SectionId| matches!(layout[section].element, Element::Flow | Element::Client);
         let mut insts = program.blocks.values().flat_map(|block| &block.insts);
         if !insts.any(|inst| matches!(inst.op, Op::Find(section, ..) if asked(section))) {
             return None;
@@ -289,4 +290,22 @@ pub fn makers(program: &Program) -> Arena<Value, Option<&Inst>> {
         }
     }
     makers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text;
+
+    #[test]
+    fn a_bucket_of_flows_or_clients_is_known_early_and_one_of_datagrams_is_not_worth_it() {
+        for (element, worth) in [("flow", true), ("client", true), ("datagram", false)] {
+            let source = format!(
+                "section known.web {element} 64\nsection counters counter 4\n\nb0:\n  v0 = frame.length\n  v1 = const 7\n  v2 = mul v0, v1\n  v3 = find known.web[v2], v0\n  count counters[v3]\n  return drop\n"
+            );
+            let parsed = text::parse(&source).unwrap();
+            let stages = Stages::of(&parsed.program, &parsed.layout);
+            assert_eq!(stages.is_some(), worth, "{element}");
+        }
+    }
 }
