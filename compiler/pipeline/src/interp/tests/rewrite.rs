@@ -5,7 +5,7 @@ use lvsc_abi::verdict::Verdict;
 use proptest::prelude::*;
 
 use crate::interp::{Event, Observer, Rewritten};
-use crate::pipeline::{After, Expr, FieldId, InterfaceField, InterfaceRef, Outcome};
+use crate::pipeline::{After, Checksum, Expr, FieldId, InterfaceField, InterfaceRef, Outcome};
 use crate::sample::*;
 
 const FIELDS: [(&str, u16); 12] = [
@@ -99,7 +99,10 @@ fn an_odd_header_at_the_frames_end_is_summed_with_a_zero_behind_it() {
     ports.fields[1].offset = 16;
     ports.fields[1].name = "checksum".to_owned();
     ports.fixed = 5;
-    ports.checksum = Some(FieldId(1));
+    ports.checksum = Some(Checksum {
+        field: FieldId(1),
+        alone: false,
+    });
     let mut frame = ethernet(0, &[0x12, 0x34, 0, 0, 0x56]);
     let right = sum(&frame[14..]);
     frame[16..18].copy_from_slice(&right.to_be_bytes());
