@@ -112,6 +112,35 @@ fn an_odd_header_at_the_frames_end_is_summed_with_a_zero_behind_it() {
 }
 
 #[test]
+fn who_receives_zeros_adds_up_to_the_complement_of_zero() {
+    for (alone, id, is) in [
+        (true, 0, 0xffff),
+        (true, 0xffff, 0xffff),
+        (false, 0xffff, 0),
+        (true, 7, 0xfff8),
+        (false, 7, 0xfff8),
+    ] {
+        let mut pipeline = policy(&[Stmt::Set("icmp.type", number(0, 8))]);
+        pipeline.headers[usize::from(header("icmp").0)].checksum = Some(Checksum {
+            field: FieldId(2),
+            alone,
+        });
+        let [high, low] = u16::to_be_bytes(id);
+        let mut message = [8, 0, 0, 0, high, low, 0, 0];
+        let right = sum(&message);
+        message[2..4].copy_from_slice(&right.to_be_bytes());
+        let mut frame = ethernet(0x0800, &ip4(1, &message));
+        World::new(pipeline).run(&mut frame);
+        assert_eq!(
+            (frame[34], &frame[36..38]),
+            (0, &u16::to_be_bytes(is)[..]),
+            "{id}"
+        );
+        assert_eq!(sum(&frame[34..]), 0, "{id}");
+    }
+}
+
+#[test]
 fn the_change_and_the_checksum_are_shown() {
     struct Seen(Vec<Rewritten>);
     impl Observer for Seen {
