@@ -1,6 +1,7 @@
 //! What a change of policy does to flows: both images are filled as the director fills them, one after the other, and
 //! compared. All backends are up, and their MACs known. Says nothing and reads nothing.
 
+mod lines;
 mod pool;
 
 use std::collections::BTreeSet;
@@ -71,9 +72,9 @@ pub fn plan(old: &Side<'_>, new: &Side<'_>) -> Plan {
         pools.push(match was {
             None => PoolPlan::of_one(pool, pool::Life::Added),
             Some((was, ring)) => {
-                let keys = [old, new].map(|side| pool::keys(side.pipeline, &pool.name));
+                let asked = [old, new].map(|side| pool::Asked::of(side.pipeline, &pool.name));
                 let now = pool::ring(pool, &image);
-                pool::compared((was, ring), (pool, &now), &keys, &carried)
+                pool::compared((was, ring), (pool, &now), &asked, &carried)
             }
         });
     }

@@ -88,6 +88,9 @@ fn say_pool(pool: &PoolPlan, ui: &mut Ui) {
         }
         Life::Kept => ui.print(format_args!("{name} ({})", pool.kind)),
     }
+    for line in &pool.lines {
+        ui.print(format_args!("  {}: {}", line.what, line.then));
+    }
     let head = ["backend", "before", "after", ""]
         .map(str::to_owned)
         .to_vec();
@@ -95,6 +98,9 @@ fn say_pool(pool: &PoolPlan, ui: &mut Ui) {
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     for line in table::align(&rows) {
         ui.print(format_args!("  {line}"));
+    }
+    for sentence in [pool.shares, pool.named].into_iter().flatten() {
+        ui.print(format_args!("  {sentence}"));
     }
     if let Some(slots) = &pool.slots {
         say_slots(slots, ui);
@@ -110,8 +116,8 @@ fn row(change: &Change) -> Vec<String> {
     let what: Vec<String> = change.what.iter().map(ToString::to_string).collect();
     vec![
         change.name.clone(),
-        percent(change.before),
-        percent(change.after),
+        change.before.map_or("-".to_owned(), percent),
+        change.after.map_or("-".to_owned(), percent),
         what.join(", "),
     ]
 }

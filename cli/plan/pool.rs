@@ -12,6 +12,8 @@ use lvsc_pipeline::words;
 use lvsc_runtime::engine::carry::Carried;
 use serde::Serialize;
 
+use super::lines::{self, Line};
+
 /// Whether a pool is in both policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,6 +35,12 @@ pub struct PoolPlan {
     pub life: Life,
     /// The scheduler, and the table: `maglev, flows auto`.
     pub kind: String,
+    /// What is said otherwise of it as a whole.
+    pub lines: Vec<Line>,
+    /// What the backends' shares are of, where they are not of the flows that come.
+    pub shares: Option<&'static str>,
+    /// Where packets go that name their backend.
+    pub named: Option<&'static str>,
     /// The backends of both policies.
     pub backends: Vec<Change>,
     /// Slots of the ring that name another backend, and of how many; `None` where a slot says nothing of a flow.
@@ -48,10 +56,10 @@ pub struct Change {
     pub name: String,
     /// What is said of it otherwise than before.
     pub what: Vec<What>,
-    /// Its share of flows before.
-    pub before: f64,
+    /// Its share of flows before, where there is one.
+    pub before: Option<f64>,
     /// Its share of new flows.
-    pub after: f64,
+    pub after: Option<f64>,
 }
 
 /// What is said otherwise of a backend.
@@ -64,6 +72,8 @@ pub enum What {
     Removed,
     /// Its weight.
     Weight(u32, u32),
+    /// By what packets name it.
+    Id(u16, u16),
     /// How many flows it takes.
     Limit(Option<Limit>, Option<Limit>),
     /// It drains.
@@ -84,6 +94,7 @@ impl fmt::Display for What {
             What::Added => "added",
             What::Removed => "removed",
             What::Weight(before, after) => return write!(f, "weight {before} -> {after}"),
+            What::Id(before, after) => return write!(f, "id {before} -> {after}"),
             What::Limit(before, after) => {
                 return write!(f, "{} -> {}", limit(*before), limit(*after));
             }
@@ -149,6 +160,9 @@ impl PoolPlan {
             name: pool.name.clone(),
             life,
             kind: kind(pool),
+            lines: Vec::new(),
+            shares: None,
+            named: None,
             backends: Vec::new(),
             slots: None,
             connections: None,
@@ -181,33 +195,48 @@ pub fn ring(pool: &Pool, image: &Bytes) -> Vec<Option<String>> {
     each.map(name).collect()
 }
 
-/// By what flows are told apart wherever a backend of the pool is selected. When it is by which of these is no part of it: that
-/// a pool takes fragments otherwise tells whole packets no other way apart.
-pub fn keys(pipeline: &Pipeline, name: &str) -> BTreeSet<String> {
-    let steps = pipeline.graph.node_weights().map(|node| &node.step);
-    let keys = steps.filter_map(|step| match step {
-        Step::Select { pool, key, .. } if pipeline.pool(*pool).name == name => Some(*key),
-        Step::Select { .. }
-        | Step::Named { .. }
-        | Step::Parse(_)
-        | Step::Match(_)
-        | Step::Let(..)
-        | Step::Hash(..)
-        | Step::Follow { .. }
-        | Step::Remember { .. }
-        | Step::Rewrite(..)
-        | Step::Count(_)
-        | Step::CountCell(..)
-        | Step::CountKey(..)
-        | Step::Verdict(_) => None,
-    });
-    let alternatives = keys.flat_map(|key| &pipeline.choice(key).alternatives);
-    let words = alternatives.map(|known| {
-        let parts = known.key.iter();
-        let parts = parts.map(|part| words::expression(pipeline, part));
-        parts.collect::<Vec<_>>().join(", ")
-    });
-    words.collect()
+/// How a policy asks a pool.
+#[derive(Default)]
+pub struct Asked {
+    /// By what flows are told apart wherever a backend of it is selected. When it is by which of these is no part of it: that a
+    /// pool takes fragments otherwise tells whole packets no other way apart.
+    keys: BTreeSet<String>,
+    /// Somewhere packets name their backend.
+    by_id: bool,
+}
+
+impl Asked {
+    /// How this one asks the pool of this name.
+    pub fn of(pipeline: &Pipeline, name: &str) -> Asked {
+        let is_it = |pool| pipeline.pool(pool).name == name;
+        let mut asked = Asked::default();
+        for node in pipeline.graph.node_weights() {
+            match &node.step {
+                Step::Select { pool, key, .. } if is_it(*pool) => {
+                    let words = pipeline.choice(*key).alternatives.iter().map(|known| {
+                        let parts = known.key.iter();
+                        let parts = parts.map(|part| words::expression(pipeline, part));
+                        parts.collect::<Vec<_>>().join(", ")
+                    });
+                    asked.keys.extend(words);
+                }
+                Step::Named { pool, .. } => asked.by_id |= is_it(*pool),
+                Step::Select { .. }
+                | Step::Parse(_)
+                | Step::Match(_)
+                | Step::Let(..)
+                | Step::Hash(..)
+                | Step::Follow { .. }
+                | Step::Remember { .. }
+                | Step::Rewrite(..)
+                | Step::Count(_)
+                | Step::CountCell(..)
+                | Step::CountKey(..)
+                | Step::Verdict(_) => {}
+            }
+        }
+        asked
+    }
 }
 
 type Ring = [Option<String>];
@@ -218,11 +247,12 @@ type Pairs<'a> = BTreeMap<(Option<&'a str>, Option<&'a str>), usize>;
 pub fn compared(
     (was, before): (&Pool, &Ring),
     (pool, after): (&Pool, &Ring),
-    keys: &[BTreeSet<String>; 2],
+    asked: &[Asked; 2],
     carried: &Carried,
 ) -> PoolPlan {
-    let [old_keys, new_keys] = keys;
-    let same_key = old_keys.is_subset(new_keys);
+    let [old, new] = asked;
+    let same_key = old.keys.is_subset(&new.keys);
+    let named = [old.by_id, new.by_id];
     let by_hash = [was, pool].map(|pool| pool.scheduler.pick() == Pick::Hash) == [true; 2];
     let slots = (same_key && by_hash).then(|| side_by_side(before, after));
     // Who is not found by a slot may get any backend.
@@ -231,10 +261,18 @@ pub fn compared(
         name: pool.name.clone(),
         life: Life::Kept,
         kind: kind(pool),
-        backends: changes((was, before), (pool, after)),
+        lines: lines::lines(was, pool, |kind| is_kept(carried, kind, pool)),
+        shares: lines::of_shares(pool.scheduler),
+        named: lines::of_named(named),
+        backends: changes((was, before), (pool, after), named == [true; 2]),
         connections: Some(connections((was, pool), &pairs, same_key, carried)),
         slots: slots.map(|pairs| moved(&pairs)),
     }
+}
+
+/// Whether the pool's table of this kind goes on.
+fn is_kept(carried: &Carried, kind: &str, pool: &Pool) -> bool {
+    carried.kept.contains(&format!("{kind}.{}", pool.name))
 }
 
 /// Each slot of the larger ring, in both: an index is masked to each one's length.
@@ -292,19 +330,33 @@ fn share(part: usize, all: usize) -> f64 {
     part as f64 / all.max(1) as f64
 }
 
-fn changes((was, before): (&Pool, &Ring), (pool, after): (&Pool, &Ring)) -> Vec<Change> {
-    let part = |ring: &Ring, name: &str| {
+/// What is otherwise of each backend; its id only where packets name it by that.
+fn changes(
+    (was, before): (&Pool, &Ring),
+    (pool, after): (&Pool, &Ring),
+    named: bool,
+) -> Vec<Change> {
+    let part = |pool: &Pool, ring: &Ring, name: &str| {
         let own = ring
             .iter()
             .filter(|backend| backend.as_deref() == Some(name));
-        share(own.count(), ring.len())
+        lines::has_shares(pool.scheduler).then(|| share(own.count(), ring.len()))
+    };
+    let id = |pool: &Pool, name: &str| {
+        let mut known = pool.backends.iter();
+        known.find(|known| known.name == name).map(|known| known.id)
     };
     let each = said(was, pool).into_iter();
-    each.map(|(name, what)| Change {
-        before: part(before, &name),
-        after: part(after, &name),
-        name,
-        what,
+    each.map(|(name, mut what)| {
+        let ids = id(was, &name).zip(id(pool, &name));
+        let other = ids.filter(|(before, now)| named && before != now);
+        what.extend(other.map(|(before, now)| What::Id(before, now)));
+        Change {
+            before: part(was, before, &name),
+            after: part(pool, after, &name),
+            name,
+            what,
+        }
     })
     .collect()
 }
@@ -363,7 +415,7 @@ fn connections(
     same_key: bool,
     carried: &Carried,
 ) -> Connections {
-    let kept = |kind: &str| carried.kept.contains(&format!("{kind}.{}", pool.name));
+    let kept = |kind: &str| is_kept(carried, kind, pool);
     let remembers = was.changed().is_some() && pool.changed().is_some() && kept("ring");
     let has_all = |pool: &Pool| pool.flows.is_some() && pool.changed().is_none();
     let masks = |pool: &Pool| Some((pool.persist?.mask, pool.persist?.mask6));

@@ -228,3 +228,176 @@ fn other_limits_are_told() {
     let text = plan(folder.path(), &new, &policy(["", ""]), &[]).out;
     assert!(text.contains("limit 6 reopen 2 -> no limit\n"), "{text}");
 }
+
+/// What people read of two pools of these lines.
+fn read(old: &[&str], new: &[&str]) -> String {
+    let folder = folder();
+    let said = plan(folder.path(), &policy(old), &policy(new), &[]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
+    said.out
+}
+
+#[test]
+fn other_lines_of_a_pool_are_told_with_what_becomes_of_what_is_known() {
+    let told = |old: &str, new: &str, line: &str| {
+        let text = read(&[RS1, RS2, old], &[RS1, RS2, new]);
+        assert!(
+            text.contains(&format!("\n  {line}\n")),
+            "no `{line}` in\n{text}"
+        );
+        let same = read(&[RS1, RS2, new], &[RS1, RS2, new]);
+        assert!(!same.contains(" -> "), "{same}");
+    };
+    told(
+        "flows 1K; timeout tcp 15m udp 5m",
+        "flows 1K; timeout tcp 15m udp 90s",
+        "udp 5m -> 90s: known flows stay, and live by it from their next packet on",
+    );
+    told(
+        "flows 1K; timeout udp 5m",
+        "flows 2K; timeout udp 6m",
+        "udp 5m -> 6m: of all flows, for none is known",
+    );
+    told(
+        "flows auto idle 1h",
+        "flows auto idle 15m",
+        "idle 1h -> 15m: noted flows stay, and they and slots in transition live by it",
+    );
+    told(
+        "flows 1K",
+        "flows 1K; persist 5m 1K mask 24",
+        "persist off -> 5m 1024 mask 24 mask6 128: no client is known before a flow of it begins",
+    );
+    told(
+        "flows 1K; persist 5m 1K",
+        "flows 1K; persist 10m 1K",
+        "persist 5m 1024 mask 32 mask6 128 -> 10m 1024 mask 32 mask6 128: \
+         known clients stay, and are known by it at once",
+    );
+    for other in ["persist 5m 2K", "persist 5m 1K mask 24"] {
+        let text = read(
+            &[RS1, RS2, "flows 1K; persist 5m 1K"],
+            &[RS1, RS2, &format!("flows 1K; {other}")],
+        );
+        assert!(
+            text.contains(": no client is known any more before a flow of it begins\n"),
+            "{text}"
+        );
+    }
+    told(
+        "fragments follow 4K",
+        "flows auto",
+        "fragments follow 4096 for 30s -> do not follow: also of datagrams that have begun",
+    );
+    told(
+        "slow_start 30s",
+        "flows auto",
+        "slow_start 30s -> off: also of backends that are on their way to their weight",
+    );
+    told(
+        "scheduler maglev",
+        "scheduler rendezvous",
+        "scheduler maglev -> rendezvous: new flows go by it",
+    );
+}
+
+#[test]
+fn packets_that_name_their_backend_do_not_go_by_the_ring() {
+    let named = |ids: [u16; 2], by: &str| {
+        let [first, second] = ids;
+        let pool = [format!("{RS1} id {first}"), format!("{RS2} id {second}")];
+        let pool = policy(&[&pool[0], &pool[1], "flows off"]);
+        pool.replace("from web", &format!("from web {by}"))
+    };
+    let folder = folder();
+    let told = |old: &str, new: &str| plan(folder.path(), old, new, &[]).out;
+    let (by_id, by_flow) = (named([1, 2], "by id(ip.dscp)"), named([1, 2], ""));
+    for (old, new, line) in [
+        (
+            &by_id,
+            &by_id,
+            Some(
+                "packets that name a backend that is there go to it; what follows is of the others",
+            ),
+        ),
+        (
+            &by_flow,
+            &by_id,
+            Some("packets may name their backend now, and go to it; what follows is of the others"),
+        ),
+        (
+            &by_id,
+            &by_flow,
+            Some("packets name their backend no more: those that did go as what follows says"),
+        ),
+        (&by_flow, &by_flow, None),
+    ] {
+        let text = told(old, new);
+        match line {
+            Some(line) => assert!(text.contains(&format!("\n  {line}\n")), "{text}"),
+            None => assert!(!text.contains("name"), "{text}"),
+        }
+    }
+    let turned = told(&by_id, &named([2, 1], "by id(ip.dscp)"));
+    assert!(
+        turned.contains("  rs1      50.0 %  50.0 %  id 1 -> 2\n"),
+        "{turned}"
+    );
+    let unseen = told(&by_flow, &named([2, 1], ""));
+    assert!(!unseen.contains("id 1"), "nobody is named: {unseen}");
+}
+
+#[test]
+fn shares_of_who_counts_are_told_for_what_they_are() {
+    for (scheduler, line) in [
+        (
+            "wlc",
+            "shares are of the flows that there are: who has less than its share gets the new ones",
+        ),
+        (
+            "twos",
+            "shares are of draws: of two drawn the one with fewer flows gets a new one",
+        ),
+        (
+            "lblc",
+            "shares are of homes: one with more flows than its weight is relieved",
+        ),
+        (
+            "lblcr",
+            "shares are of homes, two of each: who has fewer flows gets a new one",
+        ),
+    ] {
+        let lines = [&format!("scheduler {scheduler}"), "flows 64", RS1, RS2];
+        let text = read(&lines, &lines);
+        assert!(
+            text.contains(&format!(
+                "  rs1      50.0 %  50.0 %\n  rs2      50.0 %  50.0 %\n  {line}\n"
+            )),
+            "{text}"
+        );
+    }
+    for scheduler in ["maglev", "rr"] {
+        let lines = [&format!("scheduler {scheduler}"), RS1, RS2];
+        assert!(!read(&lines, &lines).contains("shares"), "{scheduler}");
+    }
+    let (light, heavy) = (format!("{RS1} weight 10"), format!("{RS2} weight 90"));
+    let overflow = ["scheduler ovf", "flows 64", &light, &heavy];
+    let text = read(&overflow, &overflow);
+    let line = "new flows go to the heaviest backend that has no more of them than its weight";
+    assert!(
+        text.contains(&format!(
+            "  rs1      -       -\n  rs2      -       -\n  {line}\n"
+        )),
+        "{text}"
+    );
+    let other = record(
+        &["scheduler wlc", "flows 64", RS1],
+        &["scheduler ovf", "flows 64", RS1],
+    );
+    let own = &other["pools"][0]["backends"][0];
+    assert_eq!(
+        (&own["before"], &own["after"]),
+        (&1.0.into(), &Value::Null),
+        "{other}"
+    );
+}

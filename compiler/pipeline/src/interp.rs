@@ -9,8 +9,9 @@
 //!   empty and the packet is not passive.
 //! - A rewrite mends the header's checksum by RFC 1624, equation 3, over the 16-bit words (from the header's begin) that
 //!   hold the field, whether or not they change: `HC' = ~(~HC + ~m + m')`, added up in full, then folded. So a wrong
-//!   checksum stays exactly as wrong as it was, and a right one becomes what RFC 1071 would compute anew. A rewrite of an
-//!   absent header does nothing.
+//!   checksum stays exactly as wrong as it was, and a right one becomes what RFC 1071 would compute anew. Of a checksum that
+//!   may be over zeros alone this is so but for the form of zero: it is 0xffff then, which every receiver takes.
+//!   A rewrite of an absent header does nothing.
 //! - The interpreter is worker 0.
 
 mod bits;

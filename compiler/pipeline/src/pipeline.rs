@@ -82,8 +82,18 @@ pub struct Header {
     pub valid: Option<Expr>,
     /// Bytes from the header's begin to the end of what it encloses, over its own fields.
     pub extent: Option<Expr>,
-    /// The field that holds the Internet checksum over the header itself (RFC 1071).
-    pub checksum: Option<FieldId>,
+    /// The Internet checksum over the header itself, or over more.
+    pub checksum: Option<Checksum>,
+}
+
+/// An Internet checksum (RFC 1071) that stands in a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// Its field, of 16 bits.
+    pub field: FieldId,
+    /// Whether all else that it is over may be 0. Who receives that adds up to 0xffff only where the checksum is 0xffff; where
+    /// anything is not 0, it does so with both forms of zero, 0 and 0xffff.
+    pub alone: bool,
 }
 
 /// A header's possible predecessor.
@@ -300,7 +310,7 @@ pub enum Step {
         /// What the datagram's key was absorbed into; 0 is no datagram.
         datagram: VariableId,
     },
-    /// Writes a field of a present header and mends the header's checksum (RFC 1624, equation 3). `Next`.
+    /// Writes a field of a present header and mends the header's checksum ([`Checksum`], RFC 1624, equation 3). `Next`.
     Rewrite(HeaderId, FieldId, Expr),
     /// Counts the packet. `Next`.
     Count(CounterId),

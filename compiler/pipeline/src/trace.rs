@@ -163,8 +163,8 @@ impl<'a> Trace<'a> {
         let (before, after) = (words::number(before, kind), words::number(after, kind));
         let text = format!("{name}: {before} -> {after}");
         match (checksum, self.pipeline.header(header).checksum) {
-            (Some((was, is)), Some(id)) => {
-                let name = words::field(self.pipeline, header, id);
+            (Some((was, is)), Some(sum)) => {
+                let name = words::field(self.pipeline, header, sum.field);
                 format!("{text}, {name}: {was:#06x} -> {is:#06x}")
             }
             (None, _) | (_, None) => text,

@@ -16,6 +16,8 @@ use crate::hash;
 const FRACTION: u32 = 32;
 /// Pieces of the logarithm between a power of two and the next, each a straight line: it is off by three millionths at most.
 const PIECES: u32 = 256;
+/// A weight is at least the 2^25th part of the heaviest, or counts as that: then no wait exceeds 64 bits.
+const PACES: u64 = 1 << (FRACTION + 25);
 /// Begin and rise of each piece of `log2(1 + x)`.
 static LOGARITHM: [(u64, u64); PIECES as usize] = pieces();
 
@@ -52,7 +54,7 @@ const fn logarithm(number: u32) -> u64 {
 
 /// `-log2(h)` for `h` = `drawn` / 2^64: of logarithms to any base the order is the same.
 fn wait(drawn: u64) -> u64 {
-    let zeros = drawn.leading_zeros().min(63);
+    let zeros = (drawn | 1).leading_zeros();
     let mantissa = drawn << zeros << 1;
     let piece = mantissa >> (64 - PIECES.ilog2());
     let within = mantissa << PIECES.ilog2() >> (64 - FRACTION);
@@ -65,7 +67,7 @@ fn wait(drawn: u64) -> u64 {
 struct Draws {
     seed: u64,
     count: u64,
-    /// How much longer than the heaviest it waits.
+    /// How much longer than the heaviest it waits, less than [`PACES`].
     pace: u64,
     /// The moment and the slot of the next draw.
     at: u64,
@@ -77,7 +79,8 @@ impl Draws {
         let mut draws = Draws {
             seed: hash::ring(hash::state(candidate.name.as_bytes())),
             count: 0,
-            pace: (u64::from(top) << FRACTION) / u64::from(candidate.weight.max(1)),
+            pace: ((u64::from(top) << FRACTION) / u64::from(candidate.weight.max(1)))
+                .min(PACES - 1),
             at: 0,
             slot: 0,
         };
@@ -87,11 +90,11 @@ impl Draws {
 
     fn advance(&mut self, size: u32) {
         let drawn = hash::table(self.seed, self.count);
-        let wait = (u128::from(wait(drawn)) * u128::from(self.pace)) >> FRACTION;
+        // Their product without its fraction, as the upper half of one of 128 bits.
+        let (wait, pace) = (wait(drawn) << (FRACTION - 7), self.pace << 7);
+        let wait = (u128::from(wait) * u128::from(pace)) >> 64;
         self.count += 1;
-        self.at = self
-            .at
-            .saturating_add(u64::try_from(wait).unwrap_or(u64::MAX));
+        self.at = self.at.saturating_add(wait as u64);
         self.slot = drawn as u32 & (size - 1);
     }
 }
@@ -113,6 +116,9 @@ pub(super) fn fill(candidates: &[&Candidate], size: u32) -> Vec<u16> {
 fn race(mut draws: Vec<Draws>, top: u128, total: u128, size: u32) -> Vec<usize> {
     // A moment, and behind it 16 bits of who drew: the least of these is the best.
     let mut best = vec![u64::MAX; size as usize];
+    // A bit for each slot that nobody had drawn when the lap began: few draws of a late lap are of one, and all others are
+    // done with a look at the nearest cache.
+    let mut open = vec![u64::MAX; size.div_ceil(64) as usize];
     let mut free = size;
     // Of all slots 2^-bits are still free then: in most rings none.
     let mut bits = 2;
@@ -122,13 +128,23 @@ fn race(mut draws: Vec<Draws>, top: u128, total: u128, size: u32) -> Vec<usize> 
         for (index, draws) in (0..).zip(&mut draws) {
             let mut own = *draws;
             while own.at < until {
-                if let Some(slot) = best.get_mut(own.slot as usize) {
-                    free -= u32::from(*slot == u64::MAX);
-                    *slot = (*slot).min(own.at >> 8 << 16 | index);
+                let slot = own.slot as usize;
+                let word = open.get(slot / 64).copied().unwrap_or_default();
+                if word >> (slot % 64) & 1 == 1
+                    && let Some(best) = best.get_mut(slot)
+                {
+                    *best = (*best).min(own.at >> 8 << 16 | index);
                 }
                 own.advance(size);
             }
             *draws = own;
+        }
+        free = 0;
+        for (word, slots) in open.iter_mut().zip(best.chunks(64)) {
+            *word = (0..).zip(slots).fold(0, |word, (bit, slot)| {
+                word | u64::from(*slot == u64::MAX) << bit
+            });
+            free += word.count_ones();
         }
         bits += 2;
     }

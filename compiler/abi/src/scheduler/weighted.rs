@@ -2,8 +2,9 @@
 //!
 //! Differs from IPVS `wrr` (`net/netfilter/ipvs/ip_vs_wrr.c`), which gives 5:1 as AAAAAB; shares are the same.
 //!
-//! Candidates of the same weight come one after the other, so that a slot costs a look at each weight, not at each
-//! candidate; and of different weights that fit into a ring of 65,536 slots there are 361 at most.
+//! Candidates of the same weight come one after the other, so that a slot costs a look at weights, not at candidates; and
+//! of different weights that fit into a ring of 65,536 slots there are 361 at most. Of these a slot asks few: similar weights
+//! stand in a block, of which is known how urgent none of them can be, and only where that is most is each looked at.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,19 @@ struct Class {
     members: Vec<i64>,
     /// Whose turn is next, of `members`.
     next: usize,
+    /// How urgent that one would have been before the first slot, had it had all of its turns by then: how far it is behind,
+    /// times the number of candidates, plus how many stand behind it. The greatest is the one, and no two are equal.
+    begin: i64,
+    /// How much more urgent it gets from slot to slot.
+    gain: i64,
 }
 
-/// How urgent the next member of a class is: how far it is behind, times the number of candidates, plus how many stand
-/// behind it. The greatest is the one, and no two are equal.
-struct Urgency {
-    now: i64,
+/// Classes of similar weights.
+struct Block {
+    classes: Vec<Class>,
+    /// None of them is more urgent now.
+    bound: i64,
+    /// The greatest gain of them.
     gain: i64,
 }
 
@@ -44,38 +52,80 @@ pub(super) fn fill(
 
 /// The endless sequence, as indices of `weights`.
 fn sequence(weights: &[i64], total: i64) -> impl Iterator<Item = usize> {
+    let count = i64::try_from(weights.len()).unwrap_or(i64::MAX);
+    let mut blocks = blocks(weights, count);
+    (1..).map_while(move |slot| {
+        for block in &mut blocks {
+            block.bound += block.gain;
+        }
+        let class = most_urgent(&mut blocks, slot)?;
+        let chosen = *class.members.get(class.next)?;
+        class.next = (class.next + 1) % class.members.len();
+        class.begin += chosen - *class.members.get(class.next)?;
+        // The next one has had its turn as often as the chosen one now; before, once less.
+        if class.next == 0 {
+            class.begin -= total * count;
+        }
+        usize::try_from(chosen).ok()
+    })
+}
+
+/// The weights of `count` candidates, in as many blocks as each has classes.
+fn blocks(weights: &[i64], count: i64) -> Vec<Block> {
     let mut by_weight: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for (index, weight) in (0..).zip(weights) {
         by_weight.entry(*weight).or_default().push(index);
     }
-    let count = i64::try_from(weights.len()).unwrap_or(i64::MAX);
-    let urgencies = by_weight.iter().map(|(weight, members)| Urgency {
-        now: members.first().map_or(0, |first| count - 1 - first),
+    let each = by_weight.len().isqrt();
+    let classes = by_weight.into_iter().map(|(weight, members)| Class {
+        begin: members.first().map_or(0, |first| count - 1 - first),
+        members,
+        next: 0,
         gain: weight * count,
     });
-    let mut urgencies: Vec<Urgency> = urgencies.collect();
-    let classes = by_weight.into_values();
-    let mut classes: Vec<Class> = classes.map(|members| Class { members, next: 0 }).collect();
-    std::iter::from_fn(move || {
-        let (mut first, mut most) = (0, i64::MIN);
-        for (index, urgency) in urgencies.iter_mut().enumerate() {
-            urgency.now += urgency.gain;
-            if urgency.now > most {
-                (first, most) = (index, urgency.now);
-            }
+    let mut classes = classes.peekable();
+    let next = || {
+        classes.peek()?;
+        let classes: Vec<Class> = classes.by_ref().take(each).collect();
+        let (begins, gains) = (
+            classes.iter().map(|c| c.begin),
+            classes.iter().map(|c| c.gain),
+        );
+        Some(Block {
+            bound: greatest(begins).0,
+            gain: greatest(gains).0,
+            classes,
+        })
+    };
+    std::iter::from_fn(next).collect()
+}
+
+/// The class whose next member is the most urgent one for this slot, from 1.
+fn most_urgent(blocks: &mut [Block], slot: i64) -> Option<&mut Class> {
+    let mut found = (i64::MIN, 0, 0);
+    loop {
+        let (bound, index) = greatest(blocks.iter().map(|block| block.bound));
+        if bound == found.0 {
+            let (_, block, class) = found;
+            return blocks.get_mut(block)?.classes.get_mut(class);
         }
-        let class = classes.get_mut(first)?;
-        let chosen = *class.members.get(class.next)?;
-        class.next = (class.next + 1) % class.members.len();
-        let next = *class.members.get(class.next)?;
-        let urgency = urgencies.get_mut(first)?;
-        urgency.now += chosen - next;
-        // The next one has had its turn as often as the chosen one now; before, once less.
-        if class.next == 0 {
-            urgency.now -= total * count;
+        let block = blocks.get_mut(index)?;
+        let urgencies = block.classes.iter();
+        let (most, class) = greatest(urgencies.map(|class| class.begin + class.gain * slot));
+        block.bound = most;
+        found = found.max((most, index, class));
+    }
+}
+
+/// The greatest of some numbers, and the place of the first one that is so great.
+fn greatest(numbers: impl Iterator<Item = i64>) -> (i64, usize) {
+    let mut found = (i64::MIN, 0);
+    for (index, number) in numbers.enumerate() {
+        if number > found.0 {
+            found = (number, index);
         }
-        usize::try_from(chosen).ok()
-    })
+    }
+    found
 }
 
 /// The greatest common one (Euclid).

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lvsc_pipeline::pipeline::{FieldId, HeaderId, Kind};
+use lvsc_pipeline::pipeline::{self, FieldId, HeaderId, Kind};
 
 use super::Checker;
 use super::overlay::Overlays;
@@ -59,6 +59,14 @@ impl Checksum {
         }
     }
 
+    /// All else that it is over may be 0: an IP header has a version, and a pseudo-header a protocol.
+    fn alone(self) -> bool {
+        match self {
+            Checksum::Message => true,
+            Checksum::Header | Checksum::Pseudo | Checksum::Transport | Checksum::Crc32c => false,
+        }
+    }
+
     /// It is also over what stands beside the addresses.
     fn has_pseudo_header(self) -> bool {
         match self {
@@ -86,7 +94,10 @@ impl Checker<'_> {
         };
         if checksum.mended() {
             self.whole_words(rule, id)?;
-            self.policy.headers.get_mut(usize::from(id.0))?.checksum = Some(field);
+            self.policy.headers.get_mut(usize::from(id.0))?.checksum = Some(pipeline::Checksum {
+                field,
+                alone: checksum.alone(),
+            });
         }
         self.checksums.push((id, *checksum));
         Some(())

@@ -225,9 +225,14 @@ impl<'a> Checker<'a> {
         let every = written.is_some_and(|flows| flows.tracking == Tracking::Every);
         if scheduler.pick().needs_every() && !every {
             let message = format!("`{scheduler}` cannot do without a table of every flow");
+            let without = if scheduler.pick().counts() {
+                "without it nobody knows how many flows a backend has"
+            } else {
+                "without it each packet of a flow would go elsewhere"
+            };
             self.report(
                 Diagnostic::error(Code::FlowsNeeded, message, span)
-                    .label("without it each packet of a flow would go elsewhere")
+                    .label(without)
                     .secondary(place, "this scheduler counts")
                     .note("write `flows 64K`; `scheduler maglev` needs no such table"),
             );

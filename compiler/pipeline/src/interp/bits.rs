@@ -30,8 +30,9 @@ pub(super) fn words(bytes: &[u8], offset: u32, end: u32) -> Vec<u16> {
         .collect()
 }
 
-/// RFC 1624, equation 3: HC' = ~(~HC + ~m + m'), in one's complement, over all pairs of a word before and after.
-pub(super) fn mend(checksum: u16, words: impl IntoIterator<Item = (u16, u16)>) -> u16 {
+/// RFC 1624, equation 3: HC' = ~(~HC + ~m + m'), in one's complement, over all pairs of a word before and after. What is 0 then is
+/// written as 0xffff where the checksum may stand `alone`.
+pub(super) fn mend(checksum: u16, alone: bool, words: impl IntoIterator<Item = (u16, u16)>) -> u16 {
     let mut sum = u64::from(!checksum);
     for (before, after) in words {
         sum += u64::from(!before) + u64::from(after);
@@ -39,5 +40,8 @@ pub(super) fn mend(checksum: u16, words: impl IntoIterator<Item = (u16, u16)>) -
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    !(sum as u16)
+    match !(sum as u16) {
+        0 if alone => 0xffff,
+        mended => mended,
+    }
 }

@@ -170,11 +170,11 @@ impl<'a> Running<'a> {
             .pipeline
             .header(header)
             .checksum
-            .filter(|sum| *sum != field);
+            .filter(|sum| sum.field != field);
         let checksum = checksum.and_then(|sum| {
-            let at = self.pipeline.field(header, sum).offset as usize;
+            let at = self.pipeline.field(header, sum.field).offset as usize;
             let was = bits::read(bytes, at, 16)? as u16;
-            let is = bits::mend(was, old.into_iter().zip(new));
+            let is = bits::mend(was, sum.alone, old.into_iter().zip(new));
             bits::write(bytes, at, 16, u128::from(is));
             Some((was, is))
         });

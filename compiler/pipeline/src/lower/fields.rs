@@ -86,8 +86,7 @@ impl Lowering<'_> {
         let bits = Bits::of(self.pipeline.field(header, field));
         let (at, block) = (at(path, header), path.block);
         let checksum = self.pipeline.header(header).checksum;
-        let checksum = checksum.filter(|checksum| *checksum != field);
-        let checksum = checksum.map(|checksum| Bits::of(self.pipeline.field(header, checksum)));
+        let checksum = checksum.filter(|checksum| checksum.field != field);
         let before = checksum.map(|_| self.words(block, at, bits));
         match number.high {
             Some(value) => {
@@ -98,7 +97,11 @@ impl Lowering<'_> {
             None => self.insert(block, at, bits, number.low),
         }
         if let (Some(checksum), Some(before)) = (checksum, before) {
-            self.mend(block, at, checksum, bits, &before);
+            let own = Bits::of(self.pipeline.field(header, checksum.field));
+            let old = self.extract(block, at, own);
+            let after = self.words(block, at, bits);
+            let new = self.mended(block, checksum.alone, old, before.into_iter().zip(after));
+            self.insert(block, at, own, new);
         }
     }
 
@@ -169,24 +172,35 @@ impl Lowering<'_> {
             .collect()
     }
 
-    /// RFC 1624, equation 3: HC' = ~(~HC + ~m + m'), in one's complement, over the words that were written.
-    fn mend(&mut self, block: BlockId, at: Spot, checksum: Bits, bits: Bits, before: &[Value]) {
-        let after = self.words(block, at, bits);
-        let old = self.extract(block, at, checksum);
+    /// RFC 1624, equation 3: HC' = ~(~HC + ~m + m'), in one's complement, of words before and after; 0xffff in place of 0
+    /// where it may stand `alone`.
+    fn mended(
+        &mut self,
+        block: BlockId,
+        alone: bool,
+        old: Value,
+        words: impl Iterator<Item = (Value, Value)>,
+    ) -> Value {
         let mut sum = self.code.with(block, Binary::Xor, old, WORD);
-        for (before, after) in before.iter().zip(after) {
-            let before = self.code.with(block, Binary::Xor, *before, WORD);
+        for (before, after) in words {
+            let before = self.code.with(block, Binary::Xor, before, WORD);
             sum = self.code.binary(block, Binary::Add, sum, before);
             sum = self.code.binary(block, Binary::Add, sum, after);
         }
         // Up to 17 words of 16 bits: the first fold leaves at most one carry.
-        for _ in 0..2 {
-            let carry = self.code.with(block, Binary::Shr, sum, 16);
-            let low = self.code.with(block, Binary::And, sum, WORD);
-            sum = self.code.binary(block, Binary::Add, low, carry);
-        }
-        let new = self.code.with(block, Binary::Xor, sum, WORD);
-        self.insert(block, at, checksum, new);
+        let carry = self.code.with(block, Binary::Shr, sum, 16);
+        let low = self.code.with(block, Binary::And, sum, WORD);
+        sum = self.code.binary(block, Binary::Add, low, carry);
+        // With one more, 0xffff carries too, and is 0 then.
+        let carrying = if alone {
+            self.code.with(block, Binary::Add, sum, 1)
+        } else {
+            sum
+        };
+        let carry = self.code.with(block, Binary::Shr, carrying, 16);
+        sum = self.code.binary(block, Binary::Add, sum, carry);
+        sum = self.code.with(block, Binary::And, sum, WORD);
+        self.code.with(block, Binary::Xor, sum, WORD)
     }
 }
 

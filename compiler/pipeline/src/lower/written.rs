@@ -23,7 +23,10 @@ impl<'a> Written<'a> {
             pipeline,
             overlap,
             header,
-            fields: [Some(field), pipeline.header(header).checksum],
+            fields: [
+                Some(field),
+                pipeline.header(header).checksum.map(|sum| sum.field),
+            ],
         }
     }
 

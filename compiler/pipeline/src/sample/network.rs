@@ -3,8 +3,8 @@
 use lvsc_abi::manifest::FlowKind;
 
 use crate::pipeline::{
-    After, Alternative, Binary, Choice, ChoiceId, Compare, Expr, Field, FieldId, Header, HeaderId,
-    Kind, Set, SetId,
+    After, Alternative, Binary, Checksum, Choice, ChoiceId, Compare, Expr, Field, FieldId, Header,
+    HeaderId, Kind, Set, SetId,
 };
 
 /// `ip4` or `ip6`.
@@ -176,7 +176,10 @@ pub(crate) fn headers() -> Vec<Header> {
             header.size = Some(words(&format!("{name}.ihl"), 4));
             let large = compare(Compare::Ge, ihl, number(5, 4));
             header.valid = Some(and(eq(&format!("{name}.version"), 4), large));
-            header.checksum = Some(FieldId(12));
+            header.checksum = Some(Checksum {
+                field: FieldId(12),
+                alone: false,
+            });
         }
         header.extent = match *name {
             "ip4" => Some(field("ip4.length")),

@@ -5,7 +5,7 @@ use lvsc_abi::verdict::Verdict;
 use proptest::prelude::*;
 
 use crate::interp::{Event, Observer, Rewritten};
-use crate::pipeline::{After, Expr, FieldId, InterfaceField, InterfaceRef, Outcome};
+use crate::pipeline::{After, Checksum, Expr, FieldId, InterfaceField, InterfaceRef, Outcome};
 use crate::sample::*;
 
 const FIELDS: [(&str, u16); 12] = [
@@ -99,13 +99,45 @@ fn an_odd_header_at_the_frames_end_is_summed_with_a_zero_behind_it() {
     ports.fields[1].offset = 16;
     ports.fields[1].name = "checksum".to_owned();
     ports.fixed = 5;
-    ports.checksum = Some(FieldId(1));
+    ports.checksum = Some(Checksum {
+        field: FieldId(1),
+        alone: false,
+    });
     let mut frame = ethernet(0, &[0x12, 0x34, 0, 0, 0x56]);
     let right = sum(&frame[14..]);
     frame[16..18].copy_from_slice(&right.to_be_bytes());
     World::new(pipeline).run(&mut frame);
     assert_eq!(frame[18], 0);
     assert_eq!(sum(&frame[14..]), 0);
+}
+
+#[test]
+fn who_receives_zeros_adds_up_to_the_complement_of_zero() {
+    for (alone, id, is) in [
+        (true, 0, 0xffff),
+        (true, 0xffff, 0xffff),
+        (false, 0xffff, 0),
+        (true, 7, 0xfff8),
+        (false, 7, 0xfff8),
+    ] {
+        let mut pipeline = policy(&[Stmt::Set("icmp.type", number(0, 8))]);
+        pipeline.headers[usize::from(header("icmp").0)].checksum = Some(Checksum {
+            field: FieldId(2),
+            alone,
+        });
+        let [high, low] = u16::to_be_bytes(id);
+        let mut message = [8, 0, 0, 0, high, low, 0, 0];
+        let right = sum(&message);
+        message[2..4].copy_from_slice(&right.to_be_bytes());
+        let mut frame = ethernet(0x0800, &ip4(1, &message));
+        World::new(pipeline).run(&mut frame);
+        assert_eq!(
+            (frame[34], &frame[36..38]),
+            (0, &u16::to_be_bytes(is)[..]),
+            "{id}"
+        );
+        assert_eq!(sum(&frame[34..]), 0, "{id}");
+    }
 }
 
 #[test]
