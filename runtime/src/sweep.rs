@@ -2,7 +2,8 @@
 //!
 //! An entry tells its age modulo 65,536 seconds, so one that has expired is emptied before it looks young again; one that an
 //! opening made modulo 64, and nobody else empties it. How many flows a backend has goes by it, too: until it is emptied, an
-//! expired one counts. Otherwise nothing depends on it: to a packet an expired entry is as good as none.
+//! expired one counts, and whoever empties it takes it from the count. Nothing is counted anew: see [`loads::recount`]. Otherwise
+//! nothing depends on it: to a packet an expired entry is as good as none.
 
 mod gone;
 
@@ -28,7 +29,7 @@ const OPENING_LEAP: u64 = OPENING_MASK - OPENING_LIFE - ROUND;
 /// Sweeps tables as the clock goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Sweeper {
-    /// The part that was swept last, below [`ROUND`]. Once in a round what counts flows is counted anew.
+    /// The part that was swept last, below [`ROUND`].
     part: u64,
     gone: Gone,
 }
@@ -57,9 +58,6 @@ impl Sweeper {
                         let loads = section(pool, "loads", image).filter(|_| kind == "flows");
                         sweep((idle.into(), loads), part, (passed, now), image);
                     }
-                }
-                if self.part == 0 {
-                    loads::recount(pool, image);
                 }
                 loads::open_and_close(pool, image);
                 if let Some(flows) = pool.changed() {

@@ -355,10 +355,14 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
     for table in tables {
         let is_noted = table.element == Element::Noted;
         let opening = if is_noted { OPENING } else { NEW };
+        // Whoever has a flow that is counted is one who is counted.
+        let pool = table.name.split_once('.').map_or("", |(_, pool)| pool);
+        let loads = image.layout().of_pool("loads", pool);
+        let last = loads.map_or(u16::MAX, |loads| (loads.length - 1) as u16);
         for index in (0..u64::from(table.length)).filter(|index| index * 5 / 8 % 3 != 0) {
             let entry = Entry {
                 tag: index as u32,
-                backend: (index % 3) as u16,
+                backend: (index % 3) as u16 & last,
                 seconds: (seconds - index % 13) as u16,
                 flags: [0, opening, 0, CLOSING, 0][(index % 5) as usize],
             };
