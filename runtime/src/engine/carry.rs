@@ -3,7 +3,8 @@
 //! Sections match by name and shape. Flow entries name backends by id, and ids follow the order of a policy's lines, so
 //! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
 //! and name, those with keys where the whole declaration is the same. Backends, interfaces and most rings are not carried:
-//! they are published anew, and datagrams are forgotten: their fragments come within moments. A ring that remembers whom its slots named before is, so that publishing changes it.
+//! they are published anew, and datagrams are forgotten: their fragments come within moments. A ring that remembers whom its
+//! slots named before is, so that publishing changes it; and so is who is full until he has fewer flows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +17,12 @@ use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
 pub mod late;
+mod limits;
 mod moved;
 mod slots;
 
 use self::late::{Seen, Writers};
+use self::limits::Limits;
 pub use self::moved::{Moved, Rings};
 
 /// The section of single counters.
@@ -154,6 +157,7 @@ pub fn carry(
         carried.kept.push(section.name);
     }
     recount(new_manifest, new);
+    Limits::of((old_manifest, old), new_manifest).hold(new);
     carried
 }
 
@@ -198,6 +202,7 @@ pub fn turn(
     image: &mut dyn Image,
     publish: impl FnOnce(&mut dyn Image),
 ) -> Carried {
+    Limits::of((old, image), new).hold(image);
     // Where ids go on, others may be at work: whoever is gone is published as gone before he is forgotten. Where they do
     // not, nobody is: the image speaks of the new ids first.
     if agree(old, new) {

@@ -13,6 +13,7 @@ mod clients;
 mod counts;
 mod datagrams;
 mod kinds;
+mod limits;
 mod times;
 
 fn manifest(names: &[&str]) -> Manifest {
