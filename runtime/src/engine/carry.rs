@@ -9,11 +9,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lvsc_abi::flows::{CLOSING, Entry, NEW};
+use lvsc_abi::flows::{CLOSING, Entry};
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::loads;
-use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
+use lvsc_abi::manifest::{Backend, Counter, Flows, Manifest, Pool};
 
 mod keyed;
 pub mod late;
@@ -434,15 +434,18 @@ fn exchange(
     }
 }
 
-/// Seconds by which an entry with these flags is younger where the one policy's times become the other's.
+/// Seconds by which an entry with these flags is younger where the one policy's times become the other's. In a table of every
+/// flow none is.
 fn younger(before: &Pool, now: &Pool, flags: u64) -> u16 {
-    let rest = |pool: &Pool| pool.flows.map_or(0, |flows| flows.rest(flags));
+    let closing = |flows: Flows| flows.rest(flows.lives.closing);
+    let changed = |pool: &Pool| pool.changed().filter(|_| flags & CLOSING != 0);
+    let rest = |pool| changed(pool).map_or(0, closing);
     rest(before).wrapping_sub(rest(now)) as u16
 }
 
 /// Whether an entry is as old under the other policy.
 fn ages_alike(before: &Pool, now: &Pool) -> bool {
-    [NEW, CLOSING].map(|flag| younger(before, now, flag)) == [0, 0]
+    younger(before, now, CLOSING) == 0
 }
 
 /// The entry under the other policy: what is to live shorter than others does so, whatever the time of these is now.
