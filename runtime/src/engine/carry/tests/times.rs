@@ -1,6 +1,6 @@
 //! Policies that know flows for other times.
 
-use lvsc_abi::flows::NEW;
+use lvsc_abi::flows::{CLOSING, NEW};
 use lvsc_abi::manifest::Lives;
 
 use super::*;
