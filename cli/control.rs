@@ -46,7 +46,7 @@ pub struct Reloaded {
     pub carried: Vec<String>,
     /// Sections that begin anew.
     pub anew: Vec<String>,
-    /// Flow entries left out, because their backends are gone.
+    /// Flow entries left out, because their backends are gone, or a smaller table has no place.
     pub lost: u64,
     /// How long packets of a software datapath waited, at most (milliseconds).
     pub took_ms: f64,

@@ -22,18 +22,21 @@ mod remedy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use engines::Kind;
 use lvsc_abi::engine::{BATCH, Packet, Room};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width, count};
 use lvsc_abi::layout::Element;
+use lvsc_abi::loads::{self, Load};
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::publish::publish_cursors;
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::director::AnyEngine;
 use lvsc_runtime::publish::publish;
+use lvsc_runtime::sweep::Sweeper;
 use lvsc_runtime::world::World;
 
 /// Length of a frame (bytes).
@@ -87,12 +90,18 @@ fn workers(kind: &Kind, pipeline: &Pipeline, number: usize) -> Vec<AnyEngine> {
 
 /// What becomes of these flows' packets: the frames that are sent.
 fn decide(engine: &mut AnyEngine, flows: &[u32]) -> Vec<Vec<u8>> {
+    let frames: Vec<_> = flows.iter().map(|flow| frame(*flow)).collect();
+    decide_frames(engine, &frames)
+}
+
+/// The frames that are sent for these.
+fn decide_frames(engine: &mut AnyEngine, frames: &[[u8; LENGTH as usize]]) -> Vec<Vec<u8>> {
     let mut sent = Vec::new();
-    for flows in flows.chunks(BATCH) {
+    for frames in frames.chunks(BATCH) {
         let mut packets = Vec::new();
-        for (index, flow) in flows.iter().enumerate() {
+        for (index, frame) in frames.iter().enumerate() {
             let packet = Packet::arrived(Room::slot(index), LENGTH, 0);
-            engine.slot(index)[packet.range()].copy_from_slice(&frame(*flow));
+            engine.slot(index)[packet.range()].copy_from_slice(frame);
             packets.push(packet);
         }
         let decided = engine.process(&mut packets);
@@ -238,5 +247,77 @@ fn flows_that_begin_at_several_engines_at_once_are_noted_and_have_one_backend() 
                 .collect();
             assert_eq!(each.len(), 1, "a flow has one backend");
         }
+    }
+}
+
+/// A segment of a TCP connection.
+fn segment(flow: u32, flags: u8) -> [u8; LENGTH as usize] {
+    let mut frame = frame(flow);
+    frame[23] = 6;
+    frame[36..38].copy_from_slice(&80_u16.to_be_bytes());
+    frame[46..48].copy_from_slice(&[0x50, flags]);
+    frame
+}
+
+/// The table is small for so many flows, and they live short: each place is another flow's soon.
+#[test]
+fn flows_are_counted_right_while_they_open_and_close_and_parts_of_the_table_are_swept() {
+    const THREADS: u32 = 3;
+    const FLOWS: u32 = 3000;
+    const SECONDS: u64 = 120;
+    let (opens, goes_on, closes) = (0x02, 0x10, 0x11);
+    let text = "pool web { scheduler wlc\n backend rs1 192.0.2.130 limit 400 reopen 300\n backend rs2 192.0.2.134\n \
+                flows 1K\n timeout tcp 12s closing 3s }\n\
+                match ip.dst == 192.0.2.200 { select rs from web\n dr(rs) }\n";
+    let pipeline = lvsc_front::compile("web.lvs", text).pipeline;
+    let pipeline = pipeline.expect("it is right");
+    let pool = &pipeline.manifest.pools[0];
+    for kind in kinds() {
+        let mut several = workers(kind, &pipeline, THREADS as usize);
+        let (own, others) = several.split_first_mut().expect("the first one");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for (worker, begin) in others.iter_mut().zip(0..) {
+                let done = &done;
+                scope.spawn(move || {
+                    let mut flow = begin * 7_u32;
+                    while !done.load(Ordering::Relaxed) {
+                        flow += 1;
+                        let frames = [opens, goes_on, closes, opens].map(|flags| {
+                            flow += 3;
+                            segment(flow % FLOWS, flags)
+                        });
+                        decide_frames(worker, &frames);
+                    }
+                });
+            }
+            let mut world = World::for_tests(&pipeline.manifest);
+            let mut sweeper = Sweeper::default();
+            for _ in 0..SECONDS {
+                let before = world.seconds;
+                world.seconds += 1;
+                for flow in 0..20 {
+                    let flow = (before as u32 * 31 + flow) % FLOWS;
+                    decide_frames(own, &[segment(flow, opens), segment(flow, closes)]);
+                }
+                let time = (before, world.seconds);
+                sweeper.advance(&pipeline.manifest, time, own.image_mut());
+                publish(&pipeline.manifest, &world, own.image_mut());
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let image = own.image_mut();
+        let (_, section) = image.layout().named("loads.web").expect("loads");
+        let section = section.clone();
+        let counts = |image: &dyn Image| {
+            [0, 1].map(|id| {
+                let load = Load::read(image, &section, id);
+                (load.active, load.inactive)
+            })
+        };
+        let told = counts(image);
+        assert!(told[1].0 > 0 && told[1].1 > 0, "{}: {told:?}", kind.name);
+        loads::recount(pool, image);
+        assert_eq!(told, counts(image), "{}", kind.name);
     }
 }

@@ -19,19 +19,13 @@ const ROUND: u64 = 15;
 
 /// The table, for numbers of entries up to one. The text ends with an empty line.
 pub fn table(most: u32, rounds: u32) -> String {
-    let columns = [
-        "empty, ms",
-        "all live, ms",
-        "all expired, ms",
-        "all live, counted, ms",
-    ];
+    let columns = ["empty, ms", "all live, ms", "all expired, ms"];
     let mut text = head(&["entries"], &columns.map(str::to_owned));
     for entries in SIZES.into_iter().filter(|entries| *entries <= most) {
         let times = [
-            round(entries, rounds, Scheduler::Wrr, None),
-            round(entries, rounds, Scheduler::Wrr, Some(1000)),
-            round(entries, rounds, Scheduler::Wrr, Some(10)),
-            round(entries, rounds, Scheduler::Wlc, Some(1000)),
+            round(entries, rounds, None),
+            round(entries, rounds, Some(1000)),
+            round(entries, rounds, Some(10)),
         ];
         let times = times.map(|time| format!("{time:.2}"));
         text += &row([grouped(entries.into())].into_iter().chain(times));
@@ -40,7 +34,7 @@ pub fn table(most: u32, rounds: u32) -> String {
 }
 
 /// Milliseconds of the fastest round over a table whose entries were all seen at one second, if it has any.
-fn round(entries: u32, rounds: u32, scheduler: Scheduler, seen: Option<u16>) -> f64 {
+fn round(entries: u32, rounds: u32, seen: Option<u16>) -> f64 {
     let flows = Flows::new(Tracking::Every, entries, IDLE);
     let manifest = Manifest {
         pools: vec![Pool {
@@ -48,28 +42,25 @@ fn round(entries: u32, rounds: u32, scheduler: Scheduler, seen: Option<u16>) -> 
                 .map(|id| Backend::new(id, format!("rs{id}"), [10, 0, 0, 1]))
                 .collect(),
             flows: Some(flows),
-            ..Pool::new("web", scheduler)
+            ..Pool::new("web", Scheduler::Wrr)
         }],
         ..Manifest::default()
     };
     let mut layout = Layout::new();
     layout.add("flows.web", Element::Flow, entries);
-    if manifest.pools.iter().any(Pool::counts_flows) {
-        layout.add("loads.web", Element::Load, 9);
-    }
     let table = layout
         .named("flows.web")
         .map(|(_, section)| section.clone());
     let mut image = Bytes::new(layout);
     let fill = |image: &mut Bytes| {
-        let (Some(seconds), Some(section)) = (seen, &table) else {
+        let (Some(seen), Some(section)) = (seen, &table) else {
             return;
         };
         for index in 0..entries {
             let entry = Entry {
                 tag: index,
                 backend: (index % 8) as u16,
-                seconds,
+                seconds: seen.wrapping_sub(flows.rest(IDLE) as u16),
                 flags: 0,
             };
             image.store(section.at(index.into(), 0), Width::B8, entry.to_bits());

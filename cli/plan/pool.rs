@@ -472,6 +472,6 @@ fn unheld((was, pool): (&Pool, &Pool), same_key: bool) -> &'static str {
     } else if pool.changed().is_some() {
         "the ring is smaller"
     } else {
-        "the table has another size"
+        "the table is larger, and says how many flows backends have"
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! An entry tells its age modulo 65,536 seconds, so one that has expired is emptied before it looks young again; one that an
 //! opening made modulo 64, and nobody else empties it. How many flows a backend has goes by it, too: until it is emptied, an
-//! expired one counts. Otherwise nothing depends on it: to a packet an expired entry is as good as none.
+//! expired one counts, and whoever empties it takes it from the count. Nothing is counted anew: see [`loads::recount`]. Otherwise
+//! nothing depends on it: to a packet an expired entry is as good as none.
 
 mod gone;
 
@@ -28,7 +29,7 @@ const OPENING_LEAP: u64 = OPENING_MASK - OPENING_LIFE - ROUND;
 /// Sweeps tables as the clock goes on.
 #[derive(Clone, Debug, Default)]
 pub struct Sweeper {
-    /// The part that was swept last, below [`ROUND`]. Once in a round what counts flows is counted anew.
+    /// The part that was swept last, below [`ROUND`].
     part: u64,
     gone: Gone,
 }
@@ -47,7 +48,7 @@ impl Sweeper {
             self.part = (self.part + 1) % ROUND;
             for pool in &manifest.pools {
                 let tables = [
-                    ("flows", pool.flows.map(|flows| flows.idle)),
+                    ("flows", pool.flows.map(|flows| flows.oldest())),
                     ("fragments", pool.fragments.map(|fragments| fragments.life)),
                     ("persist", pool.persist.map(|persist| persist.life)),
                 ];
@@ -57,9 +58,6 @@ impl Sweeper {
                         let loads = section(pool, "loads", image).filter(|_| kind == "flows");
                         sweep((idle.into(), loads), part, (passed, now), image);
                     }
-                }
-                if self.part == 0 {
-                    loads::recount(pool, image);
                 }
                 loads::open_and_close(pool, image);
                 if let Some(flows) = pool.changed() {
@@ -146,7 +144,7 @@ pub fn live(pool: &Pool, seconds: u64, image: &dyn Image) -> Option<BTreeMap<u16
     let mut live = BTreeMap::new();
     for index in 0..u64::from(table.length) {
         let entry = Entry::from_bits(image.load(table.at(index, 0), Width::B8));
-        let known = entry.filter(|entry| entry.is_live(seconds, flows.idle.into()));
+        let known = entry.filter(|entry| entry.is_live(seconds, flows.oldest().into()));
         if let Some(entry) = known {
             *live.entry(entry.backend).or_default() += 1;
         }
@@ -174,7 +172,7 @@ fn section(pool: &Pool, kind: &str, image: &dyn Image) -> Option<Section> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
-    use lvsc_abi::flows::{IDLE_MAX, OPENING};
+    use lvsc_abi::flows::OPENING;
     use lvsc_abi::image::Bytes;
     use lvsc_abi::layout::{Element, Layout, change, slot};
     use lvsc_abi::manifest::{Fragments, Persist, Tracking};
@@ -199,10 +197,11 @@ mod tests {
         layout.add("flows.web", Element::Flow, LENGTH as u32);
         let mut image = Bytes::new(layout);
         for index in 0..LENGTH {
+            let rest = manifest().pools[0].flows.unwrap().rest(10);
             let entry = Entry {
                 tag: 1,
                 backend: (index % 2) as u16,
-                seconds: seen(index) as u16,
+                seconds: seen(index).wrapping_sub(rest.into()) as u16,
                 flags: 0,
             };
             let table = section(&manifest().pools[0], "flows", &image).unwrap();
@@ -242,12 +241,9 @@ mod tests {
 
     #[test]
     fn what_has_expired_and_is_not_yet_swept_looks_no_younger_after_a_leap() {
-        let mut manifest = manifest();
-        let flows = manifest.pools[0].flows.as_mut().unwrap();
-        *flows = Flows::new(Tracking::Every, LENGTH as u32, IDLE_MAX);
         let mut image = image(|_| 1000);
-        let before = 1010 + u64::from(IDLE_MAX);
-        Sweeper::default().advance(&manifest, (before, before + 32_760), &mut image);
+        let before = 1020;
+        Sweeper::default().advance(&manifest(), (before, before + 32_760), &mut image);
         assert_eq!(left(&image), 0, "65,537 seconds read as 1");
     }
 

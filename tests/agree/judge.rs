@@ -2,7 +2,7 @@
 
 use lvsc_abi::cells::identity;
 use lvsc_abi::engine::{BATCH, Packet, Room};
-use lvsc_abi::flows::{CLOSING, Entry, NEW, OPENING};
+use lvsc_abi::flows::{CLOSING, Entry, IDLE_MAX, NEW, OPENING};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{Element, Section, slot};
@@ -355,11 +355,18 @@ fn clutter(seconds: u64, image: &mut dyn Image) {
     for table in tables {
         let is_noted = table.element == Element::Noted;
         let opening = if is_noted { OPENING } else { NEW };
+        // Whoever has a flow that is counted is one who is counted.
+        let pool = table.name.split_once('.').map_or("", |(_, pool)| pool);
+        let loads = image.layout().of_pool("loads", pool);
+        // Some of them have expired, whatever the policy calls old.
+        let is_every = table.element == Element::Flow;
+        let oldest = if is_every { IDLE_MAX - 10 } else { 0 };
+        let last = loads.map_or(u16::MAX, |loads| (loads.length - 1) as u16);
         for index in (0..u64::from(table.length)).filter(|index| index * 5 / 8 % 3 != 0) {
             let entry = Entry {
                 tag: index as u32,
-                backend: (index % 3) as u16,
-                seconds: (seconds - index % 13) as u16,
+                backend: (index % 3) as u16 & last,
+                seconds: seconds.wrapping_sub(u64::from(oldest) + index % 13) as u16,
                 flags: [0, opening, 0, CLOSING, 0][(index % 5) as usize],
             };
             image.store(table.at(index, 0), Width::B8, entry.to_bits());

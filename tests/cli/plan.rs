@@ -107,7 +107,14 @@ fn what_breaks_follows_from_the_table() {
         fate(&record(&lines(before), &lines(after)))
     };
     assert_eq!(turns("flows 1K", "flows 1K")[2], 0);
-    assert_eq!(turns("flows 1K", "flows 2K"), [500, 0, 500]);
+    assert_eq!(turns("flows 1K", "flows 2K")[2], 0);
+    // One that is larger and counts begins anew.
+    let least = |before: &str, after: &str| {
+        let lines = |table| ["scheduler wlc", table, RS1, RS2];
+        fate(&record(&lines(before), &lines(after)))
+    };
+    assert_eq!(least("flows 2K", "flows 1K")[2], 0);
+    assert_eq!(least("flows 1K", "flows 2K"), [500, 0, 500]);
 
     // Another key leads every flow to another slot.
     let by = |key| [key, RS1, RS2];
@@ -126,8 +133,9 @@ fn what_breaks_follows_from_the_table() {
 #[test]
 fn people_read_what_changes_and_why() {
     let folder = folder();
-    let old = format!("counter seen\n{}", policy(&[RS1, RS2, "flows 1K"]));
-    let drained = format!("{RS1} drain");
+    let limited = format!("{RS1} limit 9");
+    let old = format!("counter seen\n{}", policy(&[&limited, RS2, "flows 1K"]));
+    let drained = format!("{RS1} limit 9 drain");
     let new = format!(
         "interface lan\n{}pool more {{\n{RS1}\n}}\n",
         policy(&[&drained, "backend rs2 192.0.2.12 weight 2", RS3, "flows 2K"])
@@ -142,7 +150,7 @@ fn people_read_what_changes_and_why() {
         "  rs2      50.0 %  66.7 %  weight 1 -> 2\n",
         "  rs3      0.0 %   33.3 %  added\n",
         "rs1 -> rs3",
-        "of the connections break: the table has another size\n",
+        "of the connections break: the table is larger, and says how many flows backends have\n",
         "pool more is new (maglev, flows auto)\n",
         "begins anew: flows.web (1024 places before, 2048 now)\n",
         "counter seen",

@@ -18,7 +18,9 @@ pub fn words(carried: &Carried) -> String {
     }
     if carried.lost > 0 {
         let flows = number(carried.lost as usize, "flow");
-        words.push(format!("{flows} left out, whose backends are gone"));
+        words.push(format!(
+            "{flows} left out, whose backends are gone or for which there is no place"
+        ));
     }
     let took = carried.took.as_secs_f64() * 1000.0;
     words.push(format!("it took {took:.1} ms"));

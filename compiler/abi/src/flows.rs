@@ -6,10 +6,10 @@
 //! ```
 //!
 //! A bucket is eight entries. With eight entries compared, a new flow takes another one's entry for its own with
-//! probability 8 / 2^28 = 3e-8, given that the bucket is full. An entry that is older than its pool's idle time is as
-//! good as none. Seconds are the low 16 bits of the coarse clock, so an age is known modulo 18 hours: the one who feeds
+//! probability 8 / 2^28 = 3e-8, given that the bucket is full. An entry that is older than its table's oldest is as
+//! good as none ([`crate::manifest::Flows::oldest`]). Seconds are the low 16 bits of the coarse clock, so an age is known modulo 18 hours: the one who feeds
 //! the image empties what has expired before that, and every entry when the clock leaps. An entry that is to live
-//! shorter than `idle` is entered as if it were older: so it expires in time, whoever looks.
+//! shorter than the oldest is entered as if it were older: so it expires in time, whoever looks.
 //!
 //! An entry that an opening made, a TCP SYN, lives [`OPENING_LIFE`] seconds until a later packet of the flow confirms it.
 //! In a table of every flow it is [`NEW`], and entered as older. In one of flows whose slots have changed it is
@@ -38,7 +38,7 @@ pub const BACKEND_SHIFT: u32 = 20;
 pub const SECONDS_SHIFT: u32 = 4;
 /// Mask of the seconds, shifted to the right.
 pub const SECONDS_MASK: u64 = 0xffff;
-/// The longest idle time (seconds): half of what 16 bits can tell apart.
+/// The longest idle time, and the age of the oldest in a table of every flow (seconds): half of what 16 bits can tell apart.
 pub const IDLE_MAX: u32 = 32_767;
 /// Bits of a sequence number to the right of its mark.
 pub const MARK_FROM: u32 = 22;
@@ -133,7 +133,7 @@ impl Entry {
         now.wrapping_sub(u64::from(self.seconds)) & mask
     }
 
-    /// Whether it is not too old, where flows may be silent for `idle` seconds.
+    /// Whether it is not too old, where the oldest are `idle` seconds old.
     #[inline]
     pub fn is_live(self, now: u64, idle: u64) -> bool {
         let life = if self.is_opening() {

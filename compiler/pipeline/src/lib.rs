@@ -31,12 +31,13 @@
 //! ever.
 //!
 //! Without a connection table the backend is `slot(h)`. With one, `t` is the table hash of `h` with the clock's seed, the
-//! bucket is `t` modulo the number of buckets, and `now` the clock's seconds. With a table of every flow:
-//! 1. The bucket has an entry with the flow's tag, it is not older than `idle`, and its backend is usable: that is the
+//! bucket is `t` modulo the number of buckets, and `now` the clock's seconds. An entry is too old that is older than
+//! [`lvsc_abi::manifest::Flows::oldest`]. With a table of every flow:
+//! 1. The bucket has an entry with the flow's tag, it is not too old, and its backend is usable: that is the
 //!    backend. Unless the packet is passive, the entry is written anew as below.
 //! 2. Else a passive packet gets `slot(h)`, and nothing is written.
-//! 3. Else a place is sought: the entry with the flow's tag if there is one, else the first that is empty or older than
-//!    `idle`. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
+//! 3. Else a place is sought: the entry with the flow's tag if there is one, else the first that is empty or too
+//!    old. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
 //!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
 //!    `cursor.<pool>`, which then is one more. One that counts flows asks `loads.<pool>`: for the backend that has least to do
 //!    ([`lvsc_abi::loads::least`] of all the pool's ids); for the one of `slot(h)` and `slot(h >> 32)` that has less
@@ -52,7 +53,7 @@
 //! the entry one that is being closed. One that opens leaves a plain one plain, and makes any other new, and so the first of a flow.
 //! Any other packet leaves one that is being closed so, and makes any other plain. The entry's life is that of openings or of flows
 //! that are being closed ([`lvsc_abi::manifest::Flows`]), else that of the alternative's kind, and its seconds become `now` less the
-//! seconds by which that is shorter than `idle`.
+//! seconds by which that is shorter than the age of the oldest.
 //!
 //! Where flows are counted ([`lvsc_abi::manifest::Pool::counts_flows`]), whoever has exchanged an entry for another one then
 //! takes what that counted ([`lvsc_abi::loads::unit`]) from its backend's element of `loads.<pool>`, and adds what the new one
@@ -87,7 +88,7 @@
 //! 1. The bucket has an entry with the client's tag, it is not older than `life`, and its backend is usable and not full: that is
 //!    the backend, and no scheduler is asked. Where `own` is not 0 the entry's seconds become `now`.
 //! 2. Else the backend is what it would be without a client. Where `own` is not 0 and that is usable, a place is sought as with a
-//!    table of every flow, where `life` takes the place of `idle`. With a place the new entry is exchanged for what was found there;
+//!    table of every flow, where older than `life` is too old. With a place the new entry is exchanged for what was found there;
 //!    without one, or where another worker was faster, nothing is written and nothing counts.
 //!
 //! **Fragments.** A hash is what the key of the alternative that is taken was absorbed into ([`lvsc_abi::hash::state`]), and 0 where
@@ -95,7 +96,7 @@
 //! table hash of it with the clock's seed, and the bucket that of `t` in `fragments.<pool>`:
 //! 1. To follow: the bucket has an entry with the datagram's tag, it is not older than `life`, and its backend is usable: that is
 //!    the backend, the pool's counter of it counts, then `Yes`. Nothing is written. Else `No`, and nothing counts.
-//! 2. To remember: a place is sought as with a table of every flow, where `life` takes the place of `idle`. With a place the new
+//! 2. To remember: a place is sought as with a table of every flow, where older than `life` is too old. With a place the new
 //!    entry, with the backend that the packet got, is exchanged for what was found there; without one, or where another worker
 //!    was faster, nothing is remembered.
 //!

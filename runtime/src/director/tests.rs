@@ -417,10 +417,12 @@ fn the_clock_never_goes_back_and_sweeps_silent_flows() {
         .unwrap()
         .1
         .at(0, 0);
+    let flows = director.manifest.pools[0].flows.unwrap();
+    let rest = flows.rest(flows.idle);
     let entry = Entry {
         tag: 1,
         backend: 0,
-        seconds: 5,
+        seconds: 5_u16.wrapping_sub(rest as u16),
         flags: 0,
     };
     director

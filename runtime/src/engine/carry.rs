@@ -1,14 +1,15 @@
 //! State carried from one policy to the next, when a running one is replaced.
 //!
-//! Sections match by name and shape. Flow entries name backends by id, and ids follow the order of a policy's lines, so
-//! entries are translated by the backends' names; those of backends that are gone are left out. Counters match by kind
-//! and name, those with keys where the whole declaration is the same. Backends, interfaces and most rings are not carried:
-//! they are published anew, and datagrams are forgotten: their fragments come within moments. A ring that remembers whom its slots named before is, so that publishing changes it.
+//! Sections match by name and shape, tables by name and what their entries are. Flow entries name backends by id, and ids
+//! follow the order of a policy's lines, so entries are translated by the backends' names; those of backends that are gone are
+//! left out. Counters match by kind and name, those with keys where the whole declaration is the same. Backends, interfaces and most rings are not carried:
+//! they are published anew, and datagrams are forgotten: their fragments come within moments. A ring that remembers whom its
+//! slots named before is, so that publishing changes it; and so is who is full until he has fewer flows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lvsc_abi::flows::{CLOSING, Entry, NEW};
+use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, counter};
 use lvsc_abi::loads;
@@ -16,11 +17,16 @@ use lvsc_abi::manifest::{Backend, Counter, Manifest, Pool};
 
 mod keyed;
 pub mod late;
+mod limits;
 mod moved;
+mod sizes;
 mod slots;
+mod times;
 
 use self::late::{Seen, Writers};
+use self::limits::Limits;
 pub use self::moved::{Moved, Rings};
+use self::times::{aged, ages_alike};
 
 /// The section of single counters.
 const COUNTERS: &str = "counters";
@@ -32,7 +38,7 @@ pub struct Carried {
     pub kept: Vec<String>,
     /// Without a match before.
     pub fresh: Vec<String>,
-    /// Flow entries left out, because their backends are gone.
+    /// Flow entries left out, because their backends are gone, or a smaller table has no place.
     pub lost: u64,
     /// The image goes on; else there is a new one.
     pub same_image: bool,
@@ -101,17 +107,24 @@ pub fn carry(
                     None => copy(old, &before, new, &section),
                 }
             }
-            (Element::Flow | Element::Client | Element::Cursor, Some(before))
-                if before.length == section.length =>
-            {
+            (Element::Cursor, Some(before)) if before.length == section.length => {
                 copy(old, &before, new, &section);
-                carried.lost += renumber(old_manifest, new_manifest, new, &section);
             }
-            (Element::Noted, Some(before))
-                if slots::go_on(old.layout(), new.layout(), &section) =>
+            (Element::Flow | Element::Noted | Element::Client, Some(before))
+                if sizes::goes_on((old.layout(), &before), (new.layout(), &section)) =>
             {
-                carried.lost += slots::spread(old, &before, new, &section);
+                let full = if before.length == section.length {
+                    copy(old, &before, new, &section);
+                    0
+                } else {
+                    sizes::spread(old, &before, new, &section)
+                };
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
+                carried.lost += if section.element == Element::Client {
+                    0
+                } else {
+                    full
+                };
             }
             (Element::Slot | Element::Change, Some(before))
                 if slots::pools(old_manifest, new_manifest, &section).is_some()
@@ -154,6 +167,7 @@ pub fn carry(
         carried.kept.push(section.name);
     }
     recount(new_manifest, new);
+    Limits::of((old_manifest, old), new_manifest).hold(new);
     carried
 }
 
@@ -198,6 +212,7 @@ pub fn turn(
     image: &mut dyn Image,
     publish: impl FnOnce(&mut dyn Image),
 ) -> Carried {
+    Limits::of((old, image), new).hold(image);
     // Where ids go on, others may be at work: whoever is gone is published as gone before he is forgotten. Where they do
     // not, nobody is: the image speaks of the new ids first.
     if agree(old, new) {
@@ -426,26 +441,6 @@ fn exchange(
     let loads = pool.and_then(|pool| image.layout().of_pool("loads", pool));
     if let Some(loads) = loads.cloned() {
         loads::replace(image, &loads, Entry::from_bits(before), after);
-    }
-}
-
-/// Seconds by which an entry with these flags is younger where the one policy's times become the other's.
-fn younger(before: &Pool, now: &Pool, flags: u64) -> u16 {
-    let rest = |pool: &Pool| pool.flows.map_or(0, |flows| flows.rest(flags));
-    rest(before).wrapping_sub(rest(now)) as u16
-}
-
-/// Whether an entry is as old under the other policy.
-fn ages_alike(before: &Pool, now: &Pool) -> bool {
-    [NEW, CLOSING].map(|flag| younger(before, now, flag)) == [0, 0]
-}
-
-/// The entry under the other policy: what is to live shorter than others does so, whatever the time of these is now.
-fn aged(before: &Pool, now: &Pool, entry: Entry) -> Entry {
-    let younger = younger(before, now, entry.flags);
-    Entry {
-        seconds: entry.seconds.wrapping_add(younger),
-        ..entry
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::flows::{CLOSING, CLOSING_LIFE, NEW, OPENING_LIFE};
+use crate::flows::{CLOSING_LIFE, IDLE_MAX, OPENING_LIFE};
 use crate::layout::Element;
 
 /// A pool's connection table.
@@ -10,7 +10,7 @@ use crate::layout::Element;
 pub struct Flows {
     /// Number of entries, a power of two.
     pub entries: u32,
-    /// Seconds without a packet after which an entry may be taken by another flow: the longest of `lives`.
+    /// Seconds without a packet after which no flow is known: the longest of `lives`.
     pub idle: u32,
     /// Which flows are in it.
     #[serde(default)]
@@ -45,14 +45,19 @@ impl Flows {
         self.idle.min(OPENING_LIFE as u32)
     }
 
-    /// Seconds by which an entry with these flags is entered as older; 0 where they alone do not say it.
-    pub fn rest(&self, flags: u64) -> u32 {
-        let life = match flags & (CLOSING | NEW) {
-            CLOSING => self.lives.closing,
-            NEW => self.opening(),
-            _ => self.idle,
-        };
-        self.idle.saturating_sub(life)
+    /// The greatest age of an entry that lives (seconds). In a table of every flow it is the same under each policy, so that an
+    /// entry ends when it was to end, whatever times the next policy has. In one of flows whose slots have changed it is
+    /// `idle`: no entry may be known longer than its slot knows that there are any.
+    pub fn oldest(&self) -> u32 {
+        match self.tracking {
+            Tracking::Every => IDLE_MAX,
+            Tracking::Changed => self.idle,
+        }
+    }
+
+    /// Seconds by which an entry that is to live `life` seconds is entered as older.
+    pub fn rest(&self, life: u32) -> u32 {
+        self.oldest().saturating_sub(life)
     }
 }
 

@@ -114,7 +114,7 @@ impl Running<'_> {
 fn seen(entry: Entry, now: u64, told: Told, flows: Flows) -> Entry {
     let closing = told.closing || !told.opening && entry.flags & CLOSING != 0;
     let (seconds, flags) = if closing {
-        let rest = flows.idle - flows.lives.closing;
+        let rest = flows.rest(flows.lives.closing);
         (now.wrapping_sub(rest.into()), CLOSING)
     } else if told.opening && entry.is_opening() {
         let seconds = entry.mark() << MARK_SHIFT | now & OPENING_MASK;

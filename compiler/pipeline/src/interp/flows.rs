@@ -40,11 +40,11 @@ impl Running<'_> {
         let kind = self.taken(selected).map(|taken| taken.kind);
         let life = flows.lives.by(kind.unwrap_or(FlowKind::Other));
         let bucket = self.bucket(pool, state);
-        let idle = u64::from(flows.idle);
+        let oldest = u64::from(flows.oldest());
         // 1.
         let found = flows::find(&bucket.words, bucket.tag);
         let known = bucket.entry(found);
-        let live = known.filter(|known| known.is_live(bucket.now, idle));
+        let live = known.filter(|known| known.is_live(bucket.now, oldest));
         if let Some(known) = live.filter(|known| self.is_usable(pool, known.backend)) {
             selected.table = Table::Hit;
             selected.entry = Some(bucket.first + found);
@@ -60,7 +60,7 @@ impl Running<'_> {
             return self.kept_or_slot(client, selected);
         }
         // 3.
-        let place = bucket.place(idle);
+        let place = bucket.place(oldest);
         if place == flows::ABSENT {
             selected.table = Table::Full;
             self.count(u64::from(self.sections.pool(pool).refused));
@@ -252,7 +252,7 @@ fn seen(entry: Entry, now: u64, told: Told, (flows, life): (Flows, u32)) -> Entr
         _ => life,
     };
     Entry {
-        seconds: now.wrapping_sub(u64::from(flows.idle - life)) as u16,
+        seconds: now.wrapping_sub(flows.rest(life).into()) as u16,
         flags: flag,
         ..entry
     }

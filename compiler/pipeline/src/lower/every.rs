@@ -1,8 +1,8 @@
 //! Choosing a backend with a table of every flow. The crate's documentation tells the steps; the numbers here are the
 //! numbers there.
 
-use lvsc_abi::flows::VALID;
 use lvsc_abi::flows::tcp::TELLING;
+use lvsc_abi::flows::{SECONDS_SHIFT, VALID};
 use lvsc_abi::manifest::Flows;
 use lvsc_abi::scheduler::Pick;
 use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
@@ -46,12 +46,10 @@ struct Asked {
     flows: Flows,
     client: Option<Client>,
     lookup: Lookup,
-    /// Seconds by which the entry of a flow that is neither new nor being closed is entered as older.
-    rest: Value,
+    /// What [`Lowering::since`] says of the entry of such a flow that is neither new nor being closed, seen now.
+    settled: Value,
     /// The flags of a segment, else 0.
     flags: Value,
-    /// Such an entry, without tag and backend, seen now.
-    plain: Value,
     /// 0 where the packet neither opens nor closes it.
     tells: Value,
 }
@@ -66,9 +64,9 @@ impl Lowering<'_> {
         mut path: Path,
     ) -> Every {
         let state = path.pop().low;
-        let rest = u64::from(flows.idle.saturating_sub(life));
-        let rest = self.code.constant(path.block, rest);
-        path.push(rest);
+        let settled = (u64::from(flows.rest(life)) << SECONDS_SHIFT) | (entry::FLAGS - VALID);
+        let settled = self.code.constant(path.block, settled);
+        path.push(settled);
         let mut paths = match signs {
             Some(Signs::Segment { flags, .. }) => self.value_or_zero(flags, vec![path]),
             Some(Signs::Opening(_)) | None => {
@@ -100,15 +98,14 @@ impl Lowering<'_> {
         }
         for mut path in self.join(every.active) {
             let lookup = self.lookup_at((pool, home), flows, &mut path);
-            let [flags, rest] = [(); 2].map(|()| path.pop().low);
+            let [flags, settled] = [(); 2].map(|()| path.pop().low);
             let block = path.block;
             let asked = Asked {
                 flows,
                 client,
                 lookup,
-                rest,
+                settled,
                 flags,
-                plain: self.plain(&lookup, rest, block),
                 tells: self.code.with(block, Binary::And, flags, TELLING),
             };
             split.extend(self.of_flow(&asked, path));
@@ -188,7 +185,8 @@ impl Lowering<'_> {
     fn known(&mut self, asked: &Asked, mut path: Path) -> Split {
         let place = pop_place(&mut path);
         push_place(&mut path, place);
-        let young = self.young(&asked.lookup, place.word, path.block);
+        let since = self.since(&asked.lookup, place.word, path.block);
+        let young = self.recent(asked, since, path.block);
         let Split { yes: live, no } = self.test(young, path);
         let mut split = Split {
             yes: Vec::new(),
@@ -202,7 +200,8 @@ impl Lowering<'_> {
             for mut path in yes {
                 let candidate = pop_candidate(&mut path);
                 pop_place(&mut path);
-                let Split { yes: mut seen, no } = self.see(asked, candidate.0, place, path);
+                let Split { yes: mut seen, no } =
+                    self.see(asked, candidate.0, (place, since), path);
                 for path in &mut seen {
                     path.push(candidate.0);
                     path.push(candidate.1);
@@ -222,9 +221,15 @@ impl Lowering<'_> {
 
     /// Writes the flow's entry anew, where that changes it: so a flow costs one write a second and not one a packet. On the no
     /// side there is none any more: the sweep has emptied it since it was found.
-    fn see(&mut self, asked: &Asked, id: Value, place: Place, path: Path) -> Split {
+    fn see(
+        &mut self,
+        asked: &Asked,
+        id: Value,
+        (place, since): (Place, Value),
+        path: Path,
+    ) -> Split {
         // Nearly every packet is one of a flow that is neither new nor being closed, and changes nothing.
-        let differs = self.differs(asked, place.word, path.block);
+        let differs = self.differs(asked, since, path.block);
         let Split {
             yes,
             no: mut settled,

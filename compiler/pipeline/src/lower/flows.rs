@@ -27,7 +27,7 @@ pub(super) struct Lookup {
     pub(super) seconds: Value,
     /// The clock's seconds.
     pub(super) now: Value,
-    /// Seconds after which an entry is as good as none.
+    /// The greatest age of an entry that is not as good as none (seconds).
     pub(super) idle: Value,
 }
 
@@ -71,7 +71,7 @@ impl Lowering<'_> {
     /// With the key's state on the stack.
     pub(super) fn lookup(&mut self, pool: PoolId, flows: Flows, path: &mut Path) -> Lookup {
         let section = self.sections.pool(pool).flows;
-        self.lookup_in(pool, (section, flows.idle), path)
+        self.lookup_in(pool, (section, flows.oldest()), path)
     }
 
     /// The same in a table of this pool, whose entries live so long (seconds).

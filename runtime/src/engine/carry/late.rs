@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::flows::{BUCKET, Entry, OPENING_MASK};
+use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, change, clock};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::slots::Slot;
 
+use super::sizes::{goes_on, is_later, place};
 use super::{aged, exchange, hosts, pools, slots};
 
 /// Who writes flows into the new image.
@@ -133,12 +134,12 @@ impl Seen {
         let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
         let mut changed = 0;
         for section in sections.iter().filter(|s| s.element.is_flow()) {
-            let before = match_of(old, new, section);
-            let fits = |before: &Section| {
-                section.element == Element::Noted || before.length == section.length
-            };
+            let before = old.layout().named(&section.name);
+            let before = before.map(|(_, before)| before.clone());
+            let before =
+                before.filter(|before| goes_on((old.layout(), before), (new.layout(), section)));
             let both = pools(old_manifest, new_manifest, section);
-            let (Some(before), Some((was, pool))) = (before.filter(fits), both) else {
+            let (Some(before), Some((was, pool))) = (before, both) else {
                 continue;
             };
             let ids = hosts(was, pool);
@@ -170,14 +171,6 @@ impl Seen {
     }
 }
 
-/// The section of the old image that one of the new one goes on from.
-fn match_of(old: &dyn Image, new: &dyn Image, section: &Section) -> Option<Section> {
-    let (_, before) = old.layout().named(&section.name)?;
-    let goes_on = matches!(section.element, Element::Flow | Element::Client)
-        || slots::go_on(old.layout(), new.layout(), section);
-    (goes_on && before.element == section.element).then(|| before.clone())
-}
-
 /// Carries an entry that lies at `index` of the old table.
 fn carry_one(
     entry: Entry,
@@ -206,58 +199,18 @@ fn carry_one(
     exchange(new, (section, at), there, Some(carried));
 }
 
-/// Where a flow that lies at `index` of the old table is in the new one, or may be, and the word there.
-pub(super) fn place(
-    image: &dyn Image,
-    section: &Section,
-    index: u64,
-    tag: u32,
-) -> Option<(u64, u64)> {
-    let found = |index: u64| {
-        let at = section.at(index, 0);
-        (at, image.load(at, Width::B8))
-    };
-    let is_own = |word: u64| Entry::from_bits(word).is_some_and(|entry| entry.tag == tag);
-    let first = found(index);
-    // Nearly all are where they were.
-    if is_own(first.1) {
-        return Some(first);
-    }
-    let bucket = index - index % u64::from(BUCKET);
-    let all = (index..bucket + u64::from(BUCKET)).chain(bucket..index);
-    let all: Vec<(u64, u64)> = all.map(found).collect();
-    let own = all.iter().find(|(_, word)| is_own(*word));
-    let free = || {
-        all.iter()
-            .find(|(_, word)| Entry::from_bits(*word).is_none())
-    };
-    own.or_else(free).copied()
-}
-
-/// Whether an entry of a flow was seen later than another one of it.
-pub(super) fn is_later(entry: Entry, other: Entry) -> bool {
-    match (entry.is_opening(), other.is_opening()) {
-        // A later packet has confirmed it.
-        (false, true) => true,
-        (false, false) => entry.seconds.wrapping_sub(other.seconds).cast_signed() > 0,
-        (true, true) => {
-            let passed = u64::from(entry.seconds.wrapping_sub(other.seconds)) & OPENING_MASK;
-            (1..=OPENING_MASK / 2).contains(&passed)
-        }
-        (true, false) => false,
-    }
-}
-
 fn times_of_all(
     (old_manifest, old): (&Manifest, &dyn Image),
     (new_manifest, new): (&Manifest, &mut dyn Image),
 ) {
     let sections: Vec<Section> = new.layout().sections().map(|(_, s)| s.clone()).collect();
     for section in sections.iter().filter(|s| s.element == Element::Change) {
-        if let Some(before) = match_of(old, new, section)
+        if let Some((_, before)) = old.layout().named(&section.name)
+            && before.element == section.element
+            && slots::go_on(old.layout(), new.layout(), section)
             && slots::pools(old_manifest, new_manifest, section).is_some()
         {
-            times((old, &before), (new, section));
+            times((old, before), (new, section));
         }
     }
 }

@@ -3,12 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Layout, Section, slot};
 use lvsc_abi::manifest::{Manifest, Pool};
-
-use super::late::{is_later, place};
 
 /// The pool to which a section of slots, or of their times, belongs in both policies, where both remember.
 pub(super) fn pools<'a>(
@@ -42,26 +39,6 @@ pub(super) fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Se
         let value = old.load(from.at(index, 0), bytes);
         new.store(to.at(index, 0), bytes, value);
     }
-}
-
-/// Copies what is noted into a table of another size; gives the number of entries that found no place. A bucket becomes several
-/// that are alike, of which a flow finds its own, or several become one, in which each flow is what it was last.
-pub(super) fn spread(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) -> u64 {
-    let mut lost = 0;
-    for index in 0..u64::from(from.length.max(to.length)) {
-        let word = old.load(from.at(index, 0), Width::B8);
-        let Some(entry) = Entry::from_bits(word) else {
-            continue;
-        };
-        let Some((at, there)) = place(new, to, index, entry.tag) else {
-            lost += 1;
-            continue;
-        };
-        if Entry::from_bits(there).is_none_or(|noted| is_later(entry, noted)) {
-            new.store(at, Width::B8, word);
-        }
-    }
-    lost
 }
 
 /// Gives slots the ids that belong to theirs. Who is gone has named nobody.

@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use super::*;
 use lvsc_abi::cells::{self, Cell};
-use lvsc_abi::flows::{self, BUCKET};
 use lvsc_abi::image::{Bytes, count};
 use lvsc_abi::kind::Kind;
 use lvsc_abi::layout::Layout;
@@ -13,6 +12,8 @@ mod clients;
 mod counts;
 mod datagrams;
 mod kinds;
+mod limits;
+mod sizes;
 mod times;
 
 fn manifest(names: &[&str]) -> Manifest {
@@ -367,21 +368,9 @@ fn changed(names: &[&str]) -> Manifest {
 }
 
 fn image_of_changed() -> Bytes {
-    table_of(8)
-}
-
-fn table_of(entries: u32) -> Bytes {
     let mut layout = Layout::new();
-    layout.add("flows.web", Element::Noted, entries);
+    layout.add("flows.web", Element::Noted, 8);
     Bytes::new(layout)
-}
-
-/// Where the entries of the bucket are that a flow of this table hash has.
-fn bucket(image: &Bytes, hash: u64) -> Vec<u64> {
-    let table = image.layout().named("flows.web").unwrap().1;
-    let first = hash * u64::from(BUCKET);
-    let each = first..first + u64::from(BUCKET);
-    each.map(|index| table.at(index, 0)).collect()
 }
 
 fn noted(image: &mut Bytes, backend: u16) {
@@ -419,36 +408,6 @@ fn a_flow_of_a_backend_that_has_another_address_is_left_out() {
         assert_eq!(first(&now), kept);
         turn(&old, &new, &mut before, |_| {});
         assert_eq!(first(&before), kept);
-    }
-}
-
-#[test]
-fn what_is_noted_is_found_in_a_table_of_another_size() {
-    let policy = changed(&["a"]);
-    for (entries, others) in [(16, 64), (64, 16), (64, 64)] {
-        let (mut before, mut now) = (table_of(entries), table_of(others));
-        let hashes = (1..=8).map(|number: u64| (number << flows::TAG_SHIFT) | (number * 5));
-        for (hash, number) in hashes.clone().zip(0..) {
-            let entry = Entry {
-                tag: flows::tag(hash) as u32,
-                backend: 0,
-                seconds: number,
-                flags: 0,
-            };
-            let mut places = bucket(&before, hash).into_iter();
-            let free = places.find(|at| before.load(*at, Width::B8) == 0);
-            before.store(free.unwrap(), Width::B8, entry.to_bits());
-        }
-        let then = counted(&before);
-        let carried = carry((&policy, &before, &then), (&policy, &mut now));
-        assert_eq!((carried.lost, carried.fresh.len()), (0, 0));
-        for (hash, number) in hashes.zip(0..) {
-            let places = bucket(&now, hash).into_iter();
-            let words: Vec<u64> = places.map(|at| now.load(at, Width::B8)).collect();
-            let found = flows::find(&words, flows::tag(hash)) as usize;
-            let entry = Entry::from_bits(words[found]).unwrap();
-            assert_eq!(entry.seconds, number, "{entries} to {others}");
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Choosing a backend: every step of the crate's documentation.
 
-use lvsc_abi::flows::{CLOSING, Entry, NEW, tag};
+use lvsc_abi::flows::{CLOSING, Entry, IDLE_MAX, NEW, tag};
 use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{clock, slot};
@@ -133,6 +133,11 @@ fn an_empty_ring_gives_none() {
     assert_eq!((selected.picked, selected.backend), (slot::NONE, None));
 }
 
+/// The seconds of an entry that was seen at `now` and lives `IDLE`.
+fn seconds(now: u16) -> u16 {
+    now.wrapping_sub((IDLE_MAX - IDLE) as u16)
+}
+
 #[test]
 fn a_new_flow_gets_an_entry_and_keeps_its_backend_when_the_ring_changes() {
     let mut world = world(KEPT);
@@ -142,7 +147,7 @@ fn a_new_flow_gets_an_entry_and_keeps_its_backend_when_the_ring_changes() {
     let entry = Entry {
         tag: expected_tag(1),
         backend: id,
-        seconds: 1000,
+        seconds: seconds(1000),
         flags: 0,
     };
     assert_eq!(table(&world, "flows.kept")[0], Some(entry));
@@ -162,7 +167,7 @@ fn a_new_flow_gets_an_entry_and_keeps_its_backend_when_the_ring_changes() {
     assert_eq!(
         table(&world, "flows.kept")[0],
         Some(Entry {
-            seconds: 1001,
+            seconds: seconds(1001),
             ..entry
         })
     );
@@ -247,7 +252,7 @@ fn a_flow_whose_backend_is_gone_gets_another_in_its_own_place() {
         let moved = table(&world, name)[1].unwrap();
         assert_eq!(Some(moved.backend), selected.backend);
         assert_ne!(moved.backend, id);
-        assert_eq!(moved.seconds, 1005);
+        assert_eq!(moved.seconds, seconds(1005));
         assert_eq!(table(&world, name)[2], None);
     }
 }

@@ -93,7 +93,7 @@ impl Lowering<'_> {
 
     /// The seconds of an entry that is to live as long as a flow that is being closed.
     fn aged(&mut self, asked: &Asked, block: BlockId) -> Value {
-        let rest = asked.flows.idle - asked.flows.lives.closing;
+        let rest = asked.flows.rest(asked.flows.lives.closing);
         let rest = self.code.constant(block, rest.into());
         let now = asked.lookup.now;
         let seconds = self.code.binary(block, Binary::Sub, now, rest);

@@ -1,7 +1,7 @@
 //! How many flows backends have, while the one policy takes over from the other.
 
+use lvsc_abi::flows::CLOSING;
 use lvsc_abi::loads::Load;
-
 use lvsc_abi::scheduler::Scheduler;
 
 use super::*;

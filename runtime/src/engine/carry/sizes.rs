@@ -1,0 +1,87 @@
+//! Tables of entries that go on in one of another size. An entry has only the highest bits of the hash by whose lowest ones its
+//! bucket was picked. Where the table shrinks, these tell which bucket the flow has then: several become one. Where it grows they
+//! do not: a bucket becomes several that are alike, of which each flow finds its own, and what nobody finds expires. So a table by
+//! which flows are counted does not grow: each would count several times.
+
+use lvsc_abi::flows::{BUCKET, Entry, OPENING_MASK};
+use lvsc_abi::image::{Image, Width};
+use lvsc_abi::layout::{Element, Layout, Section};
+
+use super::slots;
+
+/// Whether the entries of a section go on in another one with its name.
+pub(super) fn goes_on(
+    (old, before): (&Layout, &Section),
+    (new, section): (&Layout, &Section),
+) -> bool {
+    let pool = section.name.split_once('.').map_or("", |(_, pool)| pool);
+    let counts = section.element == Element::Flow && new.of_pool("loads", pool).is_some();
+    let fits = if section.element == Element::Noted {
+        slots::go_on(old, new, section)
+    } else {
+        section.length <= before.length || !counts
+    };
+    before.element == section.element && fits
+}
+
+/// Copies entries into a table of another size, which is empty; gives the number of those that found no place. A flow that had
+/// several of them is what it was last.
+pub(super) fn spread(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Section) -> u64 {
+    let mut lost = 0;
+    for index in 0..u64::from(from.length.max(to.length)) {
+        let word = old.load(from.at(index, 0), Width::B8);
+        let Some(entry) = Entry::from_bits(word) else {
+            continue;
+        };
+        let Some((at, there)) = place(new, to, index, entry.tag) else {
+            lost += 1;
+            continue;
+        };
+        if Entry::from_bits(there).is_none_or(|noted| is_later(entry, noted)) {
+            new.store(at, Width::B8, word);
+        }
+    }
+    lost
+}
+
+/// Where a flow that lies at `index` of the old table is in the new one, or may be, and the word there.
+pub(super) fn place(
+    image: &dyn Image,
+    section: &Section,
+    index: u64,
+    tag: u32,
+) -> Option<(u64, u64)> {
+    let found = |index: u64| {
+        let at = section.at(index, 0);
+        (at, image.load(at, Width::B8))
+    };
+    let is_own = |word: u64| Entry::from_bits(word).is_some_and(|entry| entry.tag == tag);
+    let first = found(index);
+    // Nearly all are where they were.
+    if is_own(first.1) {
+        return Some(first);
+    }
+    let bucket = index - index % u64::from(BUCKET);
+    let all = (index..bucket + u64::from(BUCKET)).chain(bucket..index);
+    let all: Vec<(u64, u64)> = all.map(found).collect();
+    let own = all.iter().find(|(_, word)| is_own(*word));
+    let free = || {
+        all.iter()
+            .find(|(_, word)| Entry::from_bits(*word).is_none())
+    };
+    own.or_else(free).copied()
+}
+
+/// Whether an entry of a flow was seen later than another one of it.
+pub(super) fn is_later(entry: Entry, other: Entry) -> bool {
+    match (entry.is_opening(), other.is_opening()) {
+        // A later packet has confirmed it.
+        (false, true) => true,
+        (false, false) => entry.seconds.wrapping_sub(other.seconds).cast_signed() > 0,
+        (true, true) => {
+            let passed = u64::from(entry.seconds.wrapping_sub(other.seconds)) & OPENING_MASK;
+            (1..=OPENING_MASK / 2).contains(&passed)
+        }
+        (true, false) => false,
+    }
+}
