@@ -179,7 +179,13 @@ fn in_table(image: &dyn Image) -> [(u64, u64); 3] {
 /// Whether connections one after the other, and those that were held after that, went where the scheduler says.
 fn judge(what: &str, says: Says, target: &str, scheduler: &str, turns: &[u8], held: &[u8]) {
     let all = [turns, held].concat();
-    let has = |served: &[u8]| [0, 1, 2].map(|id| served.iter().filter(|one| **one == id).count());
+    let has = |served: &[u8]| {
+        let mut has = [0_usize; 3];
+        for server in served {
+            has[usize::from(*server)] += 1;
+        }
+        has
+    };
     let told = format!("{what}: {turns:?}, {held:?}");
     match says {
         Says::Turns(often) => {

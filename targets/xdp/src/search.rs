@@ -100,12 +100,12 @@ impl Select<'_> {
             };
             this.finish(End::If(old, found, next));
         });
-        self.hidden(hit, bucket)
+        self.hidden(&hit, bucket)
     }
 
     /// The same place, of which the verifier does not know which one it is: else it would follow all that is behind a search
     /// once for each, and once more for each of the next search.
-    fn hidden(&mut self, hit: Hit, bucket: Virtual) -> Hit {
+    fn hidden(&mut self, hit: &Hit, bucket: Virtual) -> Hit {
         let nowhere = self.here();
         self.go_to(hit.label);
         // Whatever is in an entry is nothing that the verifier knows.
