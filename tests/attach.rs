@@ -50,6 +50,9 @@ mod reserve;
 #[path = "attach/rolling.rs"]
 mod rolling;
 #[cfg(target_os = "linux")]
+#[path = "attach/schedulers.rs"]
+mod schedulers;
+#[cfg(target_os = "linux")]
 #[path = "attach/shared.rs"]
 mod shared;
 #[cfg(target_os = "linux")]
@@ -90,7 +93,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 37] = [
+    let cases: [Case; 38] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -231,6 +234,10 @@ fn main() -> std::process::ExitCode {
         (
             "what_is_pinned_is_gone_on_with_under_its_name",
             again::what_is_pinned_is_gone_on_with_under_its_name,
+        ),
+        (
+            "every_scheduler_serves_every_connection_and_counts_it",
+            schedulers::every_scheduler_serves_every_connection_and_counts_it,
         ),
         (
             "no_connection_breaks_while_backends_come_drain_and_go",

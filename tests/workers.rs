@@ -41,11 +41,16 @@ use lvsc_runtime::world::World;
 
 /// Length of a frame (bytes).
 const LENGTH: u16 = 60;
+type Frame = [u8; LENGTH as usize];
 
 fn policy(scheduler: &str) -> Pipeline {
+    policy_with(scheduler, "")
+}
+
+fn policy_with(scheduler: &str, line: &str) -> Pipeline {
     let text = format!(
         "counter seen\ncounter clients by ip.src capacity 1K\n\
-         pool web {{ scheduler {scheduler}\n backend rs1 192.0.2.130\n backend rs2 192.0.2.134\n flows 64K idle 15m }}\n\
+         pool web {{ scheduler {scheduler}\n backend rs1 192.0.2.130\n backend rs2 192.0.2.134\n flows 64K idle 15m\n{line} }}\n\
          match ip.dst == 192.0.2.200 {{ count seen\n count clients\n select rs from web\n dr(rs) }}\n"
     );
     let compiled = lvsc_front::compile("web.lvs", &text);
@@ -53,12 +58,17 @@ fn policy(scheduler: &str) -> Pipeline {
 }
 
 /// The first packet of a flow, whose client is one of a hundred.
-fn frame(flow: u32) -> [u8; LENGTH as usize] {
+fn frame(flow: u32) -> Frame {
+    from(flow % 100, (10_000 + flow / 100) as u16)
+}
+
+/// A packet of a client, by this port.
+fn from(client: u32, port: u16) -> Frame {
     let mut frame = [0; LENGTH as usize];
     frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0xff, 0, 1, 8, 0]);
     frame[14..24].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17]);
-    let port = (10_000 + flow / 100) as u16;
-    frame[26..34].copy_from_slice(&[198, 51, 100, (flow % 100) as u8, 192, 0, 2, 200]);
+    let [.., high, low] = client.to_be_bytes();
+    frame[26..34].copy_from_slice(&[198, 51, 100 + high, low, 192, 0, 2, 200]);
     frame[34..36].copy_from_slice(&port.to_be_bytes());
     frame[36..40].copy_from_slice(&[0, 53, 0, 26]);
     frame
@@ -90,12 +100,12 @@ fn workers(kind: &Kind, pipeline: &Pipeline, number: usize) -> Vec<AnyEngine> {
 
 /// What becomes of these flows' packets: the frames that are sent.
 fn decide(engine: &mut AnyEngine, flows: &[u32]) -> Vec<Vec<u8>> {
-    let frames: Vec<_> = flows.iter().map(|flow| frame(*flow)).collect();
-    decide_frames(engine, &frames)
+    let frames: Vec<Frame> = flows.iter().map(|flow| frame(*flow)).collect();
+    sent(engine, &frames)
 }
 
-/// The frames that are sent for these.
-fn decide_frames(engine: &mut AnyEngine, frames: &[[u8; LENGTH as usize]]) -> Vec<Vec<u8>> {
+/// The same of these frames.
+fn sent(engine: &mut AnyEngine, frames: &[Frame]) -> Vec<Vec<u8>> {
     let mut sent = Vec::new();
     for frames in frames.chunks(BATCH) {
         let mut packets = Vec::new();
@@ -251,7 +261,7 @@ fn flows_that_begin_at_several_engines_at_once_are_noted_and_have_one_backend() 
 }
 
 /// A segment of a TCP connection.
-fn segment(flow: u32, flags: u8) -> [u8; LENGTH as usize] {
+fn segment(flow: u32, flags: u8) -> Frame {
     let mut frame = frame(flow);
     frame[23] = 6;
     frame[36..38].copy_from_slice(&80_u16.to_be_bytes());
@@ -287,7 +297,7 @@ fn flows_are_counted_right_while_they_open_and_close_and_parts_of_the_table_are_
                             flow += 3;
                             segment(flow % FLOWS, flags)
                         });
-                        decide_frames(worker, &frames);
+                        sent(worker, &frames);
                     }
                 });
             }
@@ -298,7 +308,7 @@ fn flows_are_counted_right_while_they_open_and_close_and_parts_of_the_table_are_
                 world.seconds += 1;
                 for flow in 0..20 {
                     let flow = (before as u32 * 31 + flow) % FLOWS;
-                    decide_frames(own, &[segment(flow, opens), segment(flow, closes)]);
+                    sent(own, &[segment(flow, opens), segment(flow, closes)]);
                 }
                 let time = (before, world.seconds);
                 sweeper.advance(&pipeline.manifest, time, own.image_mut());
@@ -319,5 +329,104 @@ fn flows_are_counted_right_while_they_open_and_close_and_parts_of_the_table_are_
         assert!(told[1].0 > 0 && told[1].1 > 0, "{}: {told:?}", kind.name);
         loads::recount(pool, image);
         assert_eq!(told, counts(image), "{}", kind.name);
+    }
+}
+
+/// What each of two workers sends of its own frames, which it is handed as the other one is.
+fn both(several: &mut [AnyEngine], frames: [&[Frame]; 2]) -> [Vec<Vec<u8>>; 2] {
+    let begin = Barrier::new(2);
+    let [one, other] = several else {
+        panic!("two workers");
+    };
+    std::thread::scope(|scope| {
+        let run = |engine: &mut AnyEngine, frames: &[Frame]| {
+            begin.wait();
+            sent(engine, frames)
+        };
+        let other = scope.spawn(|| {
+            begin.wait();
+            sent(other, frames[1])
+        });
+        let one = run(one, frames[0]);
+        [one, other.join().expect("it ends")]
+    })
+}
+
+/// A browser opens several connections at once, and a device spreads them over its queues.
+#[test]
+fn a_client_whose_flows_begin_at_two_engines_at_once_has_one_backend() {
+    const CLIENTS: u32 = 4000;
+    const ROUNDS: usize = 10;
+    let flows = |port| (0..CLIENTS).map(|client| from(client, port)).collect();
+    let [first, second]: [Vec<Frame>; 2] = [flows(10_000), flows(10_001)];
+    for (scheduler, pool) in [("rr", "persist 5m"), ("wlc", "persist 5m")] {
+        let pipeline = policy_with(scheduler, pool);
+        for kind in kinds() {
+            for _ in 0..ROUNDS {
+                let mut several = workers(kind, &pipeline, 2);
+                let [one, other] = both(&mut several, [&first, &second]);
+                let backends: BTreeSet<&[u8]> = one.iter().map(|frame| &frame[..6]).collect();
+                assert_eq!(backends.len(), 2, "there is a choice");
+                for (client, (one, other)) in one.iter().zip(&other).enumerate() {
+                    let same = one[..6] == other[..6];
+                    assert!(same, "{}, {scheduler}: client {client}", kind.name);
+                }
+            }
+        }
+    }
+}
+
+/// A part of a datagram of a client: the first one, with its ports, or the one behind it.
+fn fragment(client: u32, number: u16, first: bool) -> Frame {
+    let mut frame = from(client, 10_000 + number);
+    frame[18..20].copy_from_slice(&number.to_be_bytes());
+    let place: u16 = if first { 1 << 13 } else { 8 };
+    frame[20..22].copy_from_slice(&place.to_be_bytes());
+    if !first {
+        frame[34..38].copy_from_slice(&[1, 2, 3, 4]); // no ports
+    }
+    frame
+}
+
+/// A device knows a flow by its ports and a fragment by its addresses: these come to another worker than the flow's other packets.
+#[test]
+fn the_fragments_of_a_datagram_follow_at_one_engine_what_another_one_gave_its_flow() {
+    const CLIENTS: u32 = 2000;
+    const ROUNDS: u16 = 6;
+    let parts = |number, first| (0..CLIENTS).map(move |client| fragment(client, number, first));
+    for scheduler in ["rr", "wlc"] {
+        let pipeline = policy_with(scheduler, "fragments follow 64K");
+        for kind in kinds() {
+            let mut several = workers(kind, &pipeline, 2);
+            // The flows begin at the one, and its first fragments are then spread over both; the later ones go crosswise.
+            for number in 0..ROUNDS {
+                let flows: Vec<Frame> = (0..CLIENTS)
+                    .map(|client| from(client, 10_000 + number))
+                    .collect();
+                let wanted = sent(&mut several[0], &flows);
+                let half = |frames: Vec<Frame>| -> [Vec<Frame>; 2] {
+                    let (even, odd): (Vec<_>, Vec<_>) =
+                        (0..).zip(frames).partition(|(index, _)| index % 2 == 0);
+                    [even, odd].map(|half| half.into_iter().map(|(_, frame)| frame).collect())
+                };
+                let [even, odd] = half(parts(number, true).collect());
+                let firsts = both(&mut several, [&even, &odd]);
+                let [even, odd] = half(parts(number, false).collect());
+                let [later_odd, later_even] = both(&mut several, [&odd, &even]);
+                let backend = |frame: &Vec<u8>| frame[..6].to_vec();
+                let split = |parity| {
+                    let wanted = wanted.iter().skip(parity).step_by(2);
+                    wanted.map(backend).collect::<Vec<_>>()
+                };
+                let wanted = [split(0), split(1)];
+                let backends = |sent: [&Vec<Vec<u8>>; 2]| {
+                    sent.map(|sent| sent.iter().map(backend).collect::<Vec<_>>())
+                };
+                let [even, odd] = &firsts;
+                assert!(backends([even, odd]) == wanted, "{}: first", kind.name);
+                let later = backends([&later_even, &later_odd]);
+                assert!(later == wanted, "{}: later", kind.name);
+            }
+        }
     }
 }

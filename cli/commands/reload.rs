@@ -28,6 +28,7 @@ mod linux {
 
     use anstream::adapter::strip_str;
     use lvsc_runtime::engine::carry::Carried;
+    use lvsc_runtime::sys::listen;
 
     use crate::args::{Format, Global, Reload, Source};
     use crate::commands::run::notice::{KEPT, words};
@@ -62,8 +63,8 @@ mod linux {
             policy: file.map(whole).filter(|path| path.to_str().is_some()),
         };
         let begin = Instant::now();
-        let (stream, place) = connect(&places)?;
         let limit = Duration::from_secs(args.timeout.into());
+        let (stream, place) = connect(&places, (begin, limit))?;
         let answer = ask(&stream, &request, (begin, limit), place)?;
         let status = match &answer {
             Ok(_) => Status::Fine,
@@ -78,27 +79,35 @@ mod linux {
     }
 
     /// A director that listens at one of these places.
-    fn connect(places: &[PathBuf]) -> Result<(UnixStream, &Path), Failure> {
-        let mut left = None;
+    fn connect(
+        places: &[PathBuf],
+        (begin, limit): (Instant, Duration),
+    ) -> Result<(UnixStream, &Path), Failure> {
+        let (mut left, mut refused) = (None, None);
         for place in places {
-            match UnixStream::connect(place) {
+            let error = match listen::connect(place, limit.saturating_sub(begin.elapsed())) {
                 Ok(stream) => return Ok((stream, place)),
-                Err(error)
-                    if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]
-                        .contains(&error.kind()) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    left.get_or_insert(place);
-                }
-                Err(error) => {
-                    let denied = error.kind() == io::ErrorKind::PermissionDenied;
-                    return Err(Failure::Told {
-                        what: format!("cannot ask the director at {}: {error}", place.display()),
-                        remedy: denied.then(|| {
-                            "ask as the user who has started it: `sudo lvsc reload`".to_owned()
-                        }),
-                    });
-                }
+                Err(error) => error,
+            };
+            let told = || format!("cannot ask the director at {}: {error}", place.display());
+            let is = |kind| error.kind() == kind;
+            if is(io::ErrorKind::ConnectionRefused) {
+                left.get_or_insert(place);
+            } else if is(io::ErrorKind::WouldBlock) {
+                return Err(slow(place, limit));
+            } else if is(io::ErrorKind::PermissionDenied) {
+                // Another user's; one's own may listen elsewhere.
+                let remedy = "ask as the user who has started it: `sudo lvsc reload`";
+                refused.get_or_insert_with(|| Failure::Told {
+                    what: told(),
+                    remedy: Some(remedy.to_owned()),
+                });
+            } else if !is(io::ErrorKind::NotFound) && !is(io::ErrorKind::NotADirectory) {
+                return Err(Failure::told(told()));
             }
+        }
+        if let Some(refused) = refused {
+            return Err(refused);
         }
         let what = if let Some(place) = left {
             format!(
@@ -142,23 +151,11 @@ mod linux {
         mut stream: &UnixStream,
         request: &Request,
         (begin, limit): (Instant, Duration),
-        place: &Path,
+        at: &Path,
     ) -> Result<Answer, Failure> {
-        let place = place.display();
+        let place = at.display();
         let broken =
             |error: io::Error| Failure::told(format_args!("the director at {place}: {error}"));
-        let slow = || {
-            Failure::Told {
-            what: format!(
-                "the director at {place} has not answered within {} s",
-                limit.as_secs()
-            ),
-            remedy: Some(
-                "it may still go on with the policy, and says so itself; `--timeout SECONDS` waits longer"
-                    .to_owned(),
-            ),
-        }
-        };
         let mut text = serde_json::to_string(request).map_err(Failure::told)?;
         text.push('\n');
         stream.set_write_timeout(Some(limit)).map_err(broken)?;
@@ -171,7 +168,7 @@ mod linux {
         while !bytes.contains(&b'\n') && bytes.len() < LONGEST {
             let left = limit.saturating_sub(begin.elapsed());
             if left.is_zero() {
-                return Err(slow());
+                return Err(slow(at, limit));
             }
             stream.set_read_timeout(Some(left)).map_err(broken)?;
             match stream.read(&mut part) {
@@ -181,7 +178,7 @@ mod linux {
                     if [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut]
                         .contains(&error.kind()) =>
                 {
-                    return Err(slow());
+                    return Err(slow(at, limit));
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break,
@@ -200,6 +197,20 @@ mod linux {
             ),
             remedy: Some("name the director's socket: `--control PATH`".to_owned()),
         })
+    }
+
+    fn slow(place: &Path, limit: Duration) -> Failure {
+        Failure::Told {
+            what: format!(
+                "the director at {} has not answered within {} s",
+                place.display(),
+                limit.as_secs()
+            ),
+            remedy: Some(
+                "it may still go on with the policy, and says so itself; `--timeout SECONDS` waits longer"
+                    .to_owned(),
+            ),
+        }
     }
 
     fn say(reloaded: &Reloaded, ui: &mut Ui) {

@@ -29,7 +29,7 @@ pub struct Directed {
     pub told: Arc<Mutex<Vec<Notice>>>,
     stop: Arc<AtomicBool>,
     events: std::sync::mpsc::Sender<Event>,
-    thread: JoinHandle<Summary>,
+    thread: JoinHandle<(Summary, Attached)>,
 }
 
 impl Directed {
@@ -58,7 +58,7 @@ impl Directed {
         let events = attached.events();
         let thread = std::thread::spawn(move || {
             attached.run(&stopped).unwrap();
-            attached.summary()
+            (attached.summary(), attached)
         });
         Directed {
             load,
@@ -95,6 +95,11 @@ impl Directed {
     }
 
     pub fn end(self) -> Summary {
+        self.ended().0
+    }
+
+    /// The same, and what it leaves.
+    pub fn ended(self) -> (Summary, Attached) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }

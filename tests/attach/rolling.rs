@@ -27,18 +27,18 @@ const UPLOADS: usize = 3;
 /// Between two policies.
 const GAP: Duration = Duration::from_millis(250);
 /// A connection that is silent for so long is broken.
-const SILENT: Duration = Duration::from_secs(8);
+const SILENT: Duration = Duration::from_mins(1);
 /// What a short connection brings (bytes).
-const SHORT: usize = 3000;
+pub const SHORT: usize = 3000;
 const DOWN: u8 = b'd';
-const UP: u8 = b'u';
-const BRIEF: u8 = b's';
+pub const UP: u8 = b'u';
+pub const BRIEF: u8 = b's';
 
 const RS1: &str = "rs1 192.0.2.130";
 const RS2: &str = "rs2 192.0.2.134";
 const RS3: &str = "rs3 192.0.2.138";
 
-const ENGINES: [(&str, Load); 2] = [
+pub const ENGINES: [(&str, Load); 2] = [
     ("wasm", |bytes| {
         let engine = WasmEngine::load(bytes).unwrap();
         let manifest = engine.manifest().clone();
@@ -52,7 +52,7 @@ const ENGINES: [(&str, Load); 2] = [
 ];
 
 /// The lab with a third real server.
-fn plan() -> Plan {
+pub fn plan() -> Plan {
     let mut plan = child::plan();
     plan.servers.push(Host {
         name: "rs3".to_owned(),
@@ -93,12 +93,12 @@ fn byte(at: usize) -> u8 {
 }
 
 /// The bytes from this place on.
-fn bytes(from: usize, many: usize) -> Vec<u8> {
+pub fn bytes(from: usize, many: usize) -> Vec<u8> {
     (from..from + many).map(byte).collect()
 }
 
 /// Answers with its number, then with what is asked for.
-fn serve(lab: &Lab, number: usize) {
+pub fn serve(lab: &Lab, number: usize) {
     let bind = || TcpListener::bind(("0.0.0.0", PORT));
     let listener = lab.server(number).unwrap().run(bind).unwrap().unwrap();
     std::thread::spawn(move || {
@@ -138,7 +138,7 @@ fn answer(mut stream: TcpStream, number: u8) -> Result<()> {
 }
 
 /// A connection through the VIP, and who serves it.
-fn open(client: &Namespace, kind: u8) -> Result<(TcpStream, u8)> {
+pub fn open(client: &Namespace, kind: u8) -> Result<(TcpStream, u8)> {
     let vip = SocketAddr::from((plan().vip, PORT));
     let stream = client.run(move || TcpStream::connect_timeout(&vip, SILENT));
     let mut stream = stream??;

@@ -1,10 +1,12 @@
 //! `lvsc reload` where no director answers, or what answers is none.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use lvsc_runtime::sys::listen::{Listening, connect};
 
 use crate::support::{Said, lvsc, said};
 use crate::{could_not, folder};
@@ -76,7 +78,23 @@ fn a_director_that_is_silent_or_goes_is_waited_for_so_long_and_no_longer() {
         "{}",
         told.err
     );
-    drop(listener);
+    // As many wait already as there is room for.
+    let full = folder.path().join("full.sock");
+    let busy = Listening::open(&full).expect("a socket");
+    let waits: Vec<UnixStream> = (0..100)
+        .map_while(|_| connect(&full, Duration::from_millis(20)).ok())
+        .collect();
+    assert!(waits.len() < 100);
+    let begin = Instant::now();
+    let told = ask(folder.path(), &full, &["--timeout", "1"]);
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert_eq!(told.code, 2);
+    assert!(
+        told.err.contains("has not answered within 1 s\n"),
+        "{}",
+        told.err
+    );
+    drop((listener, busy));
     let told = ask(folder.path(), &path, &[]);
     assert_eq!(told.code, 2);
     assert!(

@@ -88,8 +88,10 @@
 //! 1. The bucket has an entry with the client's tag, it is not older than `life`, and its backend is usable and not full: that is
 //!    the backend, and no scheduler is asked. Where `own` is not 0 the entry's seconds become `now`.
 //! 2. Else the backend is what it would be without a client. Where `own` is not 0 and that is usable, a place is sought as with a
-//!    table of every flow, where older than `life` is too old. With a place the new entry is exchanged for what was found there;
-//!    without one, or where another worker was faster, nothing is written and nothing counts.
+//!    table of every flow, where older than `life` is too old. With a place the new entry is exchanged for what was found there.
+//!    Where another worker was faster with the same client, its backend is taken if that is usable and not full: a client has one
+//!    whatever workers its flows begin at. Without a place, or where another client has got it, nothing is written and nothing
+//!    counts.
 //!
 //! **Fragments.** A hash is what the key of the alternative that is taken was absorbed into ([`lvsc_abi::hash::state`]), and 0 where
 //! none is: so it tells of a fragment to which datagram it belongs, and of every other packet nothing. Where it is not 0, `t` is the

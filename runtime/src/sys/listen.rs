@@ -51,8 +51,12 @@ impl Listening {
                 if !fs::symlink_metadata(path)?.file_type().is_socket() {
                     return Err(ListenError::NoSocket);
                 }
-                match UnixStream::connect(path) {
+                match connect(path, Duration::ZERO) {
                     Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                    // Who has no room for one more lives, too.
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        return Err(ListenError::Taken);
+                    }
                     Ok(_) => return Err(ListenError::Taken),
                     Err(error) => return Err(error.into()),
                 }
@@ -107,30 +111,62 @@ fn identity(path: &Path) -> Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// The folder of a path, locked.
+/// The folder of a path, locked. Whoever may read a folder may lock it: nobody who begins to listen does so for longer than a
+/// moment, and who else does holds nobody up.
 fn turn(path: &Path) -> Result<File> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let folder = File::open(folder.unwrap_or(Path::new(".")))?;
     let begin = Instant::now();
     loop {
         match folder.try_lock() {
-            Ok(()) => return Ok(folder),
             Err(TryLockError::WouldBlock) if begin.elapsed() < TURN => {
                 thread::sleep(Duration::from_millis(5));
             }
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::new(
-                    ErrorKind::WouldBlock,
-                    "another process has locked its folder",
-                ));
-            }
+            Ok(()) | Err(TryLockError::WouldBlock) => return Ok(folder),
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
 }
 
+/// A connection to who listens at a path. Where more wait to be accepted than there is room for, it is waited for so long; then
+/// the error is [`ErrorKind::WouldBlock`].
+pub fn connect(path: &Path, wait: Duration) -> Result<UnixStream> {
+    let (address, length) = address(path)?;
+    let stream: UnixStream = socket(0)?.into();
+    // It holds for connecting, too (socket(7), SO_SNDTIMEO); none is for ever.
+    stream.set_write_timeout(Some(wait.max(Duration::from_millis(1))))?;
+    // SAFETY: an address of this length.
+    checked(unsafe {
+        libc::connect(
+            stream.as_raw_fd(),
+            std::ptr::from_ref(&address).cast(),
+            length,
+        )
+    })?;
+    stream.set_write_timeout(None)?;
+    Ok(stream)
+}
+
 /// A socket that listens at a path where nothing is, and is its owner's from the first moment.
 fn bound(path: &Path) -> Result<UnixListener> {
+    let (address, length) = address(path)?;
+    let socket = socket(libc::SOCK_NONBLOCK)?;
+    let fd = socket.as_raw_fd();
+    // SAFETY: takes numbers alone. The file gets the mode that the socket has when it is bound.
+    checked(unsafe { libc::fchmod(fd, 0o600) })?;
+    // SAFETY: an address of this length.
+    checked(unsafe { libc::bind(fd, std::ptr::from_ref(&address).cast(), length) })?;
+    // SAFETY: takes numbers alone.
+    let listens = checked(unsafe { libc::listen(fd, BACKLOG) });
+    if let Err(error) = listens {
+        let _ = fs::remove_file(path); // made just now
+        return Err(error);
+    }
+    Ok(socket.into())
+}
+
+/// The address of a path, and its length (bytes).
+fn address(path: &Path) -> Result<(libc::sockaddr_un, libc::socklen_t)> {
     // SAFETY: all zeros are an address.
     let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
     let bytes = path.as_os_str().as_bytes();
@@ -145,28 +181,16 @@ fn bound(path: &Path) -> Result<UnixListener> {
     }
     let length = offset_of!(libc::sockaddr_un, sun_path) + bytes.len() + 1;
     debug_assert!(length <= size_of::<libc::sockaddr_un>());
-    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    Ok((address, length as libc::socklen_t))
+}
+
+/// A socket of streams, of which no other program knows.
+fn socket(kind: i32) -> Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC | kind;
     // SAFETY: takes numbers alone.
     let fd = checked(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
     // SAFETY: just opened, and nobody else's.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: takes numbers alone. The file gets the mode that the socket has when it is bound.
-    checked(unsafe { libc::fchmod(fd, 0o600) })?;
-    // SAFETY: an address of this length.
-    checked(unsafe {
-        libc::bind(
-            fd,
-            std::ptr::from_ref(&address).cast(),
-            length as libc::socklen_t,
-        )
-    })?;
-    // SAFETY: takes numbers alone.
-    let listens = checked(unsafe { libc::listen(fd, BACKLOG) });
-    if let Err(error) = listens {
-        let _ = fs::remove_file(path); // made just now
-        return Err(error);
-    }
-    Ok(socket.into())
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn checked(done: i32) -> Result<i32> {
@@ -233,6 +257,37 @@ mod tests {
             assert_eq!(listening.len(), 1);
             assert!(UnixStream::connect(&path).is_ok(), "and is found");
         }
+    }
+
+    #[test]
+    fn who_has_locked_the_folder_for_good_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.sock");
+        let lock = File::open(folder.path()).unwrap();
+        lock.lock().unwrap();
+        let listening = Listening::open(&path).unwrap();
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(listening);
+    }
+
+    #[test]
+    fn who_accepts_nobody_is_waited_for_so_long_and_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.sock");
+        let listening = Listening::open(&path).unwrap();
+        let begin = Instant::now();
+        let waits: Vec<_> = (0..100)
+            .map_while(|_| connect(&path, Duration::from_millis(50)).ok())
+            .collect();
+        assert!((1..100).contains(&waits.len()), "{}", waits.len());
+        let full = connect(&path, Duration::from_millis(50)).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        assert!(matches!(Listening::open(&path), Err(ListenError::Taken)));
+        assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+        drop(waits);
+        assert!(listening.accept(SOON).unwrap().is_some());
+        let one = connect(&path, SOON).unwrap();
+        assert_eq!(one.write_timeout().unwrap(), None);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Select<'_> {
             });
         }
         let (now, idle) = (self.register(now), self.operand(idle, Width::Full));
-        self.search(bucket, None, |this, entry, found, next| {
+        let hit = self.search(bucket, None, |this, entry, found, next| {
             let valid = this.masked(entry, VALID as u32);
             let used = this.open();
             let empty = Condition {
@@ -99,7 +99,32 @@ impl Select<'_> {
                 right: idle,
             };
             this.finish(End::If(old, found, next));
-        })
+        });
+        self.hidden(&hit, bucket)
+    }
+
+    /// The same place, of which the verifier does not know which one it is: else it would follow all that is behind a search
+    /// once for each, and once more for each of the next search.
+    fn hidden(&mut self, hit: &Hit, bucket: Virtual) -> Hit {
+        let nowhere = self.here();
+        self.go_to(hit.label);
+        // Whatever is in an entry is nothing that the verifier knows.
+        let entry = self.load(8, hit.address, 0);
+        let by = Operand::Register(entry);
+        let position = self.alu(Alu::Xor, hit.position, by);
+        let position = self.alu(Alu::Xor, position, by);
+        let position = self.masked(position, BUCKET - 1);
+        let offset = self.with(Alu::Shl, position, 3);
+        let address = self.alu(Alu::Add, bucket, Operand::Register(offset));
+        let label = self.open();
+        let hidden = Hit {
+            label,
+            position: self.param(label),
+            address: self.param(label),
+        };
+        self.finish(End::Jump(label, vec![position, address]));
+        self.go_to(nowhere);
+        hidden
     }
 
     /// Looks for the first entry for which `ask` goes to its first label and not to the second. What is filled then is

@@ -120,6 +120,11 @@ impl Select<'_> {
         self.machine.open()
     }
 
+    /// The label that is being filled.
+    pub(crate) fn here(&self) -> Label {
+        self.current
+    }
+
     /// From here on `label` is filled.
     pub(crate) fn go_to(&mut self, label: Label) {
         self.current = label;

@@ -206,7 +206,7 @@ impl Lowering<'_> {
         unknown.extend(no);
         for mut path in found {
             let place = pop_place(&mut path);
-            let live = self.is_live(asked, place.word, path.block);
+            let live = self.is_live(&asked.lookup, place.word, path.block);
             let Split { yes, no } = self.test(live, path);
             unknown.extend(no);
             for mut path in yes {
@@ -255,18 +255,7 @@ impl Lowering<'_> {
             let Split { yes, no } = self.test(asked.kept, path);
             nobody.extend(no);
             for path in yes {
-                let Lookup {
-                    section,
-                    table_hash,
-                    now,
-                    idle,
-                    ..
-                } = asked.lookup;
-                let found = self.seek(
-                    &asked.lookup,
-                    Op::Vacant(section, table_hash, now, idle),
-                    path,
-                );
+                let found = self.seek_vacant(&asked.lookup, Self::is_live, path);
                 room.extend(found.yes);
                 full.extend(found.no);
             }
@@ -300,7 +289,7 @@ impl Lowering<'_> {
     fn noted(&mut self, asked: &Asked, told: &Told, mut path: Path) -> Split {
         let place = pop_place(&mut path);
         push_place(&mut path, place);
-        let live = self.is_live(asked, place.word, path.block);
+        let live = self.is_live(&asked.lookup, place.word, path.block);
         let Split { yes, no } = self.test(live, path);
         let mut split = Split {
             yes: Vec::new(),

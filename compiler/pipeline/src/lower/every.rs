@@ -167,8 +167,7 @@ impl Lowering<'_> {
             stale.extend(known.no);
         }
         for path in missed {
-            let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
-            let Split { yes, no: full } = self.seek(lookup, vacant, path);
+            let Split { yes, no: full } = self.seek_vacant(lookup, Self::lives, path);
             stale.extend(yes);
             for path in full {
                 split.extend(self.refused(asked, path));

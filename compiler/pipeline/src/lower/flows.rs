@@ -121,6 +121,27 @@ impl Lowering<'_> {
         split
     }
 
+    /// Splits by whether there is a place that nobody has; if so, it is on the stack. What another worker has entered since it
+    /// was found vacant is not to be exchanged: where that lives, nothing is said to be there.
+    pub(super) fn seek_vacant(
+        &mut self,
+        lookup: &Lookup,
+        lives: impl Fn(&mut Self, &Lookup, Value, BlockId) -> Value,
+        path: Path,
+    ) -> Split {
+        let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
+        let mut split = self.seek(lookup, vacant, path);
+        for path in &mut split.yes {
+            let Place { at, word } = pop_place(path);
+            let taken = lives(self, lookup, word, path.block);
+            let nothing = self.code.constant(path.block, 0);
+            let word = Op::Select(taken, nothing, word);
+            let word = self.code.value(path.block, word);
+            push_place(path, Place { at, word });
+        }
+        split
+    }
+
     /// Splits by whether there is an entry that lives; if so, its place is on the stack.
     pub(super) fn living(&mut self, lookup: &Lookup, path: Path) -> Split {
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
@@ -151,8 +172,7 @@ impl Lowering<'_> {
         } = self.seek(lookup, find, path);
         let mut full = Vec::new();
         for path in missed {
-            let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
-            let Split { yes, no } = self.seek(lookup, vacant, path);
+            let Split { yes, no } = self.seek_vacant(lookup, Self::lives, path);
             places.extend(yes);
             full.extend(no);
         }

@@ -2,7 +2,7 @@
 
 use lvsc_ir::program::{Binary, Op, Value};
 
-use super::flows::{Lookup, Place, pop_place};
+use super::flows::{Lookup, Place, pop_place, push_place};
 use super::select::pop_candidate;
 use super::state::{Binding, Path, Split};
 use super::values::binding;
@@ -78,9 +78,7 @@ impl Lowering<'_> {
             split.no.extend(no);
             for mut path in live {
                 let place = pop_place(&mut path);
-                let id = self.entry_backend(path.block, place.word);
-                self.push_candidate(pool, id, &mut path);
-                let Split { yes, no } = self.takes(pool, path);
+                let Split { yes, no } = self.takes_in(pool, place.word, path);
                 split.no.extend(no);
                 for path in yes {
                     split.yes.extend(self.see_client(&lookup, own, place, path));
@@ -90,8 +88,10 @@ impl Lowering<'_> {
         split
     }
 
-    /// Splits by whether the candidate on the stack is usable and not full; on the no side it is popped.
-    fn takes(&mut self, pool: PoolId, path: Path) -> Split {
+    /// Splits by whether the backend of a client's entry is usable and not full; if so, the candidate is on the stack.
+    fn takes_in(&mut self, pool: PoolId, word: Value, mut path: Path) -> Split {
+        let id = self.entry_backend(path.block, word);
+        self.push_candidate(pool, id, &mut path);
         let mut split = self.usable(path);
         if self.pipeline.pool(pool).has_limits() {
             for mut path in std::mem::take(&mut split.yes) {
@@ -137,28 +137,94 @@ impl Lowering<'_> {
         seen
     }
 
-    /// 2. With the candidate on the stack, which stays: the client has it, where it has sent the packet and there is a place.
-    fn note_client(&mut self, pool: PoolId, client: Client, path: Path) -> Vec<Path> {
+    /// 2. With the candidate on the stack: the client has it, where it has sent the packet and there is a place. Where another
+    ///    worker has given it one meanwhile, that takes the candidate's place.
+    fn note_client(&mut self, pool: PoolId, client: Client, mut path: Path) -> Vec<Path> {
+        let (id, record) = pop_candidate(&mut path);
         let own = value(&path, client.own);
-        let Split { yes, no: mut noted } = self.test(own, path);
+        let Split { yes, no: mut plain } = self.test(own, path);
+        let mut noted = Vec::new();
         for mut path in yes {
             path.push(own);
             let lookup = self.client(pool, &mut path);
-            let Split { yes: places, no } = self.place_of(&lookup, path);
-            noted.extend(no);
+            let (Split { yes: places, no }, theirs) = self.client_place(&lookup, path);
+            plain.extend(no);
+            noted.extend(theirs);
             for mut path in places {
                 let place = pop_place(&mut path);
-                let candidate = pop_candidate(&mut path);
-                let new = self.entry(&lookup, candidate.0, path.block);
-                let to = element(lookup.section, place.at, 0, 8);
-                self.code
-                    .value(path.block, Op::Exchange(to, new, place.word));
-                path.push(candidate.0);
-                path.push(candidate.1);
-                noted.push(path);
+                let new = self.entry(&lookup, id, path.block);
+                let made = self.try_exchange(&lookup, place, new, path.block);
+                let beaten = (self.code).binary(path.block, Binary::And, made.beaten, made.same);
+                let Split { yes: beaten, no } = self.test(beaten, path);
+                plain.extend(no);
+                for path in beaten {
+                    let Split { yes, no } = self.takes_in(pool, made.before, path);
+                    noted.extend(yes);
+                    plain.extend(no);
+                }
             }
         }
+        for mut path in plain {
+            path.push(id);
+            path.push(record);
+            noted.push(path);
+        }
         self.join(noted)
+    }
+
+    /// Splits by whether there is a place for the client's entry; if so, it is on the stack. Apart are those where the client has a
+    /// backend that takes flows, with the candidate on the stack.
+    ///
+    /// A client's flows come to several workers. So it is looked for when a vacant place is known already: who was faster is seen
+    /// then, or has that very place.
+    fn client_place(&mut self, lookup: &Lookup, path: Path) -> (Split, Vec<Path>) {
+        let Split { yes, no } = self.seek_vacant(lookup, Self::lives, path);
+        let mut offers = Vec::new();
+        for mut path in yes {
+            let one = self.code.constant(path.block, 1);
+            path.push(one);
+            offers.push(path);
+        }
+        for mut path in no {
+            let nothing = self.code.constant(path.block, 0);
+            for _ in 0..3 {
+                path.push(nothing);
+            }
+            offers.push(path);
+        }
+        let (mut split, mut theirs) = (Split::default(), Vec::new());
+        for path in self.join(offers) {
+            let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+            let Split { yes: found, no } = self.seek(lookup, find, path);
+            for mut path in no {
+                let some = path.pop().low;
+                let Split { yes, mut no } = self.test(some, path);
+                split.yes.extend(yes);
+                for path in &mut no {
+                    pop_place(path);
+                }
+                split.no.extend(no);
+            }
+            for mut path in found {
+                let place = pop_place(&mut path);
+                path.pop();
+                pop_place(&mut path);
+                let lives = self.lives(lookup, place.word, path.block);
+                let Split { yes: live, no } = self.test(lives, path);
+                let mut stale = no;
+                for path in live {
+                    let Split { yes, no } = self.takes_in(lookup.pool, place.word, path);
+                    theirs.extend(yes);
+                    stale.extend(no);
+                }
+                for path in &mut stale {
+                    push_place(path, place);
+                }
+                split.yes.extend(stale);
+            }
+        }
+        split.yes = self.join(split.yes);
+        (split, theirs)
     }
 
     /// A client's way into its table, with what it was absorbed into on the stack.

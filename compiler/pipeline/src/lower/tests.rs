@@ -7,6 +7,7 @@ mod cells;
 mod changed;
 mod raced;
 mod random;
+mod taken;
 
 use std::cell::Cell;
 

@@ -8,18 +8,19 @@ use lvsc_ir::program::{Binary, BlockId, Compare, Op, Value};
 
 use super::{Asked, Told};
 use crate::lower::Lowering;
+use crate::lower::flows::Lookup;
 
 impl Lowering<'_> {
     /// Whether there is an entry still, which the sweep may have emptied since it was found, and it is not too old.
-    pub(super) fn is_live(&mut self, asked: &Asked, word: Value, block: BlockId) -> Value {
+    pub(super) fn is_live(&mut self, lookup: &Lookup, word: Value, block: BlockId) -> Value {
         let opening = self.code.with(block, Binary::And, word, OPENING);
         let seen = (self.code).with(block, Binary::Shr, word, u64::from(SECONDS_SHIFT));
-        let age = (self.code).binary(block, Binary::Sub, asked.lookup.now, seen);
+        let age = (self.code).binary(block, Binary::Sub, lookup.now, seen);
         let [few, all] = [OPENING_MASK, SECONDS_MASK].map(|bits| self.code.constant(block, bits));
         let mask = self.code.value(block, Op::Select(opening, few, all));
         let age = self.code.binary(block, Binary::And, age, mask);
         let short = self.code.constant(block, OPENING_LIFE);
-        let life = Op::Select(opening, short, asked.lookup.idle);
+        let life = Op::Select(opening, short, lookup.idle);
         let life = self.code.value(block, life);
         let young = self.code.compare(block, Compare::Le, age, life);
         let used = self.code.with(block, Binary::And, word, VALID);
