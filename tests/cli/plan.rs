@@ -264,6 +264,11 @@ fn other_lines_of_a_pool_are_told_with_what_becomes_of_what_is_known() {
     told(
         "flows 1K; timeout udp 5m",
         "flows 2K; timeout udp 6m",
+        "udp 5m -> 6m: known flows stay, and live by it from their next packet on",
+    );
+    told(
+        "scheduler wlc; flows 1K; timeout udp 5m",
+        "scheduler wlc; flows 2K; timeout udp 6m",
         "udp 5m -> 6m: of all flows, for none is known",
     );
     told(
@@ -282,15 +287,21 @@ fn other_lines_of_a_pool_are_told_with_what_becomes_of_what_is_known() {
         "persist 5m 1024 mask 32 mask6 128 -> 10m 1024 mask 32 mask6 128: \
          known clients stay, and are known by it at once",
     );
-    for other in ["persist 5m 2K", "persist 5m 1K mask 24"] {
+    for (other, then) in [
+        (
+            "persist 5m 2K",
+            "known clients stay, and are known by it at once",
+        ),
+        (
+            "persist 5m 1K mask 24",
+            "no client is known any more before a flow of it begins",
+        ),
+    ] {
         let text = read(
             &[RS1, RS2, "flows 1K; persist 5m 1K"],
             &[RS1, RS2, &format!("flows 1K; {other}")],
         );
-        assert!(
-            text.contains(": no client is known any more before a flow of it begins\n"),
-            "{text}"
-        );
+        assert!(text.contains(&format!(": {then}\n")), "{text}");
     }
     told(
         "fragments follow 4K",

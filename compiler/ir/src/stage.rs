@@ -303,7 +303,7 @@ mod tests {
             let source = format!(
                 "section known.web {element} 64\nsection counters counter 4\n\nb0:\n  v0 = frame.length\n  v1 = const 7\n  v2 = mul v0, v1\n  v3 = find known.web[v2], v0\n  count counters[v3]\n  return drop\n"
             );
-            let parsed = text::parse(&source).unwrap();
+            let parsed = text::parse(&source).expect("it is right");
             let stages = Stages::of(&parsed.program, &parsed.layout);
             assert_eq!(stages.is_some(), worth, "{element}");
         }
