@@ -42,12 +42,7 @@ impl Lowering<'_> {
             Expr::Compare(op @ (Compare::Eq | Compare::Ne), a, b)
                 if let Some((other, interface)) = with_mac(a, b) =>
             {
-                let split = self.branch_mac(other, interface, path);
-                if *op == Compare::Eq {
-                    split
-                } else {
-                    split.swapped()
-                }
+                self.branch_mac(*op == Compare::Eq, other, interface, path)
             }
             Expr::Field(..)
             | Expr::Variable(_)

@@ -70,19 +70,18 @@ impl Lowering<'_> {
         (self.code).with(block, ir::Binary::And, flags, interface::KNOWN)
     }
 
-    /// Splits by whether an expression is the interface's MAC. Where it is the one of the record, nothing else is asked.
+    /// Splits by whether an expression is the interface's MAC, or whether it is another one; where it is absent it is neither.
+    /// Where it is the one of the record, nothing else is asked.
     pub(super) fn branch_mac(
         &mut self,
+        equal: bool,
         other: &Expr,
         interface: InterfaceRef,
         path: Path,
     ) -> Split {
         let arrives = interface == InterfaceRef::Ingress && self.is_arrival(other, &path);
-        let Split { yes, no } = self.value(other, path);
-        let mut split = Split {
-            yes: Vec::new(),
-            no,
-        };
+        let Split { yes, no: absent } = self.value(other, path);
+        let mut split = Split::default();
         for mut path in yes {
             let other = path.pop().low;
             let record = self.interface_record(interface, &path);
@@ -109,6 +108,8 @@ impl Lowering<'_> {
         for path in &mut split.yes {
             path.state.arrives_at_own |= arrives;
         }
+        let mut split = if equal { split } else { split.swapped() };
+        split.no.extend(absent);
         split
     }
 
