@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use lvsc_abi::flows::{BACKEND_SHIFT, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{BACKEND_SHIFT, TAG_SHIFT};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::counter;
 use lvsc_abi::manifest::Persist;
@@ -76,16 +76,20 @@ fn raced((section, client): (&str, bool), reads: u32, mut judge: impl FnMut(u32,
         let mut alone = image.clone();
         run(&program, &mut alone);
         assert_eq!(given(&pipeline, &alone), [OWN]);
-        let tag = alone.load(at, Width::B8) >> TAG_SHIFT;
+        // The other worker's packet is of the same second and kind.
+        let written = alone.load(at, Width::B8) ^ (OWN ^ OTHERS) << BACKEND_SHIFT;
         for (free, same) in (0..reads).flat_map(|free| [(free, true), (free, false)]) {
-            let tag = if same { tag } else { tag ^ 1 };
-            let entry = tag << TAG_SHIFT | OTHERS << BACKEND_SHIFT | 1000 << SECONDS_SHIFT;
+            let winner = if same {
+                written
+            } else {
+                written ^ 1 << TAG_SHIFT
+            };
             let mut raced = Raced {
                 image: image.clone(),
                 at,
                 free,
                 reads: Cell::new(0),
-                winner: entry | VALID,
+                winner,
             };
             run(&program, &mut raced);
             assert!(raced.reads.get() > free, "nobody was faster");
