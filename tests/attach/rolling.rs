@@ -51,7 +51,20 @@ pub const ENGINES: [(&str, Load); 2] = [
     }),
 ];
 
-/// The lab with a third real server.
+/// A lab with a third real server, in a namespace of its own, and all of them serve.
+pub fn served() -> (Namespace, Lab) {
+    let place = Namespace::new().unwrap();
+    let lab = place.run(|| {
+        let mut lab = Lab::up(plan()).unwrap();
+        lab.plain_frames().unwrap();
+        lab
+    });
+    let lab = lab.unwrap();
+    (0..3).for_each(|number| serve(&lab, number));
+    (place, lab)
+}
+
+/// What it is made of.
 pub fn plan() -> Plan {
     let mut plan = child::plan();
     plan.servers.push(Host {
@@ -98,7 +111,7 @@ pub fn bytes(from: usize, many: usize) -> Vec<u8> {
 }
 
 /// Answers with its number, then with what is asked for.
-pub fn serve(lab: &Lab, number: usize) {
+fn serve(lab: &Lab, number: usize) {
     let bind = || TcpListener::bind(("0.0.0.0", PORT));
     let listener = lab.server(number).unwrap().run(bind).unwrap().unwrap();
     std::thread::spawn(move || {
@@ -203,14 +216,7 @@ fn brief(client: &Namespace, enough: &AtomicBool) -> Result<BTreeMap<u8, usize>>
 }
 
 pub fn no_connection_breaks_while_backends_come_drain_and_go(_: &Lab) {
-    let place = Namespace::new().unwrap();
-    let lab = place.run(|| {
-        let mut lab = Lab::up(plan()).unwrap();
-        lab.plain_frames().unwrap();
-        lab
-    });
-    let lab = lab.unwrap();
-    (0..3).for_each(|number| serve(&lab, number));
+    let (_place, lab) = served();
     for (target, load) in ENGINES {
         follow(&lab, target, load);
         left(&lab, target);

@@ -15,7 +15,7 @@ use lvsc_runtime::sys::namespace::Namespace;
 
 use crate::directed::{Directed, Load};
 use crate::reload::built;
-use crate::rolling::{BRIEF, ENGINES, SHORT, UP, bytes, open, plan, serve};
+use crate::rolling::{BRIEF, ENGINES, SHORT, UP, bytes, open, plan, served};
 
 /// Together they are more than are open at the same time: with `ovf` a weight is what a backend bears.
 const WEIGHTS: [u32; 3] = [2, 4, 6];
@@ -94,14 +94,7 @@ fn close(mut stream: TcpStream) {
 }
 
 pub fn every_scheduler_serves_every_connection_and_counts_it(_: &Lab) {
-    let place = Namespace::new().unwrap();
-    let lab = place.run(|| {
-        let mut lab = Lab::up(plan()).unwrap();
-        lab.plain_frames().unwrap();
-        lab
-    });
-    let lab = lab.unwrap();
-    (0..3).for_each(|number| serve(&lab, number));
+    let (_place, lab) = served();
     for (target, load) in ENGINES {
         for (scheduler, says) in SCHEDULERS {
             try_one(&lab, (target, load), (scheduler, says));

@@ -2,6 +2,8 @@
 //! keep it: registers are few on the ways in between, and what would be carried from one loop of a batch to the next
 //! ([`crate::stage`]) need not be.
 
+use std::collections::BTreeMap;
+
 use crate::arena::Arena;
 use crate::graph::Graph;
 use crate::program::{BlockId, FrameAccess, Inst, Op, Order, Program, Value};
@@ -20,7 +22,7 @@ pub(crate) fn run(mut program: Program) -> Program {
         }
         for inst in &program.blocks[*id].insts {
             if let (Some(result), Op::LoadFrame(access)) = (inst.result, &inst.op)
-                && is_single(*access)
+                && is_word(*access)
                 && let Some(reading) = readings.get_mut(result)
             {
                 *reading = Some(Reading {
@@ -55,7 +57,7 @@ fn changed(program: &Program, graph: &Graph) -> Arena<BlockId, bool> {
 
 /// Whether it is one load and nothing more, of a whole word: of less, tests that were passed may have told something that the
 /// kernel's verifier would have to find out again, way by way.
-fn is_single(access: FrameAccess) -> bool {
+fn is_word(access: FrameAccess) -> bool {
     access.base.is_none() && access.order == Order::Little && access.bytes == 8
 }
 
@@ -66,34 +68,27 @@ fn again(
     position: usize,
     readings: &Arena<Value, Option<Reading>>,
 ) -> Vec<Inst> {
-    let Program { blocks, values, .. } = program;
-    let block = &mut blocks[id];
+    let block = &program.blocks[id];
     let place = block.insts.first().map_or(block.place, |inst| inst.place);
-    // Values that were read far before, and those that stand for them from now on.
-    let mut anew: Vec<(Value, Value)> = Vec::new();
-    let mut loads = Vec::new();
     let operands = block.insts.iter().flat_map(|inst| inst.op.operands());
-    for value in operands.chain(block.end.operands()) {
-        let reading = readings.get(value).copied().flatten();
-        let far = reading.filter(|reading| reading.position + FAR < position);
-        if let Some(reading) = far
-            && anew.iter().all(|(before, _)| *before != value)
-        {
-            let result = Value(*values);
-            *values += 1;
-            anew.push((value, result));
-            loads.push(Inst {
-                result: Some(result),
-                op: Op::LoadFrame(reading.access),
-                place,
-            });
-        }
+    let far = operands.chain(block.end.operands()).filter_map(|value| {
+        let reading = readings.get(value).copied().flatten()?;
+        (reading.position + FAR < position).then_some((value, reading.access))
+    });
+    let far: BTreeMap<Value, FrameAccess> = far.collect();
+    let mut anew = BTreeMap::new();
+    let mut loads = Vec::with_capacity(far.len());
+    for (value, access) in far {
+        let result = program.fresh();
+        anew.insert(value, result);
+        loads.push(Inst {
+            result: Some(result),
+            op: Op::LoadFrame(access),
+            place,
+        });
     }
-    let replace = |value: &mut Value| {
-        if let Some((_, result)) = anew.iter().find(|(before, _)| before == value) {
-            *value = *result;
-        }
-    };
+    let block = &mut program.blocks[id];
+    let replace = |value: &mut Value| *value = anew.get(value).copied().unwrap_or(*value);
     for inst in &mut block.insts {
         inst.op.for_each_operand(replace);
     }

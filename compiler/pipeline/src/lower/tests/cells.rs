@@ -8,7 +8,7 @@ use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::counter;
 use lvsc_abi::manifest::{Counter, CounterKind, KeyPart, KeyTable, Keyed, Shape};
 
-use super::raced::Raced;
+use super::raced::{Raced, decide};
 use super::*;
 use crate::pipeline::{Alternative, Choice, ChoiceId, KeyedId, Kind, Step};
 
@@ -66,12 +66,7 @@ fn programs(pipeline: &Pipeline) -> [Verified; 2] {
 }
 
 fn run(program: &Verified, image: &mut dyn Image) {
-    let mut packet = Packet {
-        frame: &mut ethernet(0x0800, &ip4(17, &udp(53, 53, b"query"))),
-        ingress: INGRESS,
-        worker: 0,
-    };
-    eval::run(program, &mut packet, image);
+    decide(program, &ip4(17, &udp(53, 53, b"query")), image);
 }
 
 /// The word of this element.

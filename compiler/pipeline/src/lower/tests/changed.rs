@@ -7,7 +7,7 @@ use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{counter, slot};
 use lvsc_abi::manifest::{CounterKind, Tracking};
 
-use super::raced::Raced;
+use super::raced::{Raced, decide};
 use super::*;
 use crate::pipeline::Signs;
 
@@ -39,12 +39,7 @@ fn moving() -> (Pipeline, Bytes) {
 }
 
 fn run(program: &Verified, image: &mut dyn Image) {
-    let mut packet = Packet {
-        frame: &mut ethernet(0x0800, &ip4(6, &tcp(40000, 80))),
-        ingress: INGRESS,
-        worker: 0,
-    };
-    eval::run(program, &mut packet, image);
+    decide(program, &ip4(6, &tcp(40000, 80)), image);
 }
 
 /// An opening that is not noted would go to the new backend, and what follows it to the one before.

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::Layout;
 
+use super::*;
+
 /// An image in which another worker takes a place right before this one would.
 pub(super) struct Raced {
     pub(super) image: Bytes,
@@ -37,4 +39,14 @@ impl Image for Raced {
         assert_ne!(at, self.at, "the place is another one's");
         self.image.store(at, width, value);
     }
+}
+
+/// What a packet with this behind its Ethernet header does to an image.
+pub(super) fn decide(program: &Verified, packet: &[u8], image: &mut dyn Image) {
+    let mut packet = Packet {
+        frame: &mut ethernet(0x0800, packet),
+        ingress: INGRESS,
+        worker: 0,
+    };
+    eval::run(program, &mut packet, image);
 }

@@ -7,7 +7,7 @@ use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::counter;
 use lvsc_abi::manifest::Persist;
 
-use super::raced::Raced;
+use super::raced::{Raced, decide};
 use super::*;
 use crate::pipeline::{Client, Step};
 
@@ -48,12 +48,7 @@ fn turns(client: bool) -> Pipeline {
 }
 
 fn run(program: &Verified, image: &mut dyn Image) {
-    let mut packet = Packet {
-        frame: &mut ethernet(0x0800, &ip4(6, &tcp(40000, 80))),
-        ingress: INGRESS,
-        worker: 0,
-    };
-    eval::run(program, &mut packet, image);
+    decide(program, &ip4(6, &tcp(40000, 80)), image);
 }
 
 /// Which backend the packet was counted for.
