@@ -1,8 +1,20 @@
 //! How cost grows with a policy: `cargo bench --bench scaling` prints the tables of docs/performance.md. README.md beside
 //! this file tells how they are made.
 
+#[allow(dead_code, reason = "the bench uses a part")]
+#[path = "../../cli/compile.rs"]
+mod compile;
+#[allow(dead_code, reason = "the bench uses a part")]
+#[path = "../../cli/engines.rs"]
+mod engines;
+#[allow(dead_code, reason = "the bench uses a part")]
+#[path = "../../cli/failure.rs"]
+mod failure;
 mod measure;
 mod policies;
+#[allow(dead_code, reason = "the bench uses a part")]
+#[path = "../../cli/remedy.rs"]
+mod remedy;
 mod rings;
 mod sweep;
 mod tables;

@@ -125,12 +125,13 @@ fn sweep(
             return;
         };
         image.words(table.at(first, 0), words);
-        for (index, _) in (first..)
-            .zip(&*words)
-            .filter(|(_, word)| Entry::from_bits(**word).is_some_and(expired))
-        {
-            let gone = empty(image, table.at(index, 0), expired);
-            if let (Some(entry), Some(loads)) = (gone, &loads) {
+        for (index, word) in (first..).zip(&*words) {
+            let Some(entry) = Entry::from_bits(*word).filter(|entry| expired(*entry)) else {
+                continue;
+            };
+            // One that is another by now was seen just now.
+            let gone = image.exchange(table.at(index, 0), *word, 0);
+            if let Some(loads) = loads.as_ref().filter(|_| gone) {
                 loads::forget(image, loads, entry);
             }
         }

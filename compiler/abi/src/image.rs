@@ -37,9 +37,7 @@ pub trait Image {
 
     /// Reads neighbouring words, each in one step, the first one at `at` (bytes from the image's begin).
     fn words(&self, at: u64, into: &mut [u64]) {
-        for (word, number) in into.iter_mut().zip(0..) {
-            *word = self.load(at + number * Width::B8.bytes() as u64, Width::B8);
-        }
+        each_word(self, at, into);
     }
 
     /// Writes at `at`. Nothing happens beyond the end.
@@ -59,6 +57,13 @@ pub trait Image {
             self.store(at, Width::B8, new);
         }
         same
+    }
+}
+
+/// [`Image::words`], one after the other.
+pub fn each_word<Of: Image + ?Sized>(image: &Of, at: u64, into: &mut [u64]) {
+    for (word, number) in into.iter_mut().zip(0..) {
+        *word = image.load(at + number * Width::B8.bytes() as u64, Width::B8);
     }
 }
 

@@ -120,6 +120,19 @@ impl Mapping {
         }
     }
 
+    /// Reads neighbouring words from `at` on; 0 where [`Mapping::load`] gives 0 of one of them.
+    pub(super) fn words(&self, at: u64, into: &mut [u64]) {
+        let bytes = size_of_val(into) as u64;
+        let address = self.address(at, bytes).filter(|_| at.is_multiple_of(8));
+        for (number, word) in into.iter_mut().enumerate() {
+            *word = address.map_or(0, |address| {
+                // SAFETY: as in `load`: all words lie in the mapping.
+                let one = unsafe { AtomicU64::from_ptr(address.add(number * 8).cast()) };
+                one.load(Ordering::Acquire)
+            });
+        }
+    }
+
     /// Writes at `at`; nothing happens where [`Mapping::load`] gives 0.
     pub(super) fn store(&self, at: u64, width: Width, value: u64) {
         let bytes = width.bytes() as u64;

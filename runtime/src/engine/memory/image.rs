@@ -1,9 +1,10 @@
 //! The state image inside of a mapping, and those of other workers that have all but the counters in common with it.
 
 use std::io::Error;
+use std::ops::Range;
 use std::sync::Arc;
 
-use lvsc_abi::image::{Image, Width};
+use lvsc_abi::image::{Image, Width, each_word};
 use lvsc_abi::layout::Layout;
 
 use super::{Mapping, Pages};
@@ -55,14 +56,25 @@ impl MappedImage {
     }
 
     fn place(&self, at: u64, width: Width) -> Option<u64> {
-        let end = at.checked_add(width.bytes() as u64)?;
-        (end <= self.layout.size()).then(|| self.offset + at)
+        self.span(at, width.bytes() as u64).map(|span| span.start)
+    }
+
+    /// Where so many bytes of the image lie.
+    fn span(&self, at: u64, bytes: u64) -> Option<Range<u64>> {
+        let end = at.checked_add(bytes)?;
+        (end <= self.layout.size()).then(|| self.offset + at..self.offset + end)
     }
 
     /// The other memories that have another word at this place than this one.
     fn rows(&self, place: u64) -> &[Arc<Mapping>] {
-        let is_in =
-            |(begin, pages): &(u64, Arc<Pages>)| (*begin..begin + pages.size()).contains(&place);
+        self.rows_of(&(place..place + 1))
+    }
+
+    /// The other memories that have other bytes here than this one.
+    fn rows_of(&self, span: &Range<u64>) -> &[Arc<Mapping>] {
+        let is_in = |(begin, pages): &(u64, Arc<Pages>)| {
+            *begin <= span.start && span.end <= begin + pages.size()
+        };
         if self.common.iter().any(is_in) {
             &[]
         } else {
@@ -85,6 +97,14 @@ impl Image for MappedImage {
         let others = self.rows(place).iter();
         let others = others.map(|memory| memory.load(place, width));
         others.fold(own, u64::wrapping_add)
+    }
+
+    fn words(&self, at: u64, into: &mut [u64]) {
+        let span = self.span(at, size_of_val(into) as u64);
+        match span.filter(|span| self.rows_of(span).is_empty()) {
+            Some(span) => self.memory.words(span.start, into),
+            None => each_word(self, at, into),
+        }
     }
 
     /// A counter that is set is the first worker's; the others begin anew.
