@@ -59,6 +59,8 @@ struct Of {
 struct State {
     own: u64,
     ring: Vec<u16>,
+    /// Bits of a ring hash that do not say its slot.
+    rest: u32,
     /// Records of section `backends`.
     backends: Vec<u64>,
     /// Packets and bytes of each backend.
@@ -143,6 +145,7 @@ impl State {
         let entries = every.map_or(0, |flows| flows.entries);
         State {
             own: record & MAC,
+            rest: u64::BITS - ring.len().trailing_zeros(),
             ring: ring
                 .iter()
                 .map(|word| (word & slot::BACKEND) as u16)
@@ -165,7 +168,7 @@ impl State {
             let head = head(frames, packet);
             packet.verdict = match head.and_then(|head| Some((self.key(of, head)?, head))) {
                 Some((key, head)) => {
-                    let backend = self.slot(hash::ring(key));
+                    let backend = self.hashed(hash::ring(key));
                     self.forward(backend, packet.length, head)
                 }
                 None => Verdict::Pass,
@@ -271,12 +274,12 @@ impl State {
                 return entry.backend;
             }
             Some(entry) => entry.backend,
-            None if place == ABSENT => return self.slot(ring_hash),
+            None if place == ABSENT => return self.hashed(ring_hash),
             None if self.takes_turns => {
                 self.cursor = self.cursor.wrapping_add(1);
                 self.slot(self.cursor.wrapping_sub(1))
             }
-            None => self.slot(ring_hash),
+            None => self.hashed(ring_hash),
         };
         let before = live.map_or(NEW, |entry| entry.flags);
         let flags = match (told.closes, told.opens) {
@@ -305,6 +308,11 @@ impl State {
             *word = entry.to_bits();
         }
         backend
+    }
+
+    #[inline]
+    fn hashed(&self, ring_hash: u64) -> u16 {
+        self.slot(ring_hash >> self.rest)
     }
 
     #[inline]

@@ -222,7 +222,7 @@ fn key(flow: u64) -> [u8; 13] {
 }
 
 pub fn sent(flow: u64, opens: bool, sequence: u32) -> Sent {
-    let slot = hash::ring(hash::state(&key(flow))) as usize & (RING_MIN as usize - 1);
+    let slot = hash::slot(hash::ring(hash::state(&key(flow))), RING_MIN) as usize;
     Sent {
         flow,
         slot,

@@ -16,7 +16,7 @@ pub const FRAME_MAX: u32 = 65_535;
 /// Size of a frame slot (bytes). Not a multiple of a page, so that the heads of a batch spread over the cache's sets.
 pub const SLOT: u32 = 65_856;
 /// Most packets in a batch.
-pub const BATCH: usize = 128;
+pub const BATCH: usize = 256;
 
 /// Size of an engine's memory for frames (bytes): as much as [`BATCH`] slots.
 pub const FRAMES: u32 = SLOT * BATCH as u32;

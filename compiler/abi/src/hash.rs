@@ -38,6 +38,15 @@ pub const fn ring(state: u64) -> u64 {
     finish(state)
 }
 
+/// The slot that a ring hash picks in a ring of `length` slots, a power of two: the hash's highest bits, into which every
+/// bit of the key has been multiplied (Knuth, TAOCP 3, 6.4).
+pub const fn slot(hash: u64, length: u32) -> u64 {
+    match hash.checked_shr(u64::BITS - length.trailing_zeros()) {
+        Some(slot) => slot,
+        None => 0,
+    }
+}
+
 /// The table hash of a key whose words were absorbed into `state`, with the seed of this start.
 pub const fn table(state: u64, seed: u64) -> u64 {
     finish(absorb(state, seed))
@@ -65,6 +74,15 @@ mod tests {
     fn the_hashes_are_those_of_another_implementation() {
         assert_eq!(ring(state(&KEY)), 0xc2c5_c873_88cf_1f54);
         assert_eq!(table(state(&KEY), 0x6c76_7363), 0x0c71_3e77_d875_4f15);
+    }
+
+    #[test]
+    fn a_slot_is_the_highest_bits() {
+        let hash = 0xc2c5_c873_88cf_1f54;
+        assert_eq!(
+            [1, 2, 16, 65_536].map(|length| slot(hash, length)),
+            [0, 1, 0xc, 0xc2c5]
+        );
     }
 
     #[test]

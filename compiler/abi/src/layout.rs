@@ -12,7 +12,7 @@ use crate::hash;
 /// First bytes of every image, as a little-endian number: `lvscimg` and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"lvscimg\0");
 /// Version of the image's shapes and of the descriptors.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 /// Every section begins at a multiple of this (bytes): a cache line.
 pub const ALIGN: u64 = 64;
 /// What each worker has for itself begins at a multiple of this (bytes), and so does what stands behind it: whole pages on

@@ -360,8 +360,8 @@ mod tests {
         let ring = Scheduler::Twos.fill(&all.collect::<Vec<_>>(), 16_384);
         let shares = shares(&weights, |loads, flow| {
             let hash = hash::ring(hash::state(&flow.to_be_bytes()));
-            let at = |index: u64| usize::from(ring[index as usize & (ring.len() - 1)]);
-            let (first, second) = (at(hash), at(hash >> 32));
+            let at = |hash| usize::from(ring[hash::slot(hash, 16_384) as usize]);
+            let (first, second) = (at(hash), at(hash << 32));
             Some(if second_has_less(loads[first], loads[second]) {
                 second
             } else {

@@ -376,7 +376,7 @@ mod tests {
     fn an_image_of_four_gibibytes_does_not_fit() {
         let mut layout = Layout::new();
         layout.add("flows.web", Element::Flow, 1 << 29);
-        let needed = 4 * (1 << 30) + 131 * PAGE;
+        let needed = 4 * (1 << 30) + 260 * PAGE;
         assert_eq!(Map::of(&layout), Err(TooLarge { needed }));
     }
 

@@ -22,7 +22,8 @@
 //! and what follows chooses as if nothing had been asked.
 //!
 //! **Select.** The key of the alternative that is taken is hashed (`h`, see [`lvsc_abi::hash`]; the values are written one
-//! after the other, each at its width). `slot(x)` is the backend in `ring.<pool>[x]`, whose record is
+//! after the other, each at its width). `slot(h)` is the backend in the ring's slot of that hash ([`lvsc_abi::hash::slot`]),
+//! and in `ring.<pool>[c]` for a cursor `c`; its record is
 //! `backends.<pool>[slot]`; indices are masked to the section's length, and a pool's `backends` section has at least one
 //! element more than backends, so that "none" reads a record that is never usable.
 //!
@@ -40,7 +41,7 @@
 //!    old. Without a place the pool's `Refused` counter counts and the backend is `slot(h)`. With a place the backend is `slot(h)` for
 //!    a scheduler that picks by hash; for one that picks by cursor it is `slot(c)`, where `c` is the worker's element of
 //!    `cursor.<pool>`, which then is one more. One that counts flows asks `loads.<pool>`: for the backend that has least to do
-//!    ([`lvsc_abi::loads::least`] of all the pool's ids); for the one of `slot(h)` and `slot(h >> 32)` that has less
+//!    ([`lvsc_abi::loads::least`] of all the pool's ids); for the one of `slot(h)` and `slot(h << 32)` that has less
 //!    ([`lvsc_abi::loads::second_has_less`]); for a home, which is `slot(h)`, or the one of those two that has less: where it does
 //!    not stay there ([`lvsc_abi::loads::stays`]) the backend is the one that has the fewest connections. So it is where backends of
 //!    the pool have limits and the one that was chosen otherwise [is full](lvsc_abi::loads::Load::is_full); it is nobody where all

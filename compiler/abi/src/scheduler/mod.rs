@@ -305,7 +305,7 @@ mod tests {
             let mut key = [0, 0, 0, 0, 192, 0, 2, 10, 6, 0x9c, 0, 0, 80];
             key[..4].copy_from_slice(&client);
             key[10] = flow as u8 % 4;
-            ring[hash::ring(hash::state(&key)) as usize & (ring.len() - 1)]
+            ring[hash::slot(hash::ring(hash::state(&key)), ring.len() as u32) as usize]
         };
         (0..100_000).map(owner).collect()
     }

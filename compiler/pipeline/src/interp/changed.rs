@@ -1,6 +1,7 @@
 //! Choosing a backend with a table of the flows whose slots have changed.
 
 use lvsc_abi::flows::{self, CLOSING, Entry, MARK_SHIFT, OPENING, OPENING_MASK};
+use lvsc_abi::hash;
 use lvsc_abi::image::Width;
 use lvsc_abi::layout::{change, slot};
 use lvsc_abi::manifest::Flows;
@@ -15,9 +16,10 @@ use crate::pipeline::PoolId;
 impl Running<'_> {
     /// The key was absorbed into `state`.
     pub(super) fn changed(&mut self, flows: Flows, state: u64, selected: &mut Selected) -> u16 {
-        let (pool, index) = (selected.pool, selected.hash);
-        let backend = self.slot(index, selected);
+        let pool = selected.pool;
         let ring = self.section(self.sections.pool(pool).ring);
+        let index = hash::slot(selected.hash, ring.length);
+        let backend = self.slot(index, selected);
         let previous = self.image.load(ring.at(index, 0), Width::B4) >> slot::PREVIOUS_SHIFT;
         let previous = previous as u16;
         // 1.

@@ -136,7 +136,7 @@ impl Running<'_> {
     fn pick(&mut self, selected: &mut Selected) -> u16 {
         let (pool, hash) = (selected.pool, selected.hash);
         let id = match self.pipeline.pool(pool).scheduler.pick() {
-            Pick::Hash => self.slot(hash, selected),
+            Pick::Hash => self.hashed(hash, selected),
             Pick::Cursor => {
                 let turn = self.turn(pool);
                 self.slot(turn, selected)
@@ -144,7 +144,7 @@ impl Running<'_> {
             Pick::Least(measure) => return self.least(pool, measure),
             Pick::Two => self.lesser(selected),
             Pick::Home => {
-                let home = self.slot(hash, selected);
+                let home = self.hashed(hash, selected);
                 return self.at_home(home, selected);
             }
             Pick::Homes => {
@@ -161,9 +161,9 @@ impl Running<'_> {
     /// Of the backends in the slots of the hash's halves the one that has less to do.
     fn lesser(&self, selected: &mut Selected) -> u16 {
         let (pool, hash) = (selected.pool, selected.hash);
-        let [first, second] = [hash, hash >> 32];
-        let [one, other] = [first, second].map(|index| {
-            let id = self.slot(index, selected);
+        let [first, second] = [hash, hash << 32];
+        let [one, other] = [first, second].map(|half| {
+            let id = self.hashed(half, selected);
             self.load(pool, id)
         });
         let lesser = if loads::second_has_less(one, other) {
@@ -171,7 +171,7 @@ impl Running<'_> {
         } else {
             first
         };
-        self.slot(lesser, selected)
+        self.hashed(lesser, selected)
     }
 
     /// The home, or who takes its place.

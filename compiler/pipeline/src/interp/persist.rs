@@ -11,7 +11,7 @@ impl Running<'_> {
     /// The client's backend, else `slot(h)`.
     pub(super) fn kept_or_slot(&mut self, client: Option<Client>, selected: &mut Selected) -> u16 {
         self.kept_or(client, selected, |running, selected| {
-            running.slot(selected.hash, selected)
+            running.hashed(selected.hash, selected)
         })
     }
 

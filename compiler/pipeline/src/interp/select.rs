@@ -65,6 +65,12 @@ impl Running<'_> {
         alternatives.get(selected.alternative?)
     }
 
+    /// The backend in the slot of a ring hash.
+    pub(super) fn hashed(&self, hash: u64, selected: &mut Selected) -> u16 {
+        let ring = self.section(self.sections.pool(selected.pool).ring);
+        self.slot(hash::slot(hash, ring.length), selected)
+    }
+
     /// The backend in a ring slot.
     pub(super) fn slot(&self, index: u64, selected: &mut Selected) -> u16 {
         let ring = self.section(self.sections.pool(selected.pool).ring);

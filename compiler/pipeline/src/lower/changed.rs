@@ -70,8 +70,8 @@ impl Lowering<'_> {
         mut path: Path,
     ) -> Changed {
         let state = path.pop().low;
-        let hash = self.ring_hash(path.block, state);
-        let from = element(self.sections.pool(pool).ring, hash, 0, 4);
+        let index = self.ring_slot(path.block, pool, state);
+        let from = element(self.sections.pool(pool).ring, index, 0, 4);
         let word = self.code.load(path.block, Class::Config, from);
         let block = path.block;
         let shift = u64::from(slot::PREVIOUS_SHIFT);
@@ -191,7 +191,7 @@ impl Lowering<'_> {
         Asked {
             flows,
             lookup,
-            index: self.ring_hash(block, lookup.state),
+            index: self.ring_slot(block, lookup.pool, lookup.state),
             backend: self.code.with(block, Binary::And, word, slot::BACKEND),
             previous,
             kept: self.code.binary(block, Binary::And, some, usable),

@@ -293,8 +293,8 @@ impl Lowering<'_> {
         let (pool, block) = (lookup.pool, path.block);
         let id = match self.pipeline.pool(pool).scheduler.pick() {
             Pick::Hash => {
-                let hash = self.ring_hash(block, lookup.state);
-                self.slot_id(pool, hash, block)
+                let slot = self.ring_slot(block, pool, lookup.state);
+                self.slot_id(pool, slot, block)
             }
             Pick::Cursor => {
                 let worker = self.code.value(block, Op::Worker);
@@ -307,8 +307,8 @@ impl Lowering<'_> {
             Pick::Least(measure) => return self.least(pool, measure, path),
             Pick::Two => self.lesser_of_two(lookup, block),
             Pick::Home => {
-                let hash = self.ring_hash(block, lookup.state);
-                let home = self.slot_id(pool, hash, block);
+                let slot = self.ring_slot(block, pool, lookup.state);
+                let home = self.slot_id(pool, slot, block);
                 return self.at_home(pool, home, path);
             }
             Pick::Homes => {
@@ -322,9 +322,8 @@ impl Lowering<'_> {
 
     /// Of the backends in the slots of the hash's halves the one that has less to do.
     fn lesser_of_two(&mut self, lookup: &Lookup, block: BlockId) -> Value {
-        let hash = self.ring_hash(block, lookup.state);
-        let other = self.code.with(block, Binary::Shr, hash, 32);
-        let ids = [hash, other].map(|index| self.slot_id(lookup.pool, index, block));
+        let slots = self.ring_slots(block, lookup.pool, lookup.state);
+        let ids = slots.map(|index| self.slot_id(lookup.pool, index, block));
         self.lesser(lookup.pool, ids, block)
     }
 

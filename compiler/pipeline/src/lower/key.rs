@@ -6,7 +6,10 @@ use lvsc_ir::program::{Binary, BlockId, Op, Order, Value};
 use super::Lowering;
 use super::code::Spot;
 use super::state::{Number, Path};
-use crate::pipeline::{Expr, Field, HeaderId};
+use crate::pipeline::{Expr, Field, HeaderId, PoolId};
+
+/// By how much [`hash::finish`] shifts.
+const FINISH_SHIFT: u64 = 29;
 
 /// Some bytes of a key.
 #[derive(Clone, Copy)]
@@ -83,15 +86,37 @@ impl Lowering<'_> {
         self.mix(block, mixed, hash::MULTIPLY, 32)
     }
 
-    /// [`hash::ring`]
-    pub(super) fn ring_hash(&mut self, block: BlockId, state: Value) -> Value {
-        self.mix(block, state, hash::FINISH, 29)
+    /// [`hash::slot`] of [`hash::ring`], whose last step, a shift to the right, leaves the highest bits as they are.
+    pub(super) fn ring_slot(&mut self, block: BlockId, pool: PoolId, state: Value) -> Value {
+        let hash = self.code.with(block, Binary::Mul, state, hash::FINISH);
+        self.slot_of_hash(block, pool, hash)
+    }
+
+    /// The slots of the ring hash's halves.
+    pub(super) fn ring_slots(&mut self, block: BlockId, pool: PoolId, state: Value) -> [Value; 2] {
+        let high = self.mix(block, state, hash::FINISH, FINISH_SHIFT);
+        let low = self.code.with(block, Binary::Shl, high, 32);
+        [high, low].map(|hash| self.slot_of_hash(block, pool, hash))
+    }
+
+    /// [`hash::slot`]
+    fn slot_of_hash(&mut self, block: BlockId, pool: PoolId, hash: Value) -> Value {
+        let bits = self.pipeline.pool(pool).slots().trailing_zeros();
+        debug_assert!(
+            u64::from(bits) <= FINISH_SHIFT,
+            "bits that the last step changes"
+        );
+        if bits == 0 {
+            return self.code.constant(block, 0);
+        }
+        let rest = u64::from(u64::BITS - bits);
+        self.code.with(block, Binary::Shr, hash, rest)
     }
 
     /// [`hash::table`]
     pub(super) fn table_hash(&mut self, block: BlockId, state: Value, seed: Value) -> Value {
         let state = self.absorb(block, state, seed);
-        self.mix(block, state, hash::FINISH, 29)
+        self.mix(block, state, hash::FINISH, FINISH_SHIFT)
     }
 
     fn mix(&mut self, block: BlockId, value: Value, multiply: u64, shift: u64) -> Value {

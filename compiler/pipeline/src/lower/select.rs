@@ -140,8 +140,8 @@ impl Lowering<'_> {
 
     /// Pushes the candidate `slot(h)` of a key that was absorbed into `state`.
     pub(super) fn push_ring_slot(&mut self, pool: PoolId, state: Value, path: &mut Path) {
-        let hash = self.ring_hash(path.block, state);
-        let id = self.slot_id(pool, hash, path.block);
+        let slot = self.ring_slot(path.block, pool, state);
+        let id = self.slot_id(pool, slot, path.block);
         self.push_candidate(pool, id, path);
     }
 

@@ -43,12 +43,12 @@ fn a_trace_tells_the_way_of_a_packet() {
         "            header   tcp at byte 34",
         "test.lvs:1  match    yes: ip4.dst is 192.0.2.1, tcp.dst is 80",
         "test.lvs:3  count    seen",
-        "test.lvs:4  select   rs0 (192.0.2.10) from kept: a new flow, slot 11643 of ring.kept, \
+        "test.lvs:4  select   rs1 (192.0.2.11) from kept: a new flow, slot 10315 of ring.kept, \
          entry 0 of flows.kept; key ip4 tcp, hash 0xa12fa86d25102d7b",
         "test.lvs:5  rewrite  ip4.ttl: 64 -> 63, ip4.checksum: 0x3c60 -> 0x3d60",
-        "test.lvs:6  rewrite  eth.src: 02:00:00:00:00:99 -> 02:00:00:00:00:00",
-        "test.lvs:7  rewrite  eth.dst: 02:00:00:00:00:01 -> 02:00:00:01:01:00",
-        "test.lvs:8  verdict  send by lan",
+        "test.lvs:6  rewrite  eth.src: 02:00:00:00:00:99 -> 02:00:00:00:00:01",
+        "test.lvs:7  rewrite  eth.dst: 02:00:00:00:00:01 -> 02:00:00:01:01:01",
+        "test.lvs:8  verdict  send by wan",
     ];
     assert_eq!(lines(&mut world, &frame), expected);
 }
@@ -118,12 +118,12 @@ fn a_select_says_why_it_has_this_backend_or_none() {
     said(&mut world);
     assert_eq!(
         said(&mut world),
-        "rs0 (192.0.2.10) from kept: a known flow, entry 0 of flows.kept"
+        "rs1 (192.0.2.11) from kept: a known flow, entry 0 of flows.kept"
     );
-    world.set_usable(KEPT, 0, false);
+    world.set_usable(KEPT, 1, false);
     assert_eq!(
         said(&mut world),
         "no backend from kept: a known flow whose backend is not usable any more, \
-         slot 11643 of ring.kept, which names rs0 (192.0.2.10), and that is not usable"
+         slot 10315 of ring.kept, which names rs1 (192.0.2.11), and that is not usable"
     );
 }

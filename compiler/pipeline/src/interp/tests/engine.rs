@@ -1,6 +1,6 @@
 //! Ways through the graph, and the interpreter as an engine.
 
-use lvsc_abi::engine::{Engine, EngineError, Packet, Room, SLOT};
+use lvsc_abi::engine::{BATCH, Engine, EngineError, Packet, Room, SLOT};
 use lvsc_abi::image::{Count, Image, Width, count, is_stamped};
 use lvsc_abi::layout::counter;
 use lvsc_abi::verdict::Verdict;
@@ -102,9 +102,9 @@ fn a_packet_outside_its_slot_is_dropped_and_the_others_are_decided() {
         .map(|packet| packet.verdict)
         .collect::<Vec<_>>();
     assert_eq!(verdicts, [Verdict::Pass, Verdict::Drop, Verdict::Pass]);
-    let mut many = vec![Packet::arrived(Room::slot(0), 0, 0); 200];
+    let mut many = vec![Packet::arrived(Room::slot(0), 0, 0); BATCH + 1];
     assert_eq!(
         engine.process(&mut many),
-        Err(EngineError::Room { packet: 128 })
+        Err(EngineError::Room { packet: BATCH })
     );
 }

@@ -72,7 +72,7 @@ fn a_stateless_pool_gives_what_the_ring_says() {
         let selected = ask(&mut world, &flow(port));
         let ring_hash = hash::ring(hash::state(&key(port)));
         assert_eq!(selected.hash, ring_hash);
-        let index = ring_hash % u64::from(world.section("ring.plain").length);
+        let index = hash::slot(ring_hash, world.section("ring.plain").length);
         assert_eq!(selected.slot, Some(index as u32));
         assert_eq!(selected.backend, Some((index % u64::from(BACKENDS)) as u16));
         assert_eq!(selected.table, Table::None);
@@ -278,7 +278,10 @@ fn a_full_table_of_a_counting_scheduler_falls_back_to_the_hash() {
     }
     let refused = ask(&mut world, &flow(9));
     assert_eq!(refused.table, Table::Full);
-    let index = hash::ring(hash::state(&key(9))) % u64::from(world.section("ring.turns").length);
+    let index = hash::slot(
+        hash::ring(hash::state(&key(9))),
+        world.section("ring.turns").length,
+    );
     assert_eq!(refused.slot, Some(index as u32));
     let cursor = world.section("cursor.turns");
     assert_eq!(
