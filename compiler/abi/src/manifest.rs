@@ -201,6 +201,11 @@ impl Pool {
         needed.max(self.capacity.unwrap_or(0))
     }
 
+    /// Elements of its section `backends`, a power of two: at least one more than ids, which is "none".
+    pub fn records(&self) -> u32 {
+        (self.ids() + 1).next_power_of_two()
+    }
+
     /// Slots of its ring.
     pub fn slots(&self) -> u32 {
         let capacity = self.capacity.map_or(0, |capacity| capacity as usize);

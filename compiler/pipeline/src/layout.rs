@@ -28,7 +28,7 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
     );
     for pool in &manifest.pools {
         let named = |kind: &str| format!("{kind}.{}", pool.name);
-        layout.add(&named("backends"), Element::Backend, pool.ids() + 1);
+        layout.add(&named("backends"), Element::Backend, pool.records());
         layout.add(&named("ring"), Element::Slot, pool.slots());
         if let Some(flows) = pool.flows {
             let element = flows.tracking.element();
@@ -50,7 +50,7 @@ pub fn layout(pipeline: &Pipeline) -> Layout {
         }
         if pool.counts_flows() {
             // As with `backends`: "none" has a weight of 0.
-            layout.add(&named("loads"), Element::Load, pool.ids() + 1);
+            layout.add(&named("loads"), Element::Load, pool.records());
         }
     }
     for fixed in &manifest.fixed {

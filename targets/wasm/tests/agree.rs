@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use lvsc_abi::engine::{HEADROOM, SLOT};
+use lvsc_abi::engine::{BATCH, HEADROOM, SLOT};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::ABI_VERSION;
 use lvsc_abi::manifest::{self, Manifest};
@@ -228,7 +228,8 @@ fn what_is_no_part_of_the_batch_is_refused() {
     let mut loaded = load(&case);
     let (frame, ingress) = &case.frames[0];
     loaded.arrive(0, frame, *ingress);
-    loaded.batch(0, 129).unwrap_err();
+    let many = i32::try_from(BATCH + 1).unwrap();
+    loaded.batch(0, many).unwrap_err();
     loaded.batch(0, -1).unwrap_err();
     loaded.batch(0, 0).unwrap();
     loaded.batch(5, 3).unwrap();
