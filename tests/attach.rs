@@ -96,6 +96,7 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
+    child::serve(&lab);
     let cases: [Case; 40] = [
         (
             "the_mode_is_the_one_that_was_asked_for",

@@ -2,9 +2,7 @@
 
 use lvsc_runtime::lab::namespaces::Lab;
 
-use crate::child::{
-    Connection, ETH0, RS1, RS2, Running, could_not, file, link, packets, policy, serve,
-};
+use crate::child::{Connection, ETH0, RS1, RS2, Running, could_not, file, link, packets, policy};
 use crate::devices::refused;
 
 /// Connections that are held; the ring alone would not find the servers of all of them again.
@@ -12,7 +10,6 @@ const HELD: usize = 8;
 
 pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
-    serve(lab);
     let write =
         |name: &str, backends: &[&str], more| file(folder.path(), name, policy(backends, more));
     let policy = write("web.lvs", &[RS1, RS2], "");
