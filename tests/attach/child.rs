@@ -267,19 +267,21 @@ fn repeat(stream: &TcpStream, name: &str) {
 }
 
 /// A connection through the VIP.
-pub struct Connection {
+pub struct Connection<'a> {
+    lab: &'a Lab,
     stream: BufReader<TcpStream>,
     server: String,
 }
 
-impl Connection {
-    pub fn open(lab: &Lab) -> Connection {
+impl Connection<'_> {
+    pub fn open(lab: &Lab) -> Connection<'_> {
         let vip = SocketAddr::from((plan().vip, PORT));
         let client = lab.client().unwrap();
         let stream = client.run(move || TcpStream::connect_timeout(&vip, PATIENCE));
         let stream = stream.unwrap().expect("the VIP answers");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut connection = Connection {
+            lab,
             stream: BufReader::new(stream),
             server: String::new(),
         };
@@ -296,10 +298,26 @@ impl Connection {
         Ok(server.to_owned())
     }
 
-    /// Ends it on both sides, so that nothing of it comes when somebody else counts.
+    /// Ends it on both sides, and waits until its server has heard so: one that has not asks again, long after, and what it is
+    /// answered comes by the VIP when somebody else counts.
     pub fn end(mut self) {
+        let from = self.stream.get_ref().local_addr().unwrap();
+        let mut servers = plan().servers.into_iter();
+        let number = servers.position(|host| host.name == self.server).unwrap();
+        let server = self.lab.server(number).unwrap();
+        let known = || std::fs::read_to_string("/proc/thread-self/net/tcp");
+        let peer = format!(":{:04X}", from.port());
+        let is_over = || {
+            let known = server.run(known).unwrap().unwrap();
+            let mut peers = known
+                .lines()
+                .filter_map(|one| one.split_whitespace().nth(2));
+            !peers.any(|one| one.ends_with(&peer))
+        };
+        assert!(!is_over(), "{} knows nothing of {from}", self.server);
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
         self.stream.read_to_end(&mut Vec::new()).unwrap();
+        assert!(wait(is_over), "{} still knows {from}", self.server);
     }
 
     /// It still lives, and speaks with the same server.

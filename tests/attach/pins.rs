@@ -29,7 +29,9 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     live("while the first director runs");
     running.kill();
     live("while nobody runs");
-    Connection::open(lab).lives("begun while nobody runs");
+    let mut late = Connection::open(lab);
+    late.lives("begun while nobody runs");
+    late.end();
     assert_eq!(link(place, ETH0).programs.len(), 1);
 
     // The same policy: all is taken up as it is.
@@ -102,9 +104,8 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     assert_eq!(link(place, ETH0).programs, program);
     live("after what was refused");
     live("after a policy that was refused");
-    // They say goodbye as long as they are forwarded, and disturb no other case.
-    drop(held);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // As long as they are forwarded.
+    held.into_iter().for_each(Connection::end);
     let taken_off = crate::child::run(place, &["unpin", "web"]);
     assert_eq!(taken_off.out, "web: off 1 device\n", "{}", taken_off.err);
     assert_eq!(link(place, ETH0).programs, []);
