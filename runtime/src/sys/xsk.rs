@@ -91,7 +91,7 @@ pub struct Options {
     /// So long the driver is polled while there is no frame.
     pub busy: Option<Duration>,
     /// Until then a queue that another socket has is waited for: the kernel gives it back some time after that one was closed
-    /// (net/xdp/xsk_buff_pool.c, `xp_put_pool`).
+    /// (`net/xdp/xsk_buff_pool.c`, `xp_put_pool`).
     pub until: Instant,
 }
 
