@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan;
+
 /// The longest request (bytes).
 pub const LONGEST: usize = 4096;
 /// How long a request may take to come, and an answer to be taken.
@@ -57,8 +59,11 @@ pub struct Reloaded {
 pub struct PoolChange {
     /// Its name.
     pub name: String,
-    /// What the policy says otherwise: `rs3 added`, `rs1 weight 1 -> 2`.
+    /// What the policy says otherwise of its backends: `rs3 added`, `rs1 weight 1 -> 2`; of a pool that is not in both, `new` or `gone`.
     pub changes: Vec<String>,
+    /// Lines of it as a whole that say something else, and what becomes of what is known.
+    #[serde(default)]
+    pub lines: Vec<plan::Line>,
     /// Slots of its ring that name another backend, and of how many; `None` where a slot says nothing of a flow.
     pub moved: Option<[usize; 2]>,
 }
@@ -176,6 +181,10 @@ mod tests {
             pools: vec![PoolChange {
                 name: "web".to_owned(),
                 changes: vec!["rs3 added".to_owned()],
+                lines: vec![plan::Line {
+                    what: "udp 5m -> 10m".to_owned(),
+                    then: "known flows stay".to_owned(),
+                }],
                 moved: Some([1, 2]),
             }],
             carried: vec!["clock".to_owned()],

@@ -16,7 +16,8 @@ use lvsc_runtime::publish::publish;
 use lvsc_runtime::world::World;
 use serde::Serialize;
 
-pub use self::pool::{Change, Connections, Life, PoolPlan, Slots, kind, said};
+pub use self::lines::Line;
+pub use self::pool::{Asked, Change, Connections, Life, Otherwise, PoolPlan, Slots, otherwise};
 use crate::compile::Compiled;
 
 /// A policy on one side of the change.

@@ -41,6 +41,9 @@ mod names;
 #[path = "attach/pins.rs"]
 mod pins;
 #[cfg(target_os = "linux")]
+#[path = "attach/queue.rs"]
+mod queue;
+#[cfg(target_os = "linux")]
 #[path = "attach/reload.rs"]
 mod reload;
 #[cfg(target_os = "linux")]
@@ -93,7 +96,8 @@ fn main() -> std::process::ExitCode {
     isolate().unwrap();
     let mut lab = Lab::up(child::plan()).unwrap();
     lab.plain_frames().unwrap();
-    let cases: [Case; 38] = [
+    child::serve(&lab);
+    let cases: [Case; 40] = [
         (
             "the_mode_is_the_one_that_was_asked_for",
             devices::the_mode_is_the_one_that_was_asked_for,
@@ -161,6 +165,14 @@ fn main() -> std::process::ExitCode {
         (
             "frames_of_every_queue_leave_by_the_other_interface",
             shared::frames_of_every_queue_leave_by_the_other_interface,
+        ),
+        (
+            "a_queue_that_is_let_go_of_is_taken",
+            queue::a_queue_that_is_let_go_of_is_taken,
+        ),
+        (
+            "a_queue_that_is_held_is_named",
+            queue::a_queue_that_is_held_is_named,
         ),
         (
             "a_device_that_refuses_the_program_changes_nothing_on_the_others",

@@ -89,7 +89,7 @@ fn say_pool(pool: &PoolPlan, ui: &mut Ui) {
         Life::Kept => ui.print(format_args!("{name} ({})", pool.kind)),
     }
     for line in &pool.lines {
-        ui.print(format_args!("  {}: {}", line.what, line.then));
+        ui.print(format_args!("  {line}"));
     }
     let head = ["backend", "before", "after", ""]
         .map(str::to_owned)

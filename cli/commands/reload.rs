@@ -31,10 +31,8 @@ mod linux {
     use lvsc_runtime::sys::listen;
 
     use crate::args::{Format, Global, Reload, Source};
-    use crate::commands::run::notice::{KEPT, words};
-    use crate::control::{
-        Answer, PoolChange, Refused, Reloaded, Request, answer, line, places, whole,
-    };
+    use crate::commands::run::notice::{KEPT, otherwise, words};
+    use crate::control::{Answer, Refused, Reloaded, Request, answer, line, places, whole};
     use crate::failure::{Failure, Status};
     use crate::policy;
     use crate::ui::{FINE, Ui, styled};
@@ -218,8 +216,8 @@ mod linux {
         let policy = plain(policy);
         ui.confirm(format_args!("{}: {policy} is in force", styled(FINE, "ok")));
         ui.confirm(format_args!("program: {}", plain(what)));
-        for pool in &reloaded.pools {
-            ui.confirm(plain(&said(pool)));
+        for line in reloaded.pools.iter().flat_map(otherwise) {
+            ui.confirm(plain(&line));
         }
         let took = Duration::try_from_secs_f64(reloaded.took_ms / 1000.0);
         let carried = words(&Carried {
@@ -230,17 +228,6 @@ mod linux {
             ..Carried::default()
         });
         ui.confirm(plain(&carried));
-    }
-
-    /// `pool web: rs3 added, rs1 weight 1 -> 2; 5470 of 16384 slots have moved`
-    fn said(pool: &PoolChange) -> String {
-        let moved = pool.moved.map(|[slots, all]| match slots {
-            0 => "no slot has moved".to_owned(),
-            _ => format!("{slots} of {all} slots have moved"),
-        });
-        let changes = Some(pool.changes.join(", ")).filter(|changes| !changes.is_empty());
-        let parts: Vec<String> = changes.into_iter().chain(moved).collect();
-        format!("pool {}: {}", pool.name, parts.join("; "))
     }
 
     fn say_refused(refused: &Refused, ui: &mut Ui) {

@@ -1,23 +1,30 @@
 //! What is said otherwise of a pool as a whole, and what becomes of what its tables know.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
-use lvsc_abi::manifest::{Flows, Fragments, Persist, Pool, Tracking};
+use lvsc_abi::manifest::{Flows, Fragments, NoFragments, Persist, Pool, Tracking};
 use lvsc_abi::scheduler::{Pick, Scheduler};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A line of a pool that says something else now.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// As a policy says it, before and after: `udp 5m -> 10m`.
     pub what: String,
     /// What becomes of what is known.
-    pub then: &'static str,
+    pub then: String,
 }
 
 impl Line {
-    fn new(what: String, then: &'static str) -> Line {
+    fn new(what: String, then: &str) -> Line {
+        let then = then.to_owned();
         Line { what, then }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.then)
     }
 }
 
@@ -28,13 +35,14 @@ pub fn lines(was: &Pool, pool: &Pool, kept: impl Fn(&str) -> bool) -> Vec<Line> 
         let what = change("scheduler", was.scheduler, pool.scheduler);
         lines.push(Line::new(what, "new flows go by it"));
     }
+    lines.extend(table(was.flows, pool.flows, kept("flows")));
     if let (Some(before), Some(now)) = (was.flows, pool.flows)
         && before.tracking == now.tracking
     {
         lines.extend(times(before, now, kept("flows")));
     }
     lines.extend(clients(was.persist, pool.persist, kept("persist")));
-    lines.extend(datagrams(was.fragments, pool.fragments));
+    lines.extend(datagrams(was, pool));
     if was.slow_start != pool.slow_start {
         let [before, now] = [was, pool].map(|pool| pool.slow_start.map_or("off".to_owned(), time));
         let what = change("slow_start", before, now);
@@ -44,6 +52,27 @@ pub fn lines(was: &Pool, pool: &Pool, kept: impl Fn(&str) -> bool) -> Vec<Line> 
         ));
     }
     lines
+}
+
+fn table(before: Option<Flows>, now: Option<Flows>, kept: bool) -> Option<Line> {
+    let [was, is] = [before, now].map(said);
+    let then = match now.map(|flows| flows.tracking) {
+        _ if was == is => return None,
+        None => "no flow is known any more: each goes by the scheduler",
+        Some(_) if kept => "known flows stay, as far as there is a place for them",
+        Some(Tracking::Every) => "no flow is known before it next sends",
+        Some(Tracking::Changed) => "no flow is noted before a change moves it",
+    };
+    Some(Line::new(change("flows", was, is), then))
+}
+
+/// A table as a policy says it: `off`, `auto`, `1024`.
+pub fn said(flows: Option<Flows>) -> String {
+    match flows.map(|flows| (flows.tracking, flows.entries)) {
+        None => "off".to_owned(),
+        Some((Tracking::Changed, _)) => "auto".to_owned(),
+        Some((Tracking::Every, entries)) => entries.to_string(),
+    }
 }
 
 fn times(before: Flows, now: Flows, kept: bool) -> Option<Line> {
@@ -98,24 +127,21 @@ fn clients(before: Option<Persist>, now: Option<Persist>, kept: bool) -> Option<
     Some(Line::new(change("persist", said(before), said(now)), then))
 }
 
-fn datagrams(before: Option<Fragments>, now: Option<Fragments>) -> Option<Line> {
-    if before == now {
-        return None;
-    }
-    let said = |fragments: Option<Fragments>| {
-        fragments.map_or("do not follow".to_owned(), |fragments| {
-            format!("follow {} for {}", fragments.entries, time(fragments.life))
-        })
+fn datagrams(was: &Pool, pool: &Pool) -> Option<Line> {
+    let said = |pool: &Pool| match (pool.fragments, pool.no_fragments) {
+        (Some(Fragments { entries, life }), _) => format!("follow {entries} for {}", time(life)),
+        (None, Some(NoFragments::Drop)) => "drop".to_owned(),
+        (None, Some(NoFragments::Pass)) => "pass".to_owned(),
+        (None, None) => "meet".to_owned(),
     };
-    let then = match (before, now) {
-        (None, _) => "of datagrams that begin from now on",
-        (Some(_), None) => "also of datagrams that have begun",
+    let [before, now] = [was, pool].map(said);
+    let then = match (was.fragments, pool.fragments) {
+        _ if before == now => return None,
         (Some(_), Some(_)) => "datagrams that have begun may be forgotten",
+        (None, Some(_)) => "of datagrams that begin from now on",
+        (_, None) => "also of datagrams that have begun",
     };
-    Some(Line::new(
-        change("fragments", said(before), said(now)),
-        then,
-    ))
+    Some(Line::new(change("fragments", before, now), then))
 }
 
 fn change(name: &str, before: impl Display, now: impl Display) -> String {

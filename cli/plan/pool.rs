@@ -5,7 +5,7 @@ use std::fmt;
 
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::slot;
-use lvsc_abi::manifest::{Backend, Limit, Pool, Tracking};
+use lvsc_abi::manifest::{Backend, Limit, Pool};
 use lvsc_abi::scheduler::Pick;
 use lvsc_pipeline::pipeline::{Pipeline, Step};
 use lvsc_pipeline::words;
@@ -171,14 +171,10 @@ impl PoolPlan {
 }
 
 /// The scheduler, and the table: `maglev, flows auto`.
-pub fn kind(pool: &Pool) -> String {
-    let flows = match pool.flows.map(|flows| (flows.tracking, flows.entries)) {
-        None => "flows off".to_owned(),
-        Some((Tracking::Changed, _)) => "flows auto".to_owned(),
-        Some((Tracking::Every, entries)) => format!("flows {entries}"),
-    };
+fn kind(pool: &Pool) -> String {
+    let flows = lines::said(pool.flows);
     let persist = pool.persist.map_or("", |_| ", persist");
-    format!("{}, {flows}{persist}", pool.scheduler)
+    format!("{}, flows {flows}{persist}", pool.scheduler)
 }
 
 /// The backend of each slot of a pool's ring, by its name.
@@ -252,19 +248,20 @@ pub fn compared(
 ) -> PoolPlan {
     let [old, new] = asked;
     let same_key = old.keys.is_subset(&new.keys);
-    let named = [old.by_id, new.by_id];
+    let named = asked.each_ref().map(|asked| asked.by_id);
     let by_hash = [was, pool].map(|pool| pool.scheduler.pick() == Pick::Hash) == [true; 2];
     let slots = (same_key && by_hash).then(|| side_by_side(before, after));
     // Who is not found by a slot may get any backend.
     let pairs = slots.clone().unwrap_or_else(|| crossed(before, after));
+    let Otherwise { lines, backends } = otherwise(was, pool, asked, carried);
     PoolPlan {
         name: pool.name.clone(),
         life: Life::Kept,
         kind: kind(pool),
-        lines: lines::lines(was, pool, |kind| is_kept(carried, kind, pool)),
+        lines,
         shares: lines::of_shares(pool.scheduler),
         named: lines::of_named(named),
-        backends: changes((was, before), (pool, after), named == [true; 2]),
+        backends: changes((was, before), (pool, after), backends),
         connections: Some(connections((was, pool), &pairs, same_key, carried)),
         slots: slots.map(|pairs| moved(&pairs)),
     }
@@ -330,11 +327,11 @@ fn share(part: usize, all: usize) -> f64 {
     part as f64 / all.max(1) as f64
 }
 
-/// What is otherwise of each backend; its id only where packets name it by that.
+/// The backends of both pools, with their shares.
 fn changes(
     (was, before): (&Pool, &Ring),
     (pool, after): (&Pool, &Ring),
-    named: bool,
+    backends: Vec<(String, Vec<What>)>,
 ) -> Vec<Change> {
     let part = |pool: &Pool, ring: &Ring, name: &str| {
         let own = ring
@@ -342,27 +339,27 @@ fn changes(
             .filter(|backend| backend.as_deref() == Some(name));
         lines::has_shares(pool.scheduler).then(|| share(own.count(), ring.len()))
     };
-    let id = |pool: &Pool, name: &str| {
-        let mut known = pool.backends.iter();
-        known.find(|known| known.name == name).map(|known| known.id)
-    };
-    let each = said(was, pool).into_iter();
-    each.map(|(name, mut what)| {
-        let ids = id(was, &name).zip(id(pool, &name));
-        let other = ids.filter(|(before, now)| named && before != now);
-        what.extend(other.map(|(before, now)| What::Id(before, now)));
-        Change {
-            before: part(was, before, &name),
-            after: part(pool, after, &name),
-            name,
-            what,
-        }
-    })
-    .collect()
+    let each = backends.into_iter().map(|(name, what)| Change {
+        before: part(was, before, &name),
+        after: part(pool, after, &name),
+        name,
+        what,
+    });
+    each.collect()
 }
 
-/// The backends of both pools by their names, those that are gone last, and what is said otherwise of each.
-pub fn said(was: &Pool, pool: &Pool) -> Vec<(String, Vec<What>)> {
+/// What a policy says otherwise of a pool.
+pub struct Otherwise {
+    /// Of it as a whole.
+    pub lines: Vec<Line>,
+    /// Of each backend of both policies by its name, those that are gone last.
+    pub backends: Vec<(String, Vec<What>)>,
+}
+
+/// What the second policy says otherwise of a pool than the first, once it has taken over. A backend's id is told where packets
+/// name it by that in both.
+pub fn otherwise(was: &Pool, pool: &Pool, asked: &[Asked; 2], carried: &Carried) -> Otherwise {
+    let named = asked.iter().all(|asked| asked.by_id);
     let of = |pool: &Pool, name: &str| -> Option<Backend> {
         let mut known = pool.backends.iter();
         known.find(|known| known.name == name).cloned()
@@ -373,17 +370,20 @@ pub fn said(was: &Pool, pool: &Pool) -> Vec<(String, Vec<What>)> {
         .filter(|known| of(pool, &known.name).is_none());
     let all = pool.backends.iter().chain(gone);
     let each = all.map(|backend| {
-        let [before, after] = [was, pool].map(|pool| of(pool, &backend.name));
-        (backend.name.clone(), told(before.as_ref(), after.as_ref()))
+        let both = [was, pool].map(|pool| of(pool, &backend.name));
+        (backend.name.clone(), told(&both, named))
     });
-    each.collect()
+    Otherwise {
+        lines: lines::lines(was, pool, |kind| is_kept(carried, kind, pool)),
+        backends: each.collect(),
+    }
 }
 
-fn told(before: Option<&Backend>, after: Option<&Backend>) -> Vec<What> {
-    let (before, after) = match (before, after) {
-        (None, _) => return vec![What::Added],
-        (_, None) => return vec![What::Removed],
-        (Some(before), Some(after)) => (before, after),
+fn told(both: &[Option<Backend>; 2], named: bool) -> Vec<What> {
+    let (before, after) = match both {
+        [None, _] => return vec![What::Added],
+        [_, None] => return vec![What::Removed],
+        [Some(before), Some(after)] => (before, after),
     };
     let way = |backend: &Backend| (backend.mac, backend.port, backend.interface);
     let mut told = Vec::new();
@@ -405,6 +405,9 @@ fn told(before: Option<&Backend>, after: Option<&Backend>) -> Vec<What> {
         told.push(What::Address);
     } else if way(before) != way(after) {
         told.push(What::Way);
+    }
+    if named && before.id != after.id {
+        told.push(What::Id(before.id, after.id));
     }
     told
 }

@@ -40,7 +40,20 @@ pub fn a_signal_has_the_policy_read_again(lab: &Lab) {
         };
         // The same image, and another one.
         let heavy = format!("{RS1} weight 3");
-        again(&policy(&[&heavy, RS2], ""), &["taken over: ", "it took "]);
+        again(
+            &policy(&[&heavy, RS2], ""),
+            &[
+                "taken over: ",
+                "it took ",
+                "\npool web: rs1 weight 1 -> 3\n",
+            ],
+        );
+        let shorter = policy(&[&heavy, RS2], "").replace("idle 15m", "idle 5m");
+        let then = "known flows stay, and live by it from their next packet on\n";
+        again(
+            &shorter,
+            &["taken over: ", "\npool web\n  tcp 15m -> 5m", then],
+        );
         again(
             &policy(&[RS3, RS2], "counter seen"),
             &["taken over: ", "it took "],

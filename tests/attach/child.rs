@@ -266,20 +266,50 @@ fn repeat(stream: &TcpStream, name: &str) {
     }
 }
 
+/// The peers of a place's TCP connections that are not over, as the kernel writes them (`proc_pid_net(5)`).
+pub fn connections(place: &Namespace) -> Vec<String> {
+    /// States: `TIME_WAIT` and `LISTEN`.
+    const OVER: [&str; 2] = ["06", "0A"];
+    let known = place.run(|| std::fs::read_to_string("/proc/thread-self/net/tcp"));
+    let known = known.unwrap().unwrap();
+    let each = known.lines().skip(1).map(|line| {
+        let mut words = line.split_whitespace().skip(2);
+        [words.next().unwrap(), words.next().unwrap()]
+    });
+    each.filter(|[_, state]| !OVER.contains(state))
+        .map(|[peer, _]| peer.to_owned())
+        .collect()
+}
+
+/// Waits until both ends know of every connection that it is over. Who does not sends again, long after, and it is the next
+/// director's then.
+pub fn settled(lab: &Lab, servers: usize) {
+    let servers = (0..servers).map(|number| lab.server(number).unwrap());
+    for place in servers.chain([lab.client().unwrap()]) {
+        assert!(
+            wait(|| connections(place).is_empty()),
+            "{:?}",
+            connections(place)
+        );
+    }
+}
+
 /// A connection through the VIP.
-pub struct Connection {
+pub struct Connection<'a> {
+    lab: &'a Lab,
     stream: BufReader<TcpStream>,
     server: String,
 }
 
-impl Connection {
-    pub fn open(lab: &Lab) -> Connection {
+impl Connection<'_> {
+    pub fn open(lab: &Lab) -> Connection<'_> {
         let vip = SocketAddr::from((plan().vip, PORT));
         let client = lab.client().unwrap();
         let stream = client.run(move || TcpStream::connect_timeout(&vip, PATIENCE));
         let stream = stream.unwrap().expect("the VIP answers");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut connection = Connection {
+            lab,
             stream: BufReader::new(stream),
             server: String::new(),
         };
@@ -296,10 +326,19 @@ impl Connection {
         Ok(server.to_owned())
     }
 
-    /// Ends it on both sides, so that nothing of it comes when somebody else counts.
+    /// Ends it on both sides, and waits until its server has heard so: one that has not asks again, long after, and what it is
+    /// answered comes by the VIP when somebody else counts.
     pub fn end(mut self) {
+        let from = self.stream.get_ref().local_addr().unwrap();
+        let mut servers = plan().servers.into_iter();
+        let number = servers.position(|host| host.name == self.server).unwrap();
+        let server = self.lab.server(number).unwrap();
+        let peer = format!(":{:04X}", from.port());
+        let is_over = || !connections(server).iter().any(|one| one.ends_with(&peer));
+        assert!(!is_over(), "{} knows nothing of {from}", self.server);
         self.stream.get_mut().shutdown(Shutdown::Write).unwrap();
         self.stream.read_to_end(&mut Vec::new()).unwrap();
+        assert!(wait(is_over), "{} still knows {from}", self.server);
     }
 
     /// It still lives, and speaks with the same server.

@@ -2,9 +2,7 @@
 
 use lvsc_runtime::lab::namespaces::Lab;
 
-use crate::child::{
-    Connection, ETH0, RS1, RS2, Running, could_not, file, link, packets, policy, serve,
-};
+use crate::child::{Connection, ETH0, RS1, RS2, Running, could_not, file, link, packets, policy};
 use crate::devices::refused;
 
 /// Connections that are held; the ring alone would not find the servers of all of them again.
@@ -12,7 +10,6 @@ const HELD: usize = 8;
 
 pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     let (place, folder) = (lab.director().unwrap(), tempfile::tempdir().unwrap());
-    serve(lab);
     let write =
         |name: &str, backends: &[&str], more| file(folder.path(), name, policy(backends, more));
     let policy = write("web.lvs", &[RS1, RS2], "");
@@ -32,7 +29,9 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     live("while the first director runs");
     running.kill();
     live("while nobody runs");
-    Connection::open(lab).lives("begun while nobody runs");
+    let mut late = Connection::open(lab);
+    late.lives("begun while nobody runs");
+    late.end();
     assert_eq!(link(place, ETH0).programs.len(), 1);
 
     // The same policy: all is taken up as it is.
@@ -105,9 +104,8 @@ pub fn connections_live_through_a_crash_and_another_policy(lab: &Lab) {
     assert_eq!(link(place, ETH0).programs, program);
     live("after what was refused");
     live("after a policy that was refused");
-    // They say goodbye as long as they are forwarded, and disturb no other case.
-    drop(held);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // As long as they are forwarded.
+    held.into_iter().for_each(Connection::end);
     let taken_off = crate::child::run(place, &["unpin", "web"]);
     assert_eq!(taken_off.out, "web: off 1 device\n", "{}", taken_off.err);
     assert_eq!(link(place, ETH0).programs, []);

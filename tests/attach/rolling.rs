@@ -17,7 +17,7 @@ use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::lab::{Host, Plan};
 use lvsc_runtime::sys::namespace::Namespace;
 
-use crate::child::{self, Running, file};
+use crate::child::{self, Running, file, settled};
 use crate::directed::{Directed, Load};
 use crate::reload::built;
 
@@ -282,6 +282,7 @@ fn follow(lab: &Lab, target: &str, load: Load) {
         }
     });
     assert_eq!(anew.collect::<Vec<_>>(), [""; 0], "{target}");
+    settled(lab, 3);
     // The last one has given slots of rs2 to rs1.
     let summary = directed.end();
     let [pool] = &summary.pools[..] else {
@@ -328,6 +329,7 @@ fn left(lab: &Lab, target: &str) {
     for ended in each {
         ended.join().unwrap().unwrap();
     }
+    settled(lab, 3);
     // Who has closed is known for a while yet.
     let record = running.end();
     let pool = &record["pools"][0];

@@ -13,6 +13,7 @@ use lvsc_runtime::director::interface::Io;
 use lvsc_runtime::lab::namespaces::Lab;
 use lvsc_runtime::sys::namespace::Namespace;
 
+use crate::child::settled;
 use crate::directed::{Directed, Load};
 use crate::reload::built;
 use crate::rolling::{BRIEF, ENGINES, SHORT, UP, bytes, open, plan, served};
@@ -84,7 +85,7 @@ fn brief(client: &Namespace) -> u8 {
     server
 }
 
-/// Ends a connection on both sides, so that nothing of it comes when the next director counts.
+/// Ends a connection on both sides.
 fn close(mut stream: TcpStream) {
     stream.write_all(&bytes(0, 10)).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
@@ -111,6 +112,7 @@ fn try_one(lab: &Lab, (target, load): (&str, Load), (scheduler, says): (&str, Sa
     let held: Vec<(TcpStream, u8)> = (0..HELD).map(|_| open(client, UP).unwrap()).collect();
     let (held, servers): (Vec<TcpStream>, Vec<u8>) = held.into_iter().unzip();
     held.into_iter().for_each(close);
+    settled(lab, 3);
     let all = [&turns[..], &servers].concat();
     judge(&what, says, target, scheduler, &turns, &servers);
 

@@ -303,11 +303,61 @@ fn other_lines_of_a_pool_are_told_with_what_becomes_of_what_is_known() {
         );
         assert!(text.contains(&format!(": {then}\n")), "{text}");
     }
-    told(
-        "fragments follow 4K",
-        "flows auto",
-        "fragments follow 4096 for 30s -> do not follow: also of datagrams that have begun",
-    );
+    let begun = "also of datagrams that have begun";
+    for (old, new, what, then) in [
+        ("follow", "", "follow 4096 for 30s -> meet", begun),
+        ("follow", "drop", "follow 4096 for 30s -> drop", begun),
+        ("", "pass", "meet -> pass", begun),
+        ("drop", "pass", "drop -> pass", begun),
+        ("pass", "", "pass -> meet", begun),
+        (
+            "drop",
+            "follow 8K for 1m",
+            "drop -> follow 8192 for 1m",
+            "of datagrams that begin from now on",
+        ),
+        (
+            "follow 4K",
+            "follow 4K for 1m",
+            "follow 4096 for 30s -> follow 4096 for 1m",
+            "datagrams that have begun may be forgotten",
+        ),
+    ] {
+        let line = |what: &str| {
+            let line = format!("fragments {what}");
+            if what.is_empty() { String::new() } else { line }
+        };
+        told(&line(old), &line(new), &format!("fragments {what}: {then}"));
+    }
+    for (old, new, line) in [
+        (
+            "flows off",
+            "flows 1K",
+            "off -> 1024: no flow is known before it next sends",
+        ),
+        (
+            "flows 1K",
+            "flows 2K",
+            "1024 -> 2048: known flows stay, as far as there is a place for them",
+        ),
+        (
+            "scheduler wlc; flows 1K",
+            "scheduler wlc; flows 2K",
+            "1024 -> 2048: no flow is known before it next sends",
+        ),
+        (
+            "flows 1K",
+            "flows auto",
+            "1024 -> auto: no flow is noted before a change moves it",
+        ),
+        (
+            "flows auto",
+            "flows off",
+            "auto -> off: no flow is known any more: each goes by the scheduler",
+        ),
+    ] {
+        told(old, new, &format!("flows {line}"));
+    }
     told(
         "slow_start 30s",
         "flows auto",

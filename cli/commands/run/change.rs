@@ -5,7 +5,7 @@ use lvsc_runtime::engine::carry::Carried;
 
 use super::reload::Side;
 use crate::control::{PoolChange, Reloaded};
-use crate::plan;
+use crate::plan::{self, Asked, Otherwise};
 
 /// What the second policy has taken over from the first, and what differs.
 pub fn reloaded(before: &Side, now: &Side, carried: &Carried) -> Reloaded {
@@ -34,37 +34,48 @@ pub fn reloaded(before: &Side, now: &Side, carried: &Carried) -> Reloaded {
 fn pools(before: &Side, now: &Side, carried: &Carried) -> Vec<PoolChange> {
     let each = now.manifest.pools.iter().map(|pool| {
         let moved = carried.moved.iter().find(|moved| moved.pool == pool.name);
+        let Otherwise { lines, backends } = match before.manifest.pool(&pool.name) {
+            Some(was) => {
+                let asked = [before, now].map(|side| asked(side, &pool.name));
+                plan::otherwise(was, pool, &asked, carried)
+            }
+            None => return of_one(pool, "new"),
+        };
+        let backends = backends.into_iter();
+        let changes = backends.flat_map(|(name, what)| {
+            let each = what.into_iter().map(|what| format!("{name} {what}"));
+            each.collect::<Vec<_>>()
+        });
         PoolChange {
             name: pool.name.clone(),
-            changes: before
-                .manifest
-                .pool(&pool.name)
-                .map_or_else(|| vec!["new".to_owned()], |was| changes(was, pool)),
+            changes: changes.collect(),
+            lines,
             moved: moved.map(|moved| [moved.slots, moved.all]),
         }
     });
     let gone = before.manifest.pools.iter();
     let gone = gone.filter(|pool| now.manifest.pool(&pool.name).is_none());
-    let gone = gone.map(|pool| PoolChange {
-        name: pool.name.clone(),
-        changes: vec!["gone".to_owned()],
-        moved: None,
-    });
+    let gone = gone.map(|pool| of_one(pool, "gone"));
     let moves = |pool: &PoolChange| pool.moved.is_some_and(|[slots, _]| slots > 0);
     each.chain(gone)
-        .filter(|pool| moves(pool) || !pool.changes.is_empty())
+        .filter(|pool| moves(pool) || !(pool.changes.is_empty() && pool.lines.is_empty()))
         .collect()
 }
 
-/// `rs3 added`, `rs1 weight 1 -> 2`
-fn changes(was: &Pool, pool: &Pool) -> Vec<String> {
-    let [before, after] = [was, pool].map(plan::kind);
-    let kind = (before != after).then(|| format!("{before} -> {after}"));
-    let backends = plan::said(was, pool).into_iter();
-    let backends = backends.flat_map(|(name, what)| {
-        let each = what.into_iter();
-        each.map(|what| format!("{name} {what}"))
-            .collect::<Vec<_>>()
-    });
-    kind.into_iter().chain(backends).collect()
+/// How a policy asks a pool; of what was built nobody knows.
+fn asked(side: &Side, pool: &str) -> Asked {
+    let policy = side.subject.policy();
+    policy.map_or_else(
+        |_| Asked::default(),
+        |checked| Asked::of(&checked.pipeline, pool),
+    )
+}
+
+fn of_one(pool: &Pool, what: &str) -> PoolChange {
+    PoolChange {
+        name: pool.name.clone(),
+        changes: vec![what.to_owned()],
+        lines: Vec::new(),
+        moved: None,
+    }
 }

@@ -4,7 +4,7 @@ use lvsc_abi::engine::EngineError;
 use lvsc_runtime::director::Notice;
 use lvsc_runtime::engine::carry::Carried;
 
-use crate::control::Refused;
+use crate::control::{PoolChange, Refused};
 use crate::ui::{Talk, number};
 
 /// What is said where another policy does not take over.
@@ -25,6 +25,24 @@ pub fn words(carried: &Carried) -> String {
     let took = carried.took.as_secs_f64() * 1000.0;
     words.push(format!("it took {took:.1} ms"));
     words.join("; ")
+}
+
+/// What is otherwise in a pool, each a line:
+/// `pool web: rs3 added, rs1 weight 1 -> 2; 5470 of 16384 slots have moved`, `  udp 5m -> 10m: known flows stay`.
+pub fn otherwise(pool: &PoolChange) -> Vec<String> {
+    let moved = pool.moved.map(|[slots, all]| match slots {
+        0 => "no slot has moved".to_owned(),
+        _ => format!("{slots} of {all} slots have moved"),
+    });
+    let changes = Some(pool.changes.join(", ")).filter(|changes| !changes.is_empty());
+    let parts: Vec<String> = changes.into_iter().chain(moved).collect();
+    let head = if parts.is_empty() {
+        format!("pool {}", pool.name)
+    } else {
+        format!("pool {}: {}", pool.name, parts.join("; "))
+    };
+    let lines = pool.lines.iter().map(|line| format!("  {line}"));
+    std::iter::once(head).chain(lines).collect()
 }
 
 /// Why another policy does not take over.

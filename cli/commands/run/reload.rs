@@ -9,7 +9,7 @@ use lvsc_runtime::engine::carry::Carried;
 
 use super::change::reloaded;
 use super::control::Asked;
-use super::notice::{KEPT, reason};
+use super::notice::{KEPT, otherwise, reason};
 use crate::args::{Format, Run};
 use crate::config::Chosen;
 use crate::control::Refused;
@@ -80,10 +80,9 @@ impl<'a> Reload<'a> {
             // Before it is read: whoever asks later wants what is there later.
             let by = asked.take();
             let done = self.again(events, ui, &over);
-            if by.is_empty() {
-                continue;
-            }
             let answer = done.map(|(before, carried)| reloaded(&before, &self.in_force, &carried));
+            let told = answer.iter().flat_map(|reloaded| &reloaded.pools);
+            told.flat_map(otherwise).for_each(|line| ui.say(line));
             for who in by {
                 let _ = who.send(answer.clone()); // he may have gone
             }

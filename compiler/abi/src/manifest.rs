@@ -22,7 +22,7 @@ mod times;
 
 pub use self::counter::{Counter, CounterKind};
 pub use self::flows::{FlowKind, Flows, Lives, Tracking};
-pub use self::fragments::Fragments;
+pub use self::fragments::{Fragments, NoFragments};
 pub use self::interface::{Interface, Vip};
 #[cfg(test)]
 pub(crate) use self::keyed::clients;
@@ -80,6 +80,9 @@ pub struct Pool {
     /// The table of datagrams, where the fragments of one follow its first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fragments: Option<Fragments>,
+    /// What becomes of fragments, where no backend gets any: the program sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_fragments: Option<NoFragments>,
     /// The table of clients, where all flows of one have the same backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persist: Option<Persist>,
@@ -163,6 +166,7 @@ impl Pool {
             backends: Vec::new(),
             flows: None,
             fragments: None,
+            no_fragments: None,
             persist: None,
             slow_start: None,
             counters: 0,
@@ -361,6 +365,7 @@ mod tests {
                     entries: 16,
                     life: 30,
                 }),
+                no_fragments: None,
                 persist: Some(super::persist::of(16)),
                 slow_start: None,
                 counters: 1,

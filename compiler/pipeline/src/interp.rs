@@ -342,7 +342,16 @@ pub fn evaluate(pipeline: &Pipeline, frame: &[u8], expr: &Expr) -> Option<u128> 
 
 /// The value of an expression of constants alone, and its width (bits); `None` where it is more. Its sets are among these.
 pub fn constant(sets: &[Set], expr: &Expr) -> Option<(u128, u16)> {
-    let of = |expr: &Expr| constant(sets, expr);
+    known(sets, expr, &|_, _| None)
+}
+
+/// As [`constant`], of an expression over fields that have these values, and widths.
+pub fn known(
+    sets: &[Set],
+    expr: &Expr,
+    field: &dyn Fn(HeaderId, FieldId) -> Option<(u128, u16)>,
+) -> Option<(u128, u16)> {
+    let of = |expr: &Expr| known(sets, expr, field);
     let truth = |holds: bool| Some((u128::from(holds), 1));
     match expr {
         Expr::Constant { value, width } => Some((*value, *width)),
@@ -359,8 +368,8 @@ pub fn constant(sets: &[Set], expr: &Expr) -> Option<(u128, u16)> {
         Expr::And(a, b) => truth(of(a)?.0 != 0 && of(b)?.0 != 0),
         Expr::Or(a, b) => truth(of(a)?.0 != 0 || of(b)?.0 != 0),
         Expr::Not(a) => truth(of(a)?.0 == 0),
-        Expr::Field(..)
-        | Expr::Variable(_)
+        Expr::Field(header, id) => field(*header, *id),
+        Expr::Variable(_)
         | Expr::Present(_)
         | Expr::Chosen(..)
         | Expr::Interface(..)

@@ -10,7 +10,7 @@ use std::io::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lvsc_abi::engine::{FrameMemory, Packet, Room};
+use lvsc_abi::engine::{Device, FrameMemory, Packet, Room};
 use lvsc_abi::object::QUEUES as STEERED;
 
 use crate::io::af_packet::Offload;
@@ -25,6 +25,8 @@ const CHUNK: u32 = 4096;
 pub const FRAME_MAX: u32 = CHUNK - HEADROOM;
 /// What stands before and behind what a device's MTU counts: addresses, two tags and the type (bytes).
 const AROUND: u32 = 12 + 4 + 4 + 2;
+/// So long queues are waited for, all together, that sockets have which were closed just before: as after a restart.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What to type where frames cannot be shared.
 pub const PLAIN: &str = "`--io af_packet` needs no AF_XDP";
@@ -40,9 +42,9 @@ pub struct Ways {
 
 /// A device.
 #[derive(Clone, Copy, Debug)]
-pub struct Port {
-    /// The device's index.
-    pub device: u32,
+pub struct Port<'a> {
+    /// The device.
+    pub device: &'a Device,
     /// Its MTU (bytes).
     pub mtu: u32,
 }
@@ -63,6 +65,17 @@ pub enum OpenError {
         "the devices have more than {QUEUES} queues for a thread, and every one needs a socket"
     )]
     Queues,
+    /// Somebody else has a queue, and does not let go of it.
+    #[error(
+        "queue {queue} of `{device}` has a socket of another process, still after {patience} s",
+        patience = PATIENCE.as_secs()
+    )]
+    Held {
+        /// The device's name.
+        device: String,
+        /// The queue.
+        queue: u32,
+    },
     /// What the kernel says.
     #[error("no AF_XDP socket: {source}")]
     Socket {
@@ -79,12 +92,14 @@ impl OpenError {
             OpenError::Queues => {
                 format!("fewer: `sudo ethtool -L DEVICE combined N`; or more `--threads`; {PLAIN}")
             }
+            OpenError::Held { .. } => {
+                format!("`sudo ss --xdp -ap` says which process: end it; or {PLAIN}")
+            }
             OpenError::Socket { source } => match source.raw_os_error() {
                 Some(libc::EPERM) => "run it with `sudo`".to_owned(),
                 Some(libc::ENOBUFS) => {
                     "raise the limit of locked memory: `ulimit -l unlimited`".to_owned()
                 }
-                Some(libc::EBUSY) => "another process has the device's queues; end it".to_owned(),
                 Some(libc::EOPNOTSUPP) => {
                     "the device copies frames: leave `--transfer zero-copy` out".to_owned()
                 }
@@ -117,7 +132,7 @@ impl Sockets {
     /// of each device are dealt out to the threads, one memory for each.
     pub fn open(
         memories: &[Arc<dyn FrameMemory>],
-        ports: &[Port],
+        ports: &[Port<'_>],
         ways: Ways,
     ) -> std::result::Result<Vec<Sockets>, OpenError> {
         let mtu = ports.iter().map(|port| port.mtu).max().unwrap_or_default();
@@ -132,12 +147,13 @@ impl Sockets {
         }
         let umems = memories.iter().cloned();
         let umems: Vec<Umem> = umems.map(|memory| Umem::new(memory, chunk)).collect();
-        let opened = bind_all(&umems, ports, ways);
+        let until = Instant::now() + PATIENCE;
+        let opened = bind_all(&umems, ports, ways, until);
         let opened = match (opened, ways.transfer) {
             // One device without may stand behind one that can do without copying.
             (Err(OpenError::Socket { .. }), None) if ports.len() > 1 => {
                 let transfer = Some(Transfer::Copy);
-                bind_all(&umems, ports, Ways { transfer, ..ways })
+                bind_all(&umems, ports, Ways { transfer, ..ways }, until)
             }
             (opened, _) => opened,
         }?;
@@ -238,8 +254,9 @@ pub fn by_queue(all: &[Sockets], device: usize) -> Vec<Handle> {
 /// A socket for each queue, by memory and device: the kernel refuses the number behind the last one.
 fn bind_all(
     umems: &[Umem],
-    ports: &[Port],
+    ports: &[Port<'_>],
     ways: Ways,
+    until: Instant,
 ) -> std::result::Result<Vec<Vec<Vec<Socket>>>, OpenError> {
     let mut opened = Vec::new();
     for (first, umem) in umems.iter().enumerate() {
@@ -249,10 +266,11 @@ fn bind_all(
             let mut queues: Vec<Socket> = Vec::new();
             for queue in (first as u32..).step_by(umems.len()) {
                 let options = Options {
-                    device: port.device,
+                    device: port.device.index,
                     queue,
                     transfer: ways.transfer,
                     busy: ways.busy,
+                    until,
                 };
                 let shares = own.iter().flatten().chain(&queues).next();
                 match Socket::open(umem, shares, options) {
@@ -264,6 +282,10 @@ fn bind_all(
                         if !queues.is_empty() && error.raw_os_error() == Some(libc::EINVAL) =>
                     {
                         break;
+                    }
+                    Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
+                        let device = port.device.name.clone();
+                        return Err(OpenError::Held { device, queue });
                     }
                     Err(source) => return Err(OpenError::Socket { source }),
                 }

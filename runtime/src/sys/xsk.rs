@@ -9,7 +9,8 @@ use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lvsc_abi::engine::{FRAMES, FrameMemory};
 
@@ -25,6 +26,8 @@ const SO_BUSY_POLL_BUDGET: i32 = 70;
 const BUDGET: i32 = 64;
 /// The kernel sends so many frames in a call at most (net/xdp/xsk.c, `TX_BATCH_SIZE`): a full ring needs several.
 const SENT_AT_ONCE: u32 = 32;
+/// The time between two tries to have a queue that somebody else has.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// Whether frames are copied between device and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +90,9 @@ pub struct Options {
     pub transfer: Option<Transfer>,
     /// So long the driver is polled while there is no frame.
     pub busy: Option<Duration>,
+    /// Until then a queue that another socket has is waited for: the kernel gives it back some time after that one was closed
+    /// (`net/xdp/xsk_buff_pool.c`, `xp_put_pool`).
+    pub until: Instant,
 }
 
 /// A frame in the memory.
@@ -115,7 +121,7 @@ unsafe impl Send for Socket {}
 
 impl Socket {
     /// Opens a socket on a device of the calling thread's network namespace; it stays there. Those of one memory share it
-    /// with the first.
+    /// with the first. `EBUSY` where another socket has the queue still when the time is over.
     pub fn open(umem: &Umem, first: Option<&Socket>, options: Options) -> Result<Socket> {
         // SAFETY: plain system call.
         let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
@@ -183,18 +189,24 @@ impl Socket {
             sxdp_queue_id: options.queue,
             sxdp_shared_umem_fd: shared,
         };
-        // SAFETY: the address is of the size that is said.
-        let done = unsafe {
-            libc::bind(
-                self.fd.as_raw_fd(),
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_xdp>() as u32,
-            )
-        };
-        if done < 0 {
-            Err(Error::last_os_error())
-        } else {
-            Ok(())
+        loop {
+            // SAFETY: the address is of the size that is said.
+            let done = unsafe {
+                libc::bind(
+                    self.fd.as_raw_fd(),
+                    (&raw const address).cast(),
+                    size_of::<libc::sockaddr_xdp>() as u32,
+                )
+            };
+            if done >= 0 {
+                return Ok(());
+            }
+            let error = Error::last_os_error();
+            let left = options.until.saturating_duration_since(Instant::now());
+            if error.raw_os_error() != Some(libc::EBUSY) || left.is_zero() {
+                return Err(error);
+            }
+            thread::sleep(GLANCE.min(left));
         }
     }
 

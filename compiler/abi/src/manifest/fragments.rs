@@ -15,6 +15,16 @@ pub struct Fragments {
     pub life: u32,
 }
 
+/// What becomes of fragments that a pool gives to no backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoFragments {
+    /// They are dropped.
+    Drop,
+    /// They are the kernel's.
+    Pass,
+}
+
 impl Fragments {
     /// Whether the pool's table, where the layout has one, is of datagrams, and their age does not wrap while they are known.
     pub(super) fn fits(self, pool: &str, layout: &Layout) -> bool {

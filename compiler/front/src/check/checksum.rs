@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use lvsc_pipeline::interp;
 use lvsc_pipeline::pipeline::{self, FieldId, HeaderId, Kind};
 
 use super::Checker;
@@ -59,11 +60,12 @@ impl Checksum {
         }
     }
 
-    /// All else that it is over may be 0: an IP header has a version, and a pseudo-header a protocol.
-    fn alone(self) -> bool {
+    /// All else that it is over may be 0, in a header that may be of `zeros`: a pseudo-header has a protocol.
+    fn alone(self, zeros: bool) -> bool {
         match self {
+            Checksum::Header => zeros,
             Checksum::Message => true,
-            Checksum::Header | Checksum::Pseudo | Checksum::Transport | Checksum::Crc32c => false,
+            Checksum::Pseudo | Checksum::Transport | Checksum::Crc32c => false,
         }
     }
 
@@ -77,7 +79,7 @@ impl Checksum {
 }
 
 impl Checker<'_> {
-    /// `checksum RULE` of a header.
+    /// `checksum RULE` of a header whose `valid` is known.
     pub(super) fn checksum(&mut self, rule: &ast::Name, id: HeaderId) -> Option<()> {
         let found = Checksum::ALL.iter().find(|(name, _)| *name == rule.text);
         let Some((_, checksum)) = found else {
@@ -94,13 +96,28 @@ impl Checker<'_> {
         };
         if checksum.mended() {
             self.whole_words(rule, id)?;
+            let zeros = self.may_be_zeros(id);
             self.policy.headers.get_mut(usize::from(id.0))?.checksum = Some(pipeline::Checksum {
                 field,
-                alone: checksum.alone(),
+                alone: checksum.alone(zeros),
             });
         }
         self.checksums.push((id, *checksum));
         Some(())
+    }
+
+    /// Whether the header is valid where all its fields are 0, as that of IPv4 is not: it has a version.
+    fn may_be_zeros(&self, id: HeaderId) -> bool {
+        let headers = &self.policy.headers;
+        let zero = |header: HeaderId, field: FieldId| {
+            let header = headers.get(usize::from(header.0))?;
+            let field = header.fields.get(usize::from(field.0))?;
+            Some((0, field.width))
+        };
+        let valid = headers.get(usize::from(id.0));
+        let valid = valid.and_then(|header| header.valid.as_ref());
+        let holds = valid.and_then(|valid| interp::known(&self.policy.sets, valid, &zero));
+        holds.is_none_or(|(holds, _)| holds != 0)
     }
 
     /// A sum of words of two bytes is mended word by word: the last one must lie inside the header.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use lvsc_abi::manifest::{CounterKind, FlowKind, Fragments};
+use lvsc_abi::manifest::{CounterKind, FlowKind, Fragments, NoFragments};
 use lvsc_pipeline::pipeline::{Alternative, ChoiceId, Compare, Expr, Outcome};
 
 use super::Checker;
@@ -44,6 +44,25 @@ pub(super) enum Treatment {
     Pass,
     /// Later ones follow the first one.
     Follow(Fragments),
+}
+
+impl Treatment {
+    /// The table by which they follow.
+    pub(super) fn followed(self) -> Option<Fragments> {
+        match self {
+            Treatment::Follow(fragments) => Some(fragments),
+            Treatment::Meet | Treatment::Drop | Treatment::Pass => None,
+        }
+    }
+
+    /// What becomes of them where no backend gets any.
+    pub(super) fn refused(self) -> Option<NoFragments> {
+        match self {
+            Treatment::Drop => Some(NoFragments::Drop),
+            Treatment::Pass => Some(NoFragments::Pass),
+            Treatment::Meet | Treatment::Follow(_) => None,
+        }
+    }
 }
 
 /// Which fragments of a datagram.

@@ -152,10 +152,8 @@ impl<'a> Checker<'a> {
             scheduler: scheduler.0,
             backends,
             flows,
-            fragments: match treatment {
-                Treatment::Follow(fragments) => Some(fragments),
-                Treatment::Meet | Treatment::Drop | Treatment::Pass => None,
-            },
+            fragments: treatment.followed(),
+            no_fragments: treatment.refused(),
             persist: persist.map(|(found, _)| found),
             slow_start: slow_start.map(|(time, _)| time),
             counters: self.policy.manifest.counters.len() as u32,

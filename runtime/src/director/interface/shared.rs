@@ -268,9 +268,9 @@ pub(super) fn steer(
         placed.push(one.reserve(device, placing)?);
         steering.push(one);
     }
-    let places: Vec<af_xdp::Port> = (devices.iter().zip(wires))
+    let places: Vec<af_xdp::Port<'_>> = (devices.iter().zip(wires))
         .map(|(device, wire)| af_xdp::Port {
-            device: device.index,
+            device,
             mtu: wire.mtu,
         })
         .collect();
