@@ -166,13 +166,14 @@ pub fn replace(
 }
 
 /// Counts anew whose flows a pool's table has: in an image that is being filled, and in one whose director has ended between an
-/// exchange and its count. Where packets come meanwhile, a backend whose count they change keeps it.
+/// exchange and its count. Where packets come meanwhile, a backend whose count they change keeps it; where as many flows of a backend
+/// begin as end, that is not seen, and its count may be wrong by them. So it is not done where the counts are right.
 ///
 /// While a director is at work nobody needs it. A word of the table has one successor, of whoever exchanges it, and that one
 /// adds what both differ in, once: so the counts are the sum over the table but for what is under way, in whatever order the
 /// additions come, and no loss adds up. Nor could it be done part by part: between two parts a flow may open in one that was
 /// read and end in one that was not, and the count does not tell of which part it speaks. What was read then differs from a
-/// count that is right, and what is mended by that is wrong. So the whole table is read at once, when a policy or a director takes over.
+/// count that is right, and what is mended by that is wrong. So the whole table is read at once, when a director takes up an image.
 pub fn recount(pool: &Pool, image: &mut dyn Image) {
     let section = |kind| image.layout().of_pool(kind, &pool.name).cloned();
     let (Some(loads), Some(table)) = (section("loads"), section("flows")) else {

@@ -265,7 +265,10 @@ fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) ->
         }
         carried.kept.push(section.name);
     }
-    recount(new, image);
+    // What was exchanged while others are at work has been counted.
+    if !goes_on {
+        recount(new, image);
+    }
     carried
 }
 
