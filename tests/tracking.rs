@@ -24,6 +24,8 @@ mod library;
 mod machine;
 #[path = "tracking/model.rs"]
 mod model;
+#[path = "tracking/policy.rs"]
+mod policy;
 #[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/remedy.rs"]
 mod remedy;
@@ -57,17 +59,20 @@ fn no_connection_moves_while_its_backend_can_serve() {
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
 }
 
-/// Whatever the clock does, and however often what is known is carried into a table of another size.
+/// Whatever the clock does, whoever is in the next policy or is not, and whether that has tables of another size or goes on in those
+/// that are there; and somebody forges openings.
 #[test]
 fn no_connection_moves_while_the_clock_leaps_and_policies_follow() {
     let outcome = all(Case {
         unsteady: true,
+        forged: true,
         ..Case::default()
     });
     assert!(
-        outcome.leaps > 5 * runs() && outcome.reloads > runs(),
+        outcome.leaps > 5 * runs() && outcome.reloads.iter().all(|count| *count > runs()),
         "{outcome:?}"
     );
+    assert!(outcome.forged > 100, "{outcome:?}");
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
 }
 
