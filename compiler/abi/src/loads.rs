@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn who_has_least_is_the_one_that_the_kernel_would_take() {
         use Measure::{Connections, Delay, Idle, Overflow};
-        let cases: [(Measure, &[Load], Option<usize>); 15] = [
+        let cases: [(Measure, &[Load], Option<usize>); 18] = [
             (Connections, &[load(2, 0, 1), load(1, 255, 1)], Some(1)),
             (Connections, &[load(2, 0, 1), load(1, 256, 1)], Some(0)),
             (Connections, &[load(4, 0, 2), load(3, 0, 1)], Some(0)),
@@ -266,6 +266,10 @@ mod tests {
             (Idle, &[load(1, 0, 1), load(2, 0, 2)], Some(1)),
             (Overflow, &[load(0, 0, 2), load(3, 9, 3)], Some(1)),
             (Overflow, &[load(0, 0, 2), load(4, 0, 3)], Some(0)),
+            // Of equals the first one.
+            (Overflow, &[load(3, 0, 3), load(0, 0, 3)], Some(0)),
+            (Delay, &[load(1, 0, 1), load(3, 0, 2)], Some(0)),
+            (Overflow, &[load(0, 0, 0), load(0, 0, 0)], None),
             (Overflow, &[load(3, 0, 2), load(4, 0, 3)], None),
         ];
         for (measure, loads, expected) in cases {
