@@ -7,7 +7,7 @@ use lvsc_runtime::publish::{publish, publish_time};
 
 use crate::engines;
 use crate::model::Sent;
-use crate::policy::{everybody, policy, world};
+use crate::policy::{Kind, everybody, policy, world};
 use crate::run::{decide, sent};
 
 /// Connections of each kind.
@@ -27,7 +27,7 @@ pub struct Exchanged {
 
 /// Drains a backend, and has another policy take over so many seconds later, while connections open.
 pub fn exchange(later: u64) -> Exchanged {
-    let policies = [4096, 8192].map(|entries| policy(entries, &everybody()));
+    let policies = [4096, 8192].map(|entries| policy(Kind::Changed, entries, &everybody()));
     let [old, new] = policies.each_ref().map(|pipeline| &pipeline.manifest);
     let made = policies
         .each_ref()

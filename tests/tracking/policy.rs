@@ -21,15 +21,28 @@ pub fn everybody() -> Vec<Backend> {
     (0..BACKENDS as Backend).collect()
 }
 
+/// How a pool chooses, and what it notes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// By hash; of flows whose slots have changed.
+    Changed,
+    /// By this scheduler; of every flow.
+    Every(&'static str),
+}
+
 /// A policy with a table of so many entries, and a line for each of these backends.
-pub fn policy(entries: u32, lines: &[Backend]) -> Pipeline {
+pub fn policy(kind: Kind, entries: u32, lines: &[Backend]) -> Pipeline {
+    let (scheduler, auto) = match kind {
+        Kind::Changed => ("maglev", "auto "),
+        Kind::Every(scheduler) => (scheduler, ""),
+    };
     let backend = |id: &Backend| {
         let address = id + 1;
         format!("  backend b{id} 192.0.2.{address}\n")
     };
     let backends: String = lines.iter().map(backend).collect();
     let text = format!(
-        "pool web {{\n  scheduler maglev\n  capacity {BACKENDS}\n{backends}  flows auto {entries} idle {IDLE}s\n}}\n\
+        "pool web {{\n  scheduler {scheduler}\n  capacity {BACKENDS}\n{backends}  flows {auto}{entries} idle {IDLE}s\n}}\n\
          match ip.dst == 192.0.2.200 {{\n  select rs from web\n  dr(rs)\n}}\n",
     );
     let compiled = lvsc_front::compile_with("tracking.lvs", &text, &Disk);

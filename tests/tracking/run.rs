@@ -6,6 +6,7 @@ use lvsc_abi::engine::{BATCH, Packet, Room};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::hash;
 use lvsc_abi::image::{Width, count};
+use lvsc_abi::loads::Load;
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::scheduler::RING_MIN;
 use lvsc_abi::verdict::Verdict;
@@ -22,7 +23,7 @@ use crate::chance::Chance;
 use crate::engines;
 use crate::machine::engine::Machine;
 use crate::model::{Backend, Known, Model, Sent};
-use crate::policy::{BACKENDS, IDLE, everybody, next, policy, receiver, tell, world};
+use crate::policy::{BACKENDS, IDLE, Kind, everybody, next, policy, receiver, tell, world};
 
 /// Seconds in which something changes.
 const END: u64 = 800;
@@ -34,6 +35,8 @@ const BEGIN: u64 = 1000;
 /// What is tried.
 #[derive(Clone, Copy)]
 pub struct Case {
+    /// What flows are noted, and how one that is new is given a backend.
+    pub kind: Kind,
     /// Places of the table.
     pub entries: u32,
     /// Whether somebody sends openings of connections that are not his.
@@ -47,6 +50,7 @@ pub struct Case {
 impl Default for Case {
     fn default() -> Case {
         Case {
+            kind: Kind::Changed,
             entries: 4096,
             forged: false,
             learns: true,
@@ -123,7 +127,11 @@ pub fn run(seed: u64, case: Case) -> Outcome {
             live.retain(|_, connection| stage.model.serves(connection.backend));
         }
         if case.unsteady && now < END && chance.one_in(60) {
-            let entries = *chance.one(&[stage.entries, stage.entries, 4096, 8192, 16_384]);
+            let mut entries = *chance.one(&[stage.entries, stage.entries, 4096, 8192, 16_384]);
+            if stage.manifest.pools[0].counts_flows() {
+                // A larger table would begin anew.
+                entries = entries.min(stage.entries);
+            }
             let goes_on = stage.reload(entries, &mut chance);
             outcome.reloads[usize::from(goes_on)] += 1;
             live.retain(|_, connection| stage.model.serves(connection.backend));
@@ -251,9 +259,10 @@ struct Stage {
     world: World,
     /// Backends of the policy in the order of their lines; not all are up from the begin on.
     lines: Vec<Backend>,
+    kind: Kind,
     /// Places of the table.
     entries: u32,
-    /// Whether the engines have a table that is always large enough, so that the model says what they do.
+    /// Whether the engines have a table of flows whose slots have changed, which is always large enough: the model says what they do.
     ample: bool,
     refused: u64,
     /// One for each engine.
@@ -275,7 +284,7 @@ fn all(pipeline: &Pipeline) -> Vec<(&'static str, AnyEngine)> {
 
 impl Stage {
     fn new(case: Case, chance: &mut Chance) -> Stage {
-        let pipeline = policy(case.entries, &everybody());
+        let pipeline = policy(case.kind, case.entries, &everybody());
         let first = 2 + chance.below(6) as u64;
         let backends: Vec<Known> = (0..BACKENDS)
             .map(|id| Known {
@@ -298,8 +307,9 @@ impl Stage {
             manifest,
             world,
             lines: everybody(),
+            kind: case.kind,
             entries: case.entries,
-            ample: case.entries >= 4096,
+            ample: case.kind == Kind::Changed && case.entries >= 4096,
             refused: 0,
         };
         stage.publish();
@@ -323,7 +333,7 @@ impl Stage {
     /// which what is known is carried. Tells whether in those that are there.
     fn reload(&mut self, entries: u32, chance: &mut Chance) -> bool {
         let lines = next(&self.lines, chance);
-        let pipeline = policy(entries, &lines);
+        let pipeline = policy(self.kind, entries, &lines);
         let (before, manifest) = (&self.manifest, &pipeline.manifest);
         let new = |id: &Backend| !self.lines.contains(id);
         for id in everybody() {
@@ -423,6 +433,11 @@ impl Stage {
             let words =
                 (0..u64::from(table.length)).map(|at| image.load(table.at(at, 0), Width::B8));
             assert_eq!(words.filter_map(Entry::from_bits).count(), 0, "{name}");
+            if let Some(loads) = image.layout().of_pool("loads", "web") {
+                let ids = 0..u64::from(loads.length);
+                let total = ids.map(|id| Load::read(image, loads, id).total());
+                assert_eq!(total.sum::<u64>(), 0, "{name}: flows that are not there");
+            }
         }
     }
 }
