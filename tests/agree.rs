@@ -169,6 +169,7 @@ fn random_policies_and_packets() {
             interface.mac = interface.mac.filter(|_| known);
         }
         bench.world.seconds = seconds;
+        bench.may_be_too_large = true;
         prop_assume!(bench.blocks().is_some_and(|blocks| blocks <= BLOCKS));
         // Flows are met again.
         let packets = vec![packets; 3].concat();
