@@ -171,6 +171,11 @@ fn random_policies_and_packets() {
         bench.world.seconds = seconds;
         bench.may_be_too_large = true;
         prop_assume!(bench.blocks().is_some_and(|blocks| blocks <= BLOCKS));
+        let interfaces = bench.world.interfaces.len() as u8;
+        let packets = packets.into_iter();
+        let packets: Vec<Came> = packets
+            .map(|(frame, ingress)| (frame, ingress % interfaces))
+            .collect();
         // Flows are met again.
         let packets = vec![packets; 3].concat();
         bench.indifferent(&packets);
