@@ -49,6 +49,9 @@ const POLICIES: u32 = 100;
 /// Random policies whose programs have more blocks are left out: they take minutes and show no more.
 const BLOCKS: usize = 3000;
 
+/// Seconds of the clock at the begin: usual ones, and those before the ends of the bits that entries and slots have for them.
+const CLOCKS: [u64; 6] = [1000, 0, 70, 32_760, 65_530, (1 << 32) - 6];
+
 fn read(path: &std::path::Path) -> String {
     std::fs::read_to_string(path).expect("the policy can be read")
 }
@@ -157,10 +160,22 @@ fn random_policies_and_packets() {
     let cases = (
         policies::random(),
         prop::collection::vec(packets::random(), 1..150),
+        prop::collection::vec(prop::bool::weighted(0.8), 2),
+        prop::sample::select(CLOCKS.to_vec()),
     );
-    let judged = runner(POLICIES).run(&cases, |(policy, packets)| {
+    let judged = runner(POLICIES).run(&cases, |(policy, packets, known, seconds)| {
         let mut bench = Bench::new("random.lvs", &policy);
+        for (interface, known) in bench.world.interfaces.iter_mut().zip(known) {
+            interface.mac = interface.mac.filter(|_| known);
+        }
+        bench.world.seconds = seconds;
+        bench.may_be_too_large = true;
         prop_assume!(bench.blocks().is_some_and(|blocks| blocks <= BLOCKS));
+        let interfaces = bench.world.interfaces.len() as u8;
+        let packets = packets.into_iter();
+        let packets: Vec<Came> = packets
+            .map(|(frame, ingress)| (frame, ingress % interfaces))
+            .collect();
         // Flows are met again.
         let packets = vec![packets; 3].concat();
         bench.indifferent(&packets);
@@ -249,4 +264,25 @@ fn who_finds_no_cell_is_counted_with_the_others() {
         let first = first.map(|(_, count)| count.packets);
         assert_eq!(first, Some(7), "{}: a cell is kept", engine.name);
     });
+}
+
+/// What is published of an interface that is not known is no MAC.
+#[test]
+fn a_mac_of_zeros_is_not_that_of_an_interface_that_is_not_known() {
+    let packets = "send eth dst=02:00:00:00:00:01 src=00:00:00:00:00:00 / ip 192.0.2.1 -> 192.0.2.2 / udp 1 -> 53\n\
+         send eth dst=00:00:00:00:00:00 src=00:00:00:00:00:00 / ip 192.0.2.1 -> 192.0.2.2 / udp 1 -> 53\n\
+         send eth dst=02:00:00:00:00:07 src=02:00:00:00:00:07 / ip 192.0.2.1 -> 192.0.2.2 / udp 1 -> 53\n";
+    for interfaces in ["interface lan", "interface lan\ninterface wan"] {
+        for condition in ["eth.src == ingress.mac", "lan.mac != eth.src"] {
+            let text = format!(
+                "{interfaces}\nmatch {condition} {{ drop seen }}\ntest \"t\" {{\n{packets}}}\n"
+            );
+            let mut bench = Bench::new("unknown.lvs", &text);
+            let packets = packets::of_tests(&bench);
+            for interface in &mut bench.world.interfaces {
+                interface.mac = None;
+            }
+            bench.agree(&packets);
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! Connections stay where they are through any change of the backends, on every engine: the same decisions as a model of
-//! just-enough tracking, and the law that the model is there for.
+//! just-enough tracking, and the law that the model is there for, which a table of every flow keeps, too.
 
 #![allow(clippy::indexing_slicing, reason = "a test that panics has failed")]
 
@@ -24,12 +24,15 @@ mod library;
 mod machine;
 #[path = "tracking/model.rs"]
 mod model;
+#[path = "tracking/policy.rs"]
+mod policy;
 #[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/remedy.rs"]
 mod remedy;
 #[path = "tracking/run.rs"]
 mod run;
 
+use policy::Kind;
 use run::{Case, Outcome, run};
 
 /// Runs of each kind; `LVSC_FUZZ_RUNS` says another number.
@@ -57,18 +60,45 @@ fn no_connection_moves_while_its_backend_can_serve() {
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
 }
 
-/// Whatever the clock does, and however often what is known is carried into a table of another size.
+/// Whatever the clock does, whoever is in the next policy or is not, and whether that has tables of another size or goes on in those
+/// that are there; and somebody forges openings.
 #[test]
 fn no_connection_moves_while_the_clock_leaps_and_policies_follow() {
     let outcome = all(Case {
         unsteady: true,
+        forged: true,
         ..Case::default()
     });
     assert!(
-        outcome.leaps > 5 * runs() && outcome.reloads > runs(),
+        outcome.leaps > 5 * runs() && outcome.reloads.iter().all(|count| *count > runs()),
         "{outcome:?}"
     );
+    assert!(outcome.forged > 100, "{outcome:?}");
     assert_eq!((outcome.moved, outcome.refused), (0, 0), "{outcome:?}");
+}
+
+/// The same where every flow is noted, whether it is counted or not.
+#[test]
+fn no_connection_moves_that_a_table_of_every_flow_knows() {
+    for (scheduler, entries) in [("rr", 4096), ("wlc", 16_384)] {
+        let outcome = all(Case {
+            kind: Kind::Every(scheduler),
+            entries,
+            unsteady: true,
+            forged: true,
+            ..Case::default()
+        });
+        assert!(
+            outcome.leaps > 5 * runs() && outcome.reloads.iter().all(|count| *count > 0),
+            "{scheduler}: {outcome:?}"
+        );
+        assert!(
+            outcome.opened > 1000 * runs() && outcome.forged > 100,
+            "{outcome:?}"
+        );
+        let lost = (outcome.moved, outcome.refused);
+        assert_eq!(lost, (0, 0), "{scheduler}: {outcome:?}");
+    }
 }
 
 /// Those that open in the slots of a backend that drains stay with it until the exchange is over: nobody else would know them.

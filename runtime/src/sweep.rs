@@ -47,13 +47,9 @@ impl Sweeper {
         for _ in 0..passed.min(ROUND) {
             self.part = (self.part + 1) % ROUND;
             for pool in &manifest.pools {
-                let tables = [
-                    ("flows", pool.flows.map(|flows| flows.oldest())),
-                    ("fragments", pool.fragments.map(|fragments| fragments.life)),
-                    ("persist", pool.persist.map(|persist| persist.life)),
-                ];
-                for (kind, idle) in tables {
-                    if let (Some(idle), Some(table)) = (idle, section(pool, kind, image)) {
+                for kind in ["flows", "fragments", "persist"] {
+                    let oldest = pool.oldest(kind);
+                    if let (Some(idle), Some(table)) = (oldest, section(pool, kind, image)) {
                         let part = (&table, self.part_of(&table));
                         let loads = section(pool, "loads", image).filter(|_| kind == "flows");
                         sweep((idle.into(), loads), part, (passed, now), image);

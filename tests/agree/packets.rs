@@ -76,11 +76,13 @@ fn ethernet() -> impl Strategy<Value = Vec<u8>> {
         8 => Just([2, 0, 0, 0, 0, 1]),
         1 => Just([0xff; 6]),
         1 => Just([2, 0, 0, 0, 0, 0x77]),
+        1 => Just([0; 6]),
     ];
     let src = prop_oneof![
         4 => Just([2, 0, 0, 0xff, 0, 1]),
         1 => Just([2, 0, 0, 0, 0, 2]),
         1 => Just([2, 0, 0, 0, 0, 3]),
+        1 => Just([0; 6]),
     ];
     (dst, src).prop_map(|(dst, src)| [dst, src].concat())
 }

@@ -12,6 +12,9 @@ const POOLS: [&str; 12] = [
     "local", "caches",
 ];
 
+/// The interface there that not every policy has.
+const WAN: &str = "interface wan { mac 02:00:00:00:00:71 }\n";
+
 /// What stands for `FRAGMENTS` in the pools.
 const FRAGMENTS: [&str; 6] = [
     "",
@@ -32,7 +35,7 @@ const PERSIST: [&str; 5] = [
 ];
 
 /// Conditions that may be asked anywhere.
-const CONDITIONS: [&str; 32] = [
+const CONDITIONS: [&str; 36] = [
     "ip.dst == 192.0.2.200",
     "ip.dst == 2001:db8::200",
     "flow.dst == 192.0.2.200",
@@ -62,6 +65,10 @@ const CONDITIONS: [&str; 32] = [
     "icmp6.type == 2",
     "eth.type == 0x0800",
     "eth.src == 02:00:00:ff:00:01",
+    "eth.src == ingress.mac",
+    "eth.src != wan.mac",
+    "eth.dst == ingress.mac",
+    "eth.dst != wan.mac",
     "shim.tag > 5",
     "shim",
     "ip4 and not tcp",
@@ -110,9 +117,15 @@ pub fn random() -> impl Strategy<Value = String> {
             sets: Vec::new(),
             further: 1,
         };
+        let is_one_armed = writer.choose(3) == 1;
         writer.declarations();
         writer.statements(0, &mut Vec::new());
-        writer.text + &writer.sets.join("\n")
+        let text = writer.text + &writer.sets.join("\n");
+        if is_one_armed {
+            text.replace(WAN, "").replace("wan", "lan")
+        } else {
+            text
+        }
     })
 }
 

@@ -4,11 +4,11 @@
 use lvsc_runtime::engine::carry::late::approach;
 use lvsc_runtime::engine::carry::{carry, catch_up, counted};
 use lvsc_runtime::publish::{publish, publish_time};
-use lvsc_runtime::world::World;
 
 use crate::engines;
 use crate::model::Sent;
-use crate::run::{decide, pipeline, sent};
+use crate::policy::{Kind, everybody, policy, world};
+use crate::run::{decide, sent};
 
 /// Connections of each kind.
 const FLOWS: u64 = 2000;
@@ -27,13 +27,13 @@ pub struct Exchanged {
 
 /// Drains a backend, and has another policy take over so many seconds later, while connections open.
 pub fn exchange(later: u64) -> Exchanged {
-    let policies = [4096, 8192].map(pipeline);
+    let policies = [4096, 8192].map(|entries| policy(Kind::Changed, entries, &everybody()));
     let [old, new] = policies.each_ref().map(|pipeline| &pipeline.manifest);
     let made = policies
         .each_ref()
         .map(|pipeline| engines::ENGINES[0].make(pipeline));
     let [mut before, mut after] = made.map(|engine| engine.unwrap_or_else(|e| panic!("{e}")));
-    let mut world = World::for_tests(old);
+    let mut world = world(old);
     world.seconds = 1000;
     publish(old, &world, before.image_mut());
     world.pools[0][usize::from(DRAINED)].weight = 0;
@@ -45,17 +45,17 @@ pub fn exchange(later: u64) -> Exchanged {
     carry((old, before.image(), &then), (new, after.image_mut()));
     publish(new, &world, after.image_mut());
     let mut seen = approach((old, before.image_mut()), (new, after.image_mut()));
-    let first = decide(&mut before, &world, &flows(0, true));
+    let first = decide(&mut before, &flows(0, true));
     // Some are heard of before all is carried, all after that.
     let half = flows(0, false);
-    let soon = decide(&mut after, &world, &half[..half.len() / 2]);
+    let soon = decide(&mut after, &half[..half.len() / 2]);
     catch_up(
         (old, before.image(), &then),
         (new, after.image_mut()),
         &mut seen,
     );
-    let all = decide(&mut after, &world, &flows(0, false));
-    let fresh = decide(&mut after, &world, &flows(FLOWS, true));
+    let all = decide(&mut after, &flows(0, false));
+    let fresh = decide(&mut after, &flows(FLOWS, true));
     Exchanged {
         moved: differ(&first, &soon) + differ(&first, &all),
         meanwhile: drained(&first),

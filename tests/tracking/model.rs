@@ -106,6 +106,17 @@ impl Model {
         (0..slots).map(|slot| ring.get(slot).copied()).collect()
     }
 
+    /// Policies go on without these backends.
+    pub fn remove(&mut self, gone: impl Fn(Backend) -> bool) {
+        let is_gone = |backend: &mut Backend| gone(*backend);
+        for slot in &mut self.slots {
+            slot.current.take_if(is_gone);
+            if slot.previous.take_if(is_gone).is_some() {
+                slot.phase = Phase::Tail;
+            }
+        }
+    }
+
     /// The backends have changed.
     pub fn change(&mut self) {
         let target = self.target(self.slots.len());

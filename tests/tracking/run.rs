@@ -6,14 +6,14 @@ use lvsc_abi::engine::{BATCH, Packet, Room};
 use lvsc_abi::flows::Entry;
 use lvsc_abi::hash;
 use lvsc_abi::image::{Width, count};
-use lvsc_abi::mac::Mac;
+use lvsc_abi::loads::Load;
 use lvsc_abi::manifest::{CounterKind, Manifest};
 use lvsc_abi::scheduler::RING_MIN;
 use lvsc_abi::verdict::Verdict;
 use lvsc_pipeline::pipeline::Pipeline;
 use lvsc_runtime::director::AnyEngine;
 use lvsc_runtime::engine::carry::late::approach;
-use lvsc_runtime::engine::carry::{carry, catch_up, counted};
+use lvsc_runtime::engine::carry::{carry, catch_up, counted, turn};
 use lvsc_runtime::publish::{publish, publish_time};
 use lvsc_runtime::sweep::{Sweeper, changing};
 use lvsc_runtime::world::World;
@@ -21,37 +21,36 @@ use lvsc_target_xdp::Xdp;
 
 use crate::chance::Chance;
 use crate::engines;
-use crate::library::Disk;
 use crate::machine::engine::Machine;
-use crate::model::{Known, Model, Sent};
+use crate::model::{Backend, Known, Model, Sent};
+use crate::policy::{BACKENDS, IDLE, Kind, everybody, next, policy, receiver, tell, world};
 
 /// Seconds in which something changes.
 const END: u64 = 800;
-/// Seconds that a connection may be silent.
-const IDLE: u64 = 60;
 /// Seconds after which a connection is forgotten of which nothing but its opening was seen.
 const OPENING: u64 = 10;
-/// Backends of the policy; not all are there from the begin on.
-const BACKENDS: u64 = 12;
 /// Seconds of the clock at the begin.
 const BEGIN: u64 = 1000;
 
 /// What is tried.
 #[derive(Clone, Copy)]
 pub struct Case {
+    /// What flows are noted, and how one that is new is given a backend.
+    pub kind: Kind,
     /// Places of the table.
     pub entries: u32,
     /// Whether somebody sends openings of connections that are not his.
     pub forged: bool,
     /// Whether openings stay for a while; engines always do so, and are left out where not.
     pub learns: bool,
-    /// Whether the clock leaps, and policies follow whose tables have another size.
+    /// Whether the clock leaps, and policies follow with other backends, and tables of another size.
     pub unsteady: bool,
 }
 
 impl Default for Case {
     fn default() -> Case {
         Case {
+            kind: Kind::Changed,
             entries: 4096,
             forged: false,
             learns: true,
@@ -72,8 +71,9 @@ pub struct Outcome {
     pub again_refused: u64,
     /// The most flows that were noted at one time.
     pub known: usize,
-    /// Policies that have followed, and leaps of the clock.
-    pub reloads: u64,
+    /// Policies that have followed in images of their own, and in those that were there.
+    pub reloads: [u64; 2],
+    /// Leaps of the clock.
     pub leaps: u64,
 }
 
@@ -86,7 +86,7 @@ impl Outcome {
             refused: self.refused + other.refused,
             again_refused: self.again_refused + other.again_refused,
             known: self.known.max(other.known),
-            reloads: self.reloads + other.reloads,
+            reloads: [0, 1].map(|kind| self.reloads[kind] + other.reloads[kind]),
             leaps: self.leaps + other.leaps,
         }
     }
@@ -126,9 +126,15 @@ pub fn run(seed: u64, case: Case) -> Outcome {
             stage.change(&mut chance);
             live.retain(|_, connection| stage.model.serves(connection.backend));
         }
-        if case.unsteady && now < END && chance.one_in(150) {
-            outcome.reloads += 1;
-            stage.reload(*chance.one(&[4096, 8192, 16_384]));
+        if case.unsteady && now < END && chance.one_in(60) {
+            let mut entries = *chance.one(&[stage.entries, stage.entries, 4096, 8192, 16_384]);
+            if stage.manifest.pools[0].counts_flows() {
+                // A larger table would begin anew.
+                entries = entries.min(stage.entries);
+            }
+            let goes_on = stage.reload(entries, &mut chance);
+            outcome.reloads[usize::from(goes_on)] += 1;
+            live.retain(|_, connection| stage.model.serves(connection.backend));
         }
         outcome.known = outcome.known.max(stage.model.left().1);
         let mut due: Vec<(Sent, Due)> = Vec::new();
@@ -251,7 +257,12 @@ struct Stage {
     engines: Vec<(&'static str, AnyEngine)>,
     manifest: Manifest,
     world: World,
-    /// Whether the engines have a table that is always large enough, so that the model says what they do.
+    /// Backends of the policy in the order of their lines; not all are up from the begin on.
+    lines: Vec<Backend>,
+    kind: Kind,
+    /// Places of the table.
+    entries: u32,
+    /// Whether the engines have a table of flows whose slots have changed, which is always large enough: the model says what they do.
     ample: bool,
     refused: u64,
     /// One for each engine.
@@ -273,7 +284,7 @@ fn all(pipeline: &Pipeline) -> Vec<(&'static str, AnyEngine)> {
 
 impl Stage {
     fn new(case: Case, chance: &mut Chance) -> Stage {
-        let pipeline = pipeline(case.entries);
+        let pipeline = policy(case.kind, case.entries, &everybody());
         let first = 2 + chance.below(6) as u64;
         let backends: Vec<Known> = (0..BACKENDS)
             .map(|id| Known {
@@ -282,7 +293,7 @@ impl Stage {
             })
             .collect();
         let manifest = pipeline.manifest.clone();
-        let mut world = World::for_tests(&manifest);
+        let mut world = world(&manifest);
         world.seconds = BEGIN;
         let engines = if case.learns {
             all(&pipeline)
@@ -295,7 +306,10 @@ impl Stage {
             engines,
             manifest,
             world,
-            ample: case.entries >= 4096,
+            lines: everybody(),
+            kind: case.kind,
+            entries: case.entries,
+            ample: case.kind == Kind::Changed && case.entries >= 4096,
             refused: 0,
         };
         stage.publish();
@@ -315,28 +329,49 @@ impl Stage {
         }
     }
 
-    /// Another policy takes over, whose tables have another size: what is known is carried into images of its own.
-    fn reload(&mut self, entries: u32) {
-        let pipeline = pipeline(entries);
+    /// Another policy takes over, some of whose backends are others: in the images that are there, or in images of its own into
+    /// which what is known is carried. Tells whether in those that are there.
+    fn reload(&mut self, entries: u32, chance: &mut Chance) -> bool {
+        let lines = next(&self.lines, chance);
+        let pipeline = policy(self.kind, entries, &lines);
         let (before, manifest) = (&self.manifest, &pipeline.manifest);
-        for ((name, old), (other, mut next)) in self.engines.iter_mut().zip(all(&pipeline)) {
+        let new = |id: &Backend| !self.lines.contains(id);
+        for id in everybody() {
+            let known = &mut self.model.backends[usize::from(id)];
+            known.up = lines.contains(&id) && (known.up || new(&id));
+        }
+        self.model.remove(|id| !lines.contains(&id));
+        self.model.change();
+        self.world = self.world.follow(before, manifest);
+        let known = |id: Backend| self.model.backends[usize::from(id)];
+        tell(manifest, &mut self.world, known);
+        let goes_on = entries == self.entries;
+        let in_place = self.engines.iter_mut().filter(|_| goes_on);
+        for (_, engine) in in_place {
+            turn(before, manifest, engine.image_mut(), |image| {
+                publish(manifest, &self.world, image);
+            });
+        }
+        let others = if goes_on { Vec::new() } else { all(&pipeline) };
+        for ((name, old), (other, mut next)) in self.engines.iter_mut().zip(others) {
             assert_eq!(*name, other);
             let then = counted(old.image());
             let carried = carry((before, old.image(), &then), (manifest, next.image_mut()));
-            assert_eq!((carried.lost, carried.fresh.len()), (0, 0), "{name}");
+            assert_eq!(carried.fresh.len(), 0, "{name}");
             publish(manifest, &self.world, next.image_mut());
             let mut seen = approach((before, old.image_mut()), (manifest, next.image_mut()));
             let old_image = (before, old.image(), &then);
             catch_up(old_image, (manifest, next.image_mut()), &mut seen);
             *old = next;
         }
-        self.manifest = pipeline.manifest;
+        (self.manifest, self.lines, self.entries) = (pipeline.manifest, lines, entries);
+        goes_on
     }
 
     /// A backend is added, gets another weight, drains, dies or returns.
     fn change(&mut self, chance: &mut Chance) {
-        let count = self.model.backends.len();
-        let known = &mut self.model.backends[chance.below(count)];
+        let id = *chance.one(&self.lines);
+        let known = &mut self.model.backends[usize::from(id)];
         match chance.below(10) {
             0..4 => (known.up, known.weight) = (true, *chance.one(&[1, 2, 5])),
             4..7 => known.weight = *chance.one(&[0, 1, 3]),
@@ -348,9 +383,8 @@ impl Stage {
     }
 
     fn publish(&mut self) {
-        for (state, known) in self.world.pools[0].iter_mut().zip(&self.model.backends) {
-            (state.up, state.weight) = (known.up, known.weight);
-        }
+        let known = |id: Backend| self.model.backends[usize::from(id)];
+        tell(&self.manifest, &mut self.world, known);
         for (_, engine) in &mut self.engines {
             publish(&self.manifest, &self.world, engine.image_mut());
         }
@@ -365,7 +399,7 @@ impl Stage {
             .collect();
         let mut first: Option<Vec<Option<u16>>> = None;
         for (name, engine) in &mut self.engines {
-            let got = decide(engine, &self.world, packets);
+            let got = decide(engine, packets);
             let expected = first.get_or_insert_with(|| got.clone());
             let now = self.model.now;
             assert_eq!(got, *expected, "{name} at second {now}");
@@ -399,25 +433,16 @@ impl Stage {
             let words =
                 (0..u64::from(table.length)).map(|at| image.load(table.at(at, 0), Width::B8));
             assert_eq!(words.filter_map(Entry::from_bits).count(), 0, "{name}");
+            if let Some(loads) = image.layout().of_pool("loads", "web") {
+                let ids = 0..u64::from(loads.length);
+                let total = ids.map(|id| Load::read(image, loads, id).total());
+                assert_eq!(total.sum::<u64>(), 0, "{name}: flows that are not there");
+            }
         }
     }
 }
 
-pub fn pipeline(entries: u32) -> Pipeline {
-    let backends = (0..BACKENDS).map(|id| format!("  backend b{id} 192.0.2.{}\n", id + 1));
-    let text = format!(
-        "pool web {{\n  scheduler maglev\n{}  flows auto {entries} idle {IDLE}s\n}}\n\
-         match ip.dst == 192.0.2.200 {{\n  select rs from web\n  dr(rs)\n}}\n",
-        backends.collect::<String>()
-    );
-    let compiled = lvsc_front::compile_with("tracking.lvs", &text, &Disk);
-    compiled.pipeline.expect("the policy is right")
-}
-
-pub fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Option<u16>> {
-    let macs: BTreeMap<Mac, u16> = (world.pools[0].iter().zip(0..))
-        .filter_map(|(state, id)| Some((state.mac?, id)))
-        .collect();
+pub fn decide(engine: &mut AnyEngine, frames: &[Sent]) -> Vec<Option<u16>> {
     let mut became = Vec::new();
     for batch in frames.chunks(BATCH) {
         let mut packets = Vec::new();
@@ -430,9 +455,8 @@ pub fn decide(engine: &mut AnyEngine, world: &World, frames: &[Sent]) -> Vec<Opt
         engine.process(&mut packets).expect("no packet traps");
         for packet in packets {
             let sent = packet.verdict == Verdict::Send;
-            let to: [u8; 6] =
-                std::array::from_fn(|at| engine.room(packet.room)[packet.range()][at]);
-            became.push(sent.then(|| macs[&Mac(to)]));
+            let frame = &engine.room(packet.room)[packet.range()];
+            became.push(sent.then(|| receiver(frame)));
         }
     }
     became

@@ -188,6 +188,16 @@ impl Pool {
             .filter(|flows| flows.tracking == Tracking::Changed)
     }
 
+    /// The greatest age (seconds) of an entry that lives, in the pool's section of this kind.
+    pub fn oldest(&self, kind: &str) -> Option<u32> {
+        match kind {
+            "flows" => self.flows.map(|flows| flows.oldest()),
+            "fragments" => self.fragments.map(|fragments| fragments.life),
+            "persist" => self.persist.map(|persist| persist.life),
+            _ => None,
+        }
+    }
+
     /// Whether its flows are counted by backend ([`crate::loads`]).
     pub fn counts_flows(&self) -> bool {
         self.scheduler.pick().counts() || self.has_limits()

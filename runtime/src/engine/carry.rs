@@ -26,6 +26,7 @@ mod times;
 use self::late::{Seen, Writers};
 use self::limits::Limits;
 pub use self::moved::{Moved, Rings};
+use self::sizes::Lives;
 use self::times::{aged, ages_alike};
 
 /// The section of single counters.
@@ -117,7 +118,8 @@ pub fn carry(
                     copy(old, &before, new, &section);
                     0
                 } else {
-                    sizes::spread(old, &before, new, &section)
+                    let lives = Lives::of(old_manifest, &before, old);
+                    sizes::spread((old, &before), (new, &section), lives)
                 };
                 carried.lost += renumber(old_manifest, new_manifest, new, &section);
                 carried.lost += if section.element == Element::Client {
@@ -265,7 +267,10 @@ fn give(old: &Manifest, new: &Manifest, image: &mut dyn Image, goes_on: bool) ->
         }
         carried.kept.push(section.name);
     }
-    recount(new, image);
+    // What was exchanged while others are at work has been counted.
+    if !goes_on {
+        recount(new, image);
+    }
     carried
 }
 

@@ -344,6 +344,23 @@ mod tests {
     }
 
     #[test]
+    fn flows_follow_the_weights_within_one_percent_of_all() {
+        for weights in [&[1, 1][..], &[5, 1, 1, 3], &[100, 1, 50, 7, 3, 3, 3, 9]] {
+            let size = Scheduler::Maglev.ring_size(weights.len());
+            let owners = owners_of_flows(&Scheduler::Maglev.fill(&candidates(weights), size));
+            let total: u32 = weights.iter().sum();
+            for (id, weight) in weights.iter().enumerate() {
+                let has = owners.iter().filter(|owner| usize::from(**owner) == id);
+                let (has, wanted) = (has.count(), 100_000 * weight / total);
+                assert!(
+                    has.abs_diff(wanted as usize) < 1000,
+                    "{weights:?} {id}: {has} of {wanted}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn no_weight_is_too_small_for_a_slot() {
         let sharing = |scheduler: &Scheduler| *scheduler != Scheduler::Fo;
         for scheduler in Scheduler::ALL.into_iter().filter(sharing) {

@@ -3,7 +3,6 @@
 use lvsc_ir::program::Value;
 
 use super::Lowering;
-use super::interfaces::with_mac;
 use super::state::{Path, Split};
 use crate::pipeline::{ChoiceId, Compare, Expr};
 
@@ -40,9 +39,9 @@ impl Lowering<'_> {
                 split
             }
             Expr::Compare(op @ (Compare::Eq | Compare::Ne), a, b)
-                if let Some((other, interface)) = with_mac(a, b) =>
+                if let Some(destination) = self.arrival_at_own(a, b, &path) =>
             {
-                self.branch_mac(*op == Compare::Eq, other, interface, path)
+                self.branch_own(*op == Compare::Eq, destination, path)
             }
             Expr::Field(..)
             | Expr::Variable(_)

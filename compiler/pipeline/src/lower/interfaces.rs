@@ -70,55 +70,50 @@ impl Lowering<'_> {
         (self.code).with(block, ir::Binary::And, flags, interface::KNOWN)
     }
 
-    /// Splits by whether an expression is the interface's MAC, or whether it is another one; where it is absent it is neither.
-    /// Where it is the one of the record, nothing else is asked.
-    pub(super) fn branch_mac(
-        &mut self,
-        equal: bool,
-        other: &Expr,
-        interface: InterfaceRef,
-        path: Path,
-    ) -> Split {
-        let arrives = interface == InterfaceRef::Ingress && self.is_arrival(other, &path);
-        let Split { yes, no: absent } = self.value(other, path);
+    /// Splits by whether the destination of the frame as it arrived is the MAC of the interface where it did, or is another one;
+    /// where it is absent it is neither. Where it is the one of the record, nothing else is asked; where that is not known, it is.
+    pub(super) fn branch_own(&mut self, equal: bool, destination: &Expr, path: Path) -> Split {
+        let Split { yes, no: absent } = self.value(destination, path);
         let mut split = Split::default();
         for mut path in yes {
-            let other = path.pop().low;
-            let record = self.interface_record(interface, &path);
+            let destination = path.pop().low;
+            let record = self.interface_record(InterfaceRef::Ingress, &path);
             let mac = self.code.value(path.block, Op::Swap(MAC, record));
-            let Split { yes, no } = self.test_equal(other, mac, path);
+            let same = (self.code).compare(path.block, ir::Compare::Eq, destination, mac);
+            let Split { yes, no } = self.test(same, path);
             split.yes.extend(yes);
             for path in no {
                 let known = self.is_known(path.block, record);
                 let Split { yes, no } = self.test(known, path);
                 split.no.extend(yes);
-                if arrives {
-                    split.yes.extend(no);
-                    continue;
-                }
-                for path in no {
-                    for mut path in self.arrival(path) {
-                        let wire = path.pop().low;
-                        let mac = self.code.value(path.block, Op::Swap(MAC, wire));
-                        split.extend(self.test_equal(other, mac, path));
-                    }
-                }
+                split.yes.extend(no);
             }
         }
         for path in &mut split.yes {
-            path.state.arrives_at_own |= arrives;
+            path.state.arrives_at_own = true;
         }
         let mut split = if equal { split } else { split.swapped() };
         split.no.extend(absent);
         split
     }
 
-    fn test_equal(&mut self, a: Value, b: Value, path: Path) -> Split {
-        let equal = self.code.compare(path.block, ir::Compare::Eq, a, b);
-        self.test(equal, path)
+    /// The one of two expressions that is the destination of the frame as it arrived, where the other one is the MAC of the interface
+    /// where it did.
+    pub(super) fn arrival_at_own<'a>(
+        &self,
+        a: &'a Expr,
+        b: &'a Expr,
+        path: &Path,
+    ) -> Option<&'a Expr> {
+        const OWN: Expr = Expr::Interface(InterfaceRef::Ingress, InterfaceField::Mac);
+        let destination = match (a == &OWN, b == &OWN) {
+            (false, true) => a,
+            (true, false) => b,
+            (true, true) | (false, false) => return None,
+        };
+        self.is_arrival(destination, path).then_some(destination)
     }
 
-    /// Whether an expression is the destination of the frame as it arrived.
     fn is_arrival(&self, expr: &Expr, path: &Path) -> bool {
         let Expr::Field(header, field) = *expr else {
             return false;
@@ -149,14 +144,5 @@ impl Lowering<'_> {
         }
         yes.extend(self.bits(no, 0));
         self.join(yes)
-    }
-}
-
-/// What is compared with an interface's MAC, and whose.
-pub(super) fn with_mac<'a>(a: &'a Expr, b: &'a Expr) -> Option<(&'a Expr, InterfaceRef)> {
-    match (a, b) {
-        (other, Expr::Interface(interface, InterfaceField::Mac))
-        | (Expr::Interface(interface, InterfaceField::Mac), other) => Some((other, *interface)),
-        _ => None,
     }
 }

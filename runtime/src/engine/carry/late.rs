@@ -8,7 +8,7 @@ use lvsc_abi::layout::{Element, Section, change, clock};
 use lvsc_abi::manifest::Manifest;
 use lvsc_abi::slots::Slot;
 
-use super::sizes::{goes_on, is_later, place};
+use super::sizes::{Lives, goes_on, is_later, place};
 use super::{aged, exchange, hosts, pools, slots};
 
 /// Who writes flows into the new image.
@@ -144,6 +144,7 @@ impl Seen {
             };
             let ids = hosts(was, pool);
             let shrinks = section.length < before.length;
+            let lives = Lives::of(new_manifest, section, old);
             let mut words = vec![0; before.length as usize];
             old.words(before.offset, &mut words);
             let seen = self.words.entry(section.name.clone()).or_default();
@@ -162,7 +163,7 @@ impl Seen {
                 for index in (index..u64::from(section.length.max(before.length)))
                     .step_by(before.length.max(1) as usize)
                 {
-                    carry_one(entry, index, (new, section, shrinks), writers);
+                    carry_one(entry, index, (new, section), (lives, shrinks), writers);
                 }
             }
             *seen = words;
@@ -175,14 +176,15 @@ impl Seen {
 fn carry_one(
     entry: Entry,
     index: u64,
-    (new, section, shrinks): (&mut dyn Image, &Section, bool),
+    (new, section): (&mut dyn Image, &Section),
+    (lives, shrinks): (Lives, bool),
     writers: Writers,
 ) {
-    let Some((at, there)) = place(new, section, index, entry.tag) else {
+    let Some((at, there)) = place((new, section, lives), index, entry.tag) else {
         return; // the bucket is full
     };
     let backend = entry.backend;
-    let carried = match Entry::from_bits(there) {
+    let carried = match lives.entry(there) {
         None => entry,
         // Of a bucket that was several for a while each had a copy, and a flow went on with its own.
         Some(noted) if writers == Writers::Nobody => {
@@ -262,20 +264,29 @@ mod tests {
         Manifest {
             pools: vec![Pool {
                 backends: ["a", "b"].into_iter().zip(ids).map(backend).collect(),
-                flows: Some(Flows::new(Tracking::Changed, 8, 10)),
+                flows: Some(Flows::new(Tracking::Changed, 8, 100)),
                 ..Pool::new("web", Scheduler::Maglev)
             }],
             ..Manifest::default()
         }
     }
 
+    /// Second 9.
     fn image(entries: u32) -> Bytes {
         let mut layout = Layout::new();
         layout.add("clock", Element::Clock, 1);
         layout.add("flows.web", Element::Noted, entries);
         layout.add("ring.web", Element::Slot, SLOTS);
         layout.add("changes.web", Element::Change, SLOTS);
-        Bytes::new(layout)
+        let mut image = Bytes::new(layout);
+        tell(&mut image, 9);
+        image
+    }
+
+    fn tell(image: &mut Bytes, seconds: u64) {
+        let (_, time) = image.layout().named("clock").unwrap();
+        let at = time.at(0, clock::SECONDS);
+        image.store(at, Width::B8, seconds);
     }
 
     fn at(image: &Bytes, kind: &str, index: u64, field: u16) -> u64 {
@@ -371,6 +382,7 @@ mod tests {
             carry((&policy, &small, &then), (&policy, &mut large));
             assert_eq!(noted(&large, 7).len(), 2);
             note(&mut large, used, entry(7, 0, 60));
+            tell(&mut large, 60);
             carry((&policy, &large, &then), (&policy, &mut again));
             assert_eq!(noted(&again, 7), [entry(7, 0, 60)], "{used}");
             approach((&policy, &mut large), (&policy, &mut again));
@@ -389,8 +401,7 @@ mod tests {
             Width::B4,
             slot::word(0, 1).into(),
         );
-        let (_, time) = before.layout().named("clock").unwrap();
-        before.store(time.at(0, clock::SECONDS), Width::B8, 90);
+        tell(&mut before, 90);
         let seen = approach((&policy, &mut before), (&policy, &mut after));
         assert_eq!(before.load(since, Width::B4), 90);
         seen.give_up(&mut before);

@@ -3,7 +3,7 @@ use super::*;
 use lvsc_abi::cells::{self, Cell};
 use lvsc_abi::image::{Bytes, count};
 use lvsc_abi::kind::Kind;
-use lvsc_abi::layout::Layout;
+use lvsc_abi::layout::{Layout, clock};
 use lvsc_abi::manifest::{
     Backend, Counter, CounterKind, Flows, KeyPart, KeyTable, Keyed, Shape, Tracking,
 };
@@ -38,7 +38,15 @@ fn image() -> Bytes {
     layout.add("clock", Element::Clock, 1);
     layout.add("flows.web", Element::Flow, 8);
     layout.add("counters", Element::Counter, 4);
-    Bytes::new(layout)
+    at_second(10, Bytes::new(layout))
+}
+
+/// The image with a clock that says so.
+fn at_second(seconds: u64, mut image: Bytes) -> Bytes {
+    let (_, clock) = image.layout().named("clock").unwrap();
+    let at = clock.at(0, clock::SECONDS);
+    image.store(at, Width::B8, seconds);
+    image
 }
 
 #[test]

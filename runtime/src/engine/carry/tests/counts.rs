@@ -1,6 +1,8 @@
 //! How many flows backends have, while the one policy takes over from the other.
 
-use lvsc_abi::flows::CLOSING;
+use std::cell::RefCell;
+
+use lvsc_abi::flows::{CLOSING, empty};
 use lvsc_abi::loads::Load;
 use lvsc_abi::scheduler::Scheduler;
 
@@ -18,7 +20,7 @@ fn image() -> Bytes {
     layout.add("clock", Element::Clock, 1);
     layout.add("flows.web", Element::Flow, 8);
     layout.add("loads.web", Element::Load, 4);
-    Bytes::new(layout)
+    at_second(10, Bytes::new(layout))
 }
 
 /// What a packet does that opens a flow, or closes it.
@@ -103,4 +105,42 @@ fn who_is_gone_has_no_flow_and_others_have_theirs() {
     let mut busy = Busy(busy);
     turn(&old, &new, &mut busy, |_| {});
     assert_eq!(counts(&busy.0), [(0, 1), (0, 0), (0, 0)]);
+}
+
+/// An image by which packets go on: while its table is read, a flow of backend 0 begins in a place that was read, and one of it
+/// ends in a place that was not.
+struct Forwarding(RefCell<Bytes>, Layout);
+
+impl Image for Forwarding {
+    fn layout(&self) -> &Layout {
+        &self.1
+    }
+
+    fn load(&self, at: u64, width: Width) -> u64 {
+        let mut image = self.0.borrow_mut();
+        let place = |index| self.1.named("flows.web").unwrap().1.at(index, 0);
+        if at == place(4) && image.load(place(0), Width::B8) == 0 {
+            packet(&mut image, 0, 0, 0);
+            let loads = self.1.named("loads.web").unwrap().1;
+            let gone = empty(&mut *image, place(7), |_| true);
+            loads::forget(&mut *image, loads, gone.unwrap());
+        }
+        image.load(at, width)
+    }
+
+    fn store(&mut self, at: u64, width: Width, value: u64) {
+        self.0.get_mut().store(at, width, value);
+    }
+}
+
+#[test]
+fn counts_are_right_behind_a_takeover_during_which_a_flow_begins_and_another_one_ends() {
+    let (old, new) = (policy(&["a", "b"]), policy(&["a", "b", "c"]));
+    let mut image = image();
+    packet(&mut image, 7, 0, 0);
+    packet(&mut image, 5, 0, 0);
+    let layout = image.layout().clone();
+    let mut image = Forwarding(RefCell::new(image), layout);
+    turn(&old, &new, &mut image, |_| {});
+    assert_eq!(counts(&image.0.into_inner()), [(2, 0), (0, 0), (0, 0)]);
 }

@@ -186,3 +186,42 @@ fn a_table_by_which_flows_are_counted_shrinks_and_does_not_grow() {
         assert_eq!(there.count() as u32, known);
     }
 }
+
+/// A full bucket of flows that have expired, and one of flows that live: those alone are carried, and those that come meanwhile.
+#[test]
+fn what_has_expired_takes_nobodys_place() {
+    const NOW: u64 = 50_000;
+    let table = |(name, element): Kind, entries| {
+        let mut layout = Layout::new();
+        layout.add("clock", Element::Clock, 1);
+        layout.add(name, element, entries);
+        at_second(NOW, Bytes::new(layout))
+    };
+    let hashes =
+        |bucket: u64| (1..=8).map(move |number: u64| (number + bucket * 8) << TAG_SHIFT | bucket);
+    let live = NOW as u16;
+    for kind in KINDS {
+        let (name, policy) = (kind.0, policy(kind.1));
+        let mut before = table(kind, 16);
+        hashes(0).for_each(|hash| enter(&mut before, name, hash, 0, live.wrapping_sub(40_000)));
+        hashes(1).for_each(|hash| enter(&mut before, name, hash, 1, live));
+        let then = counted(&before);
+
+        let mut small = table(kind, 8);
+        let carried = carry((&policy, &before, &then), (&policy, &mut small));
+        assert_eq!(carried.lost, 0, "{name}");
+        for hash in hashes(1) {
+            assert!(found(&small, name, hash).is_some(), "{name}");
+        }
+
+        let mut now = table(kind, 16);
+        carry((&policy, &before, &then), (&policy, &mut now));
+        let first = bucket(&before, name, 0)[0];
+        before.store(first, Width::B8, 0);
+        let new = 99 << TAG_SHIFT;
+        enter(&mut before, name, new, 1, live);
+        let mut seen = Seen::default();
+        catch_up((&policy, &before, &then), (&policy, &mut now), &mut seen);
+        assert!(found(&now, name, new).is_some(), "{name}");
+    }
+}
