@@ -25,7 +25,7 @@
 //! after the other, each at its width). `slot(h)` is the backend in the ring's slot of that hash ([`lvsc_abi::hash::slot`]),
 //! and in `ring.<pool>[c]` for a cursor `c`; its record is `backends.<pool>[slot]`. Indices are masked to the section's length, and a
 //! pool's `backends` section has at least one element more than backends ([`lvsc_abi::manifest::Pool::records`]), so that "none" reads
-//! a record that is never usable. A backend's counter is found by its id modulo that length, too.
+//! a record that is never usable.
 //!
 //! A select may have a home, which is the hash of another key ([`lvsc_abi::hash::state`], a variable that was bound before). It has a
 //! table of every flow, and there `h` is the ring hash of the home wherever the ring is asked; the table goes by the flow's key as

@@ -18,9 +18,8 @@ impl Running<'_> {
 
     /// Counts a packet for a backend that it was given.
     pub(super) fn count_for(&mut self, pool: PoolId, backend: u16) {
-        let pool = self.pipeline.pool(pool);
-        let id = u32::from(backend) & (pool.records() - 1);
-        self.count(u64::from(pool.counters + id));
+        let first = u64::from(self.pipeline.pool(pool).counters);
+        self.count(first + u64::from(backend));
     }
 
     /// Binds the backend that was chosen, if one was.

@@ -81,7 +81,7 @@ impl Lowering<'_> {
         let Split { yes, no } = self.test(changed, path);
         let mut found = Changed::default();
         for mut path in no {
-            let id = self.id_in(pool, word, path.block);
+            let id = self.code.with(path.block, Binary::And, word, slot::BACKEND);
             path.push(id);
             found.steady.push(path);
         }
@@ -183,7 +183,6 @@ impl Lowering<'_> {
         let previous = self.code.with(block, Binary::Shr, word, shift);
         let tail = self.code.constant(block, u64::from(slot::TAIL));
         let some = self.code.compare(block, Compare::Ne, previous, tail);
-        let previous = self.id_in(lookup.pool, previous, block);
         let from = element(self.sections.pool(lookup.pool).backends, previous, 0, 8);
         let record = self.code.load(block, Class::Config, from);
         let flag = self.usable_flag(block, record);
@@ -193,7 +192,7 @@ impl Lowering<'_> {
             flows,
             lookup,
             index: self.ring_slot(block, lookup.pool, lookup.state),
-            backend: self.id_in(lookup.pool, word, block),
+            backend: self.code.with(block, Binary::And, word, slot::BACKEND),
             previous,
             kept: self.code.binary(block, Binary::And, some, usable),
         }
@@ -211,7 +210,7 @@ impl Lowering<'_> {
             let Split { yes, no } = self.test(live, path);
             unknown.extend(no);
             for mut path in yes {
-                let id = self.entry_backend(asked.lookup.pool, path.block, place.word);
+                let id = self.entry_backend(path.block, place.word);
                 self.push_candidate(asked.lookup.pool, id, &mut path);
                 let Split { yes, no } = self.usable(path);
                 split.yes.extend(yes);

@@ -140,7 +140,7 @@ impl Lowering<'_> {
         let mut split = Split::default();
         for mut path in live {
             let place = pop_place(&mut path);
-            let id = self.entry_backend(pool, path.block, place.word);
+            let id = self.entry_backend(path.block, place.word);
             self.push_candidate(pool, id, &mut path);
             let Split { yes, no } = self.usable(path);
             split.yes.extend(yes);
@@ -192,7 +192,7 @@ impl Lowering<'_> {
             no,
         };
         for mut path in live {
-            let id = self.entry_backend(asked.lookup.pool, path.block, place.word);
+            let id = self.entry_backend(path.block, place.word);
             self.push_candidate(asked.lookup.pool, id, &mut path);
             let Split { yes, no } = self.usable(path);
             split.no.extend(no);

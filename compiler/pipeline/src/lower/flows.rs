@@ -4,7 +4,7 @@ use lvsc_abi::flows::tcp::{ACK, FIN, RST, SYN};
 use lvsc_abi::flows::{
     ABSENT, BACKEND_SHIFT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID,
 };
-use lvsc_abi::layout::{SectionId, clock};
+use lvsc_abi::layout::{SectionId, clock, slot};
 use lvsc_abi::manifest::Flows;
 use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
 
@@ -261,15 +261,17 @@ impl Lowering<'_> {
 
     /// The backend of the entry that another worker made of the same flow.
     pub(super) fn theirs(&mut self, lookup: &Lookup, before: Value, mut path: Path) -> Split {
-        let id = self.entry_backend(lookup.pool, path.block, before);
+        let id = self.entry_backend(path.block, before);
         self.push_candidate(lookup.pool, id, &mut path);
         self.usable(path)
     }
 
     /// The backend in an entry's word.
-    pub(super) fn entry_backend(&mut self, pool: PoolId, block: BlockId, word: Value) -> Value {
-        let id = (self.code).with(block, Binary::Shr, word, u64::from(BACKEND_SHIFT));
-        self.id_in(pool, id, block)
+    pub(super) fn entry_backend(&mut self, block: BlockId, word: Value) -> Value {
+        let id = self
+            .code
+            .with(block, Binary::Shr, word, u64::from(BACKEND_SHIFT));
+        self.code.with(block, Binary::And, id, slot::BACKEND)
     }
 }
 

@@ -65,7 +65,7 @@ impl Lowering<'_> {
             split.no.extend(no);
             for mut path in live {
                 let place = pop_place(&mut path);
-                let id = self.entry_backend(pool, path.block, place.word);
+                let id = self.entry_backend(path.block, place.word);
                 self.push_candidate(pool, id, &mut path);
                 split.extend(self.usable(path));
             }

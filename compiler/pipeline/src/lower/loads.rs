@@ -241,7 +241,7 @@ impl Lowering<'_> {
             let Split { yes, no } = self.test(used, path);
             for path in &yes {
                 let block = path.block;
-                let id = self.entry_backend(pool, block, old);
+                let id = self.entry_backend(block, old);
                 let one = self.unit(old, block);
                 let zero = self.code.constant(block, 0);
                 let less = self.code.binary(block, Binary::Sub, zero, one);

@@ -90,7 +90,7 @@ impl Lowering<'_> {
 
     /// Splits by whether the backend of a client's entry is usable and not full; if so, the candidate is on the stack.
     fn takes_in(&mut self, pool: PoolId, word: Value, mut path: Path) -> Split {
-        let id = self.entry_backend(pool, path.block, word);
+        let id = self.entry_backend(path.block, word);
         self.push_candidate(pool, id, &mut path);
         let mut split = self.usable(path);
         if self.pipeline.pool(pool).has_limits() {

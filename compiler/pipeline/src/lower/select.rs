@@ -149,14 +149,7 @@ impl Lowering<'_> {
     pub(super) fn slot_id(&mut self, pool: PoolId, index: Value, block: BlockId) -> Value {
         let from = super::element(self.sections.pool(pool).ring, index, 0, 4);
         let slot = self.code.load(block, Class::Config, from);
-        self.id_in(pool, slot, block)
-    }
-
-    /// The id in the lowest bits: one of those that have a record, so that nobody behind masks it anew.
-    pub(super) fn id_in(&mut self, pool: PoolId, word: Value, block: BlockId) -> Value {
-        let records = self.pipeline.pool(pool).records();
-        let mask = slot::BACKEND & u64::from(records - 1);
-        self.code.with(block, Binary::And, word, mask)
+        self.code.with(block, Binary::And, slot, slot::BACKEND)
     }
 
     /// Pushes the candidate of this id.

@@ -35,7 +35,7 @@ impl Lowering<'_> {
         word: Value,
         block: BlockId,
     ) -> Value {
-        let id = self.entry_backend(asked.lookup.pool, block, word);
+        let id = self.entry_backend(block, word);
         let mark = u64::from(SECONDS_SHIFT + MARK_SHIFT);
         let mark = self.code.with(block, Binary::Shr, word, mark);
         let on = self.code.binary(block, Binary::Sub, told.mark, mark);
