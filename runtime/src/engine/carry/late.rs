@@ -228,14 +228,17 @@ fn times((old, before): (&dyn Image, &Section), (new, section): (&mut dyn Image,
     };
     let is_steady = |image: &dyn Image, slots, index| Slot::load(image, slots, index).is_steady();
     for index in 0..u64::from(section.length) {
-        if is_steady(old, (&old_ring, before), index) || is_steady(new, (&new_ring, section), index)
+        // As `slots::copy` has it.
+        let earlier = index * u64::from(before.length) / u64::from(section.length);
+        if is_steady(old, (&old_ring, before), earlier)
+            || is_steady(new, (&new_ring, section), index)
         {
             continue;
         }
         for field in [change::SINCE, change::ELSEWHERE] {
             let at = section.at(index, field);
             let then = new.load(at, Width::B4) as u32;
-            let now = old.load(before.at(index, field), Width::B4) as u32;
+            let now = old.load(before.at(earlier, field), Width::B4) as u32;
             // A packet that writes at the same time writes a time of this second or the next: nothing is lost by it.
             if now.wrapping_sub(then).cast_signed() > 0 {
                 new.store(at, Width::B4, u64::from(now));
