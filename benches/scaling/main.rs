@@ -4,17 +4,8 @@
 #[allow(dead_code, reason = "the bench uses a part")]
 #[path = "../../cli/compile.rs"]
 mod compile;
-#[allow(dead_code, reason = "the bench uses a part")]
-#[path = "../../cli/engines.rs"]
-mod engines;
-#[allow(dead_code, reason = "the bench uses a part")]
-#[path = "../../cli/failure.rs"]
-mod failure;
 mod measure;
 mod policies;
-#[allow(dead_code, reason = "the bench uses a part")]
-#[path = "../../cli/remedy.rs"]
-mod remedy;
 mod rings;
 mod sweep;
 mod tables;

@@ -1,14 +1,16 @@
 //! What the control plane pays for keeping a connection table clean: a round of the sweep over the memory of the WebAssembly
 //! engine. A round takes fifteen seconds, a part of it each second.
 
+use lvsc_abi::engine::Engine;
 use lvsc_abi::flows::Entry;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::Section;
 use lvsc_abi::manifest::Manifest;
-use lvsc_runtime::director::AnyEngine;
+use lvsc_runtime::engine::wasm::WasmEngine;
 use lvsc_runtime::sweep::Sweeper;
+use lvsc_target_wasm::Wasm;
 
-use crate::engines::ENGINES;
+use crate::compile;
 use crate::rings::fastest;
 use crate::tables::{grouped, head, row};
 
@@ -35,7 +37,7 @@ pub fn table(most: u32, rounds: u32) -> String {
 
 /// A table of every flow, which lives for 900 s, and nobody counts.
 struct Swept {
-    engine: AnyEngine,
+    engine: WasmEngine,
     manifest: Manifest,
     table: Section,
 }
@@ -50,11 +52,9 @@ impl Swept {
         );
         let compiled = lvsc_front::compile("sweep.lvs", &policy).pipeline;
         let pipeline = compiled.expect("the policy is right");
-        let wasm = ENGINES.iter().find(|kind| kind.name == "wasm");
-        let made = wasm.map(|kind| kind.make(&pipeline));
-        let Some(Ok(engine)) = made else {
-            panic!("a build without the WebAssembly engine")
-        };
+        let made = compile::program(&pipeline).and_then(|compiled| compiled.emit(&Wasm));
+        let code = made.expect("it is compiled").code;
+        let engine = WasmEngine::load(&code).expect("it runs");
         let found = engine.image().layout().of_pool("flows", "web");
         let table = found.cloned().expect("the pool has a table");
         Swept {
