@@ -114,6 +114,11 @@ fn no_connection_moves_that_opens_while_policies_are_exchanged() {
 }
 
 #[test]
+fn no_connection_moves_where_a_ring_gets_longer() {
+    assert_eq!(exchange::grow(), 0);
+}
+
+#[test]
 fn openings_that_somebody_forges_move_nothing() {
     let outcome = all(Case {
         forged: true,

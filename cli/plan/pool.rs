@@ -9,7 +9,7 @@ use lvsc_abi::manifest::{Backend, Limit, Pool};
 use lvsc_abi::scheduler::Pick;
 use lvsc_pipeline::pipeline::{Pipeline, Step};
 use lvsc_pipeline::words;
-use lvsc_runtime::engine::carry::Carried;
+use lvsc_runtime::engine::carry::{self, Carried};
 use serde::Serialize;
 
 use super::lines::{self, Line};
@@ -272,12 +272,10 @@ fn is_kept(carried: &Carried, kind: &str, pool: &Pool) -> bool {
     carried.kept.contains(&format!("{kind}.{}", pool.name))
 }
 
-/// Each slot of the larger ring, in both: an index is masked to each one's length.
+/// Each slot of the longer ring, in both.
 fn side_by_side<'a>(before: &'a Ring, after: &'a Ring) -> Pairs<'a> {
     let mut pairs = Pairs::new();
-    let length = before.len().max(after.len());
-    let each = before.iter().cycle().zip(after.iter().cycle()).take(length);
-    for (from, to) in each {
+    for (from, to) in carry::side_by_side(before, after) {
         *pairs.entry((from.as_deref(), to.as_deref())).or_default() += 1;
     }
     pairs

@@ -125,7 +125,7 @@ fn sweep(
             let Some(entry) = Entry::from_bits(*word).filter(|entry| expired(*entry)) else {
                 continue;
             };
-            // One that is another by now was seen just now.
+            // A packet may have made it another since it was read: that is left for a round.
             let gone = image.exchange(table.at(index, 0), *word, 0);
             if let Some(loads) = loads.as_ref().filter(|_| gone) {
                 loads::forget(image, loads, entry);

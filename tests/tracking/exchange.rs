@@ -7,7 +7,7 @@ use lvsc_runtime::publish::{publish, publish_time};
 
 use crate::engines;
 use crate::model::Sent;
-use crate::policy::{Kind, everybody, policy, world};
+use crate::policy::{BACKENDS, Kind, everybody, policy, policy_for, world};
 use crate::run::{decide, sent};
 
 /// Connections of each kind.
@@ -61,6 +61,42 @@ pub fn exchange(later: u64) -> Exchanged {
         meanwhile: drained(&first),
         after: drained(&fresh),
     }
+}
+
+/// Has a policy take over whose ring is longer, in images that are empty: how many connections have changed their backends that
+/// opened before a change which the slots have not forgotten.
+pub fn grow() -> usize {
+    let capacities = [BACKENDS, 32];
+    let policies = capacities.map(|places| policy_for(places, Kind::Changed, 4096, &everybody()));
+    let [old, new] = policies.each_ref().map(|pipeline| &pipeline.manifest);
+    assert!(old.pools[0].slots() < new.pools[0].slots());
+    let mut world = world(old);
+    world.seconds = 1000;
+    let mut moved = 0;
+    for kind in engines::present() {
+        let made = policies.each_ref().map(|pipeline| kind.make(pipeline));
+        let [mut before, mut after] = made.map(|engine| engine.unwrap_or_else(|e| panic!("{e}")));
+        let mut world = world.clone();
+        publish(old, &world, before.image_mut());
+        let first = decide(&mut before, &flows(0, true));
+        world.pools[0][usize::from(DRAINED)].weight = 0;
+        publish(old, &world, before.image_mut());
+        world.seconds += 10;
+        publish_time(&world, before.image_mut());
+        let then = counted(before.image());
+        carry((old, before.image(), &then), (new, after.image_mut()));
+        publish(new, &world, after.image_mut());
+        let mut seen = approach((old, before.image_mut()), (new, after.image_mut()));
+        catch_up(
+            (old, before.image(), &then),
+            (new, after.image_mut()),
+            &mut seen,
+        );
+        let later = decide(&mut after, &flows(0, false));
+        moved += differ(&first, &later);
+        assert!(drained(&later) > 100, "{}", kind.name);
+    }
+    moved
 }
 
 /// Packets of [`FLOWS`] connections.

@@ -32,6 +32,11 @@ pub enum Kind {
 
 /// A policy with a table of so many entries, and a line for each of these backends.
 pub fn policy(kind: Kind, entries: u32, lines: &[Backend]) -> Pipeline {
+    policy_for(BACKENDS, kind, entries, lines)
+}
+
+/// The same with place for so many backends: where there are more than 16 the ring is longer.
+pub fn policy_for(capacity: u64, kind: Kind, entries: u32, lines: &[Backend]) -> Pipeline {
     let (scheduler, auto) = match kind {
         Kind::Changed => ("maglev", "auto "),
         Kind::Every(scheduler) => (scheduler, ""),
@@ -42,7 +47,7 @@ pub fn policy(kind: Kind, entries: u32, lines: &[Backend]) -> Pipeline {
     };
     let backends: String = lines.iter().map(backend).collect();
     let text = format!(
-        "pool web {{\n  scheduler {scheduler}\n  capacity {BACKENDS}\n{backends}  flows {auto}{entries} idle {IDLE}s\n}}\n\
+        "pool web {{\n  scheduler {scheduler}\n  capacity {capacity}\n{backends}  flows {auto}{entries} idle {IDLE}s\n}}\n\
          match ip.dst == 192.0.2.200 {{\n  select rs from web\n  dr(rs)\n}}\n",
     );
     let compiled = lvsc_front::compile_with("tracking.lvs", &text, &Disk);

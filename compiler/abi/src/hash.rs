@@ -12,6 +12,8 @@
 pub const MULTIPLY: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Second multiplier: the first finaliser constant of `SplitMix64` (Steele, Lea, Flood, OOPSLA 2014).
 pub const FINISH: u64 = 0xbf58_476d_1ce4_e5b9;
+/// By how much [`finish`] shifts to the right: so many of the highest bits it leaves as the multiplication made them.
+pub const FINISH_SHIFT: u32 = 29;
 /// Seed of the ring hash where a policy gives none.
 pub const RING_SEED: u64 = 0;
 
@@ -30,7 +32,7 @@ pub const fn absorb(state: u64, word: u64) -> u64 {
 /// The hash of a key whose words were absorbed into `state`.
 pub const fn finish(state: u64) -> u64 {
     let mixed = state.wrapping_mul(FINISH);
-    mixed ^ mixed >> 29
+    mixed ^ mixed >> FINISH_SHIFT
 }
 
 /// The ring hash of a key whose words were absorbed into `state`.
@@ -45,6 +47,12 @@ pub const fn slot(hash: u64, length: u32) -> u64 {
         Some(slot) => slot,
         None => 0,
     }
+}
+
+/// The slot of a ring of `other` slots in which the flows of slot `slot` are, if there are `length` here; both powers of two,
+/// neither 0. In a longer ring they are in several, of which it is the first.
+pub const fn slot_in(slot: u64, length: u32, other: u32) -> u64 {
+    slot * other as u64 / length as u64
 }
 
 /// The table hash of a key whose words were absorbed into `state`, with the seed of this start.
@@ -83,6 +91,20 @@ mod tests {
             [1, 2, 16, 65_536].map(|length| slot(hash, length)),
             [0, 1, 0xc, 0xc2c5]
         );
+    }
+
+    #[test]
+    fn in_a_ring_of_another_length_a_flow_is_found_by_its_slot() {
+        for hash in (0..1000).map(|n| table(n, 7)) {
+            for (length, other) in [(8, 8), (16_384, 4), (16_384, 1)] {
+                assert_eq!(
+                    slot_in(slot(hash, length), length, other),
+                    slot(hash, other)
+                );
+            }
+            let first = slot_in(slot(hash, 4), 4, 32);
+            assert!((first..first + 8).contains(&slot(hash, 32)));
+        }
     }
 
     #[test]

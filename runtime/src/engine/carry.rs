@@ -25,7 +25,7 @@ mod times;
 
 use self::late::{Seen, Writers};
 use self::limits::Limits;
-pub use self::moved::{Moved, Rings};
+pub use self::moved::{Moved, Rings, side_by_side};
 use self::sizes::Lives;
 use self::times::{aged, ages_alike};
 

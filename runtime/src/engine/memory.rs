@@ -120,7 +120,7 @@ impl Mapping {
         }
     }
 
-    /// Reads neighbouring words from `at` on; 0 where [`Mapping::load`] gives 0 of one of them.
+    /// Reads neighbouring words from `at` on; all are 0 where `at` is not aligned to them, or one of them is not there.
     pub(super) fn words(&self, at: u64, into: &mut [u64]) {
         let bytes = size_of_val(into) as u64;
         let address = self.address(at, bytes).filter(|_| at.is_multiple_of(8));

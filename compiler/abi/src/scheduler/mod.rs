@@ -64,17 +64,17 @@ pub enum Scheduler {
 /// What generated code does at a `select`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// `ring[hash(key) & mask]`: needs no state.
+    /// The slot of the key's hash ([`crate::hash::slot`]): needs no state.
     Hash,
     /// `ring[cursor++ & mask]`: needs a connection table, for each packet would go elsewhere.
     Cursor,
     /// The backend that has least to do ([`crate::loads::least`]).
     Least(Measure),
-    /// Of `ring[hash(key) & mask]` and the slot of the hash's other half the one that has less to do.
+    /// Of the slots of both halves of the key's hash the one that has less to do.
     Two,
-    /// `ring[hash(home) & mask]` where that [`crate::loads::stays`], else the one that has least to do.
+    /// The slot of the home's hash where that [`crate::loads::stays`], else the one that has least to do.
     Home,
-    /// The same of the one that has less to do of `ring[hash(home) & mask]` and the slot of the hash's other half.
+    /// The same of the one that has less to do of the slots of both halves of the home's hash.
     Homes,
 }
 

@@ -8,9 +8,6 @@ use super::code::Spot;
 use super::state::{Number, Path};
 use crate::pipeline::{Expr, Field, HeaderId, PoolId};
 
-/// By how much [`hash::finish`] shifts.
-const FINISH_SHIFT: u64 = 29;
-
 /// Some bytes of a key.
 #[derive(Clone, Copy)]
 struct Piece {
@@ -94,7 +91,7 @@ impl Lowering<'_> {
 
     /// The slots of the ring hash's halves.
     pub(super) fn ring_slots(&mut self, block: BlockId, pool: PoolId, state: Value) -> [Value; 2] {
-        let high = self.mix(block, state, hash::FINISH, FINISH_SHIFT);
+        let high = self.mix(block, state, hash::FINISH, hash::FINISH_SHIFT.into());
         let low = self.code.with(block, Binary::Shl, high, 32);
         [high, low].map(|hash| self.slot_of_hash(block, pool, hash))
     }
@@ -102,10 +99,7 @@ impl Lowering<'_> {
     /// [`hash::slot`]
     fn slot_of_hash(&mut self, block: BlockId, pool: PoolId, hash: Value) -> Value {
         let bits = self.pipeline.pool(pool).slots().trailing_zeros();
-        debug_assert!(
-            u64::from(bits) <= FINISH_SHIFT,
-            "bits that the last step changes"
-        );
+        debug_assert!(bits <= hash::FINISH_SHIFT, "the last step changes them");
         if bits == 0 {
             return self.code.constant(block, 0);
         }
@@ -116,7 +110,7 @@ impl Lowering<'_> {
     /// [`hash::table`]
     pub(super) fn table_hash(&mut self, block: BlockId, state: Value, seed: Value) -> Value {
         let state = self.absorb(block, state, seed);
-        self.mix(block, state, hash::FINISH, FINISH_SHIFT)
+        self.mix(block, state, hash::FINISH, hash::FINISH_SHIFT.into())
     }
 
     fn mix(&mut self, block: BlockId, value: Value, multiply: u64, shift: u64) -> Value {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lvsc_abi::flows::Entry;
+use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Section, change, clock};
 use lvsc_abi::manifest::Manifest;
@@ -228,8 +229,7 @@ fn times((old, before): (&dyn Image, &Section), (new, section): (&mut dyn Image,
     };
     let is_steady = |image: &dyn Image, slots, index| Slot::load(image, slots, index).is_steady();
     for index in 0..u64::from(section.length) {
-        // As `slots::copy` has it.
-        let earlier = index * u64::from(before.length) / u64::from(section.length);
+        let earlier = hash::slot_in(index, section.length, before.length);
         if is_steady(old, (&old_ring, before), earlier)
             || is_steady(new, (&new_ring, section), index)
         {

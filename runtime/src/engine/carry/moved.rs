@@ -1,5 +1,6 @@
 //! Ring slots that name another backend than before, where a slot says whose a flow is.
 
+use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::slot;
 use lvsc_abi::manifest::{Manifest, Pool};
@@ -40,8 +41,7 @@ impl Rings {
             let (_, before) = self.0.iter().find(|(pool, _)| pool == name)?;
             let ids = ids(old.pool(name)?, new.pool(name)?);
             let length = before.len().max(after.len());
-            // An index is masked to each one's length.
-            let pairs = before.iter().cycle().zip(after.iter().cycle()).take(length);
+            let pairs = side_by_side(before, after);
             let stays = |was: u16, is: u16| ids.get(&was).map_or(was == is, |id| *id == Some(is));
             Some(Moved {
                 pool: name.clone(),
@@ -51,6 +51,21 @@ impl Rings {
         });
         pools.collect()
     }
+}
+
+/// Each slot of the longer one of two rings, in both: where the flows are that it has.
+pub fn side_by_side<'a, Slot>(
+    before: &'a [Slot],
+    after: &'a [Slot],
+) -> impl Iterator<Item = (&'a Slot, &'a Slot)> {
+    let length = before.len().max(after.len()) as u32;
+    (0..length.into()).filter_map(move |index| {
+        let of = |ring: &'a [Slot]| {
+            let slot = hash::slot_in(index, length, ring.len() as u32);
+            ring.get(slot as usize)
+        };
+        of(before).zip(of(after))
+    })
 }
 
 fn ring(pool: &Pool, image: &dyn Image) -> Vec<u16> {
@@ -111,6 +126,9 @@ mod tests {
         };
         assert_eq!(moved(&[1, 0, 1, slot::NONE]), [(0, 4)]);
         assert_eq!(moved(&[1, 0, 2, 2]), [(2, 4)]);
-        assert_eq!(moved(&[1, 0, 1, slot::NONE, 1, 0, 0, 0]), [(2, 8)]);
+        let none = slot::NONE;
+        assert_eq!(moved(&[1, 1, 0, 0, 1, 1, none, none]), [(0, 8)]);
+        assert_eq!(moved(&[1, 0, 0, 0, 1, 1, none, 0]), [(2, 8)]);
+        assert_eq!(moved(&[1, 1]), [(2, 4)]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use lvsc_abi::hash;
 use lvsc_abi::image::{Image, Width};
 use lvsc_abi::layout::{Element, Layout, Section, slot};
 use lvsc_abi::manifest::{Manifest, Pool};
@@ -35,8 +36,7 @@ pub(super) fn copy(old: &dyn Image, from: &Section, new: &mut dyn Image, to: &Se
         Width::B8
     };
     for index in 0..u64::from(to.length) {
-        // The highest bits of a hash say its slot: neighbours come from one.
-        let before = index * u64::from(from.length) / u64::from(to.length);
+        let before = hash::slot_in(index, to.length, from.length);
         let value = old.load(from.at(before, 0), bytes);
         new.store(to.at(index, 0), bytes, value);
     }
