@@ -85,12 +85,13 @@ fn layout(tape: &mut Tape<'_>) -> Layout {
     let mut layout = Layout::new();
     layout.add("ring.web", Element::Slot, 16);
     layout.add("backends.web", Element::Backend, 4);
-    // Large tables are searched by other code.
-    layout.add(
-        "flows.web",
-        Element::Flow,
-        if tape.below(8) == 7 { 1 << 16 } else { 32 },
-    );
+    // Large tables are searched by other code, and those of slots that have changed by few packets.
+    let (element, entries) = match tape.below(8) {
+        7 => (Element::Flow, 1 << 16),
+        5 | 6 => (Element::Noted, 32),
+        _ => (Element::Flow, 32),
+    };
+    layout.add("flows.web", element, entries);
     layout.add("counters", Element::Counter, 8);
     layout.add("cursor.web", Element::Cursor, 2);
     layout.add("clock", Element::Clock, 1);
@@ -101,7 +102,7 @@ fn image(layout: &Layout, tape: &mut Tape<'_>) -> Bytes {
     let mut image = Bytes::new(layout.clone());
     for (_, section) in layout.sections() {
         for index in 0..u64::from(section.length.min(32)) {
-            let word = if section.element == Element::Flow {
+            let word = if section.element.is_flow() {
                 entry(tape)
             } else {
                 tape.word()

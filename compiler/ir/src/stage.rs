@@ -1,6 +1,6 @@
-//! Where a batch is worth cutting into loops: what a packet's program does before its first effect, where it goes on
-//! from there, and which line of a connection table it will want first. The lines of further searches on its way are not
-//! touched early.
+//! Where a batch is worth cutting into loops: what a packet's program does before it asks for what other packets write,
+//! where it goes on from there, and which line of a connection table it will want first. A packet that asks for nothing of
+//! the kind is done with in the first loop. The lines of further searches on its way are not touched early.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,26 +12,22 @@ use crate::graph::Graph;
 use crate::passes::sink;
 use crate::program::{Block, BlockId, Inst, Jump, Op, Program, Terminator, Value};
 
-/// The most counters that a packet may reach before its first other effect and that are counted later.
-const COUNTS_MAX: u32 = 4;
-
 /// A program in two parts.
 #[derive(Debug)]
 pub struct Stages {
-    /// The program, its blocks split before their first effect.
+    /// The program, its blocks split where the rest begins.
     pub program: Program,
-    /// What comes first, in order: blocks without effects, and those of [`Stages::resumes`], which are saved.
+    /// What comes first, in order: blocks that ask for nothing that other packets write (to count is a sum, whoever
+    /// comes first), and those of [`Stages::resumes`], which are saved.
     pub prefix: Vec<BlockId>,
     /// What comes then, in order.
     pub rest: Vec<BlockId>,
     /// Where the rest is entered.
     pub resumes: Vec<Resume>,
-    /// Counters that a packet reaches before its first other effect, at most.
-    pub counts: u32,
-    /// For each block, how many of them a packet may have reached before it.
-    counted: Arena<BlockId, u32>,
     /// Values that are saved for a packet, at most.
     pub values: u32,
+    /// Whether few packets are saved, those of slots that have changed, and not most of them.
+    pub are_few: bool,
 }
 
 /// A block at which the rest is entered.
@@ -46,29 +42,27 @@ pub struct Resume {
 }
 
 impl Stages {
-    /// Cuts a verified program; `None` where no bucket is known before the first effect, so that one loop does as
-    /// well. So it does for a table of flows whose slots have changed, or of datagrams in fragments: hardly a packet asks for it.
+    /// Cuts a verified program; `None` where no bucket is known before the cut, so that one loop does as well. So it
+    /// does for a table of datagrams in fragments alone: hardly a packet asks for it.
     pub fn of(program: &Program, layout: &Layout) -> Option<Stages> {
-        let asked =
-            |section: SectionId| matches!(layout[section].element, Element::Flow | Element::Client);
-        let mut insts = program.blocks.values().flat_map(|block| &block.insts);
-        if !insts.any(|inst| matches!(inst.op, Op::Find(section, ..) if asked(section))) {
+        let searches = |wanted: &[Element]| {
+            let mut insts = program.blocks.values().flat_map(|block| &block.insts);
+            insts.any(|inst| {
+                matches!(inst.op, Op::Find(section, ..) if wanted.contains(&layout[section].element))
+            })
+        };
+        let are_few = !searches(&[Element::Flow, Element::Client]);
+        if are_few && !searches(&[Element::Noted]) {
             return None;
         }
-        let Split {
-            program,
-            counted,
-            stops,
-        } = split(program);
+        let Split { program, stops } = split(program);
         // What only the rest needs is done there, and not carried to it.
         let program = sink::run(program);
         let graph = Graph::of(&program);
         let tree = Dominators::of(&graph);
-        let is_last =
-            |id: BlockId| stops[id] || matches!(program.blocks[id].end, Terminator::Return { .. });
-        let first = reach(&program, &[Program::ENTRY], |id| !is_last(id));
+        let first = reach(&program, &[Program::ENTRY], |id| !stops[id]);
         let prefix = in_order(&graph, &first);
-        let entries: Vec<BlockId> = prefix.iter().copied().filter(|id| is_last(*id)).collect();
+        let entries: Vec<BlockId> = prefix.iter().copied().filter(|id| stops[*id]).collect();
         let rest = in_order(&graph, &reach(&program, &entries, |_| true));
         let live = live_at_begin(&program, &rest);
         let resumes: Vec<Resume> = entries
@@ -80,25 +74,15 @@ impl Stages {
             })
             .collect();
         let values = resumes.iter().map(|resume| resume.live.len()).max()?;
-        let passed = prefix.iter().filter(|id| !is_last(**id));
-        let counts = passed
-            .map(|id| counted[*id] + counts(&program.blocks[*id]))
-            .max()?;
         let pays = resumes.iter().any(|resume| resume.bucket.is_some());
         pays.then_some(Stages {
             program,
             prefix,
             rest,
             resumes,
-            counts,
-            counted,
             values: values as u32,
+            are_few,
         })
-    }
-
-    /// How many counters a packet may have reached before this block of the prefix.
-    pub fn counted(&self, block: BlockId) -> u32 {
-        self.counted[block]
     }
 
     /// The resume at this block, and its number.
@@ -110,58 +94,46 @@ impl Stages {
     }
 }
 
-/// A program whose blocks are split before their first effect that cannot be done later.
+/// A program whose blocks are split where the rest begins: before the first effect, on each way, of packets that will ask
+/// for what others write.
 struct Split {
     program: Program,
-    /// For each block, how many counters a packet may have reached before it.
-    counted: Arena<BlockId, u32>,
-    /// Whether a block begins with such an effect.
+    /// Whether a block is one that the rest begins with.
     stops: Arena<BlockId, bool>,
 }
 
 fn split(program: &Program) -> Split {
     let graph = Graph::of(program);
-    let mut counted: Arena<BlockId, u32> = program.blocks.ids().map(|_| 0).collect();
+    let mut asks: Arena<BlockId, bool> = program.blocks.ids().map(|_| false).collect();
+    for id in graph.order().iter().rev() {
+        let block = &program.blocks[*id];
+        let mut behind = block.end.jumps().map(|jump| jump.to);
+        asks[*id] = behind.any(|to| asks[to]) || block.insts.iter().any(|inst| is_asking(&inst.op));
+    }
     let mut split = Split {
         program: program.clone(),
-        counted: counted.clone(),
         stops: program.blocks.ids().map(|_| false).collect(),
     };
-    for id in graph.order() {
-        // `counted` holds the numbers behind the blocks so far.
-        let before = graph
-            .predecessors(*id)
-            .iter()
-            .map(|(from, _)| counted[*from]);
-        let before = before.max().unwrap_or_default();
-        split.counted[*id] = before;
-        let first = first_stop(&program.blocks[*id], before);
-        match first {
+    for id in graph.order().iter().filter(|id| asks[**id]) {
+        let mut insts = program.blocks[*id].insts.iter();
+        match insts.position(|inst| stops(&inst.op)) {
             Some(0) => split.stops[*id] = true,
             Some(first) => split.cut(*id, first),
             None => {}
         }
-        counted[*id] = before + counts(&split.program.blocks[*id]);
     }
     split
 }
 
-/// Index of the first effect that has to be done where it stands: to count can wait.
-fn first_stop(block: &Block, counted: u32) -> Option<usize> {
-    let mut free = COUNTS_MAX.saturating_sub(counted);
-    block.insts.iter().position(|inst| {
-        let waits = matches!(inst.op, Op::Count(..)) && free > 0;
-        free -= u32::from(waits);
-        inst.op.has_effect() && !waits
-    })
+/// Whether it is done in the order of packets: it reads or writes what other packets write.
+fn is_asking(op: &Op) -> bool {
+    op.has_effect() && !matches!(op, Op::StoreFrame(..) | Op::Count(..))
 }
 
-fn counts(block: &Block) -> u32 {
-    block
-        .insts
-        .iter()
-        .filter(|inst| matches!(inst.op, Op::Count(..)))
-        .count() as u32
+/// Whether it waits for its turn where the packet asks for something later: a frame is not written before its packet's turn,
+/// so that it can be decided again.
+fn stops(op: &Op) -> bool {
+    op.has_effect() && !matches!(op, Op::Count(..))
 }
 
 impl Split {
@@ -180,7 +152,6 @@ impl Split {
         };
         let to = self.program.blocks.push(behind);
         self.program.blocks[id].end = Terminator::Jump(Jump::to(to));
-        self.counted.push(0);
         self.stops.push(true);
     }
 }
@@ -297,15 +268,60 @@ mod tests {
     use super::*;
     use crate::text;
 
+    fn stages(source: &str) -> Option<Stages> {
+        let parsed = text::parse(source).expect("it is right");
+        Stages::of(&parsed.program, &parsed.layout)
+    }
+
     #[test]
     fn a_bucket_of_flows_or_clients_is_known_early_and_one_of_datagrams_is_not_worth_it() {
-        for (element, worth) in [("flow", true), ("client", true), ("datagram", false)] {
-            let source = format!(
+        for (element, few) in [
+            ("flow", Some(false)),
+            ("client", Some(false)),
+            ("noted", Some(true)),
+            ("datagram", None),
+        ] {
+            let stages = stages(&format!(
                 "section known.web {element} 64\nsection counters counter 4\n\nb0:\n  v0 = frame.length\n  v1 = const 7\n  v2 = mul v0, v1\n  v3 = find known.web[v2], v0\n  count counters[v3]\n  return drop\n"
-            );
-            let parsed = text::parse(&source).expect("it is right");
-            let stages = Stages::of(&parsed.program, &parsed.layout);
-            assert_eq!(stages.is_some(), worth, "{element}");
+            ));
+            assert_eq!(stages.map(|stages| stages.are_few), few, "{element}");
         }
+    }
+
+    /// One way writes the frame and is done; the other one writes it, and asks.
+    const TWO: &str = "section known.web noted 64\nsection counters counter 4\n\n\
+        b0:\n  v0 = frame.length\n  v1 = const 7\n  v2 = mul v0, v1\n  count counters[v1]\n  bounds +14 b1() else b4()\n\
+        b1:\n  v3 = frame.be1 +0\n  if v3 b2() else b3()\n\
+        b2:\n  frame.be1 +1 = v1\n  return send v1\n\
+        b3:\n  frame.be1 +2 = v1\n  v4 = find known.web[v2], v0\n  count counters[v4]\n  return send v1\n\
+        b4:\n  return drop\n";
+
+    #[test]
+    fn who_asks_for_nothing_is_done_with_and_a_frame_is_not_written_before_its_turn() {
+        let stages = stages(TWO).expect("it pays");
+        let effects = |blocks: &[BlockId]| {
+            let insts = blocks
+                .iter()
+                .flat_map(|id| &stages.program.blocks[*id].insts);
+            let effects = insts.filter(|inst| inst.op.has_effect());
+            effects.map(|inst| inst.op).collect::<Vec<Op>>()
+        };
+        let [resume] = stages.resumes.as_slice() else {
+            panic!("one way asks: {:?}", stages.resumes);
+        };
+        assert!(resume.bucket.is_some());
+        let is_saved = |id: &BlockId| *id == resume.block;
+        let (first, _): (Vec<BlockId>, Vec<BlockId>) =
+            stages.prefix.iter().partition(|id| !is_saved(id));
+        let first = effects(&first);
+        assert!(matches!(
+            first.as_slice(),
+            [Op::Count(..), Op::StoreFrame(..)]
+        ));
+        let rest = effects(&stages.rest);
+        assert!(matches!(
+            rest.as_slice(),
+            [Op::StoreFrame(..), Op::Find(..), Op::Count(..)]
+        ));
     }
 }

@@ -1,9 +1,10 @@
 //! The packet function: loops over the descriptors of a batch.
 //!
-//! One loop does for a program that keeps no table. With a connection table a batch is taken in parts of [`PART`] packets,
-//! each part in three loops, so that the table's lines come from memory while other packets are looked at: what comes
-//! before the first effect on each way (see [`lvsc_ir::stage`]), whose values are saved on the stack; a load of the first
-//! bucket that each packet will look at; the rest.
+//! One loop does for a program that keeps no table. With a connection table a batch is taken in parts of many packets,
+//! each part in three loops, so that the table's lines come from memory while other packets are looked at: over the
+//! descriptors, what comes before a packet asks for what others write (see [`lvsc_ir::stage`]), whose values are saved on the
+//! stack; over what was saved, a load of the first bucket that each packet will look at; the rest. A packet that asks for
+//! nothing of the kind is decided in the first loop.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
@@ -22,7 +23,7 @@ use lvsc_ir::stage::Stages;
 
 use crate::isa;
 use crate::saved;
-use crate::select::{Packet, Place, Select};
+use crate::select::{Packet, Select};
 
 /// The packet function, and what is told of it.
 pub(crate) struct Batch {
@@ -31,8 +32,6 @@ pub(crate) struct Batch {
     pub(crate) loops: u64,
 }
 
-/// Packets that are taken through three loops together: more lines than come from memory at a time.
-const PART: u32 = 64;
 /// Most bytes that are saved for a packet: the stack holds a part.
 const SAVED: u32 = 128;
 
@@ -90,6 +89,7 @@ pub(crate) fn compile(program: &Program, layout: &Layout) -> Batch {
     let all = Span {
         first: descriptors,
         behind,
+        step: Descriptor::SIZE,
     };
     let stages = Stages::of(program, layout).filter(|stages| saved::stride(stages) <= SAVED);
     let (program, loops) = match &stages {
@@ -102,11 +102,8 @@ pub(crate) fn compile(program: &Program, layout: &Layout) -> Batch {
     select.builder.ins().brif(count, begin, &[], end, &[]);
     select.enter(begin);
     match &stages {
-        None => all.each(&mut select, None, Looks::AtFrames, |select, place, next| {
-            select.packet = Packet::at(select, place);
-            select.program(next);
-        }),
-        Some(stages) => all.parts(&mut select, |select, part| {
+        None => all.packets(&mut select, Select::program),
+        Some(stages) => all.parts(&mut select, together(stages), |select, part| {
             in_three(select, stages, part);
         }),
     }
@@ -121,89 +118,121 @@ pub(crate) fn compile(program: &Program, layout: &Layout) -> Batch {
     }
 }
 
+/// Packets that are taken through three loops together: where most of them search, more lines than come from memory at a
+/// time, and not so many that they do not stay.
+fn together(stages: &Stages) -> u32 {
+    if stages.are_few { 256 } else { 64 }
+}
+
 /// Three loops over a part of a batch.
 fn in_three(select: &mut Select<'_, '_>, stages: &Stages, part: Span) {
     let stride = saved::stride(stages);
-    let room = StackSlotData::new(StackSlotKind::ExplicitSlot, PART * stride, 3);
+    let room = StackSlotData::new(StackSlotKind::ExplicitSlot, together(stages) * stride, 3);
     let room = select.builder.create_sized_stack_slot(room);
-    let saved = select.builder.ins().stack_addr(I64, room, 0);
-    let saved = Some((saved, stride));
-    part.each(select, saved, Looks::AtFrames, |select, place, next| {
-        select.packet = Packet::at(select, place);
-        saved::prefix(select, stages, next);
+    let first = select.builder.ins().stack_addr(I64, room, 0);
+    let free = select.builder.declare_var(I64);
+    select.builder.def_var(free, first);
+    part.packets(select, |select, next| {
+        saved::prefix(select, stages, free, next);
     });
-    part.each(select, saved, Looks::AtNothing, |select, place, next| {
-        saved::touch(select, place);
-        select.builder.ins().jump(next, &[]);
-    });
-    part.each(select, saved, Looks::AtFrames, |select, place, next| {
-        select.packet = Packet::at(select, place);
-        saved::rest(select, stages, next);
-    });
+    let saved = Span {
+        first,
+        behind: select.builder.use_var(free),
+        step: stride,
+    };
+    let [touch, end] = [(); 2].map(|()| select.builder.create_block());
+    let ins = select.builder.ins();
+    let any = ins.icmp(IntCC::NotEqual, saved.behind, first);
+    select.builder.ins().brif(any, touch, &[], end, &[]);
+    select.enter(touch);
+    saved.each(
+        select,
+        |_, _| [],
+        |select, at, [], next| {
+            saved::touch(select, at);
+            select.builder.ins().jump(next, &[]);
+        },
+    );
+    saved.each(
+        select,
+        saved::packet,
+        |select, at, [descriptor, frame], next| {
+            select.packet = Packet::of(select, descriptor, frame);
+            saved::rest(select, stages, at, next);
+        },
+    );
+    select.builder.ins().jump(end, &[]);
+    select.enter(end);
 }
 
-/// What a loop looks at besides descriptors and what is saved.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Looks {
-    AtFrames,
-    AtNothing,
-}
-
-/// Descriptors, at least one: addresses of the first one, and behind the last one.
+/// Things in a row, at least one: addresses of the first one, and behind the last one; the size of each (bytes).
 #[derive(Clone, Copy)]
 struct Span {
     first: ir::Value,
     behind: ir::Value,
+    step: u32,
 }
 
 impl Span {
-    /// A loop over the descriptors. `body` handles one packet and goes to the block that it is given. What is saved for
-    /// packets begins at an address, with so many bytes for each.
-    ///
-    /// A frame's address comes to its round as a parameter: made inside of it, its two parts would be kept for each access.
-    fn each(
+    /// A loop over descriptors. `body` handles [`Select::packet`] and goes to the block that it is given.
+    fn packets<'a, 'f>(
         self,
-        select: &mut Select<'_, '_>,
-        saved: Option<(ir::Value, u32)>,
-        looks: Looks,
-        body: impl FnOnce(&mut Select<'_, '_>, Place, ir::Block),
+        select: &mut Select<'a, 'f>,
+        body: impl FnOnce(&mut Select<'a, 'f>, ir::Block),
+    ) {
+        let frame = |select: &mut Select<'a, 'f>, at| [Packet::frame(select, at)];
+        self.each(select, frame, |select, at, [frame], next| {
+            select.packet = Packet::of(select, at, frame);
+            body(select, next);
+        });
+    }
+
+    /// A loop. `body` handles what lies at an address and goes to the block that it is given; it gets what `before` makes of
+    /// that address.
+    ///
+    /// That comes to a round as parameters: of a frame's address that is made inside of it, the two parts would be kept for
+    /// each access.
+    fn each<'a, 'f, const N: usize>(
+        self,
+        select: &mut Select<'a, 'f>,
+        before: impl Fn(&mut Select<'a, 'f>, ir::Value) -> [ir::Value; N],
+        body: impl FnOnce(&mut Select<'a, 'f>, ir::Value, [ir::Value; N], ir::Block),
     ) {
         let builder = &mut select.builder;
-        let [packet, next, again, end] = [(); 4].map(|()| builder.create_block());
-        let place = Place {
-            descriptor: builder.append_block_param(packet, I64),
-            frame: (looks == Looks::AtFrames).then(|| builder.append_block_param(packet, I64)),
-            saved: saved.map(|_| builder.append_block_param(packet, I64)),
-        };
-        let enter = |select: &mut Select<'_, '_>, descriptor, saved: Option<ir::Value>| {
-            let frame = place.frame.map(|_| Packet::frame(select, descriptor));
-            let args = [Some(descriptor), frame, saved].into_iter().flatten();
+        let [round, next, again, end] = [(); 4].map(|()| builder.create_block());
+        let at = builder.append_block_param(round, I64);
+        let made = [(); N].map(|()| builder.append_block_param(round, I64));
+        let enter = |select: &mut Select<'a, 'f>, at: ir::Value| {
+            let args = [at].into_iter().chain(before(select, at));
             let args: Vec<ir::BlockArg> = args.map(ir::BlockArg::from).collect();
-            select.builder.ins().jump(packet, &args);
+            select.builder.ins().jump(round, &args);
         };
-        enter(select, self.first, saved.map(|(begin, _)| begin));
+        enter(select, self.first);
 
-        select.builder.switch_to_block(packet);
-        body(select, place, next);
+        select.builder.switch_to_block(round);
+        body(select, at, made, next);
 
         select.enter(next);
         select.builder.set_srcloc(SourceLoc::default());
         let ins = select.builder.ins();
-        let after = ins.iadd_imm_u(place.descriptor, i64::from(Descriptor::SIZE));
+        let after = ins.iadd_imm_u(at, i64::from(self.step));
         let ins = select.builder.ins();
         let more = ins.icmp(IntCC::NotEqual, after, self.behind);
         select.builder.ins().brif(more, again, &[], end, &[]);
 
         select.enter(again);
-        let stride = saved.map_or(0, |(_, stride)| stride);
-        let room = (place.saved).map(|at| select.builder.ins().iadd_imm_u(at, i64::from(stride)));
-        enter(select, after, room);
-        select.builder.seal_block(packet);
+        enter(select, after);
+        select.builder.seal_block(round);
         select.enter(end);
     }
 
-    /// A loop over parts of at most [`PART`] descriptors.
-    fn parts(self, select: &mut Select<'_, '_>, body: impl FnOnce(&mut Select<'_, '_>, Span)) {
+    /// A loop over parts of at most so many.
+    fn parts(
+        self,
+        select: &mut Select<'_, '_>,
+        most: u32,
+        body: impl FnOnce(&mut Select<'_, '_>, Span),
+    ) {
         let builder = &mut select.builder;
         let [part, end] = [(); 2].map(|()| builder.create_block());
         let first = builder.append_block_param(part, I64);
@@ -211,12 +240,15 @@ impl Span {
 
         builder.switch_to_block(part);
         let left = builder.ins().isub(self.behind, first);
-        let most = builder
-            .ins()
-            .iconst(I64, i64::from(PART * Descriptor::SIZE));
-        let size = builder.ins().umin(left, most);
+        let size = builder.ins().iconst(I64, i64::from(most * self.step));
+        let size = builder.ins().umin(left, size);
         let behind = builder.ins().iadd(first, size);
-        body(select, Span { first, behind });
+        let taken = Span {
+            first,
+            behind,
+            ..self
+        };
+        body(select, taken);
 
         let builder = &mut select.builder;
         let more = builder.ins().icmp(IntCC::NotEqual, behind, self.behind);

@@ -168,17 +168,6 @@ impl Select<'_, '_> {
     pub(crate) fn count(&mut self, section: SectionId, index: Value) {
         let length = self.layout[section].length;
         let at = self.element(section, index, length, Element::Counter.stride());
-        let Some(waiting) = self.waiting else {
-            return self.count_at(at);
-        };
-        let address = self.whole(at);
-        let counter = self.counters[waiting];
-        self.builder.def_var(counter, address);
-        self.waiting = Some(waiting + 1);
-    }
-
-    /// Counts the packet.
-    pub(crate) fn count_at(&mut self, at: Address) {
         let one = self.constant(1);
         self.add_to(at.plus(u32::from(counter::PACKETS)), one);
         self.add_to(at.plus(u32::from(counter::BYTES)), self.packet.length);

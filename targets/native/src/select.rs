@@ -36,27 +36,11 @@ pub(crate) enum Memory {
     Saved,
 }
 
-/// What is known of a packet before its descriptor is read.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    /// Address of its descriptor.
-    pub(crate) descriptor: ir::Value,
-    /// Address of its first byte, where it is looked at.
-    pub(crate) frame: Option<ir::Value>,
-    /// Address of what is saved for it, where there are several loops.
-    pub(crate) saved: Option<ir::Value>,
-}
-
-impl Place {
-    pub(crate) fn saved(&self) -> ir::Value {
-        self.saved.expect("there are several loops")
-    }
-}
-
 /// The packet that is decided.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet {
-    pub(crate) place: Place,
+    /// Address of its descriptor.
+    pub(crate) descriptor: ir::Value,
     /// Address of its first byte.
     pub(crate) frame: ir::Value,
     /// Its length (bytes).
@@ -64,14 +48,18 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
-    /// The packet of which this is known.
-    pub(crate) fn at(select: &mut Select<'_, '_>, place: Place) -> Packet {
+    /// The packet of this descriptor, with its frame there.
+    pub(crate) fn of(
+        select: &mut Select<'_, '_>,
+        descriptor: ir::Value,
+        frame: ir::Value,
+    ) -> Packet {
         let flags = select.flags(Memory::Descriptors).with_aligned();
         let ins = select.builder.ins();
         Packet {
-            place,
-            frame: place.frame.expect("it is looked at"),
-            length: ins.uload16(I64, flags, place.descriptor, descriptor::LENGTH),
+            descriptor,
+            frame,
+            length: ins.uload16(I64, flags, descriptor, descriptor::LENGTH),
         }
     }
 
@@ -106,10 +94,6 @@ pub(crate) struct Select<'a, 'f> {
     pub(crate) current: BlockId,
     /// The packet that is decided.
     pub(crate) packet: Packet,
-    /// Where counters are only noted, not counted: the number of the next one.
-    pub(crate) waiting: Option<usize>,
-    /// Addresses of counters that are noted; 0 for none.
-    pub(crate) counters: Vec<Variable>,
     frames: ir::Value,
     worker: ir::Value,
     program: &'a Program,
@@ -150,16 +134,10 @@ impl<'a, 'f> Select<'a, 'f> {
             current: Program::ENTRY,
             // Until there is a packet.
             packet: Packet {
-                place: Place {
-                    descriptor: image,
-                    frame: None,
-                    saved: None,
-                },
+                descriptor: image,
                 frame: image,
                 length: image,
             },
-            waiting: None,
-            counters: Vec::new(),
             frames,
             worker,
             program,
@@ -300,7 +278,7 @@ impl<'a, 'f> Select<'a, 'f> {
     fn decide(&mut self, verdict: Verdict, interface: Option<Value>) {
         let flags = self.flags(Memory::Descriptors);
         let verdict = self.constant(verdict as u64);
-        let at = self.packet.place.descriptor;
+        let at = self.packet.descriptor;
         if let Some(interface) = interface {
             let interface = self.value(interface);
             let high = self.builder.ins().ishl_imm_u(interface, 8);
@@ -335,7 +313,7 @@ impl<'a, 'f> Select<'a, 'f> {
             Op::FrameLength => self.packet.length,
             Op::Ingress => {
                 let flags = self.flags(Memory::Descriptors);
-                let at = self.packet.place.descriptor;
+                let at = self.packet.descriptor;
                 let ins = self.builder.ins();
                 ins.uload8(I64, flags, at, descriptor::INTERFACE)
             }

@@ -1,13 +1,13 @@
 //! The packet function: loops over the descriptors of a batch.
 //!
-//! One loop does for a program that keeps no table. With a connection table the batch is cut in three, so that the
-//! table's lines come from memory while other packets are looked at:
+//! One loop does for a program that keeps no table. With a connection table there are three, so that the table's lines come
+//! from memory while other packets are looked at:
 //!
-//! 1. what comes before the first effect on each way: parsing, matching, hashing. Where the packet goes on, and the
-//!    values that it needs there, are saved, and the address of the first bucket that it will look at. To count is an
-//!    effect that can wait: the counter is saved, too;
-//! 2. touches those addresses;
-//! 3. goes on with each packet, in order.
+//! 1. over the descriptors: what comes before a packet asks for what others write. One that never does is decided. Of
+//!    another one, where it goes on and the values that it needs there are saved, and the address of the first bucket that
+//!    it will look at;
+//! 2. over what was saved: touches those addresses;
+//! 3. over what was saved: goes on with each packet, in order.
 //!
 //! The first loop reads only the packet's own frame and sections that the control plane writes, so that the three do
 //! what one would.
@@ -35,34 +35,38 @@ pub(crate) struct Batch {
 /// Offsets in a descriptor (bytes).
 const OFFSET: u64 = 0;
 const LENGTH: u64 = 4;
-/// Offsets in what is saved for a packet (bytes): which resume, the address to touch, addresses of counters. Values
-/// come behind.
+/// Offsets in what is saved for a packet (bytes): which resume, the address to touch, the descriptor's place. Values come
+/// behind.
 const RESUME: u64 = 0;
 const TOUCH: u64 = 4;
-const COUNTERS: u64 = 8;
-/// Size of an address (bytes).
-const ADDRESS: u64 = 4;
+const PACKET: u64 = 8;
+const VALUES: u32 = 16;
 /// Size of a saved value (bytes).
 const WORD: u32 = 8;
 
 /// Compiles a verified program.
 pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
     let Some(stages) = Stages::of(program, layout).filter(|stages| stride(stages) <= SAVED) else {
-        let mut select = Select::new(program, layout, map, 0);
+        let mut select = Select::new(program, layout, map);
         head(&mut select);
         let order = program.reverse_postorder();
-        each(&mut select, 0, |select| {
+        batch(&mut select);
+        each(&mut select, Descriptor::SIZE, |select| {
             frame(select);
             select.region(&order, &[], |_| {}, Select::block);
         });
         return finish(select, 1);
     };
-    let mut select = Select::new(&stages.program, layout, map, stages.counts);
+    let stride = stride(&stages);
+    let mut select = Select::new(&stages.program, layout, map);
     head(&mut select);
-    each(&mut select, stride(&stages), |select| {
+    before_saved(&mut select, stride);
+    batch(&mut select);
+    each(&mut select, Descriptor::SIZE, |select| {
         prefix(select, &stages);
     });
-    each(&mut select, stride(&stages), |select| {
+    all_saved(&mut select, stride);
+    each(&mut select, stride, |select| {
         let (touch, line) = (memory(TOUCH, 2), memory(0, 0));
         select
             .code
@@ -72,18 +76,14 @@ pub(crate) fn compile(program: &Program, layout: &Layout, map: &Map) -> Batch {
             .i32_load8_u(line)
             .drop();
     });
-    each(&mut select, stride(&stages), |select| rest(select, &stages));
+    before_saved(&mut select, stride);
+    each(&mut select, stride, |select| rest(select, &stages));
     finish(select, 3)
 }
 
-/// Offset of the first value among what is saved for a packet (bytes).
-fn values(stages: &Stages) -> u32 {
-    COUNTERS as u32 + (ADDRESS as u32 * stages.counts).next_multiple_of(WORD)
-}
-
-/// Bytes saved for a packet: where to go on and what to touch, counters, values.
+/// Bytes saved for a packet.
 fn stride(stages: &Stages) -> u32 {
-    values(stages) + stages.values * WORD
+    VALUES + stages.values * WORD
 }
 
 fn finish(mut select: Select<'_>, loops: u64) -> Batch {
@@ -117,12 +117,8 @@ fn head(select: &mut Select<'_>) {
     select.code.close();
 }
 
-/// A loop over the batch. `body` handles one packet and may leave by [`Label::Packet`].
-///
-/// Each round begins with the step to its packet: Cranelift knows that the sum has no higher bits, so that place and address
-/// are one value.
-fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)) {
-    select.code.mark(Place::default());
+/// Begins before the first descriptor, and ends with the last one.
+fn batch(select: &mut Select<'_>) {
     let before = |select: &mut Select<'_>, limit| {
         select.code.sink().local_get(limit).i32_const(1).i32_sub();
         select.code.i32(Descriptor::SIZE);
@@ -134,16 +130,42 @@ fn each(select: &mut Select<'_>, stride: u32, body: impl FnOnce(&mut Select<'_>)
     before(select, local::TO);
     let end = select.end();
     select.code.sink().i32_store(end);
-    if stride > 0 {
-        select.code.i32(select.map.saved.offset - stride);
-        select.code.sink().local_set(local::SAVED);
-    }
+    select.round = local::DESCRIPTOR;
+}
+
+/// Begins before what is saved for the first packet.
+fn before_saved(select: &mut Select<'_>, stride: u32) {
+    select.code.i32(select.map.saved.offset - stride);
+    select.code.sink().local_set(local::SAVED);
+}
+
+/// Begins before what is saved for the first packet, and ends with what was saved last, or here where that is nothing.
+fn all_saved(select: &mut Select<'_>, stride: u32) {
+    let end = select.end();
+    select
+        .code
+        .sink()
+        .i32_const(0)
+        .local_get(local::SAVED)
+        .i32_store(end)
+        .local_get(local::SAVED);
+    before_saved(select, stride);
+    select.code.sink().local_get(local::SAVED).i32_eq();
+    select.code.open_if();
+    select.code.sink().return_();
+    select.code.close();
+    select.round = local::SAVED;
+}
+
+/// A loop with a step for each packet. `body` handles one packet and may leave by [`Label::Packet`].
+///
+/// Each round begins with the step to its packet: Cranelift knows that the sum has no higher bits, so that place and address
+/// are one value.
+fn each(select: &mut Select<'_>, step: u32, body: impl FnOnce(&mut Select<'_>)) {
+    select.code.mark(Place::default());
     select.code.open(Label::Done);
     select.code.open_loop();
-    if stride > 0 {
-        advance(select, local::SAVED, stride);
-    }
-    advance(select, local::DESCRIPTOR, Descriptor::SIZE);
+    advance(select, select.round, step);
     select.code.open(Label::Packet);
     body(select);
     select.code.close();
@@ -171,37 +193,30 @@ fn frame(select: &mut Select<'_>) {
         .local_set(local::LENGTH);
 }
 
-/// Each counter that may wait: where its address is saved, and its local. No address is 0.
-fn counters(select: &Select<'_>, stages: &Stages) -> impl Iterator<Item = (u64, u32)> + use<> {
-    let first = select.counters;
-    (0..stages.counts).map(move |number| (COUNTERS + ADDRESS * u64::from(number), first + number))
-}
-
 /// The first loop: up to where the packet goes on later.
 fn prefix(select: &mut Select<'_>, stages: &Stages) {
     frame(select);
-    for (_, counter) in counters(select, stages) {
-        select.code.sink().i32_const(0).local_set(counter);
-    }
     let body = |select: &mut Select<'_>, block, next| {
         if let Some((number, resume)) = stages.resume(block) {
             save(select, stages, number, resume);
         } else {
-            select.waiting = Some(select.counters + stages.counted(block));
             select.block(block, next);
-            select.waiting = None;
         }
     };
     select.region(&stages.prefix, &[], |_| {}, body);
 }
 
 fn save(select: &mut Select<'_>, stages: &Stages, number: usize, resume: &Resume) {
+    advance(select, local::SAVED, stride(stages));
     select.code.sink().local_get(local::SAVED);
     select.code.i32(number as u32);
     select
         .code
         .sink()
         .i32_store(memory(RESUME, 2))
+        .local_get(local::SAVED)
+        .local_get(local::DESCRIPTOR)
+        .i32_store(memory(PACKET, 2))
         .local_get(local::SAVED);
     if let Some((section, index)) = resume.bucket {
         let offset = select.bucket(section, index);
@@ -212,15 +227,7 @@ fn save(select: &mut Select<'_>, stages: &Stages, number: usize, resume: &Resume
         select.code.i32(select.map.descriptors.offset);
     }
     select.code.sink().i32_store(memory(TOUCH, 2));
-    for (at, counter) in counters(select, stages) {
-        select
-            .code
-            .sink()
-            .local_get(local::SAVED)
-            .local_get(counter)
-            .i32_store(memory(at, 2));
-    }
-    for (at, value) in kept(select, stages, resume) {
+    for (at, value) in kept(select, resume) {
         select
             .code
             .sink()
@@ -233,12 +240,12 @@ fn save(select: &mut Select<'_>, stages: &Stages, number: usize, resume: &Resume
 }
 
 /// Offset of each saved value, and its local.
-fn kept(select: &Select<'_>, stages: &Stages, resume: &Resume) -> Vec<(u64, u32)> {
+fn kept(select: &Select<'_>, resume: &Resume) -> Vec<(u64, u32)> {
     let locals = resume
         .live
         .iter()
         .filter_map(|value| select.local_of(*value));
-    (values(stages)..)
+    (VALUES..)
         .step_by(WORD as usize)
         .map(u64::from)
         .zip(locals)
@@ -247,19 +254,13 @@ fn kept(select: &Select<'_>, stages: &Stages, resume: &Resume) -> Vec<(u64, u32)
 
 /// The last loop: each packet goes on where the first loop left it.
 fn rest(select: &mut Select<'_>, stages: &Stages) {
+    select
+        .code
+        .sink()
+        .local_get(local::SAVED)
+        .i32_load(memory(PACKET, 2))
+        .local_set(local::DESCRIPTOR);
     frame(select);
-    for (at, _) in counters(select, stages) {
-        let address = memory(at, 2);
-        select
-            .code
-            .sink()
-            .local_get(local::SAVED)
-            .i32_load(address)
-            .local_tee(local::ADDRESS);
-        select.code.open_if();
-        select.count_at(0);
-        select.code.close();
-    }
     let entries: Vec<BlockId> = stages.resumes.iter().map(|resume| resume.block).collect();
     let dispatch = |select: &mut Select<'_>| {
         let numbers = 0..stages.resumes.len();
@@ -279,7 +280,7 @@ fn rest(select: &mut Select<'_>, stages: &Stages) {
         select.code.sink().br_table(depths, last);
         for resume in &stages.resumes {
             select.code.close();
-            for (at, value) in kept(select, stages, resume) {
+            for (at, value) in kept(select, resume) {
                 let at = memory(at, 3);
                 select
                     .code

@@ -57,14 +57,14 @@ pub(crate) struct Code {
 }
 
 impl Code {
-    /// A function with locals for values, for addresses of counters, and for vectors, in this order.
-    pub(crate) fn new(values: u32, counters: u32, vectors: u32) -> Code {
+    /// A function with locals for values and for vectors, in this order.
+    pub(crate) fn new(values: u32, vectors: u32) -> Code {
         let (narrow, wide) = (ValType::I32, ValType::I64);
         let fixed = [
             (local::LENGTH - local::DESCRIPTOR, narrow),
             (local::VALUES - local::LENGTH, wide),
         ];
-        let rest = [(values, wide), (counters, narrow), (vectors, ValType::V128)];
+        let rest = [(values, wide), (vectors, ValType::V128)];
         let locals: Vec<(u32, ValType)> = fixed
             .into_iter()
             .chain(rest)

@@ -90,18 +90,7 @@ impl Select<'_> {
     pub(crate) fn count(&mut self, section: SectionId, index: Value) {
         let length = self.layout[section].length;
         let offset = self.element(section, index, length, Element::Counter.stride());
-        if let Some(waiting) = self.waiting {
-            self.code.i32(offset as u32);
-            self.code.sink().i32_add().local_set(waiting);
-            self.waiting = Some(waiting + 1);
-            return;
-        }
         self.code.sink().local_set(local::ADDRESS);
-        self.count_at(offset);
-    }
-
-    /// Counts the packet at [`local::ADDRESS`] and this offset.
-    pub(crate) fn count_at(&mut self, offset: u64) {
         self.add_to(offset + u64::from(counter::PACKETS), |this| {
             this.code.i64(1);
         });

@@ -30,10 +30,8 @@ pub(crate) struct Select<'a> {
     pub(crate) ranges: Arena<Value, Range>,
     /// Number of locals.
     pub(crate) locals: u32,
-    /// Where counters are only noted, not counted: the local for the next one's address.
-    pub(crate) waiting: Option<u32>,
-    /// The first local for such an address.
-    pub(crate) counters: u32,
+    /// The local that tells a loop's rounds from each other.
+    pub(crate) round: u32,
     /// What is known of the frame's length at the begin of each block.
     pub(crate) proven: Arena<BlockId, Proven>,
     /// The block that is written.
@@ -51,26 +49,19 @@ pub(crate) enum Sense {
 }
 
 impl<'a> Select<'a> {
-    /// `counts` is the number of counters that may have to wait.
-    pub(crate) fn new(
-        program: &'a Program,
-        layout: &'a Layout,
-        map: &'a Map,
-        counts: u32,
-    ) -> Select<'a> {
+    pub(crate) fn new(program: &'a Program, layout: &'a Layout, map: &'a Map) -> Select<'a> {
         let (homes, values) = tree::homes(program);
         let graph = Graph::of(program);
         let vectors = u32::from(search::needs_vector(program, layout));
         Select {
-            code: Code::new(values, counts, vectors),
+            code: Code::new(values, vectors),
             layout,
             map,
             ranges: range::of(program, &graph),
             proven: proven::at_begin(program, &graph),
             current: Program::ENTRY,
-            locals: local::VALUES + values + counts + vectors,
-            waiting: None,
-            counters: local::VALUES + values,
+            locals: local::VALUES + values + vectors,
+            round: local::DESCRIPTOR,
             program,
             homes,
             makers: stage::makers(program),
@@ -258,7 +249,7 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Where the place of the last descriptor is kept: it is asked for once a packet, which is no use for a register.
+    /// Where it is kept with which round a loop ends: it is asked for once a packet, which is no use for a register.
     pub(crate) fn end(&self) -> MemArg {
         let saved = self.map.saved;
         memory(u64::from(saved.offset + saved.size - END), 2)
@@ -268,7 +259,7 @@ impl<'a> Select<'a> {
     pub(crate) fn next_packet(&mut self) {
         let end = self.end();
         let mut sink = self.code.sink();
-        sink.local_get(local::DESCRIPTOR);
+        sink.local_get(self.round);
         sink.i32_const(0).i32_load(end).i32_lt_u();
         self.code.branch_if(Label::Loop);
     }
