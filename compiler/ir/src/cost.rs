@@ -294,37 +294,45 @@ pub struct Model {
     pub scattered: f64,
     /// The share of a line's way that is waited for: an engine that looks at many packets at once waits less.
     pub waits: f64,
+    /// What a line costs more whose page the processor does not know (ns): 0 where sections are on huge pages.
+    pub page: f64,
 }
 
-/// Caches: {bytes, what a line costs more that is not in it (ns)}.
-const CACHES: [(u64, f64); 3] = [(32 << 10, 4.0), (1 << 20, 12.0), (32 << 20, 60.0)];
+/// Caches: {bytes, what a line costs more that is not in it (ns)}. Of the last one others have a part.
+const CACHES: [(u64, f64); 3] = [(32 << 10, 1.0), (1 << 20, 12.0), (16 << 20, 50.0)];
+/// Size of a page (bytes), and how many of them a processor knows.
+const PAGE: u64 = 4096;
+const PAGES: u64 = 2048;
 
 impl Model {
-    /// The model of each target, after `lvsc bench` on a Zen 4: docs/performance.md.
+    /// The model of each target, after `lvsc bench` on an EPYC with virtual processors: docs/performance.md.
     pub const ALL: [Model; 3] = [
         Model {
             target: "wasm",
-            base: 12.7,
-            step: 0.035,
-            search: 9.5,
-            scattered: 4.0,
-            waits: 0.4,
+            base: 1.5,
+            step: 0.055,
+            search: 2.5,
+            scattered: 0.8,
+            waits: 0.15,
+            page: 0.0,
         },
         Model {
             target: "native",
-            base: 10.3,
-            step: 0.05,
-            search: 11.0,
-            scattered: 4.5,
-            waits: 0.4,
+            base: 2.3,
+            step: 0.03,
+            search: 4.3,
+            scattered: 0.7,
+            waits: 0.2,
+            page: 0.0,
         },
         Model {
             target: "xdp",
-            base: 12.2,
-            step: 0.08,
-            search: 4.0,
-            scattered: 40.0,
+            base: 2.0,
+            step: 0.035,
+            search: 0.3,
+            scattered: 17.0,
             waits: 1.0,
+            page: 110.0,
         },
     ];
 
@@ -342,23 +350,30 @@ impl Model {
     /// On `xdp` without what the kernel takes to run a program.
     pub fn packet(&self, way: &Way, layout: &Layout, flows: u64) -> f64 {
         let line = |(section, lines): (&SectionId, &u32)| {
-            let touched = layout[*section].size().min(flows.saturating_mul(LINE));
-            f64::from(*lines) * missed(touched)
+            let size = layout[*section].size();
+            let way = missed(size.min(flows.saturating_mul(LINE))) * self.waits;
+            let page = beyond(PAGES, (size / PAGE).min(flows)) * self.page;
+            f64::from(*lines) * (way + page)
         };
         let lines: f64 = way.lines.iter().map(line).sum();
         let search = self.search + self.scattered * (1.0 - 1.0 / (flows.max(1) as f64));
         let searches = f64::from(way.searches) * search;
-        self.base + self.steps(way.steps) + searches + lines * self.waits
+        self.base + self.steps(way.steps) + searches + lines
     }
 }
 
 /// What a line costs (ns) of so many bytes that are touched in no order: each cache has its share of them.
 fn missed(touched: u64) -> f64 {
-    let missed = |(bytes, more): (u64, f64)| {
-        let kept = bytes as f64 / (touched as f64).max(1.0);
-        more * (1.0 - kept).max(0.0)
-    };
-    CACHES.into_iter().map(missed).sum()
+    let caches = CACHES.into_iter();
+    caches
+        .map(|(kept, more)| more * beyond(kept, touched))
+        .sum()
+}
+
+/// The share of what is touched that is not among what is kept of it.
+fn beyond(kept: u64, touched: u64) -> f64 {
+    let kept = kept as f64 / (touched as f64).max(1.0);
+    (1.0 - kept).max(0.0)
 }
 
 #[cfg(test)]
@@ -417,5 +432,23 @@ mod tests {
         assert!(missed(LINE) < f64::EPSILON);
         assert!(missed(64 << 10) < missed(1 << 20));
         assert!(missed(1 << 30) < CACHES.iter().map(|(_, more)| more).sum());
+    }
+
+    #[test]
+    fn a_page_is_looked_for_where_sections_are_not_on_huge_ones() {
+        let (ways, small) = of(TABLE);
+        let (_, large) = of(&TABLE.replace("1048576", "16777216"));
+        let way = ways.first().expect("it has ways");
+        for (target, page) in [("wasm", 0.0), ("native", 0.0), ("xdp", 110.0)] {
+            let model = Model::of(target).expect("it has a model");
+            // The processor knows the pages of 1000 flows, not those of a million.
+            let [near, far] = [&small, &large].map(|layout| model.packet(way, layout, 1000));
+            assert!((near - far).abs() < f64::EPSILON, "{target} {near} {far}");
+            let [near, far] = [&small, &large].map(|layout| model.packet(way, layout, 1 << 20));
+            assert!(
+                near < far && (far - near) > page * 0.4,
+                "{target} {near} {far}"
+            );
+        }
     }
 }
