@@ -35,7 +35,7 @@ const PERSIST: [&str; 5] = [
 ];
 
 /// Conditions that may be asked anywhere.
-const CONDITIONS: [&str; 36] = [
+const CONDITIONS: [&str; 40] = [
     "ip.dst == 192.0.2.200",
     "ip.dst == 2001:db8::200",
     "flow.dst == 192.0.2.200",
@@ -58,6 +58,10 @@ const CONDITIONS: [&str; 36] = [
     "ip4.id >> 3 == 1",
     "ip4.later_fragment",
     "ip6.ttl * 2 == 128",
+    "ip6.src & ffff:ffff:ffff:ffff:: == 2001:db8::",
+    "ip6.src & ffff::ffff:ffff != 2001::9",
+    "ip6.src ^ ip6.dst | ::1 == ::201",
+    "ip6.dst & ffff:ffff::200 in { 2001:db8::/64 }",
     "vlan.vid == 10",
     "vlan.pcp >= 7",
     "vlan[1].vid == 20",
@@ -99,11 +103,12 @@ const ASSIGNMENTS: [(&str, &str); 16] = [
     ("vlan[1]", "vlan[1].vid = vlan.vid"),
 ];
 
-const SWITCHES: [(&str, &str); 5] = [
+const SWITCHES: [(&str, &str); 6] = [
     ("tcp.dst", "80, 443"),
     ("flow.dport", "8000..8099, 53"),
     ("vlan.vid", "10"),
     ("ip.dst", "192.0.2.200, 2001:db8::200"),
+    ("ip.dst", "192.0.2.200, 2001:db8::200 & ffff:ffff::200"),
     ("udp.dst", "53, 8080"),
 ];
 
@@ -187,9 +192,10 @@ impl Writer {
                         "stations",
                         "stations[eth.dst, 64]",
                     ];
-                    let counter = match self.choose(4) {
+                    let counter = match self.choose(5) {
                         0 => "one",
                         1 | 2 if present.contains(&"ip") => keyed[self.choose(keyed.len())],
+                        3 if present.contains(&"ip6") => "networks",
                         _ => "two",
                     };
                     self.line(depth, &format!("count {counter}"));
@@ -397,6 +403,8 @@ impl Writer {
         let key = match self.choose(4) {
             0 => " by ip.src",
             1 if present.contains(&"tcp") => " by ip.src, tcp.src",
+            1 if present.contains(&"ip6") => " by ip6.src & ffff::fffc",
+            1 if present.contains(&"ip4") => " by ip4.src & 255.255.255.252",
             2 => {
                 let ids = [
                     " by id(ip.dscp)",

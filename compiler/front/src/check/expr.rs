@@ -254,14 +254,15 @@ impl<'a> Checker<'a> {
     }
 
     fn arithmetic_type(&mut self, op: Binary, ty: Type, span: Span) -> Option<()> {
-        let bitwise = matches!(op, Binary::And | Binary::Or | Binary::Xor);
-        if ty.width > 64 {
-            return self.later("arithmetic on more than 64 bits", span);
-        }
-        if bitwise {
-            Some(())
-        } else {
-            self.number(ty, span)
+        match op {
+            Binary::And | Binary::Or | Binary::Xor => Some(()),
+            Binary::Add
+            | Binary::Sub
+            | Binary::Mul
+            | Binary::Div
+            | Binary::Rem
+            | Binary::Shl
+            | Binary::Shr => self.number(ty, span),
         }
     }
 

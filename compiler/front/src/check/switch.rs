@@ -210,9 +210,6 @@ impl<'a> Checker<'a> {
             {
                 return Some((Expr::FALSE, Type::TRUTH));
             }
-            if ty.width > 64 {
-                return checker.later("a mask of more than 64 bits", mask.span);
-            }
             let (bits, ones) = (
                 checker.coerce(&bits, *ty, wanted.span),
                 checker.coerce(&ones, *ty, mask.span),

@@ -42,7 +42,7 @@ impl Lowering<'_> {
                 for path in &mut split.yes {
                     let (b, a) = (path.pop(), path.pop());
                     let low = self.arithmetic(path.block, *op, a.low, b.low, width);
-                    // Wider values than a word are masked and nothing else.
+                    // Of wider values than a word each bit is made of two, and nothing is carried.
                     let high = a.high.zip(b.high);
                     let high = high.map(|(a, b)| self.arithmetic(path.block, *op, a, b, width));
                     path.state.stack.push(Number { low, high });
