@@ -8,6 +8,8 @@ mod compile;
 
 use std::collections::BTreeMap;
 
+use lvsc_abi::flows;
+use lvsc_abi::layout::{change, load};
 use serde_json::Value;
 use wasmtime::{Config, Engine, Instance, Memory, Module, Store, WasmFeatures};
 
@@ -165,7 +167,9 @@ impl Driven {
             .get_typed_func::<(), i32>(&mut driven.store, "version");
         let version = version.and_then(|function| function.call(&mut driven.store, ()));
         let said = version.expect("it is exported").unsigned_abs() as usize;
-        assert_eq!(said, driven.page.number("number version value"));
+        for row in ["number version value", "header.version what"] {
+            assert_eq!(said, driven.page.number(row), "{row}");
+        }
         let pages = driven.json("lvsc.memory")["pages"].as_u64();
         assert_eq!(pages, Some(driven.memory.size(&driven.store)));
         driven
@@ -246,7 +250,8 @@ impl Driven {
             "header.magic",
             u64::from_le_bytes(*b"lvscimg\0"),
         );
-        self.put("header", 0, "header.version", 1);
+        let version = self.page.number("header.version what") as u64;
+        self.put("header", 0, "header.version", version);
         self.put("header", 0, "header.digest", digest);
         self.put("clock", 0, "clock.seconds", 100_000);
         self.put("clock", 0, "clock.seed", 0x0123_4567_89ab_cdef);
@@ -464,4 +469,78 @@ fn the_object_that_steers_is_sealed_with_what_it_belongs_to() {
     let whole = digest(&[layout, manifest, object].concat());
     assert_eq!(seal, whole.to_le_bytes());
     assert!(object.starts_with(b"\x7fELF"));
+}
+
+/// Pools of every kind, a set and a counter that have tables.
+const ALL: &str = "\
+pool least {
+  scheduler wlc
+  backend 192.0.2.1
+  fragments follow
+  persist 5m
+}
+pool turns {
+  scheduler rr
+  backend 192.0.2.2
+}
+pool hashed {
+  scheduler maglev
+  backend 192.0.2.3
+}
+counter clients by ip.src
+match ip.src in { 192.0.2.21, 192.0.2.33, 192.0.2.47, 192.0.2.50, 192.0.2.76, 192.0.2.98, 192.0.2.111, 192.0.2.130, 192.0.2.157 } {
+  count clients
+  select rs from least
+  dr(rs)
+}
+match ip.dst == 192.0.2.201 { select rs from turns; dr(rs) }
+match ip.dst == 192.0.2.202 { select rs from hashed; dr(rs) }
+";
+
+#[test]
+fn the_page_has_every_element_and_what_stands_in_it() {
+    let page = Page::read();
+    let pipeline = lvsc_front::compile("all.lvs", ALL).pipeline;
+    let layout = lvsc_pipeline::layout::layout(&pipeline.expect("the policy is right"));
+    let mut elements = BTreeMap::new();
+    for (_, section) in layout.sections() {
+        let section = serde_json::to_value(section).expect("it is written");
+        let element = section["element"].as_str().expect("a name").to_owned();
+        let stride = section["stride"].as_u64().expect("a number") as usize;
+        assert_eq!(
+            stride,
+            page.number(&format!("element {element} stride")),
+            "{element}"
+        );
+        elements.insert(element, stride);
+    }
+    assert_eq!(elements.len(), 16, "{elements:?}");
+    for (element, stride) in elements {
+        let begins = format!("{element}.");
+        let fields = page.0.keys().filter_map(|name| name.strip_suffix(" at"));
+        let fields = fields.filter(|name| name.starts_with(&begins));
+        let fields: Vec<(usize, usize)> = fields.map(|name| page.field(name)).collect();
+        assert!(!fields.is_empty(), "no field of {element}");
+        assert!(fields.iter().all(|(at, bytes)| at + bytes <= stride));
+    }
+    let flags = [
+        ("valid", flows::VALID),
+        ("opening", flows::OPENING),
+        ("closing", flows::CLOSING),
+        ("new", flows::NEW),
+    ];
+    for (name, flag) in flags {
+        assert_eq!(page.bits(name, flag), 1, "{name}");
+    }
+    let known = [
+        ("change.since", change::SINCE, 4),
+        ("change.elsewhere", change::ELSEWHERE, 4),
+        ("load.counts", load::COUNTS, 8),
+        ("load.weight", load::WEIGHT, 4),
+        ("load.limit", load::LIMIT, 4),
+        ("load.id", load::ID, 4),
+    ];
+    for (name, at, bytes) in known {
+        assert_eq!(page.field(name), (usize::from(at), bytes), "{name}");
+    }
 }
