@@ -5,11 +5,14 @@
 #[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/compile.rs"]
 mod compile;
+#[path = "abi/elements.rs"]
+mod elements;
+#[path = "abi/page.rs"]
+mod page;
 
 use std::collections::BTreeMap;
 
-use lvsc_abi::flows;
-use lvsc_abi::layout::{change, load};
+use page::Page;
 use serde_json::Value;
 use wasmtime::{Config, Engine, Instance, Memory, Module, Store, WasmFeatures};
 
@@ -29,60 +32,6 @@ match ip.dst == 192.0.2.200 {
   dr(rs)
 }
 ";
-
-/// The tables of the page: what stands in the first columns, and the column's title, to the number.
-struct Page(BTreeMap<String, u64>);
-
-impl Page {
-    fn read() -> Page {
-        let text = std::fs::read_to_string("docs/abi-wasm.md").expect("the page is there");
-        let mut numbers = BTreeMap::new();
-        let mut titles: Vec<&str> = Vec::new();
-        for line in text.lines() {
-            let Some(row) = line.strip_prefix("| ") else {
-                if !line.starts_with("|---") {
-                    titles.clear();
-                }
-                continue;
-            };
-            let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
-            if titles.is_empty() {
-                titles = cells;
-                continue;
-            }
-            let named = titles.iter().zip(&cells).skip(1);
-            for (title, cell) in named {
-                // A table of fields has its element in the first column and the field in the second.
-                let name = match titles[1] {
-                    "field" => format!("{}.{} {title}", cells[0], cells[1]),
-                    _ => format!("{} {} {title}", titles[0], cells[0]),
-                };
-                if let Ok(number) = cell.parse() {
-                    numbers.insert(name, number);
-                }
-            }
-        }
-        Page(numbers)
-    }
-
-    fn number(&self, name: &str) -> usize {
-        let found = self.0.get(name);
-        *found.unwrap_or_else(|| panic!("the page has no `{name}`: {:?}", self.0)) as usize
-    }
-
-    /// Where a field lies in its element, and its width (bytes).
-    fn field(&self, name: &str) -> (usize, usize) {
-        ["at", "bytes"]
-            .map(|title| self.number(&format!("{name} {title}")))
-            .into()
-    }
-
-    /// The bits of an entry of the connection table.
-    fn bits(&self, name: &str, word: u64) -> u64 {
-        let [bit, bits] = ["bit", "bits"].map(|title| self.number(&format!("flow {name} {title}")));
-        word >> bit & ((1 << bits) - 1)
-    }
-}
 
 struct Driven {
     page: Page,
@@ -469,78 +418,4 @@ fn the_object_that_steers_is_sealed_with_what_it_belongs_to() {
     let whole = digest(&[layout, manifest, object].concat());
     assert_eq!(seal, whole.to_le_bytes());
     assert!(object.starts_with(b"\x7fELF"));
-}
-
-/// Pools of every kind, a set and a counter that have tables.
-const ALL: &str = "\
-pool least {
-  scheduler wlc
-  backend 192.0.2.1
-  fragments follow
-  persist 5m
-}
-pool turns {
-  scheduler rr
-  backend 192.0.2.2
-}
-pool hashed {
-  scheduler maglev
-  backend 192.0.2.3
-}
-counter clients by ip.src
-match ip.src in { 192.0.2.21, 192.0.2.33, 192.0.2.47, 192.0.2.50, 192.0.2.76, 192.0.2.98, 192.0.2.111, 192.0.2.130, 192.0.2.157 } {
-  count clients
-  select rs from least
-  dr(rs)
-}
-match ip.dst == 192.0.2.201 { select rs from turns; dr(rs) }
-match ip.dst == 192.0.2.202 { select rs from hashed; dr(rs) }
-";
-
-#[test]
-fn the_page_has_every_element_and_what_stands_in_it() {
-    let page = Page::read();
-    let pipeline = lvsc_front::compile("all.lvs", ALL).pipeline;
-    let layout = lvsc_pipeline::layout::layout(&pipeline.expect("the policy is right"));
-    let mut elements = BTreeMap::new();
-    for (_, section) in layout.sections() {
-        let section = serde_json::to_value(section).expect("it is written");
-        let element = section["element"].as_str().expect("a name").to_owned();
-        let stride = section["stride"].as_u64().expect("a number") as usize;
-        assert_eq!(
-            stride,
-            page.number(&format!("element {element} stride")),
-            "{element}"
-        );
-        elements.insert(element, stride);
-    }
-    assert_eq!(elements.len(), 16, "{elements:?}");
-    for (element, stride) in elements {
-        let begins = format!("{element}.");
-        let fields = page.0.keys().filter_map(|name| name.strip_suffix(" at"));
-        let fields = fields.filter(|name| name.starts_with(&begins));
-        let fields: Vec<(usize, usize)> = fields.map(|name| page.field(name)).collect();
-        assert!(!fields.is_empty(), "no field of {element}");
-        assert!(fields.iter().all(|(at, bytes)| at + bytes <= stride));
-    }
-    let flags = [
-        ("valid", flows::VALID),
-        ("opening", flows::OPENING),
-        ("closing", flows::CLOSING),
-        ("new", flows::NEW),
-    ];
-    for (name, flag) in flags {
-        assert_eq!(page.bits(name, flag), 1, "{name}");
-    }
-    let known = [
-        ("change.since", change::SINCE, 4),
-        ("change.elsewhere", change::ELSEWHERE, 4),
-        ("load.counts", load::COUNTS, 8),
-        ("load.weight", load::WEIGHT, 4),
-        ("load.limit", load::LIMIT, 4),
-        ("load.id", load::ID, 4),
-    ];
-    for (name, at, bytes) in known {
-        assert_eq!(page.field(name), (usize::from(at), bytes), "{name}");
-    }
 }

@@ -301,7 +301,8 @@ fn a_trap_in_the_first_of_three_loops_spares_the_others() {
     assert_eq!(pending(&loaded), [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11]);
     assert!(table(&loaded) == before, "nothing else is done");
     for index in pending(&loaded) {
-        let done = loaded.batch(index as i32, index as i32 + 1);
+        let from = i32::try_from(index).unwrap();
+        let done = loaded.batch(from, from + 1);
         assert_eq!(done.is_err(), index == ASTRAY);
     }
     assert_eq!(pending(&loaded), [ASTRAY]);
