@@ -160,6 +160,8 @@ fn anew(carried: &Carried, old: &Layout, new: &Layout) -> Vec<Anew> {
             format!("{} places before, {} now", before.length, now.length)
         } else if now.element == Element::Slot {
             "the ring remembered nothing".to_owned()
+        } else if now.element == Element::Noted {
+            "the ring is smaller".to_owned()
         } else {
             "it is declared otherwise".to_owned()
         }

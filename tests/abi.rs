@@ -5,9 +5,14 @@
 #[allow(dead_code, reason = "the tests use a part")]
 #[path = "../cli/compile.rs"]
 mod compile;
+#[path = "abi/elements.rs"]
+mod elements;
+#[path = "abi/page.rs"]
+mod page;
 
 use std::collections::BTreeMap;
 
+use page::Page;
 use serde_json::Value;
 use wasmtime::{Config, Engine, Instance, Memory, Module, Store, WasmFeatures};
 
@@ -27,60 +32,6 @@ match ip.dst == 192.0.2.200 {
   dr(rs)
 }
 ";
-
-/// The tables of the page: what stands in the first columns, and the column's title, to the number.
-struct Page(BTreeMap<String, u64>);
-
-impl Page {
-    fn read() -> Page {
-        let text = std::fs::read_to_string("docs/abi-wasm.md").expect("the page is there");
-        let mut numbers = BTreeMap::new();
-        let mut titles: Vec<&str> = Vec::new();
-        for line in text.lines() {
-            let Some(row) = line.strip_prefix("| ") else {
-                if !line.starts_with("|---") {
-                    titles.clear();
-                }
-                continue;
-            };
-            let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
-            if titles.is_empty() {
-                titles = cells;
-                continue;
-            }
-            let named = titles.iter().zip(&cells).skip(1);
-            for (title, cell) in named {
-                // A table of fields has its element in the first column and the field in the second.
-                let name = match titles[1] {
-                    "field" => format!("{}.{} {title}", cells[0], cells[1]),
-                    _ => format!("{} {} {title}", titles[0], cells[0]),
-                };
-                if let Ok(number) = cell.parse() {
-                    numbers.insert(name, number);
-                }
-            }
-        }
-        Page(numbers)
-    }
-
-    fn number(&self, name: &str) -> usize {
-        let found = self.0.get(name);
-        *found.unwrap_or_else(|| panic!("the page has no `{name}`: {:?}", self.0)) as usize
-    }
-
-    /// Where a field lies in its element, and its width (bytes).
-    fn field(&self, name: &str) -> (usize, usize) {
-        ["at", "bytes"]
-            .map(|title| self.number(&format!("{name} {title}")))
-            .into()
-    }
-
-    /// The bits of an entry of the connection table.
-    fn bits(&self, name: &str, word: u64) -> u64 {
-        let [bit, bits] = ["bit", "bits"].map(|title| self.number(&format!("flow {name} {title}")));
-        word >> bit & ((1 << bits) - 1)
-    }
-}
 
 struct Driven {
     page: Page,
@@ -165,7 +116,9 @@ impl Driven {
             .get_typed_func::<(), i32>(&mut driven.store, "version");
         let version = version.and_then(|function| function.call(&mut driven.store, ()));
         let said = version.expect("it is exported").unsigned_abs() as usize;
-        assert_eq!(said, driven.page.number("number version value"));
+        for row in ["number version value", "header.version what"] {
+            assert_eq!(said, driven.page.number(row), "{row}");
+        }
         let pages = driven.json("lvsc.memory")["pages"].as_u64();
         assert_eq!(pages, Some(driven.memory.size(&driven.store)));
         driven
@@ -246,7 +199,8 @@ impl Driven {
             "header.magic",
             u64::from_le_bytes(*b"lvscimg\0"),
         );
-        self.put("header", 0, "header.version", 1);
+        let version = self.page.number("header.version what") as u64;
+        self.put("header", 0, "header.version", version);
         self.put("header", 0, "header.digest", digest);
         self.put("clock", 0, "clock.seconds", 100_000);
         self.put("clock", 0, "clock.seed", 0x0123_4567_89ab_cdef);

@@ -115,6 +115,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
         outcome.say(format, ui);
         *taken_in = outcome.asked;
     }
+    ui.leave();
     let count = number(chosen.len(), "file");
     ui.say(format_args!("watching {count}; Ctrl-C ends"));
     loop {
@@ -136,6 +137,7 @@ fn watch(chosen: &[Chosen], format: Findings, ui: &mut Ui) -> Result<Status, Fai
                 Err(failure) => ui.failure(&failure),
             }
         }
+        ui.leave();
     }
 }
 

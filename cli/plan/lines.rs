@@ -55,11 +55,20 @@ pub fn lines(was: &Pool, pool: &Pool, kept: impl Fn(&str) -> bool) -> Vec<Line> 
 }
 
 fn table(before: Option<Flows>, now: Option<Flows>, kept: bool) -> Option<Line> {
-    let [was, is] = [before, now].map(said);
+    let is_auto = |flows: &Flows| flows.tracking == Tracking::Changed;
+    let both_auto = [before, now]
+        .iter()
+        .all(|it| it.as_ref().is_some_and(is_auto));
+    let told = |flows: Option<Flows>| match flows {
+        Some(flows) if both_auto => format!("auto {}", flows.entries),
+        _ => said(flows),
+    };
+    let [was, is] = [before, now].map(told);
     let then = match now.map(|flows| flows.tracking) {
         _ if was == is => return None,
         None => "no flow is known any more: each goes by the scheduler",
-        Some(_) if kept => "known flows stay, as far as there is a place for them",
+        Some(Tracking::Every) if kept => "known flows stay, as far as there is a place for them",
+        Some(Tracking::Changed) if kept => "noted flows stay, as far as there is a place for them",
         Some(Tracking::Every) => "no flow is known before it next sends",
         Some(Tracking::Changed) => "no flow is noted before a change moves it",
     };

@@ -89,6 +89,8 @@ pub fn a_policy_that_is_saved_is_gone_on_with(lab: &Lab) {
             &format!("use \"more.lvs\"\n{}", policy(&[RS3], "")),
         );
         running.hears_anew("the policy before goes on");
+        let told = &running.told;
+        assert!(told.contains("` tells more\n"), "where it is met: {told}");
         save("more.lvs", "counter more\n");
         running.hears_anew("it took ");
         assert!(running.told.contains("taken over"), "{}", running.told);

@@ -88,6 +88,21 @@ fn within_a_capacity_the_program_goes_on_and_no_connection_breaks() {
         (&false.into(), &false.into())
     );
     assert_eq!(fate(&grown)[2], 0, "a ring that grows remembers");
+
+    let shrunk = record(&many, &many[..16]);
+    let anew = shrunk["anew"].as_array().expect("sections");
+    let why: Vec<[&str; 2]> = (anew.iter())
+        .map(|one| ["section", "why"].map(|name| one[name].as_str().expect("words")))
+        .collect();
+    let places = "32768 places before, 16384 now";
+    assert_eq!(
+        why,
+        [
+            ["ring.web", places],
+            ["flows.web", "the ring is smaller"],
+            ["changes.web", places]
+        ]
+    );
 }
 
 #[test]
@@ -349,6 +364,11 @@ fn other_lines_of_a_pool_are_told_with_what_becomes_of_what_is_known() {
             "flows 1K",
             "flows auto",
             "1024 -> auto: no flow is noted before a change moves it",
+        ),
+        (
+            "flows auto 1K",
+            "flows auto 8",
+            "auto 1024 -> auto 8: noted flows stay, as far as there is a place for them",
         ),
         (
             "flows auto",

@@ -35,6 +35,7 @@ pub fn run(
         Takes::Handed => super::way::choose(args, Way::Auto)?,
         Takes::Devices => Io::Packets,
     };
+    ui.leave();
     let loaded = subject.load(args.pin.as_deref())?;
     let devices = devices(&args.interfaces, &loaded.manifest)?;
     let manifest = loaded.manifest.clone();

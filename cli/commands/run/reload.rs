@@ -99,6 +99,7 @@ impl<'a> Reload<'a> {
         ui.record();
         let read = self.read(ui);
         let found = ui.recorded();
+        ui.leave();
         let refused = match read {
             Ok(Some((engine, next))) => {
                 let carried = take_over(engine, &next.manifest, events, over)?;

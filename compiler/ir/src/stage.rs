@@ -324,4 +324,30 @@ mod tests {
             [Op::StoreFrame(..), Op::Find(..), Op::Count(..)]
         ));
     }
+
+    /// What of a way's instructions others may see, or have written, keeps its packets in their order.
+    #[test]
+    fn whatever_others_write_or_read_waits_for_its_turn() {
+        let cases = [
+            ("store8 cursor.web[v1]+0 = v0", true),
+            ("raise cursor.web[v1]+0 by v0", true),
+            ("v3 = load.shared8 cursor.web[v1]+0", true),
+            ("v3 = exchange known.web[v1] = v0 if v1", true),
+            ("v3 = vacant known.web[v1], v0, v1", true),
+            ("v3 = find known.web[v1], v0", true),
+            ("v3 = load.config4 ring.web[v1]+0", false),
+            ("count counters[v1]", false),
+        ];
+        for (inst, waits) in cases {
+            let stages = stages(&format!(
+                "section known.web noted 64\nsection cursor.web cursor 2\nsection ring.web slot 16\n\
+                 section counters counter 4\n\n\
+                 b0:\n  v0 = frame.length\n  v1 = const 7\n  v2 = mul v0, v1\n  if v0 b1() else b2()\n\
+                 b1:\n  {inst}\n  return drop\n\
+                 b2:\n  v4 = find known.web[v2], v0\n  count counters[v4]\n  return pass\n"
+            ));
+            let resumes = stages.expect("it pays").resumes;
+            assert_eq!(resumes.len(), 1 + usize::from(waits), "{inst}");
+        }
+    }
 }

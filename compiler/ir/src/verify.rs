@@ -300,6 +300,9 @@ fn check_access(layout: &Layout, access: SectionAccess, at: At) -> Result<(), Ve
     let found = layout
         .get(section)
         .ok_or(VerifyError::UnknownSection { at, section })?;
+    if found.element == Element::Counter {
+        return Err(VerifyError::Counters { at, section });
+    }
     if !matches!(bytes, 1 | 2 | 4 | 8) {
         return Err(VerifyError::Bytes { at, bytes });
     }

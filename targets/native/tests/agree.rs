@@ -111,8 +111,10 @@ proptest! {
 
 #[test]
 fn a_connection_table_is_looked_up_in_three_loops() {
-    for entries in [64, 1 << 16] {
-        let case = sample::director(entries);
+    for (element, entries) in [("flow", 64), ("flow", 1 << 16), ("noted", 64)] {
+        let mut case = sample::director(element, entries);
+        // More than are taken through the loops together.
+        case.frames = case.frames.into_iter().cycle().take(400).collect();
         assert_eq!(loops(&case), 3);
         agree(&case);
         let (_, image) = case.decided(WORKER);

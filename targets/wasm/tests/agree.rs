@@ -184,8 +184,8 @@ proptest! {
 
 #[test]
 fn a_connection_table_is_looked_up_in_three_loops() {
-    for entries in [64, 1 << 16] {
-        let case = sample::director(entries);
+    for (element, entries) in [("flow", 64), ("flow", 1 << 16), ("noted", 64)] {
+        let case = sample::director(element, entries);
         let (_, figures) = by_module(&case);
         assert!(figures.contains(&("loops", 3)), "{figures:?}");
         agree(&case);
@@ -224,7 +224,7 @@ fn every_kind_of_program_occurs_among_the_samples() {
 
 #[test]
 fn what_is_no_part_of_the_batch_is_refused() {
-    let case = sample::director(64);
+    let case = sample::director("flow", 64);
     let mut loaded = load(&case);
     let (frame, ingress) = &case.frames[0];
     loaded.arrive(0, frame, *ingress);
@@ -270,6 +270,57 @@ fn a_trap_has_the_place_of_its_construct_and_spares_the_others() {
     assert_eq!(verdicts(&loaded), [1, PENDING, PENDING]);
     loaded.batch(2, 3).unwrap();
     assert_eq!(verdicts(&loaded), [1, PENDING, 1]);
+}
+
+/// Who asks for nothing is decided; of the others nothing is done but counting.
+#[test]
+fn a_trap_in_the_first_of_three_loops_spares_the_others() {
+    const ASTRAY: usize = 8;
+    let mut case = sample::director("flow", 64);
+    case.frames.truncate(12);
+    let mut loaded = load(&case);
+    let begin = loaded.contents.map.image.offset as usize;
+    loaded.write(begin, case.image.as_bytes());
+    for (index, (frame, ingress)) in case.frames.iter().enumerate() {
+        loaded.arrive(index, frame, *ingress);
+    }
+    let astray = Descriptor {
+        offset: u32::MAX,
+        ..loaded.found(ASTRAY)
+    };
+    loaded.write(loaded.descriptor(ASTRAY), &astray.to_bits().to_le_bytes());
+    let flows = case.layout.named("flows.web").unwrap().1;
+    let table = |loaded: &Loaded| loaded.read(begin + flows.offset as usize, flows.size() as usize);
+    let before = table(&loaded);
+    loaded.batch(0, 12).unwrap_err();
+    let pending = |loaded: &Loaded| -> Vec<usize> {
+        let all = 0..12;
+        all.filter(|index| loaded.found(*index).verdict == PENDING)
+            .collect()
+    };
+    assert_eq!(pending(&loaded), [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11]);
+    assert!(table(&loaded) == before, "nothing else is done");
+    for index in pending(&loaded) {
+        let from = i32::try_from(index).unwrap();
+        let done = loaded.batch(from, from + 1);
+        assert_eq!(done.is_err(), index == ASTRAY);
+    }
+    assert_eq!(pending(&loaded), [ASTRAY]);
+
+    let mut others = case.clone();
+    others.frames.remove(ASTRAY);
+    let (expected, image) = others.decided(0);
+    let each = (0..12).filter(|index| *index != ASTRAY);
+    for (index, (outcome, frame)) in each.zip(expected) {
+        assert_eq!(
+            loaded.found(index).verdict,
+            outcome.verdict as u8,
+            "{index}"
+        );
+        assert_eq!(loaded.read(loaded.slot(index), frame.len()), frame);
+    }
+    let known = &image.as_bytes()[flows.offset as usize..][..flows.size() as usize];
+    assert!(table(&loaded) == known);
 }
 
 #[test]

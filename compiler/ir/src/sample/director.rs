@@ -5,14 +5,14 @@ use lvsc_abi::image::{Bytes, Image, Width};
 use super::Case;
 use crate::text;
 
-/// A director with a connection table of `entries` entries: what it decides before its first effect can be saved.
+/// A director with a table of `entries` entries of an element, `flow` or `noted`: what it knows before it asks that can be saved.
 ///
 /// # Panics
 ///
 /// For a number of entries that no table has.
-pub fn director(entries: u32) -> Case {
+pub fn director(element: &str, entries: u32) -> Case {
     let text = format!(
-        "section ring.web slot 16\nsection backends.web backend 4\nsection flows.web flow {entries}\n\
+        "section ring.web slot 16\nsection backends.web backend 4\nsection flows.web {element} {entries}\n\
          section counters counter 8\nb0:\n  v50 = ingress\n  count counters[v50]\n  \
          bounds +38 b1() else b8()\n\
          b1:\n  v0 = frame.be2 +12\n  v1 = const 0x800\n  v2 = eq v0, v1\n  if v2 b2() else b9()\n\

@@ -153,6 +153,15 @@ pub enum VerifyError {
         /// The section.
         section: SectionId,
     },
+    /// A counter that is read, or written by something else than a `count`: each worker has its own, and in a batch packets are counted
+    /// in any order.
+    #[error("{at}: section {} has counters, which are only counted", section.0)]
+    Counters {
+        /// The instruction.
+        at: At,
+        /// The section.
+        section: SectionId,
+    },
     /// An `exchange` of something else than a whole element of eight bytes.
     #[error("{at}: section {} has no elements of eight bytes", section.0)]
     NoWord {
