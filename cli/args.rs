@@ -201,7 +201,7 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct Source {
     /// The policy; `-` is standard input. Without one: what `lvsc.toml` names, else the only
-    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one
+    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one; several here are an error
     pub policy: Option<PathBuf>,
 }
 
@@ -230,7 +230,7 @@ Examples:
 )]
 pub struct Check {
     /// The policies; `-` is standard input. Without any: what `lvsc.toml` names, else the only
-    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one
+    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one; several here are an error
     pub policies: Vec<PathBuf>,
     /// Check again whenever a file is saved, until Ctrl-C
     #[arg(long)]

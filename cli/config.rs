@@ -160,10 +160,13 @@ pub fn policy(named: Option<&Path>, config: Option<&Config>) -> Result<Chosen, F
             return Ok(Chosen::file_because(Path::new(USUAL), "the usual place"));
         }
         [] => "built in, for there is none here".to_owned(),
-        several => format!(
-            "built in, for here are several, {}: name one",
-            list(several)
-        ),
+        // None of them is meant more than another, and the built-in one is none of them.
+        several => {
+            return Err(Failure::Told {
+                what: format!("here are several policies, {}", list(several)),
+                remedy: Some("name one".to_owned()),
+            });
+        }
     };
     Ok(Chosen {
         origin: Origin::BuiltIn,

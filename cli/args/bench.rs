@@ -28,7 +28,7 @@ Examples:
 )]
 pub struct Bench {
     /// The policies; `-` is standard input. Without any: what `lvsc.toml` names, else the only
-    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one
+    /// `.lvs` file here, else `policies/dr.lvs`, else the built-in one; several here are an error
     pub policies: Vec<PathBuf>,
     /// The engines, by their names; `all` are those that this machine lets run
     #[arg(
