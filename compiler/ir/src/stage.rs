@@ -127,7 +127,7 @@ fn split(program: &Program) -> Split {
 
 /// Whether it is done in the order of packets: it reads or writes what other packets write.
 fn is_asking(op: &Op) -> bool {
-    op.has_effect() && !matches!(op, Op::StoreFrame(..) | Op::Count(..))
+    stops(op) && !matches!(op, Op::StoreFrame(..))
 }
 
 /// Whether it waits for its turn where the packet asks for something later: a frame is not written before its packet's turn,

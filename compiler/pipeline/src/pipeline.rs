@@ -150,8 +150,8 @@ pub enum Expr {
     Field(HeaderId, FieldId),
     /// What a `let` bound.
     Variable(VariableId),
-    /// Arithmetic on values of one width, at most 64 bits but for `And`, `Or` and `Xor`; wraps at it. A shift's second value may have any
-    /// width.
+    /// Arithmetic on values of one width, at most 64 bits but for `And`, `Or` and `Xor`; wraps at it. A shift's second
+    /// value may have any width.
     Binary(Binary, Box<Expr>, Box<Expr>),
     /// The value with another width: zeros come in above, or high bits are cut off.
     Resize(u16, Box<Expr>),

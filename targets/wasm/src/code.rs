@@ -14,7 +14,7 @@ pub(crate) mod local {
     pub(crate) const DESCRIPTOR: u32 = 2;
     /// i32: address of the frame.
     pub(crate) const FRAME: u32 = 3;
-    /// i32: address of what is kept for the packet between two loops.
+    /// i32: address of what is kept for the packet between two loops; in the first one, of what was kept last.
     pub(crate) const SAVED: u32 = 4;
     /// i32: address of a bucket or counter, inside one instruction.
     pub(crate) const ADDRESS: u32 = 5;
