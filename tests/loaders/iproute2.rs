@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lvsc_runtime::netlink::Netlink;
+use lvsc_runtime::sys;
 use lvsc_runtime::sys::namespace::Namespace;
 use lvsc_runtime::sys::ring::{Only, Options, PACKET_OUTGOING, Ring};
 
@@ -70,6 +71,8 @@ fn exchange() -> Vec<usize> {
     .expect("a socket");
     let frames: Vec<Vec<u8>> = (0..FLOWS).map(|flow| syn(40000 + flow)).collect();
     let mut taken = Vec::new();
+    // Each CPU has turns of its own.
+    let _here = sys::on_cpu(0);
     for frame in &frames {
         ring.send(&[], frame).expect("it goes");
         let begin = Instant::now();

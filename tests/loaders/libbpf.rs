@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
+use lvsc_runtime::sys;
+
 use crate::support::root;
 use crate::{BACK, GIVEN, MACS, forwarded, is_allowed, is_there, object_of, objects, syn};
 
@@ -108,7 +110,10 @@ fn a_policy_with_its_macs_forwards_under_libbpf() {
         })
     };
     let [first, second] = [&frames[0], &frames[1]].map(hexadecimal);
+    // Each CPU has turns of its own; who is started stays on this one.
+    let here = sys::on_cpu(0);
     let said = say(&program, &[&object, "given", &first, &second]);
+    drop(here);
     let verdict = format!("verdict {BACK} frame ");
     let outs: Vec<&str> = said
         .iter()
