@@ -264,7 +264,7 @@ impl State {
         let live = known.filter(|entry| entry.age(self.now) <= self.idle);
         let place = match known {
             Some(_) => found,
-            None => flows::vacant(words, self.now, self.idle),
+            None => flows::place(words, tag, self.now, self.idle),
         };
         let backend = match live {
             Some(entry)

@@ -41,7 +41,7 @@ pub fn place(bucket: &[u64], identity: u64) -> Place {
     match bucket.get(found as usize) {
         Some(word) if *word == identity => Place::Own(found),
         Some(_) => Place::Nowhere,
-        None => match flows::vacant(bucket, 0, FOREVER) {
+        None => match flows::place(bucket, flows::tag(identity), 0, FOREVER) {
             ABSENT => Place::Nowhere,
             free => Place::Free(free),
         },

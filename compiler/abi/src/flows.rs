@@ -172,18 +172,22 @@ pub const fn tag(table_hash: u64) -> u64 {
 /// Position in the bucket of the entry with this tag, or [`ABSENT`].
 #[inline]
 pub fn find(bucket: &[u64], tag: u64) -> u64 {
+    position(bucket, |word| is_of(word, tag))
+}
+
+/// Position of the first entry that has this tag, is empty, or is older than `idle` seconds, or [`ABSENT`]. One that an opening
+/// made is left to those who sweep. Asked for a flow that had no entry, the tag is that of an entry which another worker has made
+/// meanwhile: the place is told by one look at each word, so whoever exchanges it learns if it is not what it was.
+#[inline]
+pub fn place(bucket: &[u64], tag: u64, now: u64, idle: u64) -> u64 {
     position(bucket, |word| {
-        word & VALID == VALID && word >> TAG_SHIFT == tag
+        let is_old = |entry: Entry| !entry.is_opening() && entry.age(now) > idle;
+        is_of(word, tag) || Entry::from_bits(word).is_none_or(is_old)
     })
 }
 
-/// Position of the first entry that is empty or older than `idle` seconds, or [`ABSENT`]. One that an opening made is
-/// left to those who sweep.
-#[inline]
-pub fn vacant(bucket: &[u64], now: u64, idle: u64) -> u64 {
-    position(bucket, |word| {
-        Entry::from_bits(word).is_none_or(|entry| !entry.is_opening() && entry.age(now) > idle)
-    })
+fn is_of(word: u64, tag: u64) -> bool {
+    word & VALID == VALID && word >> TAG_SHIFT == tag
 }
 
 #[inline]
@@ -239,9 +243,11 @@ mod tests {
         let bucket = [entry(5, 100), entry(6, 10), 0, entry(7, 100), 0, 0, 0, 0];
         assert_eq!(find(&bucket, 7), 3);
         assert_eq!(find(&bucket, 0), ABSENT);
-        assert_eq!(vacant(&bucket, 100, 90), 2);
-        assert_eq!(vacant(&bucket, 101, 90), 1);
-        assert_eq!(vacant(&[entry(1, 100); 8], 100, 90), ABSENT);
+        assert_eq!(place(&bucket, 9, 100, 90), 2);
+        assert_eq!(place(&bucket, 9, 101, 90), 1);
+        assert_eq!(place(&bucket, 5, 101, 90), 0);
+        assert_eq!(place(&[entry(1, 100); 8], 9, 100, 90), ABSENT);
+        assert_eq!(place(&[entry(1, 100); 8], 0, 100, 90), ABSENT);
     }
 
     #[test]
@@ -256,7 +262,7 @@ mod tests {
         assert!(opening.is_live(1010, 900) && !opening.is_live(1011, 900));
         let bucket = [opening.to_bits(); 8];
         assert_eq!(
-            vacant(&bucket, 2000, 900),
+            place(&bucket, 6, 2000, 900),
             ABSENT,
             "whoever sweeps empties it"
         );
@@ -301,7 +307,7 @@ mod tests {
         let live = known.filter(|entry| entry.age(now) <= IDLE);
         let place = match known {
             Some(_) => found,
-            None => vacant(bucket, now, IDLE),
+            None => place(bucket, tag, now, IDLE),
         };
         let entry = Entry {
             tag: tag as u32,

@@ -232,9 +232,9 @@ impl<'a> Walk<'a> {
 /// The section that an instruction looks into, and the element or the bucket.
 fn looked_at(op: &Op) -> Option<(SectionId, Value)> {
     match *op {
-        Op::Find(section, index, _)
-        | Op::Vacant(section, index, ..)
-        | Op::Count(section, index) => Some((section, index)),
+        Op::Find(section, index, _) | Op::Place(section, index, ..) | Op::Count(section, index) => {
+            Some((section, index))
+        }
         Op::Load(_, access)
         | Op::Store(access, _)
         | Op::Raise(access, _)
@@ -268,7 +268,7 @@ fn steps_of(op: &Op) -> u32 {
         Op::Exchange(..) | Op::Raise(..) => 10,
         Op::Count(..) => 6,
         Op::Find(..) => 12,
-        Op::Vacant(..) => 16,
+        Op::Place(..) => 20,
     }
 }
 

@@ -166,9 +166,9 @@ impl Machine<'_, '_, '_> {
                 let bucket = self.bucket(&self.image.layout()[*section], *index);
                 flows::find(&bucket, self.get(*tag))
             }
-            Op::Vacant(section, index, now, idle) => {
+            Op::Place(section, index, tag, now, idle) => {
                 let bucket = self.bucket(&self.image.layout()[*section], *index);
-                flows::vacant(&bucket, self.get(*now), self.get(*idle))
+                flows::place(&bucket, self.get(*tag), self.get(*now), self.get(*idle))
             }
             Op::Count(section, index) => {
                 let section = &self.image.layout()[*section];
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn a_flow_is_entered_found_and_counted() {
         let source = "section flows.web flow 64\nsection counters counter 2\nb0:\n  v0 = const 9\n  \
-            v1 = const 5\n  v2 = vacant flows.web[v0], v1, v1\n  v3 = const 8\n  v4 = mul v0, v3\n  \
+            v1 = const 5\n  v2 = place flows.web[v0], v1, v1, v1\n  v3 = const 8\n  v4 = mul v0, v3\n  \
             v5 = add v4, v2\n  v6 = const 0x5000000001\n  v7 = const 0\n  \
             v8 = exchange flows.web[v5] = v6 if v7\n  v9 = exchange flows.web[v5] = v7 if v7\n  \
             v10 = find flows.web[v1], v1\n  v11 = const 1\n  v12 = find flows.web[v11], v1\n  \

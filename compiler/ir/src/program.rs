@@ -100,9 +100,9 @@ pub enum Op {
     /// `find flows.web[v1], v2`: position (0 to 7) in bucket v1 of the valid entry with tag v2, else 8; see
     /// [`lvsc_abi::flows::find`]. A shared read of the bucket.
     Find(SectionId, Value, Value),
-    /// `vacant flows.web[v1], v2, v3`: position in bucket v1 of the first entry that is empty or older than v3
-    /// seconds at time v2, else 8; see [`lvsc_abi::flows::vacant`]. A shared read of the bucket.
-    Vacant(SectionId, Value, Value, Value),
+    /// `place flows.web[v1], v2, v3, v4`: position in bucket v1 of the first entry that has tag v2, is empty, or is older than
+    /// v4 seconds at time v3, else 8; see [`lvsc_abi::flows::place`]. A shared read of the bucket.
+    Place(SectionId, Value, Value, Value, Value),
     /// `count counters[v1]`: one packet more, and the frame's length on arrival more bytes.
     Count(SectionId, Value),
 }
@@ -276,7 +276,7 @@ impl Op {
             | Op::Load(..)
             | Op::Exchange(..)
             | Op::Find(..)
-            | Op::Vacant(..) => true,
+            | Op::Place(..) => true,
         }
     }
 
@@ -288,7 +288,7 @@ impl Op {
             | Op::Raise(..)
             | Op::Exchange(..)
             | Op::Find(..)
-            | Op::Vacant(..)
+            | Op::Place(..)
             | Op::Count(..)
             | Op::Load(Class::Shared, _) => true,
             Op::Const(_)
@@ -307,19 +307,22 @@ impl Op {
     /// The values that it reads, in the order in which they are written.
     pub fn operands(&self) -> impl Iterator<Item = Value> + use<> {
         let found = match *self {
-            Op::Const(_) | Op::FrameLength | Op::Ingress | Op::Worker => [None, None, None],
-            Op::Swap(_, a) | Op::Count(_, a) => [Some(a), None, None],
+            Op::Const(_) | Op::FrameLength | Op::Ingress | Op::Worker => [None; 4],
+            Op::Swap(_, a) | Op::Count(_, a) => [Some(a), None, None, None],
             Op::Binary(_, a, b) | Op::Compare(_, a, b) | Op::Find(_, a, b) => {
-                [Some(a), Some(b), None]
+                [Some(a), Some(b), None, None]
             }
-            Op::Select(a, b, c) | Op::Vacant(_, a, b, c) => [Some(a), Some(b), Some(c)],
-            Op::LoadFrame(access) => [access.base, None, None],
-            Op::StoreFrame(access, value) => [access.base, Some(value), None],
-            Op::Load(_, access) => [Some(access.index), None, None],
+            Op::Select(a, b, c) => [Some(a), Some(b), Some(c), None],
+            Op::Place(_, a, b, c, d) => [Some(a), Some(b), Some(c), Some(d)],
+            Op::LoadFrame(access) => [access.base, None, None, None],
+            Op::StoreFrame(access, value) => [access.base, Some(value), None, None],
+            Op::Load(_, access) => [Some(access.index), None, None, None],
             Op::Store(access, value) | Op::Raise(access, value) => {
-                [Some(access.index), Some(value), None]
+                [Some(access.index), Some(value), None, None]
             }
-            Op::Exchange(access, new, expected) => [Some(access.index), Some(new), Some(expected)],
+            Op::Exchange(access, new, expected) => {
+                [Some(access.index), Some(new), Some(expected), None]
+            }
         };
         found.into_iter().flatten()
     }
@@ -333,11 +336,8 @@ impl Op {
                 visit(a);
                 visit(b);
             }
-            Op::Select(a, b, c) | Op::Vacant(_, a, b, c) => {
-                visit(a);
-                visit(b);
-                visit(c);
-            }
+            Op::Select(a, b, c) => [a, b, c].into_iter().for_each(visit),
+            Op::Place(_, a, b, c, d) => [a, b, c, d].into_iter().for_each(visit),
             Op::LoadFrame(access) => access.base.iter_mut().for_each(visit),
             Op::StoreFrame(access, value) => {
                 access.base.iter_mut().for_each(&mut visit);

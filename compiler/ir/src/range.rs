@@ -89,7 +89,7 @@ pub fn of_op(op: &Op, known: impl Fn(Value) -> Range) -> Range {
         Op::Swap(bytes, _) => Range::up_to(bytes_mask(*bytes)),
         Op::LoadFrame(access) => Range::up_to(bytes_mask(access.bytes)),
         Op::Load(_, access) => Range::up_to(bytes_mask(access.bytes)),
-        Op::Find(..) | Op::Vacant(..) => Range::up_to(ABSENT),
+        Op::Find(..) | Op::Place(..) => Range::up_to(ABSENT),
         Op::Exchange(..) | Op::StoreFrame(..) | Op::Store(..) | Op::Raise(..) | Op::Count(..) => {
             Range::ALL
         }

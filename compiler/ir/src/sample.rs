@@ -312,7 +312,7 @@ impl<'a, 'b> Maker<'a, 'b> {
         match self.tape.below(9) {
             0 => Op::Count(counters, index),
             1 => Op::Find(flows, index, self.value(id)),
-            2 => Op::Vacant(flows, index, self.value(id), self.value(id)),
+            2 => Op::Place(flows, index, self.value(id), self.value(id), self.value(id)),
             3 => {
                 let section = self.tape.one(&[flows, backends]).unwrap_or(flows);
                 let access = SectionAccess {

@@ -333,7 +333,7 @@ mod tests {
             ("raise cursor.web[v1]+0 by v0", true),
             ("v3 = load.shared8 cursor.web[v1]+0", true),
             ("v3 = exchange known.web[v1] = v0 if v1", true),
-            ("v3 = vacant known.web[v1], v0, v1", true),
+            ("v3 = place known.web[v1], v1, v0, v1", true),
             ("v3 = find known.web[v1], v0", true),
             ("v3 = load.config4 ring.web[v1]+0", false),
             ("count counters[v1]", false),

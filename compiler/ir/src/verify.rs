@@ -235,7 +235,7 @@ fn check_instructions(
             Op::Store(access, _) => check_access(layout, *access, at)?,
             Op::Raise(access, _) => check_raise(layout, *access, at)?,
             Op::Exchange(access, ..) => check_exchange(layout, *access, at)?,
-            Op::Find(section, ..) | Op::Vacant(section, ..) => {
+            Op::Find(section, ..) | Op::Place(section, ..) => {
                 let fits = |found: &Section| {
                     let buckets = found.element.is_flow() || found.element == Element::Cell;
                     buckets && found.length >= BUCKET

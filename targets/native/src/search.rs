@@ -89,18 +89,21 @@ impl Select<'_, '_> {
         self.builder.ins().select(fits, wanted, never)
     }
 
-    pub(crate) fn vacant(
+    pub(crate) fn place(
         &mut self,
         section: SectionId,
         index: Value,
-        now: Value,
-        idle: Value,
+        tag: Value,
+        (now, idle): (Value, Value),
     ) -> ir::Value {
         let bucket = self.bucket(section, index);
+        let wanted = self.wanted(tag);
         let [now, idle] = [now, idle].map(|value| self.value(value));
-        let [flags, valid, seconds] =
-            [VALID | OPENING, VALID, SECONDS_MASK].map(|number| self.constant(number));
+        let [mask, flags, valid, seconds] =
+            [MASK, VALID | OPENING, VALID, SECONDS_MASK].map(|number| self.constant(number));
         self.first(bucket, |this, entry| {
+            let looked_at = this.builder.ins().band(entry, mask);
+            let own = this.builder.ins().icmp(IntCC::Equal, looked_at, wanted);
             let used = this.builder.ins().band(entry, valid);
             let zero = this.constant(0);
             let empty = this.builder.ins().icmp(IntCC::Equal, used, zero);
@@ -113,7 +116,8 @@ impl Select<'_, '_> {
             let how = IntCC::UnsignedGreaterThan;
             let old = this.builder.ins().icmp(how, age, idle);
             let expired = this.builder.ins().band(plain, old);
-            this.builder.ins().bor(empty, expired)
+            let vacant = this.builder.ins().bor(empty, expired);
+            this.builder.ins().bor(own, vacant)
         })
     }
 

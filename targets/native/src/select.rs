@@ -354,7 +354,9 @@ impl<'a, 'f> Select<'a, 'f> {
             }
             Op::Exchange(access, new, expected) => self.exchange(*access, *new, *expected),
             Op::Find(section, index, tag) => self.find(*section, *index, *tag),
-            Op::Vacant(section, index, now, idle) => self.vacant(*section, *index, *now, *idle),
+            Op::Place(section, index, tag, now, idle) => {
+                self.place(*section, *index, *tag, (*now, *idle))
+            }
             Op::Count(section, index) => {
                 self.count(*section, *index);
                 return None;

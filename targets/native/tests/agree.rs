@@ -146,7 +146,7 @@ fn every_kind_of_program_occurs_among_the_samples() {
         sent += to.count();
         stored += usize::from(image != case.image);
         let text = text::print(&case.program, &case.layout);
-        searched += usize::from(text.contains("find ") && text.contains("vacant "));
+        searched += usize::from(text.contains("find ") && text.contains("place "));
     }
     assert!(
         staged >= 3 && sent >= 50 && stored >= 50 && searched >= 20,

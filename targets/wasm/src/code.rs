@@ -24,12 +24,14 @@ pub(crate) mod local {
     pub(crate) const LENGTH: u32 = 7;
     /// i64: inside one swap or store.
     pub(crate) const WIDE: u32 = 8;
-    /// i64: what is looked for in a bucket; the time.
+    /// i64: what is looked for in a bucket.
     pub(crate) const WANTED: u32 = 9;
+    /// i64: the time, inside one search.
+    pub(crate) const NOW: u32 = 10;
     /// i64: the idle time, inside one search.
-    pub(crate) const IDLE: u32 = 10;
+    pub(crate) const IDLE: u32 = 11;
     /// The first value, i64.
-    pub(crate) const VALUES: u32 = 11;
+    pub(crate) const VALUES: u32 = 12;
 }
 
 /// What an open block of WebAssembly is left for.

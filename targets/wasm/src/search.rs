@@ -30,6 +30,16 @@ impl Select<'_> {
     }
 
     pub(crate) fn find(&mut self, section: SectionId, index: Value, tag: Value) {
+        let offset = self.wanted_in(section, index, tag);
+        if self.layout[section].length >= LARGE {
+            self.find_with_vectors(offset);
+        } else {
+            self.first(offset, Self::is_wanted);
+        }
+    }
+
+    /// Sets what is looked for, and the address of the bucket; gives the static offset to go with it.
+    fn wanted_in(&mut self, section: SectionId, index: Value, tag: Value) -> u64 {
         let tag_max = u64::MAX >> TAG_SHIFT;
         self.value(tag);
         self.code.sink().i64_const(i64::from(TAG_SHIFT)).i64_shl();
@@ -44,40 +54,44 @@ impl Select<'_> {
         self.code.sink().local_set(local::WANTED);
         let offset = self.bucket(section, index);
         self.code.sink().local_set(local::ADDRESS);
-        if self.layout[section].length >= LARGE {
-            self.find_with_vectors(offset);
-        } else {
-            self.first(offset, |this| {
-                this.code.i64(MASK);
-                this.code.sink().i64_and().local_get(local::WANTED).i64_eq();
-            });
-        }
+        offset
     }
 
-    pub(crate) fn vacant(&mut self, section: SectionId, index: Value, now: Value, idle: Value) {
+    /// Takes an entry, and leaves whether it has the tag.
+    fn is_wanted(&mut self) {
+        self.code.i64(MASK);
+        self.code.sink().i64_and().local_get(local::WANTED).i64_eq();
+    }
+
+    pub(crate) fn place(
+        &mut self,
+        section: SectionId,
+        index: Value,
+        tag: Value,
+        (now, idle): (Value, Value),
+    ) {
+        let offset = self.wanted_in(section, index, tag);
+        let wide = local::WIDE;
         // An entry that is in use is never so old.
         if self.ranges[idle].constant() >= Some(SECONDS_MASK) {
-            let offset = self.bucket(section, index);
-            self.code.sink().local_set(local::ADDRESS);
             return self.first(offset, |this| {
-                this.code.sink().i64_const(1).i64_and().i64_eqz();
+                this.code.sink().local_tee(wide);
+                this.is_wanted();
+                let mut sink = this.code.sink();
+                sink.local_get(wide).i64_const(1).i64_and().i64_eqz();
+                sink.i32_or();
             });
         }
         self.value(now);
-        self.code.sink().local_set(local::WANTED);
+        self.code.sink().local_set(local::NOW);
         self.value(idle);
         self.code.sink().local_set(local::IDLE);
-        let offset = self.bucket(section, index);
-        self.code.sink().local_set(local::ADDRESS);
         self.first(offset, |this| {
-            let wide = local::WIDE;
-            this.code
-                .sink()
-                .local_tee(wide)
-                .i64_const(1)
-                .i64_and()
-                .i64_eqz();
-            this.code.sink().local_get(local::WANTED).local_get(wide);
+            this.code.sink().local_tee(wide);
+            this.is_wanted();
+            let mut sink = this.code.sink();
+            sink.local_get(wide).i64_const(1).i64_and().i64_eqz();
+            sink.i32_or().local_get(local::NOW).local_get(wide);
             this.code.i64(u64::from(SECONDS_SHIFT));
             this.code.sink().i64_shr_u().i64_sub();
             this.code.i64(SECONDS_MASK);

@@ -411,7 +411,9 @@ impl<'a> Select<'a> {
             Op::Raise(access, value) => self.raise(*access, *value),
             Op::Exchange(access, new, expected) => self.exchange(*access, *new, *expected),
             Op::Find(section, index, tag) => self.find(*section, *index, *tag),
-            Op::Vacant(section, index, now, idle) => self.vacant(*section, *index, *now, *idle),
+            Op::Place(section, index, tag, now, idle) => {
+                self.place(*section, *index, *tag, (*now, *idle));
+            }
             Op::Count(section, index) => self.count(*section, *index),
         }
     }

@@ -53,7 +53,7 @@ fn of_op(
             loaded(access.bytes)
         }
         Op::Load(_, access) => loaded(access.bytes),
-        Op::Find(..) | Op::Vacant(..) => lvsc_abi::flows::ABSENT,
+        Op::Find(..) | Op::Place(..) => lvsc_abi::flows::ABSENT,
         Op::Binary(op, a, b) => of_binary(*op, known[*a], known[*b], constants[*b]),
         Op::FrameLength
         | Op::Worker

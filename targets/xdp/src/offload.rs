@@ -68,7 +68,7 @@ pub fn obstacles(program: &Verified, manifest: &Manifest) -> BTreeSet<(Place, Ob
     for block in program.blocks.values() {
         for inst in &block.insts {
             let obstacles: &[Obstacle] = match inst.op {
-                Op::Load(..) | Op::Find(..) | Op::Vacant(..) | Op::Raise(..) => &[Obstacle::Data],
+                Op::Load(..) | Op::Find(..) | Op::Place(..) | Op::Raise(..) => &[Obstacle::Data],
                 Op::Store(..) => &[Obstacle::Write],
                 Op::Exchange(..) => &[Obstacle::Exchange],
                 Op::Count(..) => &[Obstacle::Data, Obstacle::Write, Obstacle::Cpu],

@@ -10,76 +10,56 @@ use crate::select::Select;
 
 /// The largest tag that an entry keeps.
 const TAG_MAX: u64 = u64::MAX >> TAG_SHIFT;
+/// The bits of an entry that a search for a tag looks at.
+const MASK: u64 = u64::MAX << TAG_SHIFT | VALID;
+/// Equals no masked entry.
+const NEVER: u64 = 2;
+
+/// What an entry that is looked for equals in the bits of [`MASK`], and these.
+#[derive(Clone, Copy)]
+struct Wanted {
+    word: Virtual,
+    mask: Virtual,
+}
 
 impl Select<'_> {
     /// [`lvsc_abi::flows::find`]
     pub(crate) fn find(&mut self, section: SectionId, index: Value, tag: Value) -> Hit {
         let bucket = self.element_address(section, index, BUCKET);
-        let most = self.most(tag);
-        let tag = self.register(tag);
-        let wanted = self.with(Alu::Shl, tag, TAG_SHIFT as i32);
-        let wanted = self.with(Alu::Or, wanted, VALID as i32);
-        let others = self.constant(VALID | u64::MAX << TAG_SHIFT);
-        // A tag that has more bits than an entry keeps is nobody's: its high bits would be shifted out.
-        let mut absent = None;
-        if most > TAG_MAX {
-            let (here, none) = (self.open(), self.open());
-            let is_tag = Condition {
-                test: Test::Le,
-                width: Width::Full,
-                left: tag,
-                right: Operand::Immediate(TAG_MAX as i32),
-            };
-            self.finish(End::If(is_tag, here, none));
-            self.go_to(here);
-            absent = Some(none);
-        }
-        self.search(bucket, absent, |this, entry, found, next| {
-            let wrong = this.alu(Alu::Xor, entry, Operand::Register(wanted));
-            let wrong = this.alu(Alu::And, wrong, Operand::Register(others));
-            let fits = Condition {
-                test: Test::Eq,
-                width: Width::Full,
-                left: wrong,
-                right: Operand::Immediate(0),
-            };
-            this.finish(End::If(fits, found, next));
+        let wanted = self.wanted(tag);
+        self.search(bucket, |this, entry, found, next| {
+            this.is_wanted(entry, wanted, found, next);
         })
     }
 
-    /// [`lvsc_abi::flows::vacant`]
-    pub(crate) fn vacant(
+    /// [`lvsc_abi::flows::place`]
+    pub(crate) fn place(
         &mut self,
         section: SectionId,
         index: Value,
-        now: Value,
-        idle: Value,
+        tag: Value,
+        (now, idle): (Value, Value),
     ) -> Hit {
         let bucket = self.element_address(section, index, BUCKET);
-        if self.known_constant(idle) >= Some(SECONDS_MASK) {
-            // An entry that is in use is never so old.
-            return self.search(bucket, None, |this, entry, found, next| {
-                let used = Condition {
-                    test: Test::Set,
-                    width: Width::Full,
-                    left: entry,
-                    right: Operand::Immediate(VALID as i32),
-                };
-                this.finish(End::If(used, next, found));
-            });
-        }
+        let wanted = self.wanted(tag);
+        // An entry that is in use is never so old.
+        let ages = self.known_constant(idle) < Some(SECONDS_MASK);
         let (now, idle) = (self.register(now), self.operand(idle, Width::Full));
-        let hit = self.search(bucket, None, |this, entry, found, next| {
-            let valid = this.masked(entry, VALID as u32);
-            let used = this.open();
+        let hit = self.search(bucket, |this, entry, found, next| {
+            let [used, other] = [this.open(), this.open()];
             let empty = Condition {
-                test: Test::Eq,
+                test: Test::Set,
                 width: Width::Full,
-                left: valid,
-                right: Operand::Immediate(0),
+                left: entry,
+                right: Operand::Immediate(VALID as i32),
             };
-            this.finish(End::If(empty, found, used));
+            this.finish(End::If(empty, used, found));
             this.go_to(used);
+            this.is_wanted(entry, wanted, found, other);
+            this.go_to(other);
+            if !ages {
+                return this.finish(End::Jump(next, Vec::new()));
+            }
             let plain = this.open();
             let opening = Condition {
                 test: Test::Set,
@@ -101,6 +81,46 @@ impl Select<'_> {
             this.finish(End::If(old, found, next));
         });
         self.hidden(&hit, bucket)
+    }
+
+    /// A tag that has more bits than an entry keeps is nobody's.
+    fn wanted(&mut self, tag: Value) -> Wanted {
+        let mask = self.constant(MASK);
+        let most = self.most(tag);
+        let tag = self.register(tag);
+        let wanted = self.with(Alu::Shl, tag, TAG_SHIFT as i32);
+        let wanted = self.with(Alu::Or, wanted, VALID as i32);
+        if most <= TAG_MAX {
+            return Wanted { word: wanted, mask };
+        }
+        let [kept, cut, behind] = [(); 3].map(|()| self.open());
+        let either = self.param(behind);
+        let is_tag = Condition {
+            test: Test::Le,
+            width: Width::Full,
+            left: tag,
+            right: Operand::Immediate(TAG_MAX as i32),
+        };
+        self.finish(End::If(is_tag, kept, cut));
+        self.go_to(kept);
+        self.finish(End::Jump(behind, vec![wanted]));
+        self.go_to(cut);
+        let never = self.constant(NEVER);
+        self.finish(End::Jump(behind, vec![never]));
+        self.go_to(behind);
+        Wanted { word: either, mask }
+    }
+
+    fn is_wanted(&mut self, entry: Virtual, wanted: Wanted, found: Label, next: Label) {
+        let wrong = self.alu(Alu::Xor, entry, Operand::Register(wanted.word));
+        let wrong = self.alu(Alu::And, wrong, Operand::Register(wanted.mask));
+        let fits = Condition {
+            test: Test::Eq,
+            width: Width::Full,
+            left: wrong,
+            right: Operand::Immediate(0),
+        };
+        self.finish(End::If(fits, found, next));
     }
 
     /// The same place, of which the verifier does not know which one it is: else it would follow all that is behind a search
@@ -128,21 +148,17 @@ impl Select<'_> {
     }
 
     /// Looks for the first entry for which `ask` goes to its first label and not to the second. What is filled then is
-    /// where there is none, also from `absent`.
+    /// where there is none.
     fn search(
         &mut self,
         bucket: Virtual,
-        absent: Option<Label>,
         mut ask: impl FnMut(&mut Self, Virtual, Label, Label),
     ) -> Hit {
         let label = self.open();
         let [position, address] = [self.param(label), self.param(label)];
         for place in 0..BUCKET {
             let entry = self.load(8, bucket, place as i16 * 8);
-            let (found, next) = match absent.filter(|_| place + 1 == BUCKET) {
-                Some(absent) => (self.open(), absent),
-                None => (self.open(), self.open()),
-            };
+            let [found, next] = [self.open(), self.open()];
             ask(self, entry, found, next);
             self.go_to(found);
             let address = self.with(Alu::Add, bucket, place as i32 * 8);
@@ -173,7 +189,7 @@ impl Select<'_> {
     /// wanted only if so. Tells whether it did.
     pub(crate) fn search_at_end(&mut self, block: &Block, at: usize) -> bool {
         let inst = &block.insts[at];
-        let (Op::Find(section, bucket, _) | Op::Vacant(section, bucket, ..), Some(position)) =
+        let (Op::Find(section, bucket, _) | Op::Place(section, bucket, ..), Some(position)) =
             (inst.op, inst.result)
         else {
             return false;
@@ -181,8 +197,8 @@ impl Select<'_> {
         let Some((found, nothing)) = self.asks_if_found(block, at, position) else {
             return false;
         };
-        let hit = if let Op::Vacant(_, _, now, idle) = inst.op {
-            self.vacant(section, bucket, now, idle)
+        let hit = if let Op::Place(_, _, tag, now, idle) = inst.op {
+            self.place(section, bucket, tag, (now, idle))
         } else if let Op::Find(_, _, tag) = inst.op {
             self.find(section, bucket, tag)
         } else {

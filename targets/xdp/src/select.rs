@@ -391,8 +391,8 @@ impl Select<'_> {
                 let hit = self.find(section, index, tag);
                 Some(self.answer(&hit))
             }
-            Op::Vacant(section, index, now, idle) => {
-                let hit = self.vacant(section, index, now, idle);
+            Op::Place(section, index, tag, now, idle) => {
+                let hit = self.place(section, index, tag, (now, idle));
                 Some(self.answer(&hit))
             }
             Op::Count(section, index) => {

@@ -300,7 +300,7 @@ impl Bits {
             | Op::Exchange(..)
             | Op::Raise(..)
             | Op::Find(..)
-            | Op::Vacant(..)
+            | Op::Place(..)
             | Op::Count(..) => None,
         }
     }

@@ -151,7 +151,7 @@ fn of_operands(
         | Op::Load(..)
         | Op::Exchange(..)
         | Op::Find(..)
-        | Op::Vacant(..)
+        | Op::Place(..)
         | Op::Count(..) => op.operands().for_each(|value| demand(value, u64::MAX)),
     }
 }

@@ -111,7 +111,7 @@ impl Reversed {
             | Op::Exchange(..)
             | Op::Raise(..)
             | Op::Find(..)
-            | Op::Vacant(..)
+            | Op::Place(..)
             | Op::Count(..) => None,
         }
     }
@@ -186,7 +186,7 @@ impl Reversed {
             | Op::Exchange(..)
             | Op::Raise(..)
             | Op::Find(..)
-            | Op::Vacant(..)
+            | Op::Place(..)
             | Op::Count(..) => false,
         }
     }

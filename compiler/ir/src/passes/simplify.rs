@@ -47,7 +47,7 @@ pub(super) fn simplify(inst: &Inst, output: &mut Output<'_>) -> Simpler {
         | Op::Exchange(..)
         | Op::Raise(..)
         | Op::Find(..)
-        | Op::Vacant(..)
+        | Op::Place(..)
         | Op::Count(..) => No,
     }
 }

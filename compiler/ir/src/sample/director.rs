@@ -22,7 +22,7 @@ pub fn director(element: &str, entries: u32) -> Case {
          v17 = mul v14, v12\n  if v16 b3() else b4()\n\
          b3:\n  v18 = add v17, v15\n  v19 = load.shared8 flows.web[v18]+0\n  v20 = const 20\n  v21 = shr v19, v20\n  \
          v22 = const 3\n  v23 = and v21, v22\n  jump b6(v23)\n\
-         b4:\n  v24 = ingress\n  v25 = vacant flows.web[v14], v24, v13\n  v26 = const 3\n  v27 = and v3, v26\n  \
+         b4:\n  v24 = ingress\n  v25 = place flows.web[v14], v13, v24, v13\n  v26 = const 3\n  v27 = and v3, v26\n  \
          v28 = const 20\n  v29 = shl v27, v28\n  v30 = shl v11, v10\n  v31 = or v29, v30\n  v32 = const 1\n  \
          v33 = or v31, v32\n  v34 = add v17, v25\n  v35 = const 0\n  v36 = exchange flows.web[v34] = v33 if v35\n  \
          if v36 b5() else b6(v27)\n\

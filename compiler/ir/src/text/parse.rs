@@ -349,14 +349,10 @@ impl Reader {
             let (section, index) = self.element(cursor)?;
             return Ok(Op::Find(section, index, self.next(cursor)?));
         }
-        if cursor.takes_word("vacant") {
+        if cursor.takes_word("place") {
             let (section, index) = self.element(cursor)?;
-            return Ok(Op::Vacant(
-                section,
-                index,
-                self.next(cursor)?,
-                self.next(cursor)?,
-            ));
+            let [tag, now, idle] = [(); 3].map(|()| self.next(cursor));
+            return Ok(Op::Place(section, index, tag?, now?, idle?));
         }
         Err(cursor.expected("an instruction"))
     }

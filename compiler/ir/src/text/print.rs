@@ -134,9 +134,10 @@ impl Printer<'_> {
             Op::Find(section, index, tag) => {
                 write!(f, "find {}[v{}], v{}", self.name(*section), index.0, tag.0)
             }
-            Op::Vacant(section, index, now, idle) => {
+            Op::Place(section, index, tag, now, idle) => {
                 let name = self.name(*section);
-                write!(f, "vacant {name}[v{}], v{}, v{}", index.0, now.0, idle.0)
+                let [index, tag, now, idle] = [index, tag, now, idle].map(|value| value.0);
+                write!(f, "place {name}[v{index}], v{tag}, v{now}, v{idle}")
             }
             Op::Count(section, index) => {
                 write!(f, "count {}[v{}]", self.name(*section), index.0)

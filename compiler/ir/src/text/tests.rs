@@ -46,7 +46,7 @@ b2(v22, v23):
   store8 cursor.web[v24]+8 = v26
   v27 = exchange flows.web-1[v24] = v25 if v26
   v28 = find flows.web-1[v24], v25
-  v29 = vacant flows.web-1[v24], v25, v26
+  v29 = place flows.web-1[v24], v25, v26, v25
   count counters[v29]
   if v29 b3() else b4()
 

@@ -222,7 +222,7 @@ impl Bucket {
     /// Where the entry of this tag is, else where there is a place for one; [`flows::ABSENT`] where there is none.
     pub(super) fn place(&self, idle: u64) -> u64 {
         match flows::find(&self.words, self.tag) {
-            flows::ABSENT => flows::vacant(&self.words, self.now, idle),
+            flows::ABSENT => flows::place(&self.words, self.tag, self.now, idle),
             found => found,
         }
     }

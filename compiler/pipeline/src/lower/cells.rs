@@ -78,8 +78,8 @@ impl Lowering<'_> {
                 self.code.constant(path.block, 0),
                 self.code.constant(path.block, FOREVER),
             );
-            let vacant = Op::Vacant(key.sections.cells, key.table_hash, never, forever);
-            let Split { yes: free, no } = self.in_bucket(key.table_hash, vacant, path);
+            let place = Op::Place(key.sections.cells, key.table_hash, tag, never, forever);
+            let Split { yes: free, no } = self.in_bucket(key.table_hash, place, path);
             split.no.extend(no);
             for path in free {
                 split.extend(self.take(&key, path));

@@ -10,7 +10,7 @@ use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, SectionAccess, Value
 mod entry;
 
 use super::flows::{Lookup, pop_place, push_place};
-use super::select::pop_candidate;
+use super::select::{pop_candidate, put_candidate};
 use super::state::{Path, Split};
 use super::{Lowering, element};
 use crate::pipeline::{PoolId, Signs};
@@ -255,7 +255,7 @@ impl Lowering<'_> {
             let Split { yes, no } = self.test(asked.kept, path);
             nobody.extend(no);
             for path in yes {
-                let found = self.seek_vacant(&asked.lookup, Self::is_live, path);
+                let found = self.seek_place(&asked.lookup, Self::is_live, path);
                 room.extend(found.yes);
                 full.extend(found.no);
             }
@@ -317,8 +317,7 @@ impl Lowering<'_> {
                 }
                 for path in self.join(written) {
                     for mut path in self.seen_at(asked, id, path) {
-                        path.push(id);
-                        path.push(record);
+                        put_candidate(&mut path, (id, record));
                         split.yes.push(path);
                     }
                 }
@@ -387,20 +386,18 @@ impl Lowering<'_> {
                 let opening = self.code.with(block, Binary::And, told.flag, OPENING);
                 let before = self.code.binary(block, Binary::Or, mark, opening);
                 let new = self.word(asked, told, (flow, id, before), block);
-                let made = self.try_exchange(&asked.lookup, place, new, path.block);
-                let Split { yes: beaten, no } = self.test(made.beaten, path);
-                for mut path in no {
-                    path.push(id);
-                    path.push(record);
+                let mut path = path;
+                push_place(&mut path, place);
+                let made = self.take_place(&asked.lookup, new, path);
+                for mut path in made.own {
+                    path.pop();
+                    put_candidate(&mut path, (id, record));
                     split.yes.push(path);
                 }
-                for path in beaten {
-                    let Split { yes: same, no } = self.test(made.same, path);
-                    for path in same {
-                        split.extend(self.theirs(&asked.lookup, made.before, path));
-                    }
-                    full.extend(no);
+                for path in made.theirs {
+                    split.extend(self.theirs(&asked.lookup, path));
                 }
+                full.extend(made.nobody);
             }
         }
         split

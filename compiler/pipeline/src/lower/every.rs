@@ -10,7 +10,7 @@ use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
 mod entry;
 
 use super::flows::{Lookup, Place, pop_place, push_place};
-use super::select::pop_candidate;
+use super::select::{pop_candidate, put_candidate};
 use super::state::{Binding, Path, Split};
 use super::values::binding;
 use super::{Lowering, element};
@@ -167,7 +167,7 @@ impl Lowering<'_> {
             stale.extend(known.no);
         }
         for path in missed {
-            let Split { yes, no: full } = self.seek_vacant(lookup, Self::lives, path);
+            let Split { yes, no: full } = self.seek_place(lookup, Self::lives, path);
             stale.extend(yes);
             for path in full {
                 split.extend(self.refused(asked, path));
@@ -202,8 +202,7 @@ impl Lowering<'_> {
                 let Split { yes: mut seen, no } =
                     self.see(asked, candidate.0, (place, since), path);
                 for path in &mut seen {
-                    path.push(candidate.0);
-                    path.push(candidate.1);
+                    put_candidate(path, candidate);
                 }
                 split.yes.extend(seen);
                 split.no.extend(no.into_iter().map(|mut path| {
@@ -328,24 +327,28 @@ impl Lowering<'_> {
     }
 
     /// Exchanges a new entry for what was found, with its candidate on the stack; another worker's entry for the same flow
-    /// wins.
+    /// wins. A flow that gets no place after all keeps its candidate for this packet.
     fn exchange(&mut self, asked: &Asked, place: Place, mut path: Path) -> Split {
-        let (id, record) = pop_candidate(&mut path);
-        let (lookup, block) = (&asked.lookup, path.block);
-        let new = self.first(asked, id, block);
-        let made = self.try_exchange(lookup, place, new, block);
+        let candidate = pop_candidate(&mut path);
+        let (pool, lookup) = (asked.lookup.pool, &asked.lookup);
+        let new = self.first(asked, candidate.0, path.block);
+        push_place(&mut path, place);
+        let made = self.make_entry(lookup, new, path);
+        let mut given = Vec::new();
+        for path in made.own {
+            given.extend(self.count_first(pool, (candidate.0, new), path));
+        }
+        for path in made.nobody {
+            self.count_refused(pool, path.block);
+            given.push(path);
+        }
         let mut split = Split::default();
-        for path in self.count_first(lookup.pool, &made, (id, new, place.word), path) {
-            let beaten = (self.code).binary(path.block, Binary::And, made.beaten, made.same);
-            let Split { yes: beaten, no } = self.test(beaten, path);
-            for mut path in no {
-                path.push(id);
-                path.push(record);
-                split.yes.push(path);
-            }
-            for path in beaten {
-                split.extend(self.theirs(lookup, made.before, path));
-            }
+        for mut path in self.join(given) {
+            put_candidate(&mut path, candidate);
+            split.yes.push(path);
+        }
+        for path in made.theirs {
+            split.extend(self.theirs(lookup, path));
         }
         split
     }

@@ -39,14 +39,15 @@ pub(super) struct Place {
     pub(super) word: Value,
 }
 
-/// What came of an exchange.
-pub(super) struct Exchanged {
-    /// The word that was there.
-    pub(super) before: Value,
-    /// Whether another worker was faster, and nothing was exchanged.
-    pub(super) beaten: Value,
-    /// Whether what was there is an entry of the same flow.
-    pub(super) same: Value,
+/// What came of a new entry.
+#[derive(Default)]
+pub(super) struct Made {
+    /// It is in its place. On the stack: the word that was there.
+    pub(super) own: Vec<Path>,
+    /// Another worker has entered the same flow. On the stack: its word.
+    pub(super) theirs: Vec<Path>,
+    /// There is no place.
+    pub(super) nobody: Vec<Path>,
 }
 
 /// What a segment of TCP does to its connection: not 0 where it does.
@@ -121,16 +122,24 @@ impl Lowering<'_> {
         split
     }
 
-    /// Splits by whether there is a place that nobody has; if so, it is on the stack. What another worker has entered since it
-    /// was found vacant is not to be exchanged: where that lives, nothing is said to be there.
-    pub(super) fn seek_vacant(
+    /// Splits by whether there is a place for the entry that was not found; if so, it is on the stack. What another worker has
+    /// entered since, for the same flow or for another one, is not to be exchanged: where that lives, nothing is said to be there.
+    pub(super) fn seek_place(
         &mut self,
         lookup: &Lookup,
         lives: impl Fn(&mut Self, &Lookup, Value, BlockId) -> Value,
         path: Path,
     ) -> Split {
-        let vacant = Op::Vacant(lookup.section, lookup.table_hash, lookup.now, lookup.idle);
-        let mut split = self.seek(lookup, vacant, path);
+        let &Lookup {
+            section,
+            table_hash,
+            tag,
+            now,
+            idle,
+            ..
+        } = lookup;
+        let place = Op::Place(section, table_hash, tag, now, idle);
+        let mut split = self.seek(lookup, place, path);
         for path in &mut split.yes {
             let Place { at, word } = pop_place(path);
             let taken = lives(self, lookup, word, path.block);
@@ -172,7 +181,7 @@ impl Lowering<'_> {
         } = self.seek(lookup, find, path);
         let mut full = Vec::new();
         for path in missed {
-            let Split { yes, no } = self.seek_vacant(lookup, Self::lives, path);
+            let Split { yes, no } = self.seek_place(lookup, Self::lives, path);
             places.extend(yes);
             full.extend(no);
         }
@@ -237,31 +246,59 @@ impl Lowering<'_> {
         self.code.with(block, Binary::Or, tag, VALID)
     }
 
-    /// Exchanges the new entry for what was found.
-    pub(super) fn try_exchange(
-        &mut self,
-        lookup: &Lookup,
-        place: Place,
-        new: Value,
-        block: BlockId,
-    ) -> Exchanged {
-        let flow = self.flow_of(lookup, block);
-        let to = element(lookup.section, place.at, 0, 8);
-        let before = self.code.value(block, Op::Exchange(to, new, place.word));
-        let beaten = self.code.compare(block, Compare::Ne, before, place.word);
-        let theirs = self
-            .code
-            .with(block, Binary::And, before, u64::MAX << TAG_SHIFT | VALID);
-        Exchanged {
-            before,
-            beaten,
-            same: self.code.compare(block, Compare::Eq, theirs, flow),
+    /// Exchanges a new entry for what was found in the place on the stack. Where that has become another flow's, a place is sought
+    /// once more.
+    pub(super) fn make_entry(&mut self, lookup: &Lookup, new: Value, path: Path) -> Made {
+        let mut made = self.take_place(lookup, new, path);
+        for path in std::mem::take(&mut made.nobody) {
+            let Split { yes: places, no } = self.seek_place(lookup, Self::lives, path);
+            made.nobody.extend(no);
+            for path in places {
+                let again = self.take_place(lookup, new, path);
+                made.own.extend(again.own);
+                made.theirs.extend(again.theirs);
+                made.nobody.extend(again.nobody);
+            }
+        }
+        Made {
+            own: self.join(made.own),
+            theirs: self.join(made.theirs),
+            nobody: self.join(made.nobody),
         }
     }
 
-    /// The backend of the entry that another worker made of the same flow.
-    pub(super) fn theirs(&mut self, lookup: &Lookup, before: Value, mut path: Path) -> Split {
-        let id = self.entry_backend(path.block, before);
+    /// The same, and no place is sought.
+    pub(super) fn take_place(&mut self, lookup: &Lookup, new: Value, mut path: Path) -> Made {
+        let Place { at, word } = pop_place(&mut path);
+        let to = element(lookup.section, at, 0, 8);
+        let exchange = Op::Exchange(to, new, word);
+        let before = self.code.value(path.block, exchange);
+        let beaten = (self.code).compare(path.block, Compare::Ne, before, word);
+        path.push(before);
+        let Split { yes, no: own } = self.test(beaten, path);
+        let mut made = Made {
+            own,
+            ..Made::default()
+        };
+        for path in yes {
+            let flow = self.flow_of(lookup, path.block);
+            let kept = u64::MAX << TAG_SHIFT | VALID;
+            let theirs = self.code.with(path.block, Binary::And, before, kept);
+            let same = (self.code).compare(path.block, Compare::Eq, theirs, flow);
+            let Split { yes, mut no } = self.test(same, path);
+            for path in &mut no {
+                path.pop();
+            }
+            made.theirs.extend(yes);
+            made.nobody.extend(no);
+        }
+        made
+    }
+
+    /// With the word on the stack of the entry that another worker made of the same flow: its backend.
+    pub(super) fn theirs(&mut self, lookup: &Lookup, mut path: Path) -> Split {
+        let word = path.pop().low;
+        let id = self.entry_backend(path.block, word);
         self.push_candidate(lookup.pool, id, &mut path);
         self.usable(path)
     }

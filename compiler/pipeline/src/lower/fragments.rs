@@ -1,13 +1,11 @@
 //! Datagrams that are in fragments. The crate's documentation tells the steps; the numbers here are the numbers there.
 
-use lvsc_ir::program::Op;
-
+use super::Lowering;
 use super::conditions::taken;
-use super::flows::{Lookup, Place, pop_place};
+use super::flows::{Lookup, pop_place};
 use super::likely::Guess;
 use super::state::{Binding, Path, Split};
 use super::values::binding;
-use super::{Lowering, element};
 use crate::pipeline::{ChoiceId, Expr, PoolId, VariableId};
 
 impl Lowering<'_> {
@@ -91,16 +89,18 @@ impl Lowering<'_> {
             let lookup = self.datagram(pool, &mut path);
             let Split { yes: places, no } = self.place_of(&lookup, path);
             paths.extend(no);
-            for mut path in places {
-                let Place { at, word } = pop_place(&mut path);
+            for path in places {
                 let id = match binding(&path, variable) {
                     Binding::Backend { id, .. } => id,
                     Binding::Value(value) => value.low,
                 };
                 let new = self.entry(&lookup, id, path.block);
-                let to = element(lookup.section, at, 0, 8);
-                self.code.value(path.block, Op::Exchange(to, new, word));
-                paths.push(path);
+                let made = self.make_entry(&lookup, new, path);
+                paths.extend(made.nobody);
+                for mut path in made.own.into_iter().chain(made.theirs) {
+                    path.pop();
+                    paths.push(path);
+                }
             }
         }
         self.needs = self.behind.clone();

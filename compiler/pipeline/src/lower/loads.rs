@@ -5,7 +5,6 @@ use lvsc_abi::layout::{load, slot};
 use lvsc_abi::loads::{ACTIVE, ACTIVE_COST, ACTIVE_MASK, INACTIVE, INACTIVE_SHIFT, Measure};
 use lvsc_ir::program::{Binary, BlockId, Class, Compare, Op, Value};
 
-use super::flows::Exchanged;
 use super::state::{Path, Split};
 use super::{Lowering, element};
 use crate::pipeline::PoolId;
@@ -221,35 +220,30 @@ impl Lowering<'_> {
         self.join(paths)
     }
 
-    /// Counts a flow whose first entry was exchanged for what was in its place; who had that has a flow less.
+    /// Counts a flow whose first entry was exchanged for the word on the stack; who had that has a flow less.
     pub(super) fn count_first(
         &mut self,
         pool: PoolId,
-        made: &Exchanged,
-        (id, new, old): (Value, Value, Value),
-        path: Path,
+        (id, new): (Value, Value),
+        mut path: Path,
     ) -> Vec<Path> {
+        let old = path.pop().low;
         if !self.pipeline.pool(pool).counts_flows() {
             return vec![path];
         }
-        let Split { yes, no } = self.test(made.beaten, path);
-        let mut paths = yes;
-        for path in no {
-            let one = self.unit(new, path.block);
-            self.raise(pool, id, one, path.block);
-            let used = self.code.with(path.block, Binary::And, old, VALID);
-            let Split { yes, no } = self.test(used, path);
-            for path in &yes {
-                let block = path.block;
-                let id = self.entry_backend(block, old);
-                let one = self.unit(old, block);
-                let zero = self.code.constant(block, 0);
-                let less = self.code.binary(block, Binary::Sub, zero, one);
-                self.raise(pool, id, less, block);
-            }
-            paths.extend(yes.into_iter().chain(no));
+        let one = self.unit(new, path.block);
+        self.raise(pool, id, one, path.block);
+        let used = self.code.with(path.block, Binary::And, old, VALID);
+        let Split { yes, no } = self.test(used, path);
+        for path in &yes {
+            let block = path.block;
+            let id = self.entry_backend(block, old);
+            let one = self.unit(old, block);
+            let zero = self.code.constant(block, 0);
+            let less = self.code.binary(block, Binary::Sub, zero, one);
+            self.raise(pool, id, less, block);
         }
-        self.join(paths)
+        self.join(yes.into_iter().chain(no).collect())
     }
 
     /// Counts a flow otherwise whose entry was exchanged for another one of its backend, where it is one of the other kind now.

@@ -3,7 +3,7 @@
 use lvsc_ir::program::{Binary, Op, Value};
 
 use super::flows::{Lookup, Place, pop_place, push_place};
-use super::select::pop_candidate;
+use super::select::{pop_candidate, put_candidate};
 use super::state::{Binding, Path, Split};
 use super::values::binding;
 use super::{Lowering, element};
@@ -100,8 +100,7 @@ impl Lowering<'_> {
                 let Split { yes: full, no } = self.test(full, path);
                 split.no.extend(full);
                 split.yes.extend(no.into_iter().map(|mut path| {
-                    path.push(id);
-                    path.push(record);
+                    put_candidate(&mut path, (id, record));
                     path
                 }));
             }
@@ -131,8 +130,7 @@ impl Lowering<'_> {
         }
         let mut seen: Vec<Path> = yes.into_iter().chain(no).collect();
         for path in &mut seen {
-            path.push(candidate.0);
-            path.push(candidate.1);
+            put_candidate(path, candidate);
         }
         seen
     }
@@ -150,78 +148,55 @@ impl Lowering<'_> {
             let (Split { yes: places, no }, theirs) = self.client_place(&lookup, path);
             plain.extend(no);
             noted.extend(theirs);
-            for mut path in places {
-                let place = pop_place(&mut path);
+            for path in places {
                 let new = self.entry(&lookup, id, path.block);
-                let made = self.try_exchange(&lookup, place, new, path.block);
-                let beaten = (self.code).binary(path.block, Binary::And, made.beaten, made.same);
-                let Split { yes: beaten, no } = self.test(beaten, path);
-                plain.extend(no);
-                for path in beaten {
-                    let Split { yes, no } = self.takes_in(pool, made.before, path);
+                let made = self.take_place(&lookup, new, path);
+                plain.extend(made.nobody);
+                for mut path in made.own {
+                    path.pop();
+                    plain.push(path);
+                }
+                for mut path in made.theirs {
+                    let word = path.pop().low;
+                    let Split { yes, no } = self.takes_in(pool, word, path);
                     noted.extend(yes);
                     plain.extend(no);
                 }
             }
         }
         for mut path in plain {
-            path.push(id);
-            path.push(record);
+            put_candidate(&mut path, (id, record));
             noted.push(path);
         }
         self.join(noted)
     }
 
-    /// Splits by whether there is a place for the client's entry; if so, it is on the stack. Apart are those where the client has a
-    /// backend that takes flows, with the candidate on the stack.
-    ///
-    /// A client's flows come to several workers. So it is looked for when a vacant place is known already: who was faster is seen
-    /// then, or has that very place.
+    /// Splits by whether there is a place for the client's entry; if so, it is on the stack. Apart are those where another worker
+    /// has given it a backend that takes flows meanwhile, with the candidate on the stack.
     fn client_place(&mut self, lookup: &Lookup, path: Path) -> (Split, Vec<Path>) {
-        let Split { yes, no } = self.seek_vacant(lookup, Self::lives, path);
-        let mut offers = Vec::new();
-        for mut path in yes {
-            let one = self.code.constant(path.block, 1);
-            path.push(one);
-            offers.push(path);
-        }
-        for mut path in no {
-            let nothing = self.code.constant(path.block, 0);
-            for _ in 0..3 {
-                path.push(nothing);
-            }
-            offers.push(path);
-        }
+        let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
+        let Split {
+            yes: found,
+            no: missed,
+        } = self.seek(lookup, find, path);
         let (mut split, mut theirs) = (Split::default(), Vec::new());
-        for path in self.join(offers) {
-            let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
-            let Split { yes: found, no } = self.seek(lookup, find, path);
-            for mut path in no {
-                let some = path.pop().low;
-                let Split { yes, mut no } = self.test(some, path);
-                split.yes.extend(yes);
-                for path in &mut no {
-                    pop_place(path);
-                }
-                split.no.extend(no);
+        for path in missed {
+            split.extend(self.seek_place(lookup, Self::lives, path));
+        }
+        for mut path in found {
+            let place = pop_place(&mut path);
+            let lives = self.lives(lookup, place.word, path.block);
+            let Split { yes: live, no } = self.test(lives, path);
+            let mut stale = no;
+            for path in live {
+                let Split { yes, no } = self.takes_in(lookup.pool, place.word, path);
+                theirs.extend(yes);
+                stale.extend(no);
             }
-            for mut path in found {
-                let place = pop_place(&mut path);
-                path.pop();
-                pop_place(&mut path);
-                let lives = self.lives(lookup, place.word, path.block);
-                let Split { yes: live, no } = self.test(lives, path);
-                let mut stale = no;
-                for path in live {
-                    let Split { yes, no } = self.takes_in(lookup.pool, place.word, path);
-                    theirs.extend(yes);
-                    stale.extend(no);
-                }
-                for path in &mut stale {
-                    push_place(path, place);
-                }
-                split.yes.extend(stale);
+            for path in &mut stale {
+                push_place(path, place);
             }
+            split.yes.extend(stale);
         }
         split.yes = self.join(split.yes);
         (split, theirs)

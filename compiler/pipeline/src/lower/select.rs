@@ -156,8 +156,7 @@ impl Lowering<'_> {
     pub(super) fn push_candidate(&mut self, pool: PoolId, id: Value, path: &mut Path) {
         let from = super::element(self.sections.pool(pool).backends, id, 0, 8);
         let record = self.code.load(path.block, Class::Config, from);
-        path.push(id);
-        path.push(record);
+        put_candidate(path, (id, record));
     }
 
     /// Not 0 where a backend's record is that of a usable one.
@@ -173,8 +172,7 @@ impl Lowering<'_> {
         let usable = self.usable_flag(path.block, record);
         let mut split = self.test(usable, path);
         for path in &mut split.yes {
-            path.push(id);
-            path.push(record);
+            put_candidate(path, (id, record));
         }
         split
     }
@@ -186,6 +184,12 @@ fn signs_of(pipeline: &Pipeline, key: ChoiceId, part: Part) -> Option<&Signs> {
         Part::Told(index) => pipeline.choice(key).alternatives[index].signs.as_ref(),
         Part::Active(_) | Part::Passive => None,
     }
+}
+
+/// Pushes a candidate: its id and its record.
+pub(super) fn put_candidate(path: &mut Path, (id, record): (Value, Value)) {
+    path.push(id);
+    path.push(record);
 }
 
 /// Pops a candidate: its id and its record.

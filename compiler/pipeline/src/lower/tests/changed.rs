@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use lvsc_abi::flows::{BACKEND_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{BACKEND_SHIFT, TAG_SHIFT};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::layout::{counter, slot};
 use lvsc_abi::manifest::{CounterKind, Tracking};
@@ -52,12 +52,9 @@ fn a_flow_that_another_one_was_faster_than_stays_with_the_backend_before() {
         let mut alone = image.clone();
         run(&program, &mut alone);
         let own = alone.load(at, Width::B8);
-        let entry = |tag: u64, id: u64| tag << TAG_SHIFT | id << BACKEND_SHIFT | VALID;
-        let tag = own >> TAG_SHIFT;
-        let cases = [
-            (entry(tag, THIRD), THIRD, 0),
-            (entry(tag ^ 1, THIRD), PREVIOUS, 1),
-        ];
+        let theirs = own ^ (NEW ^ THIRD) << BACKEND_SHIFT;
+        let others = theirs ^ 1 << TAG_SHIFT;
+        let cases = [(theirs, THIRD, 0), (others, PREVIOUS, 1)];
         for (winner, backend, refused) in cases {
             let mut raced = Raced {
                 image: image.clone(),
