@@ -5,6 +5,7 @@
 
 mod director;
 mod run;
+mod search;
 
 use lvsc_abi::flows;
 use lvsc_abi::image::{Bytes, Image, Width};
@@ -23,6 +24,7 @@ use crate::proven;
 
 pub use self::director::director;
 pub use self::run::Decided;
+pub use self::search::search;
 
 /// Something to run.
 #[derive(Clone, Debug)]

@@ -41,32 +41,92 @@ impl Select<'_, '_> {
         })
     }
 
-    /// Compares the halves of all entries: sixteen bytes of ones or zeros, then as many bits, two an entry. An entry
-    /// fits where both are set; the lowest one is its position.
     fn find_with_vectors(&mut self, bucket: Address, wanted: ir::Value) -> ir::Value {
-        let little = MemFlagsData::new().with_endianness(Endianness::Little);
-        let both = self.builder.ins().splat(I64X2, wanted);
-        let wanted = self.builder.ins().bitcast(I32X4, little, both);
-        let mask = [MASK, MASK].map(u64::to_le_bytes).concat();
-        let constants = &mut self.builder.func.dfg.constants;
-        let mask = constants.insert(ConstantData::from(mask));
-        let mask = self.builder.ins().vconst(I32X4, mask);
-        let flags = self.flags(Memory::Image).with_aligned();
-        let [a, b, c, d] = [0, 1, 2, 3].map(|number| {
-            let (base, offset) = bucket.plus(number * VECTOR).parts();
-            let two = self.builder.ins().load(I32X4, flags, base, offset);
+        let wanted = self.two(wanted);
+        let mask = self.two_constants(MASK);
+        let halves = self.pairs(bucket).map(|two| {
             let looked_at = self.builder.ins().band(two, mask);
-            let ins = self.builder.ins();
-            ins.icmp(IntCC::Equal, looked_at, wanted)
+            self.builder.ins().icmp(IntCC::Equal, looked_at, wanted)
         });
+        let found = self.both_halves(halves);
+        self.lowest(found)
+    }
+
+    /// What tells the age of an entry is in its lower half.
+    fn place_with_vectors(
+        &mut self,
+        bucket: Address,
+        wanted: ir::Value,
+        [now, idle]: [ir::Value; 2],
+    ) -> ir::Value {
+        let [wanted, now, idle] = [wanted, now, idle].map(|word| self.two(word));
+        let [mask, flags, valid, seconds, zero] =
+            [MASK, VALID | OPENING, VALID, SECONDS_MASK, 0].map(|word| self.two_constants(word));
+        let pairs = self.pairs(bucket);
+        let own = pairs.map(|two| {
+            let looked_at = self.builder.ins().band(two, mask);
+            self.builder.ins().icmp(IntCC::Equal, looked_at, wanted)
+        });
+        let vacant = pairs.map(|two| {
+            let used = self.builder.ins().band(two, valid);
+            let empty = self.builder.ins().icmp(IntCC::Equal, used, zero);
+            let flags = self.builder.ins().band(two, flags);
+            let plain = self.builder.ins().icmp(IntCC::Equal, flags, valid);
+            let seen = (self.builder.ins()).ushr_imm_u(two, i64::from(SECONDS_SHIFT));
+            let since = self.builder.ins().isub(now, seen);
+            let age = self.builder.ins().band(since, seconds);
+            let old = (self.builder.ins()).icmp(IntCC::SignedGreaterThan, age, idle);
+            let expired = self.builder.ins().band(plain, old);
+            self.builder.ins().bor(empty, expired)
+        });
+        let own = self.both_halves(own);
+        let vacant = self.bits(vacant);
+        let either = self.builder.ins().bor(own, vacant);
+        self.lowest(either)
+    }
+
+    /// A word in both halves of a vector.
+    fn two(&mut self, word: ir::Value) -> ir::Value {
+        let little = MemFlagsData::new().with_endianness(Endianness::Little);
+        let both = self.builder.ins().splat(I64X2, word);
+        self.builder.ins().bitcast(I32X4, little, both)
+    }
+
+    fn two_constants(&mut self, word: u64) -> ir::Value {
+        let both = [word, word].map(u64::to_le_bytes).concat();
+        let constants = &mut self.builder.func.dfg.constants;
+        let both = constants.insert(ConstantData::from(both));
+        self.builder.ins().vconst(I32X4, both)
+    }
+
+    /// The entries of a bucket, two in a vector.
+    fn pairs(&mut self, bucket: Address) -> [ir::Value; 4] {
+        let flags = self.flags(Memory::Image).with_aligned();
+        [0, 1, 2, 3].map(|number| {
+            let (base, offset) = bucket.plus(number * VECTOR).parts();
+            self.builder.ins().load(I32X4, flags, base, offset)
+        })
+    }
+
+    /// Ones and zeros of halves become sixteen bytes, then as many bits, two an entry.
+    fn bits(&mut self, [a, b, c, d]: [ir::Value; 4]) -> ir::Value {
         let [low, high] = [(a, b), (c, d)].map(|(a, b)| self.builder.ins().snarrow(a, b));
         let bytes = self.builder.ins().snarrow(low, high);
-        let bits = self.builder.ins().vhigh_bits(I32, bytes);
+        self.builder.ins().vhigh_bits(I32, bytes)
+    }
+
+    /// The lower bit of an entry stays where both halves have ones.
+    fn both_halves(&mut self, halves: [ir::Value; 4]) -> ir::Value {
+        let bits = self.bits(halves);
         let above = self.builder.ins().ushr_imm_u(bits, 1);
-        let both = self.builder.ins().band(bits, above);
-        let first_halves = self.builder.ins().band_imm_u(both, 0x5555);
+        self.builder.ins().band(bits, above)
+    }
+
+    /// The position of the first entry whose lower bit is set.
+    fn lowest(&mut self, bits: ir::Value) -> ir::Value {
+        let lower = self.builder.ins().band_imm_u(bits, 0x5555);
         let absent = 1 << (2 * ABSENT);
-        let found = self.builder.ins().bor_imm_u(first_halves, absent);
+        let found = self.builder.ins().bor_imm_u(lower, absent);
         let lowest = self.builder.ins().ctz(found);
         let position = self.builder.ins().ushr_imm_u(lowest, 1);
         self.builder.ins().uextend(I64, position)
@@ -98,7 +158,11 @@ impl Select<'_, '_> {
     ) -> ir::Value {
         let bucket = self.bucket(section, index);
         let wanted = self.wanted(tag);
+        let fits = self.ranges[idle].most <= SECONDS_MASK;
         let [now, idle] = [now, idle].map(|value| self.value(value));
+        if self.layout[section].length >= LARGE && fits {
+            return self.place_with_vectors(bucket, wanted, [now, idle]);
+        }
         let [mask, flags, valid, seconds] =
             [MASK, VALID | OPENING, VALID, SECONDS_MASK].map(|number| self.constant(number));
         self.first(bucket, |this, entry| {

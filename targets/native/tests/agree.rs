@@ -109,6 +109,15 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_processor_finds_what_a_search_means(choices in collection::vec(any::<u8>(), 240..280)) {
+        for entries in [64, 1 << 16] {
+            agree(&sample::search(&choices, entries));
+        }
+    }
+}
+
 #[test]
 fn a_connection_table_is_looked_up_in_three_loops() {
     for (element, entries) in [("flow", 64), ("flow", 1 << 16), ("noted", 64)] {

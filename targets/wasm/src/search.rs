@@ -3,6 +3,7 @@
 use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
 use lvsc_abi::layout::{Element, Layout, SectionId};
 use lvsc_ir::program::{Op, Program, Value};
+use wasm_encoder::InstructionSink;
 
 use crate::code::{Label, local, memory};
 use crate::select::Select;
@@ -16,10 +17,22 @@ const MASK: u64 = !0 << TAG_SHIFT | VALID;
 /// Equals no masked entry.
 const NEVER: u64 = 2;
 
-/// Whether a search of the program takes a vector.
-pub(crate) fn needs_vector(program: &Program, layout: &Layout) -> bool {
+/// Locals that a search with vectors takes.
+pub(crate) const VECTORS: u32 = 4;
+
+/// Locals of vectors that the searches of the program take.
+pub(crate) fn vectors(program: &Program, layout: &Layout) -> u32 {
     let mut insts = program.blocks.values().flat_map(|block| &block.insts);
-    insts.any(|inst| matches!(inst.op, Op::Find(id, ..) if layout[id].length >= LARGE))
+    let is_wide = insts.any(|inst| {
+        matches!(inst.op, Op::Find(id, ..) | Op::Place(id, ..) if layout[id].length >= LARGE)
+    });
+    if is_wide { VECTORS } else { 0 }
+}
+
+/// A vector of two equal words.
+fn twice(word: u64) -> i128 {
+    let word = u128::from(word);
+    i128::from_le_bytes((word << 64 | word).to_le_bytes())
 }
 
 impl Select<'_> {
@@ -71,27 +84,29 @@ impl Select<'_> {
         (now, idle): (Value, Value),
     ) {
         let offset = self.wanted_in(section, index, tag);
-        let wide = local::WIDE;
-        // An entry that is in use is never so old.
-        if self.ranges[idle].constant() >= Some(SECONDS_MASK) {
-            return self.first(offset, |this| {
-                this.code.sink().local_tee(wide);
-                this.is_wanted();
-                let mut sink = this.code.sink();
-                sink.local_get(wide).i64_const(1).i64_and().i64_eqz();
-                sink.i32_or();
-            });
+        // An entry that is in use is never older.
+        let ages = self.ranges[idle].constant() < Some(SECONDS_MASK);
+        if ages {
+            self.value(now);
+            self.code.sink().local_set(local::NOW);
+            self.value(idle);
+            self.code.sink().local_set(local::IDLE);
         }
-        self.value(now);
-        self.code.sink().local_set(local::NOW);
-        self.value(idle);
-        self.code.sink().local_set(local::IDLE);
+        if self.layout[section].length >= LARGE && (!ages || self.ranges[idle].most <= SECONDS_MASK)
+        {
+            return self.place_with_vectors(offset, ages);
+        }
+        let wide = local::WIDE;
         self.first(offset, |this| {
             this.code.sink().local_tee(wide);
             this.is_wanted();
             let mut sink = this.code.sink();
             sink.local_get(wide).i64_const(1).i64_and().i64_eqz();
-            sink.i32_or().local_get(local::NOW).local_get(wide);
+            sink.i32_or();
+            if !ages {
+                return;
+            }
+            sink.local_get(local::NOW).local_get(wide);
             this.code.i64(u64::from(SECONDS_SHIFT));
             this.code.sink().i64_shr_u().i64_sub();
             this.code.i64(SECONDS_MASK);
@@ -117,24 +132,59 @@ impl Select<'_> {
         self.code.close();
     }
 
-    /// Four vectors of two entries become sixteen bytes, two an entry; the lowest bit set is the position.
     fn find_with_vectors(&mut self, offset: u64) {
-        let vector = self.vector();
-        self.code
-            .sink()
-            .local_get(local::WANTED)
-            .i64x2_splat()
-            .local_set(vector);
-        let mask = i128::from_le_bytes((u128::from(MASK) << 64 | u128::from(MASK)).to_le_bytes());
+        let [wanted, ..] = self.vectors();
+        let mut sink = self.code.sink();
+        sink.local_get(local::WANTED).i64x2_splat();
+        sink.local_set(wanted);
+        self.first_with_vectors(offset, |sink| {
+            sink.v128_const(twice(MASK)).v128_and();
+            sink.local_get(wanted).i64x2_eq();
+        });
+    }
+
+    /// What tells the age of an entry is in its lower half.
+    fn place_with_vectors(&mut self, offset: u64, ages: bool) {
+        let [wanted, now, idle, two] = self.vectors();
+        let mut sink = self.code.sink();
+        sink.local_get(local::WANTED).i64x2_splat();
+        sink.local_set(wanted);
+        if ages {
+            for (time, vector) in [(local::NOW, now), (local::IDLE, idle)] {
+                sink.local_get(time).i32_wrap_i64().i32x4_splat();
+                sink.local_set(vector);
+            }
+        }
+        self.first_with_vectors(offset, |sink| {
+            let none = |sink: &mut InstructionSink<'_>, flag| {
+                sink.local_get(two).v128_const(twice(flag)).v128_and();
+                sink.v128_const(0).i32x4_eq();
+            };
+            sink.local_tee(two).v128_const(twice(MASK)).v128_and();
+            sink.local_get(wanted).i64x2_eq();
+            none(sink, VALID);
+            if ages {
+                sink.local_get(now).local_get(two);
+                sink.i32_const(SECONDS_SHIFT.cast_signed()).i32x4_shr_u();
+                sink.i32x4_sub().v128_const(twice(SECONDS_MASK)).v128_and();
+                sink.local_get(idle).i32x4_gt_s();
+                none(sink, OPENING);
+                sink.v128_and().v128_or();
+            }
+            sink.v128_const(twice(u64::from(u32::MAX))).v128_and();
+            sink.v128_or();
+        });
+    }
+
+    /// Leaves the position of the first entry that fits; `fits` takes two entries and leaves ones in the lower half at least of
+    /// those that do. Four vectors of two entries become sixteen bytes, two an entry; the lowest bit set is the position.
+    fn first_with_vectors(&mut self, offset: u64, fits: impl Fn(&mut InstructionSink<'_>)) {
         for half in [0, 1] {
             for pair in [0, 1] {
                 let at = memory(offset + u64::from((half * 4 + pair * 2) * ENTRY), 4);
                 let mut sink = self.code.sink();
-                sink.local_get(local::ADDRESS)
-                    .v128_load(at)
-                    .v128_const(mask)
-                    .v128_and();
-                sink.local_get(vector).i64x2_eq();
+                sink.local_get(local::ADDRESS).v128_load(at);
+                fits(&mut sink);
             }
             self.code.sink().i16x8_narrow_i32x4_s();
         }

@@ -52,7 +52,7 @@ impl<'a> Select<'a> {
     pub(crate) fn new(program: &'a Program, layout: &'a Layout, map: &'a Map) -> Select<'a> {
         let (homes, values) = tree::homes(program);
         let graph = Graph::of(program);
-        let vectors = u32::from(search::needs_vector(program, layout));
+        let vectors = search::vectors(program, layout);
         Select {
             code: Code::new(values, vectors),
             layout,
@@ -444,8 +444,12 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// The one vector local.
-    pub(crate) fn vector(&self) -> u32 {
-        self.locals - 1
+    /// The locals of vectors.
+    pub(crate) fn vectors(&self) -> [u32; search::VECTORS as usize] {
+        let mut behind = self.locals;
+        [(); search::VECTORS as usize].map(|()| {
+            behind -= 1;
+            behind
+        })
     }
 }
