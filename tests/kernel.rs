@@ -8,6 +8,8 @@
 
 mod machine;
 
+use std::ops::Range;
+
 use lvsc_abi::engine::{Engine, Packet, Room};
 use lvsc_abi::image::{Bytes, Image, Width};
 use lvsc_abi::manifest::{self, Manifest};
@@ -28,6 +30,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestR
 
 /// Random programs, each plain and optimized.
 const PROGRAMS: u32 = 2000;
+/// Programs that do nothing but search.
+const SEARCHES: u32 = 200;
 /// The plain ones have jumps that go no further (instructions), so that they are relayed as in a large program.
 const NEAR: u16 = 256;
 
@@ -151,14 +155,21 @@ fn every_object_decides_what_its_program_means() {
 }
 
 fn all_agree(load: Load) {
+    each_agrees(load, PROGRAMS, 0..1200, sample::case);
+    let search = |choices: &[u8]| sample::search(choices, 64);
+    each_agrees(load, SEARCHES, 300..301, search);
+}
+
+/// Cases of so many choices.
+fn each_agrees(load: Load, cases: u32, choices: Range<usize>, make: impl Fn(&[u8]) -> Case) {
     let config = Config {
-        cases: PROGRAMS,
+        cases,
         failure_persistence: None,
         ..Config::default()
     };
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let choices = collection::vec(any::<u8>(), 0..1200);
-    let done = runner.run(&choices, |choices| agree(load, &sample::case(&choices)));
+    let choices = collection::vec(any::<u8>(), choices);
+    let done = runner.run(&choices, |choices| agree(load, &make(&choices)));
     done.unwrap_or_else(|error| panic!("{error}"));
 }

@@ -124,7 +124,7 @@ fn entry(tape: &mut Tape<'_>) -> u64 {
     let flags = [0, 0, flows::OPENING, flows::CLOSING][usize::from(tape.byte() % 4)];
     let word = flows::Entry {
         tag,
-        backend: u16::from(tape.byte()),
+        backend: u16::from_le_bytes([tape.byte(), tape.byte()]),
         seconds,
         flags,
     }

@@ -91,8 +91,8 @@
 //! 2. Else the backend is what it would be without a client. Where `own` is not 0 and that is usable, a place is sought as with a
 //!    table of every flow, where older than `life` is too old. With a place the new entry is exchanged for what was found there.
 //!    Where another worker was faster with the same client, its backend is taken if that is usable and not full: a client has one
-//!    whatever workers its flows begin at. Without a place, or where another client has got it, nothing is written and nothing
-//!    counts.
+//!    whatever workers its flows begin at, as long as no earlier place of its bucket comes free just then. Without a place, or where
+//!    another client has got it, nothing is written and nothing counts.
 //!
 //! **Fragments.** A hash is what the key of the alternative that is taken was absorbed into ([`lvsc_abi::hash::state`]), and 0 where
 //! none is: so it tells of a fragment to which datagram it belongs, and of every other packet nothing. Where it is not 0, `t` is the

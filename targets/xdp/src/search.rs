@@ -44,7 +44,7 @@ impl Select<'_> {
         let wanted = self.wanted(tag);
         // An entry that is in use is never so old.
         let ages = self.known_constant(idle) < Some(SECONDS_MASK);
-        let (now, idle) = (self.register(now), self.operand(idle, Width::Full));
+        let times = ages.then(|| (self.register(now), self.operand(idle, Width::Full)));
         let hit = self.search(bucket, |this, entry, found, next| {
             let [used, other] = [this.open(), this.open()];
             let empty = Condition {
@@ -57,9 +57,9 @@ impl Select<'_> {
             this.go_to(used);
             this.is_wanted(entry, wanted, found, other);
             this.go_to(other);
-            if !ages {
+            let Some((now, idle)) = times else {
                 return this.finish(End::Jump(next, Vec::new()));
-            }
+            };
             let plain = this.open();
             let opening = Condition {
                 test: Test::Set,
@@ -112,13 +112,12 @@ impl Select<'_> {
     }
 
     fn is_wanted(&mut self, entry: Virtual, wanted: Wanted, found: Label, next: Label) {
-        let wrong = self.alu(Alu::Xor, entry, Operand::Register(wanted.word));
-        let wrong = self.alu(Alu::And, wrong, Operand::Register(wanted.mask));
+        let looked_at = self.alu(Alu::And, entry, Operand::Register(wanted.mask));
         let fits = Condition {
             test: Test::Eq,
             width: Width::Full,
-            left: wrong,
-            right: Operand::Immediate(0),
+            left: looked_at,
+            right: Operand::Register(wanted.word),
         };
         self.finish(End::If(fits, found, next));
     }

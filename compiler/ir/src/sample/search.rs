@@ -1,4 +1,4 @@
-//! Searches in buckets that are full of all sorts of entries.
+//! Searches in buckets that are full of all sorts of entries, for all sorts of tags and times.
 
 use std::fmt::Write as _;
 
@@ -11,8 +11,7 @@ use crate::text;
 /// Buckets that are searched.
 const BUCKETS: u64 = 6;
 
-/// A program that tells in its frame what each search finds, in a table of `entries` entries. Times are constants, as policies
-/// have them.
+/// A program, of some 300 choices, that tells in its frame what each search finds, in a table of `entries` entries.
 ///
 /// # Panics
 ///
@@ -22,14 +21,22 @@ pub fn search(choices: &[u8], entries: u32) -> Case {
     let mut text =
         format!("section flows.web flow {entries}\nb0:\n  bounds +60 b1() else b2()\nb1:\n");
     for bucket in 0..BUCKETS {
-        let (tag, now) = (tape.below(5), tape.byte());
-        let idle = tape.one(&[0, 1, 20, 200, SECONDS_MASK]).unwrap_or_default();
+        let mut any = |of: &[u64]| tape.one(of).unwrap_or_default();
+        // The last tag has more bits than an entry keeps.
+        let tag = any(&[0, 1, 2, 3, 4, 1 << 28]);
+        let now = any(&[0, 1 << 16, u64::MAX << 16]) + any(&[0, 30, 90, 200, 255]);
+        let idle = any(&[0, 1, 20, 200, 40_000, SECONDS_MASK, 1 << 33]);
+        // Lives that nobody knows before, too.
+        let idle = match any(&[0, 1, 2]) {
+            0 => "frame.length".to_owned(),
+            _ => format!("const {idle}"),
+        };
         let first = bucket * 10;
         let [index, wanted, time, life, place, found] =
             [0, 1, 2, 3, 4, 5].map(|number| first + number);
         write!(
             text,
-            "  v{index} = const {bucket}\n  v{wanted} = const {tag}\n  v{time} = const {now}\n  v{life} = const {idle}\n  \
+            "  v{index} = const {bucket}\n  v{wanted} = const {tag}\n  v{time} = const {now}\n  v{life} = {idle}\n  \
              v{place} = place flows.web[v{index}], v{wanted}, v{time}, v{life}\n  v{found} = find flows.web[v{index}], v{wanted}\n  \
              frame.be1 +{} = v{place}\n  frame.be1 +{} = v{found}\n",
             bucket * 2,

@@ -172,7 +172,7 @@ impl Lowering<'_> {
         split
     }
 
-    /// Splits by whether there is a place for an entry, that which it has or a vacant one; if so, the place is on the stack.
+    /// Splits by whether there is a place for an entry, that which it has or another one; if so, the place is on the stack.
     pub(super) fn place_of(&mut self, lookup: &Lookup, path: Path) -> Split {
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
         let Split {

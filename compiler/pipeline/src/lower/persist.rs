@@ -175,12 +175,9 @@ impl Lowering<'_> {
     /// has given it a backend that takes flows meanwhile, with the candidate on the stack.
     fn client_place(&mut self, lookup: &Lookup, path: Path) -> (Split, Vec<Path>) {
         let find = Op::Find(lookup.section, lookup.table_hash, lookup.tag);
-        let Split {
-            yes: found,
-            no: missed,
-        } = self.seek(lookup, find, path);
+        let Split { yes: found, no } = self.seek(lookup, find, path);
         let (mut split, mut theirs) = (Split::default(), Vec::new());
-        for path in missed {
+        for path in no {
             split.extend(self.seek_place(lookup, Self::lives, path));
         }
         for mut path in found {

@@ -137,19 +137,27 @@ fn where_another_worker_is_faster_its_cell_is_the_keys_or_there_is_none() {
     let (image, own) = fresh(&pipeline);
     let at = image.layout().named("cells.clients").unwrap().1.at(0, 0);
     for program in programs(&pipeline) {
-        for (winner, counted, left) in [(own, 1, 0), (identity(!own), 0, 1)] {
+        // After the search for the key's own cell, and after that for a free one.
+        let cases = [
+            (1, own, 1, 0),
+            (1, identity(!own), 0, 0),
+            (2, own, 1, 0),
+            (2, identity(!own), 0, 1),
+        ];
+        for (free, winner, counted, left) in cases {
             let mut raced = Raced {
                 image: image.clone(),
                 at,
-                // By the search for the key's own cell and by that for a free one.
-                free: 2,
+                free,
                 reads: Cell::new(0),
                 winner,
             };
             run(&program, &mut raced);
-            assert_eq!(raced.reads.get(), 3);
+            assert!(raced.reads.get() > free, "nobody was faster");
             assert_eq!(word(&raced.image, "counts.clients", 0), counted);
             assert_eq!(others(&pipeline, &raced.image), left);
+            let next = word(&raced.image, "counts.clients", 1);
+            assert_eq!(next, 1 - counted - left, "it has the next cell");
             assert_eq!(
                 word(&raced.image, "keys.clients", 1),
                 0,
