@@ -46,8 +46,9 @@
 //!    not stay there ([`lvsc_abi::loads::stays`]) the backend is the one that has the fewest connections. So it is where backends of
 //!    the pool have limits and the one that was chosen otherwise [is full](lvsc_abi::loads::Load::is_full); it is nobody where all
 //!    are. If it is usable, the new entry is exchanged for what was found there; where
-//!    another worker was faster with the same flow, its backend is taken. Where it was faster with another one, a place is
-//!    sought once more; without one, the flow counts as refused and goes where it was to go.
+//!    another worker was faster with the same flow, its backend is taken. Where it was faster with another one, the new entry
+//!    is exchanged for nothing in the next place of the bucket (behind the last one comes the first); where that is not empty, the
+//!    flow counts as refused and goes where it was to go.
 //!
 //! An entry is new ([`lvsc_abi::flows::NEW`]), being closed ([`lvsc_abi::flows::CLOSING`]), or plain. The alternative's signs
 //! tell whether the packet opens its flow or closes it ([`lvsc_abi::flows::tcp`]); what has no signs does neither. One that closes makes
@@ -101,7 +102,7 @@
 //!    the backend, the pool's counter of it counts, then `Yes`. Nothing is written. Else `No`, and nothing counts.
 //! 2. To remember: a place is sought as with a table of every flow, where older than `life` is too old. With a place the new
 //!    entry, with the backend that the packet got, is exchanged for what was found there; where another worker was faster with
-//!    another datagram, a place is sought once more. Without one nothing is remembered.
+//!    another datagram, for nothing in the next place, as there. Without a place nothing is remembered.
 //!
 //! **Counting by key.** The key of the alternative that is taken becomes a row of words, and the packet is counted in the
 //! cell that the counter's table has for it, or gives it: [`lvsc_abi::cells`] tells how. Where another worker was faster

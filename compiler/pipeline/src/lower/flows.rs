@@ -246,19 +246,25 @@ impl Lowering<'_> {
         self.code.with(block, Binary::Or, tag, VALID)
     }
 
-    /// Exchanges a new entry for what was found in the place on the stack. Where that has become another flow's, a place is sought
-    /// once more.
-    pub(super) fn make_entry(&mut self, lookup: &Lookup, new: Value, path: Path) -> Made {
+    /// Exchanges a new entry for what was found in the place on the stack. Where that has become another flow's, it gets the
+    /// next one of the bucket, if that is empty.
+    pub(super) fn make_entry(&mut self, lookup: &Lookup, new: Value, mut path: Path) -> Made {
+        let place = pop_place(&mut path);
+        push_place(&mut path, place);
         let mut made = self.take_place(lookup, new, path);
-        for path in std::mem::take(&mut made.nobody) {
-            let Split { yes: places, no } = self.seek_place(lookup, Self::lives, path);
-            made.nobody.extend(no);
-            for path in places {
-                let again = self.take_place(lookup, new, path);
-                made.own.extend(again.own);
-                made.theirs.extend(again.theirs);
-                made.nobody.extend(again.nobody);
-            }
+        for mut path in std::mem::take(&mut made.nobody) {
+            let block = path.block;
+            let last = u64::from(BUCKET) - 1;
+            let bucket = self.code.with(block, Binary::And, place.at, !last);
+            let next = self.code.with(block, Binary::Add, place.at, 1);
+            let next = self.code.with(block, Binary::And, next, last);
+            let at = self.code.binary(block, Binary::Or, bucket, next);
+            let word = self.code.constant(block, 0);
+            push_place(&mut path, Place { at, word });
+            let again = self.take_place(lookup, new, path);
+            made.own.extend(again.own);
+            made.theirs.extend(again.theirs);
+            made.nobody.extend(again.nobody);
         }
         Made {
             own: self.join(made.own),
@@ -267,7 +273,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// The same, and no place is sought.
+    /// The same, without another place.
     pub(super) fn take_place(&mut self, lookup: &Lookup, new: Value, mut path: Path) -> Made {
         let Place { at, word } = pop_place(&mut path);
         let to = element(lookup.section, at, 0, 8);
