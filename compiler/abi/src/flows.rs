@@ -164,6 +164,13 @@ pub const fn fits(opening: u64, packet: u64) -> bool {
     packet.wrapping_sub(opening) & MARK_MASK <= 1
 }
 
+/// The bits of an entry that tell whose it is: its tag, and that it is in use.
+pub const FLOW_MASK: u64 = u64::MAX << TAG_SHIFT | VALID;
+/// The largest tag that an entry keeps.
+pub const TAG_MAX: u64 = u64::MAX >> TAG_SHIFT;
+/// What those bits are of no entry: what is looked for by a tag that has more bits than an entry keeps.
+pub const NOBODY: u64 = 1 << 1;
+
 /// The tag of a table hash.
 pub const fn tag(table_hash: u64) -> u64 {
     table_hash >> TAG_SHIFT

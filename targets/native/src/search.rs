@@ -3,7 +3,10 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I32X4, I64, I64X2};
 use cranelift_codegen::ir::{self, ConstantData, Endianness, InstBuilder as _, MemFlagsData};
-use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{
+    ABSENT, BUCKET, FLOW_MASK, NOBODY, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_MAX, TAG_SHIFT,
+    VALID,
+};
 use lvsc_abi::layout::{Element, SectionId};
 use lvsc_ir::program::Value;
 
@@ -16,10 +19,21 @@ const LARGE: u32 = 1 << 16;
 /// Size of a vector (bytes).
 const VECTOR: u32 = 16;
 const ENTRY: u32 = Element::Flow.stride();
-/// The bits of an entry that a search for a tag looks at.
-const MASK: u64 = !0 << TAG_SHIFT | VALID;
-/// Equals no masked entry.
-const NEVER: u64 = 2;
+
+/// What [`Vacancy`] has of constants, in its order.
+const VACANT: [u64; 4] = [0, VALID, VALID | OPENING, SECONDS_MASK];
+
+/// What is asked of an entry that may be vacant: words, or vectors of two.
+struct Vacancy {
+    now: ir::Value,
+    idle: ir::Value,
+    zero: ir::Value,
+    valid: ir::Value,
+    flags: ir::Value,
+    seconds: ir::Value,
+    /// How ages are compared: a vector has no other way than with signs, and its ages have 16 bits of 32.
+    older: IntCC,
+}
 
 impl Select<'_, '_> {
     /// The address of the bucket whose number is `index`.
@@ -34,20 +48,14 @@ impl Select<'_, '_> {
         if self.layout[section].length >= LARGE {
             return self.find_with_vectors(bucket, wanted);
         }
-        let mask = self.constant(MASK);
-        self.first(bucket, |this, entry| {
-            let looked_at = this.builder.ins().band(entry, mask);
-            this.builder.ins().icmp(IntCC::Equal, looked_at, wanted)
-        })
+        let mask = self.constant(FLOW_MASK);
+        self.first(bucket, |this, entry| this.is_own(entry, mask, wanted))
     }
 
     fn find_with_vectors(&mut self, bucket: Address, wanted: ir::Value) -> ir::Value {
         let wanted = self.two(wanted);
-        let mask = self.two_constants(MASK);
-        let halves = self.pairs(bucket).map(|two| {
-            let looked_at = self.builder.ins().band(two, mask);
-            self.builder.ins().icmp(IntCC::Equal, looked_at, wanted)
-        });
+        let mask = self.two_constants(FLOW_MASK);
+        let halves = self.pairs(bucket).map(|two| self.is_own(two, mask, wanted));
         let found = self.both_halves(halves);
         self.lowest(found)
     }
@@ -60,25 +68,20 @@ impl Select<'_, '_> {
         [now, idle]: [ir::Value; 2],
     ) -> ir::Value {
         let [wanted, now, idle] = [wanted, now, idle].map(|word| self.two(word));
-        let [mask, flags, valid, seconds, zero] =
-            [MASK, VALID | OPENING, VALID, SECONDS_MASK, 0].map(|word| self.two_constants(word));
+        let mask = self.two_constants(FLOW_MASK);
+        let [zero, valid, flags, seconds] = VACANT.map(|word| self.two_constants(word));
+        let asked = Vacancy {
+            now,
+            idle,
+            zero,
+            valid,
+            flags,
+            seconds,
+            older: IntCC::SignedGreaterThan,
+        };
         let pairs = self.pairs(bucket);
-        let own = pairs.map(|two| {
-            let looked_at = self.builder.ins().band(two, mask);
-            self.builder.ins().icmp(IntCC::Equal, looked_at, wanted)
-        });
-        let vacant = pairs.map(|two| {
-            let used = self.builder.ins().band(two, valid);
-            let empty = self.builder.ins().icmp(IntCC::Equal, used, zero);
-            let flags = self.builder.ins().band(two, flags);
-            let plain = self.builder.ins().icmp(IntCC::Equal, flags, valid);
-            let seen = (self.builder.ins()).ushr_imm_u(two, i64::from(SECONDS_SHIFT));
-            let since = self.builder.ins().isub(now, seen);
-            let age = self.builder.ins().band(since, seconds);
-            let old = (self.builder.ins()).icmp(IntCC::SignedGreaterThan, age, idle);
-            let expired = self.builder.ins().band(plain, old);
-            self.builder.ins().bor(empty, expired)
-        });
+        let own = pairs.map(|two| self.is_own(two, mask, wanted));
+        let vacant = pairs.map(|two| self.is_vacant(two, &asked));
         let own = self.both_halves(own);
         let vacant = self.bits(vacant);
         let either = self.builder.ins().bor(own, vacant);
@@ -134,8 +137,7 @@ impl Select<'_, '_> {
 
     /// What a masked entry with this tag equals.
     fn wanted(&mut self, tag: Value) -> ir::Value {
-        let tag_max = u64::MAX >> TAG_SHIFT;
-        let large = self.ranges[tag].most > tag_max;
+        let large = self.ranges[tag].most > TAG_MAX;
         let tag = self.value(tag);
         let high = self.builder.ins().ishl_imm_u(tag, i64::from(TAG_SHIFT));
         let valid = self.constant(VALID);
@@ -143,10 +145,10 @@ impl Select<'_, '_> {
         if !large {
             return wanted;
         }
-        let [tag_max, never] = [tag_max, NEVER].map(|number| self.constant(number));
+        let [most, nobody] = [TAG_MAX, NOBODY].map(|number| self.constant(number));
         let how = IntCC::UnsignedLessThanOrEqual;
-        let fits = self.builder.ins().icmp(how, tag, tag_max);
-        self.builder.ins().select(fits, wanted, never)
+        let fits = self.builder.ins().icmp(how, tag, most);
+        self.builder.ins().select(fits, wanted, nobody)
     }
 
     pub(crate) fn place(
@@ -163,26 +165,42 @@ impl Select<'_, '_> {
         if self.layout[section].length >= LARGE && fits {
             return self.place_with_vectors(bucket, wanted, [now, idle]);
         }
-        let [mask, flags, valid, seconds] =
-            [MASK, VALID | OPENING, VALID, SECONDS_MASK].map(|number| self.constant(number));
+        let mask = self.constant(FLOW_MASK);
+        let [zero, valid, flags, seconds] = VACANT.map(|word| self.constant(word));
+        let asked = Vacancy {
+            now,
+            idle,
+            zero,
+            valid,
+            flags,
+            seconds,
+            older: IntCC::UnsignedGreaterThan,
+        };
         self.first(bucket, |this, entry| {
-            let looked_at = this.builder.ins().band(entry, mask);
-            let own = this.builder.ins().icmp(IntCC::Equal, looked_at, wanted);
-            let used = this.builder.ins().band(entry, valid);
-            let zero = this.constant(0);
-            let empty = this.builder.ins().icmp(IntCC::Equal, used, zero);
-            let flags = this.builder.ins().band(entry, flags);
-            let plain = this.builder.ins().icmp(IntCC::Equal, flags, valid);
-            let shift = i64::from(SECONDS_SHIFT);
-            let seen = this.builder.ins().ushr_imm_u(entry, shift);
-            let since = this.builder.ins().isub(now, seen);
-            let age = this.builder.ins().band(since, seconds);
-            let how = IntCC::UnsignedGreaterThan;
-            let old = this.builder.ins().icmp(how, age, idle);
-            let expired = this.builder.ins().band(plain, old);
-            let vacant = this.builder.ins().bor(empty, expired);
+            let own = this.is_own(entry, mask, wanted);
+            let vacant = this.is_vacant(entry, &asked);
             this.builder.ins().bor(own, vacant)
         })
+    }
+
+    /// Whether an entry, or each half of two, is what is looked for in the bits of this mask.
+    fn is_own(&mut self, entry: ir::Value, mask: ir::Value, wanted: ir::Value) -> ir::Value {
+        let looked_at = self.builder.ins().band(entry, mask);
+        self.builder.ins().icmp(IntCC::Equal, looked_at, wanted)
+    }
+
+    /// Whether an entry, or the lower half of each of two, is empty or too old.
+    fn is_vacant(&mut self, entry: ir::Value, asked: &Vacancy) -> ir::Value {
+        let used = self.builder.ins().band(entry, asked.valid);
+        let empty = (self.builder.ins()).icmp(IntCC::Equal, used, asked.zero);
+        let flags = self.builder.ins().band(entry, asked.flags);
+        let plain = (self.builder.ins()).icmp(IntCC::Equal, flags, asked.valid);
+        let seen = (self.builder.ins()).ushr_imm_u(entry, i64::from(SECONDS_SHIFT));
+        let since = self.builder.ins().isub(asked.now, seen);
+        let age = self.builder.ins().band(since, asked.seconds);
+        let old = self.builder.ins().icmp(asked.older, age, asked.idle);
+        let expired = self.builder.ins().band(plain, old);
+        self.builder.ins().bor(empty, expired)
     }
 
     /// The position of the first entry that fits.

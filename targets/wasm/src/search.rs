@@ -1,6 +1,9 @@
 //! Searches in a bucket of the connection table; see [`lvsc_abi::flows`].
 
-use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{
+    ABSENT, BUCKET, FLOW_MASK, NOBODY, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_MAX, TAG_SHIFT,
+    VALID,
+};
 use lvsc_abi::layout::{Element, Layout, SectionId};
 use lvsc_ir::program::{Op, Program, Value};
 use wasm_encoder::InstructionSink;
@@ -12,10 +15,6 @@ use crate::select::Select;
 /// pays where the line comes from memory; in a small, warm table the branches are predicted and cheaper.
 const LARGE: u32 = 1 << 16;
 const ENTRY: u32 = Element::Flow.stride();
-/// The bits of an entry that a search for a tag looks at.
-const MASK: u64 = !0 << TAG_SHIFT | VALID;
-/// Equals no masked entry.
-const NEVER: u64 = 2;
 
 /// Locals that a search with vectors takes.
 pub(crate) const VECTORS: u32 = 4;
@@ -53,15 +52,14 @@ impl Select<'_> {
 
     /// Sets what is looked for, and the address of the bucket; gives the static offset to go with it.
     fn wanted_in(&mut self, section: SectionId, index: Value, tag: Value) -> u64 {
-        let tag_max = u64::MAX >> TAG_SHIFT;
         self.value(tag);
         self.code.sink().i64_const(i64::from(TAG_SHIFT)).i64_shl();
         self.code.i64(VALID);
         self.code.sink().i64_or();
-        if self.ranges[tag].most > tag_max {
-            self.code.i64(NEVER);
+        if self.ranges[tag].most > TAG_MAX {
+            self.code.i64(NOBODY);
             self.value(tag);
-            self.code.i64(tag_max);
+            self.code.i64(TAG_MAX);
             self.code.sink().i64_le_u().select();
         }
         self.code.sink().local_set(local::WANTED);
@@ -72,7 +70,7 @@ impl Select<'_> {
 
     /// Takes an entry, and leaves whether it has the tag.
     fn is_wanted(&mut self) {
-        self.code.i64(MASK);
+        self.code.i64(FLOW_MASK);
         self.code.sink().i64_and().local_get(local::WANTED).i64_eq();
     }
 
@@ -138,7 +136,7 @@ impl Select<'_> {
         sink.local_get(local::WANTED).i64x2_splat();
         sink.local_set(wanted);
         self.first_with_vectors(offset, |sink| {
-            sink.v128_const(twice(MASK)).v128_and();
+            sink.v128_const(twice(FLOW_MASK)).v128_and();
             sink.local_get(wanted).i64x2_eq();
         });
     }
@@ -160,7 +158,7 @@ impl Select<'_> {
                 sink.local_get(two).v128_const(twice(flag)).v128_and();
                 sink.v128_const(0).i32x4_eq();
             };
-            sink.local_tee(two).v128_const(twice(MASK)).v128_and();
+            sink.local_tee(two).v128_const(twice(FLOW_MASK)).v128_and();
             sink.local_get(wanted).i64x2_eq();
             none(sink, VALID);
             if ages {

@@ -1,6 +1,9 @@
 //! Searches in a bucket of the connection table: entry after entry, the first that fits wins.
 
-use lvsc_abi::flows::{ABSENT, BUCKET, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{
+    ABSENT, BUCKET, FLOW_MASK, NOBODY, OPENING, SECONDS_MASK, SECONDS_SHIFT, TAG_MAX, TAG_SHIFT,
+    VALID,
+};
 use lvsc_abi::layout::SectionId;
 use lvsc_ir::program::{Binary, Block, Compare, Jump, Op, Terminator, Value};
 
@@ -8,14 +11,7 @@ use crate::insn::{Alu, Test, Width};
 use crate::machine::{Condition, End, Label, Operand, Virtual};
 use crate::select::Select;
 
-/// The largest tag that an entry keeps.
-const TAG_MAX: u64 = u64::MAX >> TAG_SHIFT;
-/// The bits of an entry that a search for a tag looks at.
-const MASK: u64 = u64::MAX << TAG_SHIFT | VALID;
-/// Equals no masked entry.
-const NEVER: u64 = 2;
-
-/// What an entry that is looked for equals in the bits of [`MASK`], and these.
+/// What an entry that is looked for equals in the bits of [`FLOW_MASK`], and these.
 #[derive(Clone, Copy)]
 struct Wanted {
     word: Virtual,
@@ -47,13 +43,11 @@ impl Select<'_> {
         let times = ages.then(|| (self.register(now), self.operand(idle, Width::Full)));
         let hit = self.search(bucket, |this, entry, found, next| {
             let [used, other] = [this.open(), this.open()];
-            let empty = Condition {
-                test: Test::Set,
-                width: Width::Full,
-                left: entry,
-                right: Operand::Immediate(VALID as i32),
-            };
-            this.finish(End::If(empty, used, found));
+            this.ask(
+                (Test::Set, entry, Operand::Immediate(VALID as i32)),
+                used,
+                found,
+            );
             this.go_to(used);
             this.is_wanted(entry, wanted, found, other);
             this.go_to(other);
@@ -61,31 +55,23 @@ impl Select<'_> {
                 return this.finish(End::Jump(next, Vec::new()));
             };
             let plain = this.open();
-            let opening = Condition {
-                test: Test::Set,
-                width: Width::Full,
-                left: entry,
-                right: Operand::Immediate(OPENING as i32),
-            };
-            this.finish(End::If(opening, next, plain));
+            this.ask(
+                (Test::Set, entry, Operand::Immediate(OPENING as i32)),
+                next,
+                plain,
+            );
             this.go_to(plain);
             let seconds = this.with(Alu::Shr, entry, SECONDS_SHIFT as i32);
             let age = this.alu(Alu::Sub, now, Operand::Register(seconds));
             let age = this.masked(age, SECONDS_MASK as u32);
-            let old = Condition {
-                test: Test::Gt,
-                width: Width::Full,
-                left: age,
-                right: idle,
-            };
-            this.finish(End::If(old, found, next));
+            this.ask((Test::Gt, age, idle), found, next);
         });
         self.hidden(&hit, bucket)
     }
 
     /// A tag that has more bits than an entry keeps is nobody's.
     fn wanted(&mut self, tag: Value) -> Wanted {
-        let mask = self.constant(MASK);
+        let mask = self.constant(FLOW_MASK);
         let most = self.most(tag);
         let tag = self.register(tag);
         let wanted = self.with(Alu::Shl, tag, TAG_SHIFT as i32);
@@ -95,31 +81,43 @@ impl Select<'_> {
         }
         let [kept, cut, behind] = [(); 3].map(|()| self.open());
         let either = self.param(behind);
-        let is_tag = Condition {
-            test: Test::Le,
-            width: Width::Full,
-            left: tag,
-            right: Operand::Immediate(TAG_MAX as i32),
-        };
-        self.finish(End::If(is_tag, kept, cut));
+        self.ask(
+            (Test::Le, tag, Operand::Immediate(TAG_MAX as i32)),
+            kept,
+            cut,
+        );
         self.go_to(kept);
         self.finish(End::Jump(behind, vec![wanted]));
         self.go_to(cut);
-        let never = self.constant(NEVER);
-        self.finish(End::Jump(behind, vec![never]));
+        let nobody = self.constant(NOBODY);
+        self.finish(End::Jump(behind, vec![nobody]));
         self.go_to(behind);
         Wanted { word: either, mask }
     }
 
+    /// Ends with a question about 64 bits: where it goes if so, and if not.
+    fn ask(
+        &mut self,
+        (test, left, right): (Test, Virtual, Operand),
+        then: Label,
+        otherwise: Label,
+    ) {
+        let condition = Condition {
+            test,
+            width: Width::Full,
+            left,
+            right,
+        };
+        self.finish(End::If(condition, then, otherwise));
+    }
+
     fn is_wanted(&mut self, entry: Virtual, wanted: Wanted, found: Label, next: Label) {
         let looked_at = self.alu(Alu::And, entry, Operand::Register(wanted.mask));
-        let fits = Condition {
-            test: Test::Eq,
-            width: Width::Full,
-            left: looked_at,
-            right: Operand::Register(wanted.word),
-        };
-        self.finish(End::If(fits, found, next));
+        self.ask(
+            (Test::Eq, looked_at, Operand::Register(wanted.word)),
+            found,
+            next,
+        );
     }
 
     /// The same place, of which the verifier does not know which one it is: else it would follow all that is behind a search

@@ -1,7 +1,7 @@
 //! Choosing a backend with a table of the flows whose slots have changed. The crate's documentation tells the steps; the
 //! numbers here are the numbers there.
 
-use lvsc_abi::flows::{CLOSING, MARK_FROM, MARK_SHIFT, OPENING, SECONDS_SHIFT, TAG_SHIFT, VALID};
+use lvsc_abi::flows::{CLOSING, FLOW_MASK, MARK_FROM, MARK_SHIFT, OPENING, SECONDS_SHIFT};
 use lvsc_abi::layout::{change, slot};
 use lvsc_abi::manifest::Flows;
 use lvsc_abi::slots::LEARN;
@@ -303,8 +303,7 @@ impl Lowering<'_> {
             for mut path in yes {
                 let (id, record) = pop_candidate(&mut path);
                 pop_place(&mut path);
-                let kept = u64::MAX << TAG_SHIFT | VALID;
-                let flow = self.code.with(path.block, Binary::And, place.word, kept);
+                let flow = (self.code).with(path.block, Binary::And, place.word, FLOW_MASK);
                 let new = self.word(asked, told, (flow, id, place.word), path.block);
                 let differs = (self.code).compare(path.block, Compare::Ne, new, place.word);
                 let Split { yes, no } = self.test(differs, path);
@@ -386,9 +385,7 @@ impl Lowering<'_> {
                 let opening = self.code.with(block, Binary::And, told.flag, OPENING);
                 let before = self.code.binary(block, Binary::Or, mark, opening);
                 let new = self.word(asked, told, (flow, id, before), block);
-                let mut path = path;
-                push_place(&mut path, place);
-                let made = self.take_place(&asked.lookup, new, path);
+                let made = self.take_place(&asked.lookup, place, new, path);
                 for mut path in made.own {
                     path.pop();
                     put_candidate(&mut path, (id, record));

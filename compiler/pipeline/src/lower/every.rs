@@ -332,8 +332,7 @@ impl Lowering<'_> {
         let candidate = pop_candidate(&mut path);
         let (pool, lookup) = (asked.lookup.pool, &asked.lookup);
         let new = self.first(asked, candidate.0, path.block);
-        push_place(&mut path, place);
-        let made = self.make_entry(lookup, new, path);
+        let made = self.make_entry(lookup, place, new, path);
         let mut given = Vec::new();
         for path in made.own {
             given.extend(self.count_first(pool, (candidate.0, new), path));

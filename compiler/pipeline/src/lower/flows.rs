@@ -2,7 +2,7 @@
 
 use lvsc_abi::flows::tcp::{ACK, FIN, RST, SYN};
 use lvsc_abi::flows::{
-    ABSENT, BACKEND_SHIFT, BUCKET, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID,
+    ABSENT, BACKEND_SHIFT, BUCKET, FLOW_MASK, SECONDS_MASK, SECONDS_SHIFT, TAG_SHIFT, VALID,
 };
 use lvsc_abi::layout::{SectionId, clock, slot};
 use lvsc_abi::manifest::Flows;
@@ -246,13 +246,17 @@ impl Lowering<'_> {
         self.code.with(block, Binary::Or, tag, VALID)
     }
 
-    /// Exchanges a new entry for what was found in the place on the stack. Where that has become another flow's, it gets the
+    /// Exchanges a new entry for what was found in a place. Where that has become another flow's, it gets the
     /// next one of the bucket, if that is empty.
-    pub(super) fn make_entry(&mut self, lookup: &Lookup, new: Value, mut path: Path) -> Made {
-        let place = pop_place(&mut path);
-        push_place(&mut path, place);
-        let mut made = self.take_place(lookup, new, path);
-        for mut path in std::mem::take(&mut made.nobody) {
+    pub(super) fn make_entry(
+        &mut self,
+        lookup: &Lookup,
+        place: Place,
+        new: Value,
+        path: Path,
+    ) -> Made {
+        let mut made = self.take_place(lookup, place, new, path);
+        for path in std::mem::take(&mut made.nobody) {
             let block = path.block;
             let last = u64::from(BUCKET) - 1;
             let bucket = self.code.with(block, Binary::And, place.at, !last);
@@ -260,8 +264,7 @@ impl Lowering<'_> {
             let next = self.code.with(block, Binary::And, next, last);
             let at = self.code.binary(block, Binary::Or, bucket, next);
             let word = self.code.constant(block, 0);
-            push_place(&mut path, Place { at, word });
-            let again = self.take_place(lookup, new, path);
+            let again = self.take_place(lookup, Place { at, word }, new, path);
             made.own.extend(again.own);
             made.theirs.extend(again.theirs);
             made.nobody.extend(again.nobody);
@@ -274,8 +277,13 @@ impl Lowering<'_> {
     }
 
     /// The same, without another place.
-    pub(super) fn take_place(&mut self, lookup: &Lookup, new: Value, mut path: Path) -> Made {
-        let Place { at, word } = pop_place(&mut path);
+    pub(super) fn take_place(
+        &mut self,
+        lookup: &Lookup,
+        Place { at, word }: Place,
+        new: Value,
+        mut path: Path,
+    ) -> Made {
         let to = element(lookup.section, at, 0, 8);
         let exchange = Op::Exchange(to, new, word);
         let before = self.code.value(path.block, exchange);
@@ -288,8 +296,7 @@ impl Lowering<'_> {
         };
         for path in yes {
             let flow = self.flow_of(lookup, path.block);
-            let kept = u64::MAX << TAG_SHIFT | VALID;
-            let theirs = self.code.with(path.block, Binary::And, before, kept);
+            let theirs = (self.code).with(path.block, Binary::And, before, FLOW_MASK);
             let same = (self.code).compare(path.block, Compare::Eq, theirs, flow);
             let Split { yes, mut no } = self.test(same, path);
             for path in &mut no {

@@ -89,13 +89,14 @@ impl Lowering<'_> {
             let lookup = self.datagram(pool, &mut path);
             let Split { yes: places, no } = self.place_of(&lookup, path);
             paths.extend(no);
-            for path in places {
+            for mut path in places {
+                let place = pop_place(&mut path);
                 let id = match binding(&path, variable) {
                     Binding::Backend { id, .. } => id,
                     Binding::Value(value) => value.low,
                 };
                 let new = self.entry(&lookup, id, path.block);
-                let made = self.make_entry(&lookup, new, path);
+                let made = self.make_entry(&lookup, place, new, path);
                 paths.extend(made.nobody);
                 for mut path in made.own.into_iter().chain(made.theirs) {
                     path.pop();

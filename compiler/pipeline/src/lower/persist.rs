@@ -148,9 +148,10 @@ impl Lowering<'_> {
             let (Split { yes: places, no }, theirs) = self.client_place(&lookup, path);
             plain.extend(no);
             noted.extend(theirs);
-            for path in places {
+            for mut path in places {
+                let place = pop_place(&mut path);
                 let new = self.entry(&lookup, id, path.block);
-                let made = self.take_place(&lookup, new, path);
+                let made = self.take_place(&lookup, place, new, path);
                 plain.extend(made.nobody);
                 for mut path in made.own {
                     path.pop();
